@@ -1,0 +1,1 @@
+"""The generator: turns ops.yaml into everything below generated/."""

@@ -1,0 +1,231 @@
+"""The table as JSON for authors of bindings: generated/ops.json.
+
+Everything that a binding needs and nothing that only our tests use. A key with nothing to say
+is absent; templates/ops.schema.json describes each one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from codegen.conditions import Condition, is_number
+from codegen.model import (Arg, Call, Completion, Constant, Entry, Error, Field, Group, Ignored,
+                           Op, Prep, RegisterOp, Rule, Slot, Store, Struct, Table)
+
+SCHEMA_VERSION = 1
+WIDTH = 100
+
+Json = dict[str, Any]
+
+# What the hooks of rota/hooks.h do to an argument, for those who write them again.
+CONVERSIONS = {
+    "poll_mask": "On a big-endian machine the two 16-bit halves change places.",
+    "direct_slot": "One is added; 0xffffffff (IORING_FILE_INDEX_ALLOC) stays as it is.",
+    "zero_extend": "A negative number is extended by zeros instead of by its sign.",
+}
+
+
+# Lists that stand there even when they are empty.
+_KEPT = frozenset({"fields", "prep", "args", "stores", "calls", "errors"})
+
+
+def _present(**keys: Any) -> Json:
+    """The keys that say something, trailing underscores off their names."""
+    return {name.removesuffix("_"): value for name, value in keys.items()
+            if name in _KEPT or (value is not None and value is not False
+                                 and value != [] and value != {})}
+
+
+class _Exporter:
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.values: dict[str, int | None] = {
+            entry.name: entry.number for group in table.groups for entry in group.entries}
+        self.values |= {constant.name: constant.value for constant in table.constants}
+        self.values |= {op.constant: op.number for op in table.ops}
+        self.values |= {row.constant: row.number for row in table.registers}
+
+    def table_(self) -> Json:
+        table = self.table
+        return {
+            "$schema": "./ops.schema.json",
+            "schema_version": SCHEMA_VERSION,
+            "kernel": table.kernel,
+            "constants": [self.constant(item) for item in table.constants],
+            "groups": [self.group(item) for item in table.groups],
+            "structs": [self.struct(item) for item in table.structs],
+            "conversions": CONVERSIONS,
+            "opcodes": [self.op(item) for item in table.ops],
+            "register": [self.register(item) for item in table.registers],
+        }
+
+    # -- constants and structures -------------------------------------------
+
+    def constant(self, item: Constant) -> Json:
+        return _present(name=item.name, value=item.value, since=item.since,
+                        summary=item.summary, note=item.note)
+
+    def group(self, item: Group) -> Json:
+        return _present(
+            name=item.name, kind="values" if item.values else "flags", summary=item.summary,
+            header=item.header, enum=item.enum,
+            entries=[self.entry(entry, item.external) for entry in item.entries])
+
+    def entry(self, item: Entry, external: bool) -> Json:
+        """`value` is absent where it differs between architectures."""
+        return _present(
+            name=item.name, value=item.number, since=None if external else item.since,
+            backports=list(item.backports), summary=item.summary or None, note=item.note,
+            refused=item.refused, needs=list(item.needs), needs_one=list(item.needs_one),
+            excludes=list(item.excludes))
+
+    def struct(self, item: Struct) -> Json:
+        members = []
+        for member in item.placed:
+            raw = member.raw
+            members.append(_present(
+                name=member.path, offset=member.offset, size=member.size, type=member.ctype,
+                count=member.count, since=raw.get("since"),
+                backports=list(raw.get("backports", ())), summary=raw.get("summary")))
+        return _present(name=item.name, size=item.size, union=item.union, align=item.align,
+                        since=item.since, summary=item.summary, note=item.note, members=members)
+
+    # -- opcodes ------------------------------------------------------------
+
+    def op(self, item: Op) -> Json:
+        return _present(
+            name=item.name, constant=item.constant, number=item.number, since=item.since,
+            backports=list(item.backports), summary=item.summary, syscall=item.syscall,
+            config=item.config, note=item.note, sqe_size=128 if item.big else 64,
+            fields=[self.field(field) for field in item.fields],
+            ignored=[self.ignored(field) for field in item.ignored],
+            iosqe=_present(fixed_file=item.fixed_file, buffer_select=item.buffer_select,
+                           cqe_skip=item.cqe_skip, since=dict(item.iosqe_since)),
+            iopoll=item.iopoll, needs_one=list(item.rings_one_of),
+            rules=[self.rule(rule) for rule in item.rules],
+            completion=self.completion(item.completion),
+            errors=[self.error(error) for error in item.errors],
+            prep=[self.prep(prep) for prep in item.preps])
+
+    @staticmethod
+    def place(slot: Slot) -> Json:
+        return {"field": slot.name, "offset": slot.offset, "size": slot.size}
+
+    def field(self, item: Field) -> Json:
+        return self.place(item.slot) | _present(
+            summary=item.summary, note=item.note, type=item.ctype, arg=item.arg,
+            conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
+            flags=item.group.name if item.group else None,
+            takes=[{"name": taken.name, "since": taken.since} for taken in item.takes],
+            when=self.conditions(item.when),
+            otherwise="ignored" if item.otherwise_ignored else "zero" if item.when else None,
+            since=item.since, backports=list(item.backports),
+            before="ignored" if item.before_ignored else "zero" if item.since else None)
+
+    def ignored(self, item: Ignored) -> Json:
+        return self.place(item.slot) | _present(until=item.until)
+
+    def rule(self, item: Rule) -> Json:
+        return _present(
+            when=self.conditions(item.when), must=self.conditions(item.must), errno=item.errno,
+            because=item.because, since=item.since, until=item.until,
+            backports=list(item.backports), at="issue" if item.at_issue else "submit")
+
+    def completion(self, item: Completion) -> Json:
+        return _present(shape=item.shape, when=self.conditions(item.when), res=item.res,
+                        flags=list(item.flags), big=item.big)
+
+    @staticmethod
+    def error(item: Error) -> Json:
+        return _present(errno=item.errno, cause=item.cause, remedy=item.remedy)
+
+    def conditions(self, items: Iterable[Condition]) -> list[Json]:
+        return [self.condition(item) for item in items]
+
+    def condition(self, item: Condition) -> Json:
+        """The field and the value are numbers already; the text is for people."""
+        numbers = [int(name, 0) if is_number(name) else self.values.get(name)
+                   for name in item.operands]
+        value: int | None = 0
+        for number in numbers:
+            value = None if number is None or value is None else value | number
+        if item.on_ring:
+            where: Json = {"field": "ring"}
+        else:
+            where = self.place(self.table.slots[item.subject])
+        return {"text": item.text} | where | _present(
+            operator=item.operator, operands=list(item.operands), value=value)
+
+    # -- functions ----------------------------------------------------------
+
+    def prep(self, item: Prep) -> Json:
+        return _present(
+            name=item.name, function=item.function, prototype=item.prototype,
+            summary=item.summary, since=item.since, amends=item.amends, own=item.own,
+            differs=item.differs, args=[self.argument(arg) for arg in item.args],
+            stores=[self.store(store) for store in item.stores])
+
+    @staticmethod
+    def argument(item: Arg) -> Json:
+        return _present(name=item.name, type=item.ctype, field=item.slot.name,
+                        summary=item.summary)
+
+    def store(self, item: Store) -> Json:
+        """value | conversion(arg), cut to the size of the field."""
+        constants = [name for name in item.constants if not is_number(name)]
+        value: int | None = None
+        for text in item.constants:
+            number = int(text, 0) if is_number(text) else self.values[text]
+            assert number is not None
+            value = (value or 0) | number
+        return self.place(item.slot) | _present(
+            value=value, constants=constants, arg=item.arg.name if item.arg else None,
+            conversion=item.arg.via if item.arg else None)
+
+    def register(self, item: RegisterOp) -> Json:
+        return _present(
+            name=item.name, constant=item.constant, number=item.number, since=item.since,
+            backports=list(item.backports), summary=item.summary, note=item.note, arg=item.arg,
+            memory=item.memory, lives=item.lives, nr_args=item.nr_args,
+            without_ring=item.without_ring, only_without_ring=item.only_without_ring,
+            needs=list(item.needs), refuses=list(item.refuses), res=item.res,
+            errors=[self.error(error) for error in item.errors],
+            calls=[self.call(call) for call in item.calls])
+
+    def call(self, item: Call) -> Json:
+        """How the call is made; `handwritten` functions do more than one call with arguments."""
+        sizes: dict[str, int | str] = {
+            f"sizeof(struct {struct.name})": struct.size for struct in self.table.structs}
+        nr: int | str = int(item.nr, 0) if is_number(item.nr) else sizes.get(item.nr, item.nr)
+        return _present(
+            name=item.name, function=item.function, summary=item.summary, since=item.since,
+            without_ring=item.without_ring, own=item.own, differs=item.differs,
+            args=[_present(name=arg.name, type=arg.ctype, summary=arg.summary)
+                  for arg in item.args],
+            handwritten=item.handwritten, pass_=item.passes, struct=item.struct,
+            set=[{"member": member, "value": re.sub(r"^(\(\w+\))+", "", value)}
+                 for member, value in item.members],
+            nr=None if item.handwritten else nr)
+
+
+def _write(value: Any, indent: str, lead: int) -> str:
+    """JSON with two spaces a level, where what fits on a line stands on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(indent) + lead + len(flat) < WIDTH or not isinstance(value, (dict, list)) or not value:
+        return flat
+    below = indent + "  "
+    if isinstance(value, list):
+        parts = [below + _write(item, below, 1) for item in value]
+        return "[\n" + ",\n".join(parts) + f"\n{indent}]"
+    parts = []
+    for key, item in value.items():
+        name = json.dumps(key)
+        parts.append(f"{below}{name}: {_write(item, below, len(name) + 3)}")
+    return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+
+
+def export(table: Table) -> str:
+    return _write(_Exporter(table).table_(), "", 0) + "\n"
