@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Version, visibility and compiler vocabulary that every other rota header builds on. */
+#ifndef ROTA_CONFIG_H
+#define ROTA_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__GNUC__)
+#error "rota needs the GNU C extensions of GCC or Clang (__atomic builtins, inline assembly)"
+#endif
+
+#define ROTA_VERSION_MAJOR 0
+#define ROTA_VERSION_MINOR 1
+#define ROTA_VERSION_PATCH 0
+
+/*
+ * True when these headers are at least version major.minor. For the library
+ * that the program runs with, which may be newer, see rota_version().
+ */
+#define ROTA_VERSION_AT_LEAST(major, minor) \
+    (ROTA_VERSION_MAJOR > (major) ||        \
+     (ROTA_VERSION_MAJOR == (major) && ROTA_VERSION_MINOR >= (minor)))
+
+/* An exported function of the shared library. */
+#define ROTA_API __attribute__((visibility("default")))
+
+/*
+ * How the functions in these headers are defined. The library itself compiles
+ * them once with `ROTA_INLINE` set to `ROTA_API`, so that a binding that
+ * cannot use a C header finds each of them as a symbol.
+ */
+#ifndef ROTA_INLINE
+#define ROTA_INLINE static inline
+#endif
+
+#define ROTA_LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define ROTA_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+#ifdef __cplusplus
+#define ROTA_BEGIN_DECLS extern "C" {
+#define ROTA_END_DECLS   }
+#else
+#define ROTA_BEGIN_DECLS
+#define ROTA_END_DECLS
+#endif
+
+#endif /* ROTA_CONFIG_H */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources of the core share: internal flags, kernel headers, the way into the kernel. */
+#ifndef ROTA_CORE_H
+#define ROTA_CORE_H
+
+#include <rota/ring.h>
+
+#include <asm/errno.h>
+#include <linux/time_types.h>
+
+#if defined(ROTA_LIBC_SYSCALLS)
+#include "arch/generic.h"
+#elif defined(__x86_64__) && !defined(__ILP32__)
+#include "arch/x86_64.h"
+#elif defined(__i386__)
+#include "arch/i386.h"
+#elif defined(__aarch64__) && !defined(__ILP32__)
+#include "arch/aarch64.h"
+#elif defined(__riscv) && __riscv_xlen == 64
+#include "arch/riscv64.h"
+#else
+#include "arch/generic.h"
+#endif
+
+#ifndef __NR_io_uring_setup
+#if defined(__alpha__)
+#define __NR_io_uring_setup    535
+#define __NR_io_uring_enter    536
+#define __NR_io_uring_register 537
+#elif defined(__mips__)
+#define __NR_io_uring_setup    (__NR_Linux + 425)
+#define __NR_io_uring_enter    (__NR_Linux + 426)
+#define __NR_io_uring_register (__NR_Linux + 427)
+#else
+#define __NR_io_uring_setup    425
+#define __NR_io_uring_enter    426
+#define __NR_io_uring_register 427
+#endif
+#endif
+
+/*
+ * rota_ring::int_flags
+ */
+
+/* A signal ends a wait with -EINTR. */
+#define ROTA_INT_INTERRUPTIBLE (1U << 0)
+/* The queues lie in the caller's memory: nothing to unmap. */
+#define ROTA_INT_CALLER_MEMORY (1U << 1)
+/* enter_ring_fd is a registered index, to be given back. */
+#define ROTA_INT_REGISTERED_FD (1U << 2)
+/* The kernel does not tell when it has completion work: an empty queue must ask. */
+#define ROTA_INT_ALWAYS_ASK (1U << 3)
+
+/* Kept out of the functions whose fast path has no room for it. */
+#define ROTA_COLD __attribute__((cold, noinline))
+
+/* Sets `size` bytes to zero. The barrier keeps the compiler from making this a call to memset. */
+static inline void rota_zero(void *memory, size_t size)
+{
+    unsigned char *bytes = memory;
+
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = 0;
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
+/* io_uring_enter on the ring's kernel. */
+static inline int rota_kernel_enter(const struct rota_ring *ring, uint32_t submit, uint32_t wait_nr,
+                                    uint32_t flags, const void *arg, size_t size)
+{
+    flags |= ring->enter_flags;
+    if (ROTA_UNLIKELY(ring->kernel))
+        return ring->kernel->enter(ring->enter_ring_fd, submit, wait_nr, flags, arg, size);
+    return rota_sys_enter(ring->enter_ring_fd, submit, wait_nr, flags, arg, size);
+}
+
+/*
+ * io_uring_enter on the real kernel, without an argument, in place: the fast
+ * path. The numbers go by reference because the system call leaves them in
+ * their registers, where the caller finds them again without a copy.
+ */
+static inline int rota_real_enter(const struct rota_ring *ring, uint32_t *submit, uint32_t *wait_nr,
+                                  uint32_t flags)
+{
+    return (int)rota_syscall_enter(__NR_io_uring_enter, ring->enter_ring_fd, submit, wait_nr,
+                                   flags);
+}
+
+/* The ring's table of system calls; for everything but enter. */
+static inline const struct rota_kernel *rota_kernel_of(const struct rota_ring *ring)
+{
+    return ring->kernel ? ring->kernel : &rota_kernel_real;
+}
+
+/* The SQE in slot `index` modulo the size of the queue. */
+static inline struct io_uring_sqe *rota_sqe_at(const struct rota_ring *ring, uint32_t index)
+{
+    size_t offset = (size_t)(index & ring->sq.ring_mask) << ring->sq.sqe_shift;
+
+    return (struct io_uring_sqe *)(void *)((char *)ring->sq.sqes + offset);
+}
+
+/*
+ * memory.c: the only file that makes pointers from what the kernel answers.
+ */
+
+/* Where the queues go when the caller brings the memory: SQEs first, the ring at `ring_offset`. */
+struct rota_placement {
+    void *memory; /* NULL: the kernel's memory, mapped */
+    size_t size;
+    size_t ring_offset;
+};
+
+/* Divides placement->memory between the queues and stores the addresses in `params`. */
+int rota_memory_place(struct rota_placement *placement, unsigned entries,
+                      struct io_uring_params *params);
+
+/* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills ring->sq, ring->cq. */
+int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_params *params,
+                       const struct rota_placement *placement);
+
+/* Unmaps what rota_memory_attach mapped, and forgets all pointers. */
+void rota_memory_detach(struct rota_ring *ring);
+
+/*
+ * submit.c
+ */
+
+/* Sets the function pointers of `ring`, which has its flags and its kernel. */
+void rota_submit_choose(struct rota_ring *ring);
+
+/*
+ * wait.c
+ */
+
+/* What one call of rota_wait_for is to achieve. */
+struct rota_wait {
+    uint32_t submit;                    /* SQEs to hand over, visible already */
+    uint32_t wait_nr;                   /* CQEs that must be ready before it returns */
+    uint32_t flags;                     /* IORING_ENTER_* for the first system call */
+    const struct __kernel_timespec *ts; /* NULL: no limit */
+    const void *sigmask;                /* NULL: the thread's own */
+};
+
+/* True when `ts` is NULL or a time that can be waited for on this ring; else `*error` says why not. */
+bool rota_wait_possible(const struct rota_ring *ring, const struct __kernel_timespec *ts,
+                        int *error);
+
+/*
+ * The one loop under every wait: enters until wait_nr CQEs are ready, the time
+ * is up, or something fails. Returns the number of SQEs taken if there is one,
+ * else 0 or -errno.
+ */
+int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);
+
+/* The first CQE that is ready, past gap fillers; NULL if there is none. */
+struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring);
+
+#endif /* ROTA_CORE_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One trial of the table, as the generated list holds it.
+ */
+#ifndef ROTA_TESTS_TRIALS_H
+#define ROTA_TESTS_TRIALS_H
+
+#include "live.h"
+
+enum live_kind {
+    LIVE_EXACT,    /* the result equals `result` */
+    LIVE_FD,       /* the result is 0 or more */
+    LIVE_POSITIVE, /* the result is 1 or more */
+};
+
+struct live_trial {
+    const char *title;
+    const struct live_scenario *scenario;
+    unsigned opcode;
+    unsigned since[2]; /* first kernel that must answer so */
+    /* A request: fills the SQE. */
+    void (*send)(struct live *l, struct io_uring_sqe *sqe);
+    /* Or a register call: makes it. */
+    int (*call)(struct live *l);
+    int (*result)(struct live *l);
+    enum live_kind kind;
+    unsigned cqes;
+    unsigned flags; /* CQE flags that the first completion carries */
+    int error;      /* the trial provokes an error */
+};
+
+extern const struct live_trial live_trials[];
+extern const unsigned live_trial_count;
+
+#endif /* ROTA_TESTS_TRIALS_H */

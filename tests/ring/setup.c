@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting rings up: sizes, what is refused, what preferred flags do, and that nothing is left behind. */
+#include "support.h"
+
+#include <dirent.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+static int count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (!dir)
+        bail("opendir /proc/self/fd: %s", strerror(errno));
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static int count_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    int count = 0;
+
+    if (!maps)
+        bail("open /proc/self/maps: %s", strerror(errno));
+    while (fgets(line, sizeof(line), maps))
+        count += strstr(line, "io_uring") != NULL;
+    fclose(maps);
+    return count;
+}
+
+static void test_sizes(void)
+{
+    is_int(sizeof(struct io_uring_params), 120, "params are 120 bytes");
+    is_int(sizeof(struct io_uring_sqe), 64, "an SQE is 64 bytes");
+    is_int(sizeof(struct io_uring_cqe), 16, "a CQE is 16 bytes");
+    is_hex(IORING_OFF_SQ_RING, 0, "offset of the SQ ring");
+    is_hex(IORING_OFF_CQ_RING, 0x8000000, "offset of the CQ ring");
+    is_hex(IORING_OFF_SQES, 0x10000000, "offset of the SQEs");
+    is_int(offsetof(struct rota_ring, cq) % 8, 0, "the completion queue is aligned");
+}
+
+static void test_refusals(void)
+{
+    struct rota_config config;
+    struct io_uring_params params;
+    struct rota_ring ring;
+    int fds = count_fds(), mappings = count_mappings();
+
+    memset(&params, 0, sizeof(params));
+    is_int(rota_queue_init(0, &ring, 0), -EINVAL, "no entries is an error");
+    is_int(rota_queue_init(8, NULL, 0), -EINVAL, "no ring is an error");
+    is_int(rota_queue_init_params(8, &ring, NULL), -EINVAL, "no params is an error");
+    is_int(rota_init(&ring, 0, NULL), -EINVAL, "rota_init: no entries is an error");
+    is_int(rota_init(NULL, 8, NULL), -EINVAL, "rota_init: no ring is an error");
+    is_int(rota_init_sized(&ring, sizeof(ring) - 1, 8, NULL), -EINVAL,
+           "a ring smaller than the library's is an error");
+    is_int(rota_queue_init(8, &ring, 1U << 31), -EINVAL, "an unknown flag is an error");
+    is_int(ring.ring_fd, -1, "the failed ring has no fd");
+    rota_queue_exit(&ring);
+    is_int(rota_queue_init(1U << 20, &ring, 0), -EINVAL, "too many entries is an error");
+    is_int(rota_queue_init(8, &ring, IORING_SETUP_NO_MMAP), -EINVAL,
+           "caller's memory goes through rota_init");
+
+    rota_config_shared(&config);
+    config.reserved[5] = 1;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "a reserved member that is set is an error");
+    rota_config_shared(&config);
+    config.options = 1U << 31;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "an unknown option is an error");
+    rota_config_shared(&config);
+    config.required_flags = 1U << 31;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "a required flag is never dropped");
+    rota_config_shared(&config);
+    config.required_flags = IORING_SETUP_NO_MMAP;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "NO_MMAP without memory is an error");
+    rota_config_shared(&config);
+    config.required_flags = IORING_SETUP_ATTACH_WQ;
+    config.wq_fd = -1;
+    is_int(rota_init(&ring, 8, &config), -ENXIO, "attaching to no open file is an error");
+
+    is_int(count_fds(), fds, "no descriptor is left behind");
+    is_int(count_mappings(), mappings, "no mapping is left behind");
+}
+
+static void test_exact(void)
+{
+    struct io_uring_params params;
+    struct rota_ring ring;
+    int fds = count_fds();
+
+    make_ring(&ring, 5, 0);
+    is_int(ring.sq.ring_entries, 8, "5 entries become 8");
+    is_int(ring.cq.ring_entries, 16, "and 16 completions");
+    is_hex(ring.flags, 0, "no flag is added");
+    ok(ring.ring_fd >= 0, "the ring has an fd");
+    is_int(ring.enter_ring_fd, ring.ring_fd, "which is what enter gets");
+    ok(ring.features & IORING_FEAT_SINGLE_MMAP, "the features are there");
+    is_int(rota_sq_space_left(&ring), 8, "all 8 are free");
+    is_int(rota_sq_ready(&ring), 0, "none is ready");
+    is_int(rota_cq_ready(&ring), 0, "nothing is complete");
+    ok(ring.sq.array && ring.sq.array[7] == 7, "the array is the identity");
+    rota_queue_exit(&ring);
+    is_int(ring.ring_fd, -1, "after the end the fd is -1");
+    is_int(count_fds(), fds, "and closed");
+    ok(!rota_get_sqe(&ring), "a ring that was torn down has no SQE");
+    is_int(rota_submit_and_wait(&ring, 1), -EBADF, "and waits for nothing");
+    rota_queue_exit(&ring);
+    ok(true, "tearing down twice does nothing");
+
+    memset(&params, 0, sizeof(params));
+    params.flags = IORING_SETUP_CQSIZE;
+    params.cq_entries = 64;
+    is_int(rota_queue_init_params(4, &ring, &params), 0, "with parameters");
+    is_int(ring.cq.ring_entries, 64, "the completion queue has the size asked for");
+    is_int(params.cq_entries, 64, "and the kernel's answer came back");
+    rota_queue_exit(&ring);
+}
+
+static void test_profiles(void)
+{
+    struct rota_config config;
+    struct rota_ring ring;
+    uint32_t newest = 1U << 30;
+    int fds = count_fds();
+
+    is_int(rota_init(&ring, 8, NULL), 0, "the NULL config gives a ring");
+    ok(!(ring.flags &
+         ~(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+           IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY)),
+       "it has no flag but those of a single owner");
+    diag("single owner: flags 0x%x, registered %s", ring.flags,
+         ring.enter_ring_fd != ring.ring_fd ? "yes" : "no");
+    rota_queue_exit(&ring);
+
+    rota_config_single_owner(&config);
+    config.preferred_flags |= newest;
+    is_int(rota_init(&ring, 8, &config), 0, "a preferred flag from the future is dropped");
+    ok(!(ring.flags & newest), "and not among those obtained");
+    rota_queue_exit(&ring);
+
+    rota_config_shared(&config);
+    config.cq_entries = 128;
+    is_int(rota_init(&ring, 8, &config), 0, "a shared ring");
+    is_int(ring.cq.ring_entries, 128, "with the completion queue asked for");
+    is_int(ring.enter_ring_fd, ring.ring_fd, "whose fd is not registered");
+    rota_queue_exit(&ring);
+
+    rota_config_sqpoll(&config);
+    config.sq_thread_idle = 50;
+    is_int(rota_init(&ring, 8, &config), 0, "a ring with a polling thread");
+    ok(ring.flags & IORING_SETUP_SQPOLL, "has it");
+    rota_queue_exit(&ring);
+
+    rota_config_iopoll(&config);
+    is_int(rota_init(&ring, 8, &config), 0, "a ring that polls for completions");
+    ok(ring.flags & IORING_SETUP_IOPOLL, "does");
+    rota_queue_exit(&ring);
+    is_int(count_fds(), fds, "none leaves a descriptor behind");
+}
+
+static void test_caller_memory(void)
+{
+    struct rota_config config;
+    struct rota_ring ring;
+    size_t size;
+    char *memory;
+    int mappings = count_mappings(), ret;
+
+    rota_config_single_owner(&config);
+    size = rota_memory_size(8, &config);
+    ok(size && size % ROTA_MEMORY_ALIGN == 0, "memory for 8 entries is %zu bytes", size);
+    is_int(rota_memory_size(0, &config), 0, "for no entries there is no size");
+    ok(rota_memory_size(64, &config) >= size, "and for more it is not less");
+    memory = mmap(NULL, size + ROTA_MEMORY_ALIGN, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        bail("mmap: %s", strerror(errno));
+    config.memory = memory + 8;
+    config.memory_size = size;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "misaligned memory is an error");
+    config.memory = memory;
+    config.memory_size = size - 1;
+    is_int(rota_init(&ring, 8, &config), -ENOMEM, "a byte too few is an error");
+    config.memory_size = size;
+    ret = rota_init(&ring, 8, &config);
+    if (ret == -EINVAL) {
+        skip(4, "this kernel takes no memory of the caller (6.5)");
+    } else if (is_int(ret, 0, "a ring in the caller's memory")) {
+        ok((char *)ring.sq.sqes >= memory && (char *)ring.sq.sqes < memory + size,
+           "has its SQEs there");
+        is_int(count_mappings(), mappings, "and no mapping of its own");
+        rota_prep_nop(must_get_sqe(&ring));
+        is_int(rota_submit_and_wait(&ring, 1), 1, "and works");
+        rota_queue_exit(&ring);
+    }
+    config.required_flags = IORING_SETUP_REGISTERED_FD_ONLY;
+    ret = rota_init(&ring, 8, &config);
+    if (ret == -EINVAL) {
+        skip(4, "this kernel has no rings without an fd (6.5)");
+    } else if (is_int(ret, 0, "a ring without an fd")) {
+        is_int(ring.ring_fd, -1, "has none");
+        rota_sqe_set_data64(must_get_sqe(&ring), 9);
+        is_int(rota_submit_and_wait(&ring, 1), 1, "and works");
+        is_cqe(next_cqe(&ring), 9, 0, 0, "its request");
+        rota_queue_exit(&ring);
+        is_int(rota_init(&ring, 8, &config), 0, "its registered index was given back");
+        rota_queue_exit(&ring);
+    }
+    munmap(memory, size + ROTA_MEMORY_ALIGN);
+}
+
+int main(void)
+{
+    struct rota_ring ring;
+
+    make_ring(&ring, 1, 0);
+    rota_queue_exit(&ring);
+    test_sizes();
+    test_refusals();
+    test_exact();
+    test_profiles();
+    test_caller_memory();
+    is_hex(rota_version(), ROTA_VERSION_MAJOR << 16 | ROTA_VERSION_MINOR << 8 | ROTA_VERSION_PATCH,
+           "library and headers are of one version");
+    return done();
+}
