@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The static test programs of a guest, cross-compiled where it is another architecture."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+ELF_MAGIC = b"\x7fELF"
+
+
+class CannotBuild(Exception):
+    """A tool is missing; the message says which package has it."""
+
+
+class BuildFailed(Exception):
+    """A compiler or meson found an error."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Debian's compiler for an architecture, as meson needs to know it."""
+
+    triplet: str
+    package: str
+    family: str
+    endian: str = "little"
+    elf_machine: int = 0  # e_machine, to tell the programs of one architecture from another's
+
+    @property
+    def compiler(self) -> str:
+        return f"{self.triplet}-gcc"
+
+
+TOOLCHAINS = {
+    "amd64": Toolchain("x86_64-linux-gnu", "gcc-x86-64-linux-gnu", "x86_64", elf_machine=62),
+    "arm64": Toolchain("aarch64-linux-gnu", "gcc-aarch64-linux-gnu", "aarch64", elf_machine=183),
+    "i386": Toolchain("i686-linux-gnu", "gcc-i686-linux-gnu", "x86", elf_machine=3),
+    "s390x": Toolchain("s390x-linux-gnu", "gcc-s390x-linux-gnu", "s390x", "big", elf_machine=22),
+}
+
+
+def find_toolchain(arch: str) -> Toolchain:
+    toolchain = TOOLCHAINS[arch]
+    if shutil.which(toolchain.compiler) is None:
+        raise CannotBuild(f"{toolchain.compiler} is missing (package {toolchain.package})")
+    return toolchain
+
+
+def build(command: Sequence[str], what: str) -> str:
+    done = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-40:])
+        raise BuildFailed(f"cannot build {what}:\n{tail}")
+    return done.stdout
+
+
+def build_init(arch: str, directory: Path) -> Path:
+    """PID 1 for a guest: a static program of the kernel's architecture."""
+    toolchain = find_toolchain(arch)
+    target = directory / f"init.{arch}"
+    build([toolchain.compiler, "-std=gnu11", "-Os", "-static", "-s", "-o", str(target),
+           str(HERE / "init.c")], "the init of the guest")
+    return target
+
+
+# ---- the meson tree ----------------------------------------------------------------------------
+
+def cross_file(toolchain: Toolchain) -> str:
+    tools = {"c": "gcc", "cpp": "g++", "ar": "gcc-ar", "strip": "strip", "objcopy": "objcopy",
+             "nm": "gcc-nm"}
+    binaries = "".join(f"{name} = '{toolchain.triplet}-{tool}'\n" for name, tool in tools.items()
+                       if shutil.which(f"{toolchain.triplet}-{tool}"))
+    return (f"[binaries]\n{binaries}[host_machine]\nsystem = 'linux'\n"
+            f"cpu_family = '{toolchain.family}'\ncpu = '{toolchain.family}'\n"
+            f"endian = '{toolchain.endian}'\n")
+
+
+def setup_tree(arch: str, directory: Path) -> Path:
+    """A build directory where everything is linked statically."""
+    toolchain = find_toolchain(arch)
+    if shutil.which("meson") is None:
+        raise CannotBuild("meson is missing (package meson)")
+    cross = directory / f"{arch}.cross"
+    cross.write_text(cross_file(toolchain), encoding="utf-8")
+    target = directory / arch
+    if not (target / "build.ninja").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        build(["meson", "setup", str(target), str(TREE), "--cross-file", str(cross),
+               "--default-library=static", "-Dc_link_args=-static", "-Dcpp_link_args=-static"],
+              f"the meson tree for {arch}")
+    return target
+
+
+def introspect(target: Path, what: str) -> Any:
+    return json.loads(build(["meson", "introspect", f"--{what}", str(target)], what))
+
+
+def test_executables(target: Path) -> list[Path]:
+    """The tests of the tree that are one of its programs without arguments: those can be moved."""
+    built = {filename for item in introspect(target, "targets") if item["type"] == "executable"
+             for filename in item["filename"]}
+    commands = [test["cmd"] for test in introspect(target, "tests")]
+    return sorted({Path(command[0]) for command in commands
+                   if len(command) == 1 and command[0] in built}, key=lambda path: path.name)
+
+
+def build_tree(arch: str, cache: Path) -> list[Path]:
+    """The test programs of this checkout, which has a build directory of its own in the cache."""
+    directory = cache / hashlib.sha256(str(TREE).encode()).hexdigest()[:12]
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target = setup_tree(arch, directory)
+        # A changed meson.build is read again before it is asked for its tests.
+        build(["ninja", "-C", str(target), "build.ninja"], f"the meson tree for {arch}")
+        programs = test_executables(target)
+        if programs:
+            names = [str(program.relative_to(target)) for program in programs]
+            build(["ninja", "-C", str(target), *names], f"the test programs for {arch}")
+    return programs
+
+
+# ---- a directory of programs -------------------------------------------------------------------
+
+def is_program_of(arch: str, path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        header = file.read(20)
+    machine = int.from_bytes(header[18:20], "big" if header[5:6] == b"\2" else "little")
+    return header.startswith(ELF_MAGIC) and machine == TOOLCHAINS[arch].elf_machine
+
+
+def in_directory(arch: str, directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if is_program_of(arch, path))
