@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Sourced by tests/run and tests/quickstart: Debian packages that they need.
+
+packages_build="gcc libc6-dev meson ninja-build pkgconf python3 python3-jinja2 python3-jsonschema
+    python3-yaml"
+packages_test="binutils clang clang-format clang-tidy g++ git libclang-rt-14-dev mandoc mypy
+    python3-pycparser python3-pytest valgrind"
+packages_vm="busybox-static cpio dpkg qemu-system-x86 xz-utils"
+
+# need_packages NAME...: installs those that are missing, or says so and stops.
+need_packages() {
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' ||
+            missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+        echo "These packages are missing:$missing" >&2
+        if command -v apt-get >/dev/null; then
+            echo "As root, run: apt-get install$missing" >&2
+        else
+            echo "Install what your distribution calls them, and run again." >&2
+        fi
+        exit 1
+    fi
+    echo "Installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    apt_log=$(mktemp)
+    apt_install $missing >"$apt_log" 2>&1 ||
+        { apt-get update >>"$apt_log" 2>&1 && apt_install $missing >>"$apt_log" 2>&1; } || {
+        cat "$apt_log" >&2
+        rm -f "$apt_log"
+        echo "apt-get could not install:$missing" >&2
+        exit 1
+    }
+    rm -f "$apt_log"
+}
+
+# Waits for another apt-get instead of failing beside it.
+apt_install() {
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+}

@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs every test of rota in stages and counts the cases: the body of tests/run.
+
+Each stage is a function that yields cases. A case that is skipped has a
+reason; a stage whose tool is missing is one skipped case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("ROTA_BUILD", ROOT / "build"))
+PYTHON = "/usr/bin/python3"
+
+
+@dataclass
+class Case:
+    """One check, and how it came out."""
+
+    name: str
+    status: str  # passed, failed or skipped
+    text: str = ""  # the reason of a skip, the output of a failure
+
+
+Stage = Callable[[], Iterator[Case]]
+STAGES: dict[str, Stage] = {}
+
+
+def stage(function: Stage) -> Stage:
+    STAGES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], cwd=ROOT, text=True, timeout=1200,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, errors="replace", check=False,
+                          env={**os.environ, **env})
+
+
+def one(name: str, *command: str | Path, **env: str) -> Case:
+    """A command that is one case: 0 passes, 77 skips with its last line as reason."""
+    done = run(*command, **env)
+    if done.returncode == 77:
+        lines = done.stdout.strip().splitlines()
+        return Case(name, "skipped", lines[-1] if lines else "no reason given")
+    return Case(name, "failed" if done.returncode else "passed", done.stdout)
+
+
+TAP = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*(skip|todo)\S*\s*(.*))?$", re.I)
+
+
+def tap(name: str, output: str, status: int) -> Iterator[Case]:
+    """The checks of one TAP program; its exit status counts as well."""
+    failed = False
+    found = False
+    lines = output.splitlines()
+    for index, line in enumerate(lines):
+        if line.lower().startswith("1..0"):
+            yield Case(name, "skipped", line.partition("#")[2].strip()[4:].strip() or "all")
+            return
+        match = TAP.match(line)
+        if match is None:
+            continue
+        found = True
+        title = f"{name}: {match.group(2)}"
+        if match.group(3) and match.group(3).lower() == "skip":
+            yield Case(title, "skipped", match.group(4))
+        elif match.group(1):
+            failed = True
+            notes = []
+            for note in lines[index + 1:]:
+                if not note.startswith("#"):
+                    break
+                notes.append(note)
+            yield Case(title, "failed", "\n".join(notes))
+        else:
+            yield Case(title, "passed")
+    if status not in (0, 77) and not failed:
+        yield Case(name, "failed", f"ended with status {status}\n" + "\n".join(lines[-25:]))
+    elif not found:
+        yield Case(name, "failed", "printed no check\n" + "\n".join(lines[-25:]))
+
+
+def junit(path: Path, name: str) -> Iterator[Case]:
+    for case in ET.parse(path).iter("testcase"):
+        title = f"{name}: {case.get('classname', '')}.{case.get('name', '')}"
+        skipped = case.find("skipped")
+        broken = case.find("failure")
+        if broken is None:
+            broken = case.find("error")
+        if skipped is not None:
+            yield Case(title, "skipped", skipped.get("message") or "no reason given")
+        elif broken is not None:
+            yield Case(title, "failed", (broken.text or "")[-3000:])
+        else:
+            yield Case(title, "passed")
+
+
+def meson(name: str, *options: str, setup: str = "", compiler: str = "gcc",
+          **env: str) -> Iterator[Case]:
+    """Configures, builds without a warning, runs the tests, reads their TAP."""
+    if shutil.which(compiler) is None:
+        yield Case(name, "skipped", f"{compiler} is not installed")
+        return
+    where = BUILD / name
+    if (where / "build.ninja").exists():
+        made = run("meson", "configure", where, *options)
+    else:
+        shutil.rmtree(where, ignore_errors=True)
+        made = run("meson", "setup", where, "-Dwerror=true", "-Dtests=enabled", *options,
+                   CC=compiler)
+    if made.returncode == 0:
+        made = run("meson", "compile", "-C", where)
+    yield Case(f"{name}: builds without a warning", "failed" if made.returncode else "passed",
+               made.stdout[-4000:])
+    if made.returncode:
+        return
+    extra = ["--setup", setup] if setup else []
+    run("meson", "test", "-C", where, "--no-rebuild", *extra, **env)
+    log = where / "meson-logs" / (f"testlog-{setup}.json" if setup else "testlog.json")
+    for line in log.read_text("utf-8").splitlines():
+        test = json.loads(line)
+        text = test.get("stdout", "")
+        if test["result"] == "TIMEOUT":
+            yield Case(f"{name}: {test['name']}", "failed", "timed out\n" + text[-2000:])
+            continue
+        yield from tap(f"{name}: {test['name']}", text + test.get("stderr", ""),
+                       test["returncode"])
+
+
+@stage
+def table() -> Iterator[Case]:
+    """The table is valid and the generated files are what it says."""
+    yield one("generated files are fresh (python3 -m codegen check)", PYTHON, "-m", "codegen",
+              "check")
+    yield one("any python3 finds the generator's packages", "python3", "-m", "codegen", "list")
+
+
+@stage
+def generator() -> Iterator[Case]:
+    """The generator's own tests."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        done = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
+                   "tests/codegen")
+        if report.exists():
+            yield from junit(report, "generator")
+        else:
+            yield Case("generator: pytest", "failed", done.stdout[-3000:])
+
+
+@stage
+def style() -> Iterator[Case]:
+    """Handwritten C is formatted, and no line of the tree ends in white space."""
+    files = run("git", "ls-files", "include/*.h", "src/*.c", "src/*.h", "tests/*.c", "tests/*.h")
+    handwritten = files.stdout.split()
+    yield one("clang-format leaves the handwritten C alone", "clang-format", "--dry-run",
+              "-Werror", *handwritten)
+    yield one("no white space at the end of a line", "sh", "-c",
+              "! git grep -nI '[[:space:]]$' -- . ':!*.svg'")
+    yield one("Python is type-checked", PYTHON, "-m", "mypy", "--config-file",
+              "codegen/mypy.ini", "--strict", "codegen", "tests/lib/suite.py")
+
+
+@stage
+def gcc() -> Iterator[Case]:
+    """Built by gcc; all C tests."""
+    yield from meson("gcc", "-Dtool=enabled")
+
+
+@stage
+def clang() -> Iterator[Case]:
+    """Built by clang; all C tests."""
+    yield from meson("clang", compiler="clang")
+
+
+@stage
+def sanitizers() -> Iterator[Case]:
+    """Address and undefined-behaviour sanitizers."""
+    yield from meson("sanitizers", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                     ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
+
+
+@stage
+def valgrind() -> Iterator[Case]:
+    """All C tests that can bear it under valgrind, in the build of stage gcc."""
+    yield from meson("gcc", setup="valgrind")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="stages:\n" + "\n".join(f"  {name:12} {function.__doc__}"
+                                       for name, function in STAGES.items()))
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="only these stages")
+    parser.add_argument("--without", action="append", default=[], metavar="STAGE",
+                        help="leave a stage out (as a skip)")
+    args = parser.parse_args()
+    unknown = [name for name in (*args.stages, *args.without) if name not in STAGES]
+    if unknown:
+        parser.error(f"no such stage: {', '.join(unknown)}")
+    cases: list[Case] = []
+    for name in args.stages or STAGES:
+        start = time.monotonic()
+        try:
+            found = ([Case(name, "skipped", "left out on request")] if name in args.without
+                     else list(STAGES[name]()))
+        except (OSError, subprocess.TimeoutExpired, ValueError) as failure:
+            found = [Case(name, "failed", str(failure))]
+        count = {status: sum(case.status == status for case in found)
+                 for status in ("passed", "failed", "skipped")}
+        print(f"{name}: {count['passed']} passed, {count['failed']} failed, "
+              f"{count['skipped']} skipped in {time.monotonic() - start:.0f} s", flush=True)
+        for case in found:
+            if case.status == "failed":
+                print(f"  FAILED {case.name}")
+                for line in case.text.strip().splitlines():
+                    print(f"    {line}")
+        cases += found
+    print_skips(cases)
+    total = {status: sum(case.status == status for case in cases)
+             for status in ("passed", "failed", "skipped")}
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total["failed"] or not total["passed"] else 0
+
+
+def print_skips(cases: list[Case]) -> None:
+    """Every skip with its reason, equal reasons together."""
+    reasons: dict[str, list[str]] = {}
+    for case in cases:
+        if case.status == "skipped":
+            reasons.setdefault(case.text, []).append(case.name)
+    if reasons:
+        print("\nSkipped:")
+    for reason, names in reasons.items():
+        print(f"  {len(names)} x {reason}" if len(names) > 1 else f"  {names[0]}: {reason}")
+    if reasons:
+        print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
