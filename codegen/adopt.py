@@ -19,7 +19,7 @@ from codegen.layout import FOREIGN
 
 UNKNOWN = "Not described yet."
 RESERVED = "Must be zero."
-UNTRIED = "nobody has written a trial yet"
+UNTRIED = "No trial has been written yet."
 SCALAR_LEAD = re.compile(r"^(IORING|IO_URING)_")
 
 
@@ -44,7 +44,11 @@ def adopt(text: str, name: str, header: Header, since: str) -> Adoption:
     writer = _Writer(text, before, header, since)
     writer.write(missing)
     result = writer.editor.result() if missing else text
-    after = _table(result, name)
+    try:
+        after = _table(result, name)
+    except load.TableError as failure:
+        raise load.TableError(f"{name} with the new rows (nothing is written)",
+                              failure.diagnostics) from None
     left = diff.compare(after, header)
     names_left = {(item.what, item.name) for item in left}
     adopted = [item for item in missing if (item.what, item.name) not in names_left]
@@ -74,11 +78,17 @@ class _Writer:
                      if item.name in self.header.constants]
         constants.sort(key=lambda item: self.order.index(item.name))
         self._kernel()
+        headers = [item for item in missing if item.kind == "header"]
         self._add_last("headers", [{"name": item.name, "guard": item.header}
-                                   for item in missing if item.kind == "header"])
+                                   for item in headers if item.header])
+        self.reasons += [f"{item.name} has no include guard" for item in headers
+                         if not item.header]
         by_kind: dict[str, list[Constant]] = {}
         for constant in constants:
-            by_kind.setdefault(self.known.kind(constant), []).append(constant)
+            kind = self.known.kind(constant)
+            if kind in ("flag", "value") and self.known.group(constant) is None:
+                kind = "constant"  # of an enum that the table lacks
+            by_kind.setdefault(kind, []).append(constant)
         self._opcodes(by_kind.get("opcode", []))
         self._registers(by_kind.get("register", []))
         self._entries([*by_kind.get("flag", []), *by_kind.get("value", [])])
@@ -478,7 +488,7 @@ class _Remove(_Step):
     node: yaml.Node
 
     def make(self, editor: edit.Editor) -> None:
-        editor.remove(self.node.start_mark.line, edit.last_line(self.node))
+        editor.remove(self.node.start_mark.line, editor.last_line(self.node))
 
 
 @dataclass
@@ -523,7 +533,7 @@ class _Wrap(_Step):
 
     def make(self, editor: edit.Editor) -> None:
         indent = editor.indent(self.node)
-        first, last = self.node.start_mark.line, edit.last_line(self.node)
+        first, last = self.node.start_mark.line, editor.last_line(self.node)
         old = [f"    {line}" for line in editor.lines[first:last + 1]]
         editor.remove(first, last)
         editor.insert(first, [f"{' ' * indent}- union:", *edit.rows(self.before, indent + 4), *old,

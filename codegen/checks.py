@@ -58,7 +58,8 @@ class _Checker:
     def _not_newer(self, place: Place, since: str | None) -> None:
         newest = self.data["kernel"]
         if since is not None and names.version(since) > names.version(newest):
-            self.error((*place, "since"), f"since {since} is newer than the table's kernel {newest}")
+            self.error((*place, "since"),
+                       f"since {since} is newer than the table's kernel {newest}")
 
     def _backports(self, place: Place, raw: Any) -> None:
         since = raw.get("since")
@@ -216,7 +217,7 @@ class _Checker:
                     self.error((*at, "arg"), f"argument '{field['arg']}' stands twice")
                 arguments.add(field["arg"])
         for index, item in enumerate(row.get("ignored", ())):
-            name = item if isinstance(item, str) else next(iter(item))
+            name = item.removesuffix(">>32") if isinstance(item, str) else next(iter(item))
             if name == "backports":
                 self.error((*place, "ignored", index), "the field stands before 'backports'")
                 continue
@@ -346,6 +347,7 @@ class _Checker:
         if offers is None:
             self.error((*at, "in"), f"scenario '{trial['in']}' does not exist")
             return
+        self._backports(at, trial)
         if len(trial["args"]) != arity:
             self.error((*at, "args"), f"{len(trial['args'])} arguments where {arity} belong")
         named = list(enumerate(trial["args"]))

@@ -95,7 +95,9 @@ class Names:
             return "register"
         group = self.group(item)
         if group is None:
-            return "constant"
+            rows = self.ops.keys() | self.registers.keys()
+            alone = item.enum is None or not rows.isdisjoint(item.enum.names)
+            return "constant" if alone else "value"
         return "flag" if not group.values else "value"
 
     def implied(self, item: Constant) -> bool:
@@ -121,24 +123,35 @@ class Names:
         return self._by_name(item)
 
     def _by_name(self, item: Constant) -> Group | None:
-        """The group whose flags share the longest beginning, the nearest before it if several."""
+        """The group whose flags share the longest beginning, the nearest in the header if several.
+
+        Two words must be the same, or one that only this group uses.
+        """
         if not item.suffix or item.value <= 0 or item.value & (item.value - 1):
             return None  # the kernel writes a flag as 1U << n
-        best: tuple[int, int] = (1, 0)
-        found: Group | None = None
         order = list(self.header.constants)
         at = order.index(item.name)
+        found: list[tuple[int, int, Group]] = []
         for index, other in enumerate(order):
             owner = self.entries.get(other)
             if owner is None or owner[0].as_enum or owner[0].values:
                 continue
-            group = owner[0]
-            if any(entry.number == item.value for entry in group.entries):
+            shared = _shared(item.name, other)
+            if shared < 2 and (shared < 1 or self._first_words[item.name.split("_")[0]]
+                               != {owner[0].name}):
                 continue
-            near = -abs(at - index)
-            score = (_shared(item.name, other), near)
-            if score[0] > 1 and (found is None or score > best):
-                best, found = score, group
+            if all(entry.number != item.value for entry in owner[0].entries):
+                found.append((shared, -abs(at - index), owner[0]))
+        return max(found, key=lambda each: each[:2])[2] if found else None
+
+    @cached_property
+    def _first_words(self) -> dict[str, set[str]]:
+        """For each first word of a name, what uses it: groups, and constants as the group ''."""
+        found: dict[str, set[str]] = {}
+        for name, (group, _) in self.entries.items():
+            found.setdefault(name.split("_")[0], set()).add(group.name)
+        for name in (*self.constants, *self.ops, *self.registers):
+            found.setdefault(name.split("_")[0], set()).add("")
         return found
 
 
@@ -165,7 +178,7 @@ def _files(table: Table, header: Header) -> Iterator[Difference]:
     for name, guard in header.files.items():
         if name not in guards:
             yield Difference("added", "header", name, guard)
-        elif guards[name] != guard:
+        elif guard and guards[name] != guard:
             yield Difference("changed", "header", name, guard, guards[name])
 
 

@@ -58,9 +58,10 @@ def item(value: Mapping[str, Any], indent: int, block: bool = False,
         parts = [f"{scalar(key)}: {flow(each)}," for key, each in value.items()]
         parts[-1] = parts[-1][:-1] + "}"
         padded = [part.ljust(width) for part, width in zip(parts[:-1], columns)]
-        line = f"{lead}- {{" + " ".join(padded + parts[len(padded):])
-        if len(line) <= WIDTH:
-            return [line]
+        for shown in (padded + parts[len(padded):], parts):
+            line = f"{lead}- {{" + " ".join(shown)
+            if len(line) <= WIDTH:
+                return [line]
     lines: list[str] = []
     for key, each in value.items():
         start = f"{lead}  " if lines else f"{lead}- "
@@ -89,11 +90,11 @@ def rows(values: Sequence[Any], indent: int) -> list[str]:
 
 # -- where things stand -----------------------------------------------------------
 
-def last_line(node: yaml.Node) -> int:
+def _last_line(node: yaml.Node) -> int:
     """The last line with a piece of the node, counted from 0; comments after it do not count."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         tail = node.value[-1]
-        return last_line(tail[1] if isinstance(node, yaml.MappingNode) else tail)
+        return _last_line(tail[1] if isinstance(node, yaml.MappingNode) else tail)
     end = node.end_mark
     return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)
 
@@ -145,7 +146,8 @@ class Editor:
         self._edit(self._starts[first], self._starts[last + 1], "")
 
     def replace(self, start: yaml.Mark, end: yaml.Mark, new: str) -> None:
-        self._edit(self._starts[start.line] + start.column, self._starts[end.line] + end.column, new)
+        self._edit(self._starts[start.line] + start.column,
+                   self._starts[end.line] + end.column, new)
 
     def result(self) -> str:
         new, at = [], 0
@@ -156,6 +158,13 @@ class Editor:
         return "".join(new) + self.source[at:]
 
     # -- rows ----------------------------------------------------------------
+
+    def last_line(self, node: yaml.Node) -> int:
+        """The last line of a node, without the blank lines that end a block of text."""
+        line = _last_line(node)
+        while not self.lines[line].strip():
+            line -= 1
+        return line
 
     def indent(self, node: yaml.Node) -> int:
         """The column of the dash in front of an item."""
@@ -195,11 +204,11 @@ class Editor:
         near = nodes[at - 1] if at > 0 else nodes[0]
         indent = self.indent(near)
         gap = [""] if self.spaced(sequence) else []
-        columns = [] if near.start_mark.line != last_line(near) \
+        columns = [] if near.start_mark.line != self.last_line(near) \
             else self.columns(near.start_mark.line)
         block = not any(node.flow_style for node in nodes)
         lines: list[str] = []
         for each in new:
             whole = item(each, indent, block, columns)
             lines += [*gap, *whole] if at > 0 else [*whole, *gap]
-        self.insert(last_line(near) + 1 if at > 0 else near.start_mark.line, lines)
+        self.insert(self.last_line(near) + 1 if at > 0 else near.start_mark.line, lines)

@@ -104,7 +104,7 @@ class _Exporter:
             ignored=[self.ignored(field) for field in item.ignored],
             iosqe=_present(fixed_file=item.fixed_file, buffer_select=item.buffer_select,
                            cqe_skip=item.cqe_skip, since=dict(item.iosqe_since)),
-            iopoll=item.iopoll, needs_one=list(item.rings_one_of),
+            behind_link=item.behind_link, iopoll=item.iopoll, needs_one=list(item.rings_one_of),
             rules=[self.rule(rule) for rule in item.rules],
             completion=self.completion(item.completion),
             errors=[self.error(error) for error in item.errors],
@@ -126,7 +126,8 @@ class _Exporter:
             before="ignored" if item.before_ignored else "zero" if item.since else None)
 
     def ignored(self, item: Ignored) -> Json:
-        return self.place(item.slot) | _present(until=item.until)
+        return self.place(item.slot) | _present(half="upper" if item.upper else None,
+                                                until=item.until)
 
     def rule(self, item: Rule) -> Json:
         return _present(

@@ -20,7 +20,8 @@ from codegen.layout import FOREIGN, SCALARS
 # C's own types as the table writes them, for members that use no kernel typedef.
 _PLAIN = {
     "unsigned char": "__u8", "signed char": "__s8", "char": "char", "_Bool": "__u8",
-    "unsigned short": "__u16", "short unsigned int": "__u16", "short": "__s16", "short int": "__s16",
+    "unsigned short": "__u16", "short unsigned int": "__u16",
+    "short": "__s16", "short int": "__s16",
     "unsigned int": "__u32", "int": "int",
     "unsigned long long": "__u64", "long long unsigned int": "__u64",
     "long long": "__s64", "long long int": "__s64",
@@ -121,7 +122,7 @@ class Header:
 # -- which files, which compiler ----------------------------------------------
 
 def belonging(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The headers named and the ones beside them: linux/io_uring/*.h belongs to linux/io_uring.h."""
+    """The headers named and those beside them: linux/io_uring/*.h goes with linux/io_uring.h."""
     found: dict[Path, None] = {}
     for path in paths:
         if not path.is_file():
@@ -151,7 +152,7 @@ class _Compiler:
         self.scratch = scratch
         self.files = files
         self.text = "".join(f'#include "{path}"\n' for path in files)
-        roots = [str(path.resolve()) for path in include] + _roots(files)
+        roots = _roots(files) + [str(path.resolve()) for path in include]
         triplet = self._run([*self.command, "-print-multiarch"], check=False).stdout.strip()
         if triplet:
             roots += [f"{root}/{triplet}" for root in roots if Path(root, triplet).is_dir()]
@@ -398,7 +399,8 @@ def _read(compiler: _Compiler, files: Sequence[Path]) -> Header:
         f"enum {{ rota_value_{item.name} = ({item.name}) }};\n"
         f"enum {{ rota_suffix_{item.name} = _Generic(({item.name}), unsigned: 1, unsigned long: 2, "
         f"unsigned long long: 2, default: 0) }};\n" for item in probes)
-    extra += "struct rota_wide { char c; __u64 v; };\nenum { rota_size = sizeof(struct rota_wide) };\n"
+    extra += ("struct rota_wide { char c; unsigned long long v; };\n"
+              "enum { rota_size = sizeof(struct rota_wide) };\n")
     debug = _Debug(*compiler.debug_information(extra))
 
     values: dict[str, int] = {}

@@ -6,35 +6,20 @@ line, and wrapped. Sentences are glued here and nowhere else.
 
 from __future__ import annotations
 
-import errno
-import re
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from codegen import names
-from codegen.conditions import Condition, is_number
-from codegen.model import (Arg, Call, CallArg, Entry, Error, Field, Group, Op, Prep, RegisterOp,
-                           Rule, Slot, Table)
-from codegen.names import declaration
+from codegen import examples, names
+from codegen.conditions import is_number
+from codegen.model import (Arg, Call, CallArg, Entry, Field, Group, Op, Prep, RegisterOp, Rule,
+                           Table)
+from codegen.prose import (Item, Prose, bold, clause, italic, listed, literal, name_line, page,
+                           parameter, references, synopsis, tag)
+from codegen.subject import Subject
 
-WIDTH = 79
 MANY = 8  # more flags of another owner than this are named only, in one sentence
 MORE = "IORING_CQE_F_MORE"
-SYNOPSIS_WIDTH = 72  # what a terminal of 80 columns leaves beside the margin
-
-# Markers of glue: they survive the markup of plain text and become fonts at the end.
-_BOLD, _ITALIC, _END = "\x01", "\x02", "\x03"
-
-_TOKEN = re.compile(
-    r"(?P<marked>[\x01\x02][^\x03]*\x03)"
-    r"|`(?P<code>[^`]*)`"
-    r"|(?P<page>\b[a-z_][a-z0-9_]*\([1-9]\))"
-    r"|(?P<struct>\b(?:struct|union) [a-z]\w*)"
-    r"|(?P<function>\b(?:rota_)?[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b)"
-    r"|(?P<constant>\b_*[A-Z][A-Z0-9_]*[A-Z0-9](?:_\*)?(?!\w))")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\x01\x02`_])")
 
 _LIVES = {
     "submit": "It may be reused as soon as the request has been submitted.",
@@ -47,253 +32,6 @@ _MEMORY = {
     "written": "The kernel writes to this memory.",
     "both": "The kernel reads and writes this memory.",
 }
-
-
-def bold(text: str) -> str:
-    return f"{_BOLD}{text}{_END}"
-
-
-def italic(text: str) -> str:
-    return f"{_ITALIC}{text}{_END}"
-
-
-def page(name: str, section: int = 3) -> str:
-    """A reference to a page, or a function in a sentence."""
-    return f"{bold(name)}({section})"
-
-
-def clause(sentence: str) -> str:
-    """A sentence of the table as the end of another one: `reads bytes from a file`."""
-    text = sentence.removesuffix(".")
-    return text[0].lower() + text[1:] if len(text) > 1 and text[1].islower() else text
-
-
-def listed(items: Iterable[str], word: str = "and") -> str:
-    found = list(items)
-    if len(found) < 2:
-        return "".join(found)
-    return f"{', '.join(found[:-1])} {word} {found[-1]}"
-
-
-def escape(text: str) -> str:
-    """Plain text that roff prints as it stands."""
-    text = text.replace("\\", "\\e").replace("…", "...")
-    return re.sub(r"(?<![A-Za-z0-9])-(?=\w)", r"\\-", text)
-
-
-def literal(text: str) -> str:
-    """C source, where each minus sign must be one."""
-    return "\n".join("\\&" + line if line.startswith((".", "'")) else line
-                     for line in text.replace("\\", "\\e").replace("-", "\\-").split("\n"))
-
-
-def word(text: str) -> str:
-    """One argument of a macro."""
-    text = text.replace('"', '""')
-    return f'"{text}"' if " " in text or not text or '"' in text else text
-
-
-@dataclass(frozen=True)
-class Item:
-    """A tagged paragraph: a request line for the tag, then text, then items below it."""
-
-    tag: str
-    text: str
-    items: tuple["Item", ...] = ()
-
-
-@dataclass(frozen=True)
-class Block:
-    """A paragraph, and a list that belongs to it."""
-
-    text: str
-    items: tuple[Item, ...] = ()
-
-
-class Prose:
-    """Turns sentences into roff: knows which words are names of the table."""
-
-    def __init__(self, table: Table) -> None:
-        self.ops = {op.name for op in table.ops}
-        self.registers = {row.name for row in table.registers}
-        self.calls = {call.name for call in table.calls}
-        self.known = {item.name for item in table.constants}
-        self.known |= {entry.name for group in table.groups for entry in group.entries}
-
-    def __call__(self, *texts: str | None) -> str:
-        """Sentences as filled text; None and empty ones are left out."""
-        lines: list[str] = []
-        for text in texts:
-            if not text:
-                continue
-            for sentence in _SENTENCE.split(" ".join(text.split())):
-                marked = self._fonts(self._mark(sentence))
-                lines += textwrap.wrap(marked, WIDTH, break_long_words=False,
-                                       break_on_hyphens=False)
-        return "\n".join("\\&" + line if line.startswith((".", "'")) else line for line in lines)
-
-    def inline(self, text: str) -> str:
-        return self._fonts(self._mark(text))
-
-    def _mark(self, sentence: str) -> str:
-        return _TOKEN.sub(self._token, sentence)
-
-    def _token(self, match: re.Match[str]) -> str:
-        text = match.group(0)
-        kind = match.lastgroup
-        if kind == "code":
-            return bold(match.group("code"))
-        if kind == "page":
-            name, section = text[:-3], text[-3:]
-            return bold(name) + section
-        if kind == "struct":
-            return italic(text)
-        if kind == "function":
-            name = text.removeprefix("rota_")
-            if name in self.calls:
-                return page(names.call(name))
-            return page(text) if text.startswith("rota_") else text
-        if kind == "constant":
-            return self._constant(text)
-        return text
-
-    def _constant(self, text: str) -> str:
-        if text in self.known:
-            return bold(text)
-        if text in self.ops:
-            return bold(names.opcode(text))
-        if text in self.registers:
-            return bold(names.register(text))
-        if "_" in text or hasattr(errno, text) or re.fullmatch(r"SIG[A-Z]+", text):
-            return bold(text)
-        return text
-
-    @staticmethod
-    def _fonts(text: str) -> str:
-        text = text.replace(f" a {_BOLD}IO", f" an {_BOLD}IO")
-        text = escape(text).replace(_BOLD, "\\fB").replace(_ITALIC, "\\fI")
-        return text.replace(_END, "\\fP")
-
-
-class Subject:
-    """A prep function in the light of conditions: what its fields hold, what they are called."""
-
-    def __init__(self, table: Table, op: Op, prep: Prep) -> None:
-        self.table = table
-        self.op = op
-        self.prep = prep
-        self._by_place = {(store.slot.offset, store.slot.size): store for store in prep.stores}
-        self._flags = {(item.slot.offset, item.slot.size) for item in op.fields
-                       if item.group and not item.group.values}
-        self._values = {entry.name: entry.number for group in table.groups
-                        for entry in group.entries}
-        self._values |= {constant.name: constant.value for constant in table.constants}
-
-    def name(self, slot: Slot) -> str:
-        """The argument that fills a field, or the field."""
-        for arg in self.prep.args:
-            same = (arg.slot.offset, arg.slot.size) == (slot.offset, slot.size)
-            if same and arg.via != "direct_slot":
-                return italic(arg.name)
-        return italic(f"sqe->{slot.name}")
-
-    def _number(self, text: str) -> int | None:
-        return int(text, 0) if is_number(text) else self._values.get(text)
-
-    def _known(self, slot: Slot) -> tuple[int | None, bool]:
-        """The bits that a field surely has, and whether they are all of it."""
-        place = (slot.offset, slot.size)
-        store = self._by_place.get(place)
-        if store is None:
-            settled = place not in self._flags and slot.name != "flags"
-            return 0, settled
-        number = 0
-        for text in store.constants:
-            value = self._number(text)
-            if value is None:
-                return None, False
-            number |= value
-        return number, store.arg is None and place not in self._flags and slot.name != "flags"
-
-    def holds(self, condition: Condition) -> bool | None:
-        """Whether every request of this function meets a condition; None if it may."""
-        if condition.on_ring:
-            return None
-        slot = self.table.slots[condition.subject]
-        store = self._by_place.get((slot.offset, slot.size))
-        if store and store.arg and store.arg.via == "direct_slot":
-            return True if condition.text.endswith(" is not 0") else None
-        bits, whole = self._known(slot)
-        operands = [self._number(text) for text in condition.operands]
-        if bits is None or any(value is None for value in operands):
-            return None
-        wanted = 0
-        for value in operands:
-            wanted |= value or 0
-        answers = {"has": bits & wanted == wanted, "lacks": not bits & wanted,
-                   "within": not bits & ~wanted, "is": bits == wanted,
-                   "is not": bits != wanted, "below": bits < wanted, "above": bits > wanted}
-        answer = answers[condition.operator]
-        if whole:
-            return answer
-        # The caller may still add bits, but take none away.
-        settled = {"has": answer, "lacks": not answer, "within": not answer,
-                   "is": bool(bits & ~wanted), "is not": bool(bits & ~wanted),
-                   "below": not answer, "above": answer}
-        return answer if settled[condition.operator] else None
-
-    def all_hold(self, conditions: Iterable[Condition]) -> bool | None:
-        answers = [self.holds(item) for item in conditions]
-        if any(answer is False for answer in answers):
-            return False
-        return None if any(answer is None for answer in answers) else True
-
-    def say(self, condition: Condition, negated: bool = False) -> str:
-        """A condition, or its opposite, as part of a sentence."""
-        operands = [bold(text) if not is_number(text) else _power(text)
-                    for text in condition.operands]
-        operator = condition.operator
-        if condition.on_ring:
-            subject, has, lacks = "the ring", "has", "lacks"
-        else:
-            subject = self.name(self.table.slots[condition.subject])
-            has, lacks = "contains", "does not contain"
-        many = len(operands) > 1
-        if (operator == "has") != negated and operator in ("has", "lacks"):
-            return f"{subject} {has} {listed(operands, 'or' if negated else 'and')}"
-        if operator in ("has", "lacks"):
-            if not negated and many:
-                verb = "has" if condition.on_ring else "contains"
-                return f"{subject} {verb} neither {listed(operands, 'nor')}"
-            return f"{subject} {lacks} {listed(operands, 'or')}"
-        if operator == "within":
-            return (f"{subject} contains more than {listed(operands)}" if negated
-                    else f"{subject} contains nothing but {listed(operands)}")
-        if operator in ("is", "is not"):
-            positive = (operator == "is") != negated
-            return f"{subject} {'is' if positive else 'is not'} {listed(operands, 'or')}"
-        number = self._number(condition.operands[0])
-        if operator == "below":
-            if not negated:
-                return f"{subject} is below {operands[0]}"
-            return f"{subject} is {operands[0]} or more" if number is None or number >= 1 << 31 \
-                else f"{subject} is above {number - 1}"
-        if negated:
-            return f"{subject} is below {number + 1}" if number is not None \
-                else f"{subject} is not above {operands[0]}"
-        return f"{subject} is above {operands[0]}"
-
-    def unsettled(self, conditions: Iterable[Condition]) -> list[str]:
-        """Conditions that this function leaves open, as phrases."""
-        return [self.say(item) for item in conditions if self.holds(item) is not True]
-
-
-def _power(text: str) -> str:
-    """Large powers of two as such."""
-    number = int(text, 0)
-    if number >= 1 << 31 and number & (number - 1) == 0:
-        return f"2^{number.bit_length() - 1}"
-    return str(number)
 
 
 def _flag_names(group: Group, text: str) -> list[str]:
@@ -335,55 +73,6 @@ def _errors(pairs: list[tuple[str, str]]) -> tuple[Item, ...]:
     return tuple(Item(f".B {name}", text) for name, text in sorted(pairs, key=lambda x: x[0]))
 
 
-def _synopsis(head: str, parameters: list[tuple[str, str, str]]) -> str:
-    """A prototype as requests of man(7): types bold, names slanted, lines that fit."""
-    pieces = [f"{before}{name}{after}" for before, name, after in parameters]
-    hang = len(head) + 1
-    if hang + max((len(piece) for piece in pieces), default=0) + 2 > SYNOPSIS_WIDTH:
-        hang = 8
-    lines: list[list[tuple[str, str, str]]] = [[]]
-    column = len(head) + 1
-    for parameter, piece in zip(parameters, pieces):
-        if lines[-1] and column + len(piece) + 1 > SYNOPSIS_WIDTH:
-            lines.append([])
-            column = hang
-        elif not lines[-1] and len(lines) == 1 and column + len(piece) + 1 > SYNOPSIS_WIDTH:
-            lines.append([])
-            column = hang
-        lines[-1].append(parameter)
-        column += len(piece) + 2
-    texts: list[str] = []
-    for number, line in enumerate(lines):
-        last = number + 1 == len(lines)
-        fonts: list[str] = [f"{head}(" if number == 0 else " " * hang]
-        for index, (before, name, after) in enumerate(line):
-            fonts[-1] += before
-            fonts.append(name)
-            closing = ");" if last and index + 1 == len(line) else ","
-            fonts.append(after + closing + (" " if index + 1 < len(line) else ""))
-        if not line:
-            fonts[-1] += "void);" if last else ""
-        texts.append((".BI " if len(fonts) > 1 else ".B ") +
-                     " ".join(word(text) for text in fonts))
-    return "\n".join(texts)
-
-
-def _name_line(function: str, summary: str) -> str:
-    """What stands below NAME."""
-    return textwrap.fill(f"{function} \\- {escape(clause(summary))}", WIDTH,
-                         break_long_words=False, break_on_hyphens=False)
-
-
-def _parameter(ctype: str, name: str) -> tuple[str, str, str]:
-    whole = declaration(ctype, name)
-    return whole[:-len(name)], name, ""
-
-
-def _head(ctype: str, name: str) -> str:
-    """The tag of an argument's paragraph."""
-    return f".BI {word(declaration(ctype, name)[:-len(name)])} {name}"
-
-
 class PrepPage:
     """The manual page of one prep function."""
 
@@ -400,13 +89,13 @@ class PrepPage:
 
     @property
     def name(self) -> str:
-        return _name_line(self.prep.function, self.prep.summary)
+        return name_line(self.prep.function, self.prep.summary)
 
     @cached_property
     def synopsis(self) -> str:
         parameters = [("struct io_uring_sqe *", "sqe", "")]
-        parameters += [_parameter(arg.ctype, arg.name) for arg in self.prep.args]
-        return _synopsis(f"void {self.prep.function}", parameters)
+        parameters += [parameter(arg.ctype, arg.name) for arg in self.prep.args]
+        return synopsis(f"void {self.prep.function}", parameters)
 
     @cached_property
     def intro(self) -> str:
@@ -422,7 +111,9 @@ class PrepPage:
             if self.op.syscall and self.prep.summary == self.op.summary else None
         if self.op.syscall and not counterpart:
             counterpart = f"The system call behind it is {self.op.syscall}."
-        return self.prose(first, second, counterpart)
+        behind = "It has to stand right behind another request, one that carries " \
+                 "IOSQE_IO_LINK or IOSQE_IO_HARDLINK." if self.op.behind_link else None
+        return self.prose(first, second, counterpart, behind)
 
     # -- arguments ----------------------------------------------------------
 
@@ -436,7 +127,7 @@ class PrepPage:
                 else "It has 128 bytes."
         source = f"It comes from {page('rota_get_sqe')}, which has cleared it." \
             if not self.prep.amends else None
-        first = Item(_head("struct io_uring_sqe *", "sqe"), self.prose(sqe, source, size))
+        first = Item(tag("struct io_uring_sqe *", "sqe"), self.prose(sqe, source, size))
         return (first, *(self._argument(arg) for arg in self.prep.args))
 
     def _argument(self, arg: Arg) -> Item:
@@ -457,7 +148,7 @@ class PrepPage:
             if field.group:
                 lead, items = self._flags(field)
                 texts.append(lead)
-        return Item(_head(arg.ctype, arg.name), self.prose(*texts), items)
+        return Item(tag(arg.ctype, arg.name), self.prose(*texts), items)
 
     def _use(self, field: Field) -> list[str | None]:
         """When the kernel looks at a field, and since when."""
@@ -527,7 +218,7 @@ class PrepPage:
         texts: list[str | None] = []
         if op.fixed_file == "required":
             texts.append("The request needs IOSQE_FIXED_FILE" + (
-                ", which the function sets." if self._sets("IOSQE_FIXED_FILE") else "."))
+                ", which the function sets." if self.subject.sets("IOSQE_FIXED_FILE") else "."))
         elif op.fixed_file == "taken" and not any(
                 arg.field and arg.field.role == "file" for arg in self.prep.args):
             texts.append("The request takes IOSQE_FIXED_FILE.")
@@ -535,7 +226,7 @@ class PrepPage:
             texts.append(f"IOSQE_FIXED_FILE is refused with {op.fixed_file}.")
         if op.buffer_select == "taken":
             version = _span(since.get("IOSQE_BUFFER_SELECT"), None)
-            if self._sets("IOSQE_BUFFER_SELECT"):
+            if self.subject.sets("IOSQE_BUFFER_SELECT"):
                 texts.append("The function sets IOSQE_BUFFER_SELECT, so that the memory comes "
                              "from a group of provided buffers.")
             else:
@@ -543,7 +234,7 @@ class PrepPage:
                              f"of provided buffers whose number is in {italic('sqe->buf_group')}.")
         elif op.buffer_select == "required":
             texts.append("The request needs IOSQE_BUFFER_SELECT" + (
-                ", which the function sets." if self._sets("IOSQE_BUFFER_SELECT") else "."))
+                ", which the function sets." if self.subject.sets("IOSQE_BUFFER_SELECT") else "."))
         if op.cqe_skip != "taken":
             texts.append("IOSQE_CQE_SKIP_SUCCESS is refused with EINVAL.")
         texts.append("A ring made with IORING_SETUP_IOPOLL "
@@ -552,9 +243,6 @@ class PrepPage:
             texts.append(f"The ring must have been made with "
                          f"{listed(map(bold, op.rings_one_of), 'or')}.")
         return self.prose(*texts)
-
-    def _sets(self, flag: str) -> bool:
-        return any(flag in store.constants for store in self.prep.stores)
 
     # -- completion ---------------------------------------------------------
 
@@ -673,8 +361,13 @@ class PrepPage:
         return self.prose(self.op.note)
 
     @cached_property
+    def source(self) -> str:
+        """The example as C, for those who are not a manual page."""
+        return examples.prep_example(self.subject, self.streams is True)
+
+    @property
     def example(self) -> str:
-        return literal(prep_example(self))
+        return literal(self.source)
 
     @cached_property
     def see_also(self) -> str:
@@ -684,136 +377,6 @@ class PrepPage:
         if self.op.syscall:
             pages.add((self.op.syscall[:-3], int(self.op.syscall[-2])))
         return references(pages)
-
-
-def references(pages: Iterable[tuple[str, int]]) -> str:
-    """The requests below SEE ALSO: by section, then by name."""
-    ordered = sorted(set(pages), key=lambda item: (item[1], item[0]))
-    return "\n".join(f".BR {name} ({section}){',' if index + 1 < len(ordered) else ''}"
-                     for index, (name, section) in enumerate(ordered))
-
-
-# -- examples ---------------------------------------------------------------
-
-def _c_call(indent: str, head: str, arguments: list[str], tail: str, width: int = 72) -> str:
-    """A call or a function head, wrapped below its parenthesis."""
-    items = arguments or ["void"]
-    pad = " " * (len(indent) + len(head) + 1)
-    if len(pad) + max(map(len, items)) + len(tail) + 1 > width:
-        pad = indent + " " * 8
-    lines, current = [], f"{indent}{head}("
-    start = current
-    for index, item in enumerate(items):
-        piece = item + ("," if index + 1 < len(items) else f"){tail}")
-        if current not in (start, pad) and len(current) + len(piece) > width:
-            lines.append(current.rstrip())
-            current = pad
-        current += piece + " "
-    lines.append(current.rstrip())
-    return "\n".join(lines)
-
-
-def _c_comment(indent: str, text: str) -> str:
-    whole = f"{indent}/* {text} */"
-    if len(whole) <= 72:
-        return whole
-    lines = textwrap.wrap(text, 72 - len(indent) - 3, break_long_words=False,
-                          break_on_hyphens=False)
-    return "\n".join([f"{indent}/*", *(f"{indent} * {line}" for line in lines), f"{indent} */"])
-
-
-def prep_example(page_of: PrepPage) -> str:
-    """A function that sends one request and takes in what comes back."""
-    op, prep = page_of.op, page_of.prep
-    before = [] if not prep.amends else [next(item for item in op.preps if not item.amends)]
-    steps = [*before, prep]
-    parameters: dict[str, str] = {"ring": "struct rota_ring *ring"}
-    for step in steps:
-        parameters |= {arg.name: arg.declaration for arg in step.args}
-    flags = _needed_flags(page_of)
-    group = "IOSQE_BUFFER_SELECT" in flags and "buf_group" not in parameters
-    if group:
-        parameters["buf_group"] = "unsigned short buf_group"
-    select = group or page_of._sets("IOSQE_BUFFER_SELECT")
-    stream, notified = page_of.streams is True, op.completion.shape == "notification"
-    headers = ["errno.h", "rota.h"]
-    if stream:
-        headers.append("stdio.h")
-    lines = [f"#include <{name}>" for name in headers]
-    lines += ["", _c_comment("", prep.summary)]
-    lines += [_c_call("", f"int {prep.name}_example", list(parameters.values()), "")]
-    lines += ["{", "    struct io_uring_sqe *sqe = rota_get_sqe(ring);",
-              "    struct io_uring_cqe *cqe;"]
-    if notified:
-        lines.append("    int ret, res = 0;")
-    else:
-        lines.append("    int ret;")
-    if stream or notified:
-        lines.append("    bool more;")
-    lines += ["", "    if (!sqe)", "        return -EBUSY; /* the queue is full: submit first */"]
-    for step in steps:
-        lines.append(_c_call("    ", step.function,
-                             ["sqe", *(arg.name for arg in step.args)], ";"))
-    if flags:
-        lines.append(f"    sqe->flags |= {' | '.join(flags)};")
-    if group:
-        lines.append("    sqe->buf_group = buf_group;")
-    lines.append("    rota_sqe_set_data64(sqe, 1); /* comes back in cqe->user_data */")
-    lines += ["", "    ret = rota_submit(ring);", "    if (ret < 0)", "        return ret;"]
-    if stream or notified:
-        wait = ["    do {", "        ret = rota_wait_cqe(ring, &cqe);", "        if (ret < 0)",
-                "            return ret;"]
-        if notified:
-            wait += ["        if (!rota_cqe_is_notif(cqe))", "            res = cqe->res;"]
-        elif select:
-            wait += ['        printf("%d, buffer %d\\n", cqe->res, rota_cqe_buffer_id(cqe));']
-        else:
-            wait += ['        printf("%d\\n", cqe->res);']
-        wait += ["        more = rota_cqe_has_more(cqe);", "        rota_cqe_seen(ring, cqe);",
-                 "    } while (more);"]
-        lines += wait
-        lines.append("    return res; /* the memory is free again */" if notified
-                     else "    return 0;")
-    else:
-        lines += ["    ret = rota_wait_cqe(ring, &cqe);", "    if (ret < 0)",
-                  "        return ret;"]
-        lines += ["    ret = cqe->res;", "    rota_cqe_seen(ring, cqe);", "    return ret;"]
-    lines.append("}")
-    return "\n".join(lines)
-
-
-def _needed_flags(page_of: PrepPage) -> list[str]:
-    """IOSQE flags without which the kernel refuses every request of this function."""
-    found: list[str] = []
-    for rule in page_of.op.rules:
-        if rule.until or page_of.subject.all_hold(rule.when) is not True:
-            continue
-        for item in rule.must:
-            if item.subject == "flags" and item.operator == "has" \
-                    and page_of.subject.holds(item) is not True:
-                found += [flag for flag in item.operands if flag not in found]
-    for key, flag in (("fixed_file", "IOSQE_FIXED_FILE"),
-                      ("buffer_select", "IOSQE_BUFFER_SELECT")):
-        if getattr(page_of.op, key) == "required" and not page_of._sets(flag) \
-                and flag not in found:
-            found.append(flag)
-    return found
-
-
-def call_example(call: Call) -> str:
-    parameters = [] if call.without_ring else ["struct rota_ring *ring"]
-    parameters += [arg.declaration for arg in call.args]
-    arguments = [] if call.without_ring else ["ring"]
-    arguments += [arg.name for arg in call.args]
-    return "\n".join([
-        "#include <rota.h>", "#include <stdio.h>", "#include <string.h>", "",
-        _c_comment("", call.summary),
-        _c_call("", f"int {call.name}_example", parameters, ""), "{",
-        _c_call("    ", f"int ret = {call.function}", arguments, ";").replace("(void)", "()"), "",
-        "    if (ret < 0)",
-        _c_call("        ", "fprintf", ["stderr", f'"{call.function}: %s\\n"',
-                                        "strerror(-ret)"], ";"),
-        "    return ret;", "}"])
 
 
 class CallPage:
@@ -831,13 +394,13 @@ class CallPage:
 
     @property
     def name(self) -> str:
-        return _name_line(self.call.function, self.call.summary)
+        return name_line(self.call.function, self.call.summary)
 
     @cached_property
     def synopsis(self) -> str:
         parameters = [] if self.call.without_ring else [("struct rota_ring *", "ring", "")]
-        parameters += [_parameter(arg.ctype, arg.name) for arg in self.call.args]
-        return _synopsis(f"int {self.call.function}", parameters)
+        parameters += [parameter(arg.ctype, arg.name) for arg in self.call.args]
+        return synopsis(f"int {self.call.function}", parameters)
 
     @cached_property
     def intro(self) -> str:
@@ -852,7 +415,7 @@ class CallPage:
     def arguments(self) -> tuple[Item, ...]:
         items: list[Item] = []
         if not self.call.without_ring:
-            items.append(Item(_head("struct rota_ring *", "ring"), self.prose("The ring.")))
+            items.append(Item(tag("struct rota_ring *", "ring"), self.prose("The ring.")))
         items += [self._argument(arg) for arg in self.call.args]
         return tuple(items)
 
@@ -862,7 +425,7 @@ class CallPage:
             memory = "read" if arg.ctype.startswith("const ") else self.row.memory
             texts.append(_MEMORY[memory] if memory else None)
             texts.append("It is free to be reused when the call returns." if memory else None)
-        return Item(_head(arg.ctype, arg.name), self.prose(*texts))
+        return Item(tag(arg.ctype, arg.name), self.prose(*texts))
 
     @cached_property
     def notes(self) -> str:
@@ -913,8 +476,12 @@ class CallPage:
         return self.prose(*_compatibility(self.call))
 
     @cached_property
+    def source(self) -> str:
+        return examples.call_example(self.call)
+
+    @property
     def example(self) -> str:
-        return literal(call_example(self.call))
+        return literal(self.source)
 
     @cached_property
     def see_also(self) -> str:

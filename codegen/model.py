@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct as packing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field as dc_field
 from functools import cached_property
 from typing import Any
@@ -227,6 +227,7 @@ class Trial:
     cqes: int
     flags: tuple[str, ...]
     since: str
+    backports: tuple[str, ...]
     title: str
     expects_error: bool
 
@@ -247,10 +248,25 @@ class Prep:
     expected: tuple[tuple[str, tuple[int, ...]], ...] = dc_field(repr=False)
     probes: tuple[str, ...] = ()
     touched: tuple[int, ...] = ()
+    no_handle: str | None = None
 
     @property
     def function(self) -> str:
         return names.prep(self.name)
+
+    @property
+    def start(self) -> str:
+        return names.start(self.name)
+
+    @property
+    def awaited(self) -> str:
+        return names.awaited(self.name)
+
+    def sets(self, condition: Condition) -> bool:
+        """Whether its constants alone fulfil a condition."""
+        return condition.operator == "has" and any(
+            store.slot.name == condition.subject and set(condition.operands) <= set(store.constants)
+            for store in self.stores)
 
     @property
     def prototype(self) -> str:
@@ -293,6 +309,7 @@ class Ignored:
     slot: Slot
     until: str | None
     backports: tuple[str, ...]
+    upper: bool = False  # of the 64 bits only the upper 32, as a number
 
 
 @dataclass(frozen=True)
@@ -313,6 +330,7 @@ class Op:
     iopoll: bool
     rings_one_of: tuple[str, ...]
     big: bool
+    behind_link: bool
     rules: tuple[Rule, ...]
     completion: Completion
     errors: tuple[Error, ...]
@@ -323,6 +341,19 @@ class Op:
     @property
     def constant(self) -> str:
         return names.opcode(self.name)
+
+    @property
+    def may_stream(self) -> bool:
+        return self.completion.shape == "stream"
+
+    @property
+    def started(self) -> tuple[Prep, ...]:
+        """The preps that make a whole request, and one that a handle can carry."""
+        return tuple(prep for prep in self.preps if not prep.amends and not prep.no_handle)
+
+    def streams(self, prep: Prep) -> bool:
+        """Whether every request of this prep gives a stream of completions."""
+        return self.may_stream and all(prep.sets(item) for item in self.completion.when)
 
     @property
     def untried(self) -> str | None:
@@ -442,6 +473,12 @@ class Table:
         return tuple(found)
 
     @cached_property
+    def call_trials(self) -> tuple[tuple[Op, Prep, Trial], ...]:
+        """The trials above as a handle runs them, with the prep function of each."""
+        return tuple((op, prep, trial) for op, trial in self.trials for prep in op.started
+                     if prep.name == trial.function)
+
+    @cached_property
     def register_trials(self) -> tuple[tuple[RegisterOp, Trial], ...]:
         found: list[tuple[RegisterOp, Trial]] = []
         for row in self.registers:
@@ -554,6 +591,14 @@ def sqe_slots(structs: tuple[Struct, ...]) -> dict[str, Slot]:
     return {item.path: Slot(item.path, item.offset, item.size, item.ctype) for item in sqe.placed}
 
 
+Ages = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def age(raw: Any) -> tuple[str, tuple[str, ...]]:
+    """The first release of a thing, and the older series that have it, too."""
+    return raw["since"], tuple(raw.get("backports", ()))
+
+
 class _Builder:
     """Builds the model of a table that has passed every check."""
 
@@ -564,6 +609,7 @@ class _Builder:
         self.external: dict[str, int] = {}
         self.since: dict[str, str] = {}
         self.backports: dict[str, tuple[str, ...]] = {}
+        self.ages: dict[str, Ages] = {}  # of functions, as trials need them
 
     def build(self) -> Table:
         data = self.data
@@ -576,6 +622,7 @@ class _Builder:
         for constant in constants:
             self.values[constant.name] = constant.value
             self.since[constant.name] = constant.since
+            self.backports[constant.name] = constant.backports
         for group in groups:
             for entry in group.entries:
                 if entry.number is not None:
@@ -621,7 +668,11 @@ class _Builder:
         for item in raw.get("takes", default):
             name, since = next(iter(item.items())) if isinstance(item, dict) else (item, None)
             known = None if group and group.external else self.since.get(name)
-            older = () if since or known is None else self.backports.get(name, ())
+            older: tuple[str, ...] = ()
+            if isinstance(item, dict):
+                older = tuple(item.get("backports", ()))
+            elif known is not None:
+                older = self.backports.get(name, ())
             taken.append(Taken(name, since or names.latest(op["since"], known), older))
         return Field(self.slots[raw["slot"]], raw["summary"], raw.get("type"), raw.get("arg"),
                      raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"), group,
@@ -639,7 +690,8 @@ class _Builder:
     def _op(self, raw: Any) -> Op:
         fields = tuple(self._field(item, raw) for item in raw.get("fields", ()))
         ignored = tuple(
-            Ignored(self.slots[item], None, ()) if isinstance(item, str)
+            Ignored(self.slots[item.removesuffix(">>32")], None, (), item.endswith(">>32"))
+            if isinstance(item, str)
             else Ignored(self.slots[next(iter(item))], next(iter(item.values())),
                          tuple(item.get("backports", ())))
             for item in raw.get("ignored", ()))
@@ -657,6 +709,7 @@ class _Builder:
             iosqe.get("buffer_select", "EOPNOTSUPP"), iosqe.get("cqe_skip", "taken"),
             tuple(raw.get("iosqe_since", {}).items()), rings.get("iopoll", False),
             tuple(rings.get("needs_one", ())), raw.get("big", False),
+            raw.get("behind_link", False),
             tuple(self._rule(item) for item in raw.get("rules", ())),
             Completion(done.get("shape", "one"), tuple(map(parse, done.get("when", ()))),
                        done["res"], tuple(done.get("flags", ())), done.get("big")),
@@ -705,29 +758,49 @@ class _Builder:
             stores.append(Store(self.slots[name], arg, texts, comment))
         since = self._prep_since(raw, op, fields, args, fixed)
         trials = tuple(self._trial(item, raw["name"], tuple(arg.ctype for arg in args),
-                                   op["name"], since, index)
+                                   op["name"], index)
                        for index, item in enumerate(raw.get("live", ())))
         probes, expected, touched = self._expect(op, stores, args)
         return Prep(raw["name"], raw.get("summary", op["summary"]), op["name"], args,
                     tuple(stores), amends, raw.get("own", False), raw.get("differs"), since,
-                    trials, raw.get("untried"), expected, probes, touched)
+                    trials, raw.get("untried"), expected, probes, touched,
+                    raw.get("no_handle"))
 
     def _prep_since(self, raw: Any, op: Any, fields: tuple[Field, ...], args: tuple[Arg, ...],
                     fixed: dict[str, Any]) -> str:
-        found: list[str | None] = [op["since"], raw.get("since")]
+        ages = [age(op), *([age(raw)] if "since" in raw else [])]
+        unseen: list[str] = []  # what older kernels ignore is no reason for them to fail
         by_slot = {item.slot.name: item for item in fields}
+
+        def needs(field: Field | None) -> None:
+            if field is None or field.since is None:
+                return
+            if field.before_ignored:
+                unseen.append(field.since)
+            else:
+                ages.append((field.since, field.backports))
+
         for arg in args:
-            found.append(arg.field.since if arg.field else None)
+            needs(arg.field)
         for name, value in fixed.items():
             field = by_slot.get(name)
             if field is None:
                 continue
             if value != 0 and not (name == "fd" and value == -1):
-                found.append(field.since)
+                needs(field)
+            taken = {item.name: (item.since, item.backports) for item in field.takes}
             for part in str(value).split("|"):
-                taken = {item.name: item.since for item in field.takes}
-                found.append(taken.get(part, self.since.get(part)))
-        return names.latest(*found)
+                if part in taken:
+                    ages.append(taken[part])
+                else:
+                    ages += self._ages_of([part])
+        self.ages[raw["name"]] = tuple(ages)
+        return names.latest(*(since for since, _ in ages), *unseen)
+
+    def _ages_of(self, values: Iterable[Any]) -> Ages:
+        """The ages of those values that are constants of the table."""
+        return tuple((self.since[text], self.backports.get(text, ()))
+                     for text in map(str, values) if text in self.since)
 
     def _expect(self, op: Any, stores: list[Store], args: tuple[Arg, ...]) \
             -> tuple[tuple[str, ...], tuple[tuple[str, tuple[int, ...]], ...], tuple[int, ...]]:
@@ -772,12 +845,13 @@ class _Builder:
             return str(value)
         return f"{'-' if value.startswith('-') else ''}l->{bare}"
 
-    def _trial(self, raw: Any, function: str, ctypes: tuple[str, ...], owner: str, since: str,
+    def _trial(self, raw: Any, function: str, ctypes: tuple[str, ...], owner: str,
                index: int, error: str | None = None) -> Trial:
         res, kind = (f"-{error}", "exact") if error else self._result(raw)
-        used = [self.since.get(part) for value in raw.get("set", {}).values()
-                for part in str(value).split("|")]
-        used += [self.since.get(str(value)) for value in raw["args"]]
+        ages = [*self.ages[function], *([age(raw)] if "since" in raw else [])]
+        ages += self._ages_of(part for value in raw.get("set", {}).values()
+                              for part in str(value).split("|"))
+        ages += self._ages_of(raw["args"])
         sets = tuple((name, " | ".join(self._live_value(part) for part in str(value).split("|"))
                       if isinstance(value, str) else str(value))
                      for name, value in raw.get("set", {}).items())
@@ -785,8 +859,8 @@ class _Builder:
         args = tuple(argument(self._live_value(value), ctype)
                      for value, ctype in zip(raw["args"], ctypes, strict=True))
         return Trial(raw["in"], function, args, sets, res, kind, raw.get("cqes", 1),
-                     tuple(raw.get("flags", ())), names.latest(since, raw.get("since"), *used),
-                     f"{owner} {function} in {raw['in']}: {what}", error is not None)
+                     tuple(raw.get("flags", ())), names.latest(*(since for since, _ in ages)),
+                     names.backported(ages), f"{owner} {function} in {raw['in']}: {what}", error is not None)
 
     def _error(self, raw: Any, owner: str, functions: Mapping[str, Prep | Call]) -> Error:
         trial = None
@@ -794,8 +868,8 @@ class _Builder:
             live = raw["live"]
             name = live.get("prep") or live.get("call") or next(iter(functions))
             function = functions[name]
-            trial = self._trial(live, name, tuple(arg.ctype for arg in function.args), owner,
-                                function.since, 0, raw["errno"])
+            trial = self._trial(live, name, tuple(arg.ctype for arg in function.args), owner, 0,
+                                raw["errno"])
         return Error(raw["errno"], raw["cause"], raw.get("remedy"), trial, raw.get("untried"))
 
     def _register(self, raw: Any) -> RegisterOp:
@@ -812,8 +886,10 @@ class _Builder:
 
     def _call(self, raw: Any, row: Any) -> Call:
         args = tuple(CallArg(item["arg"], item["type"], item["summary"]) for item in raw["args"])
-        used = [self.since.get(str(value)) for value in raw.get("set", {}).values()]
-        since = names.latest(row["since"], raw.get("since"), *used)
+        used = self._ages_of(raw.get("set", {}).values())
+        ages = (age(row), *([age(raw)] if "since" in raw else []), *used)
+        self.ages[raw["name"]] = ages
+        since = names.latest(*(first for first, _ in ages))
         nr = raw.get("nr", 0)
         by_name = {arg.name: arg for arg in args}
         count = f"sizeof(struct {raw['struct']})" if nr == "sizeof" else str(nr)
@@ -831,7 +907,7 @@ class _Builder:
                 text = f"({wanted}){text}"
             members.append((name, text))
         ctypes = tuple(arg.ctype for arg in args)
-        trials = tuple(self._trial(item, raw["name"], ctypes, row["name"], since, index)
+        trials = tuple(self._trial(item, raw["name"], ctypes, row["name"], index)
                        for index, item in enumerate(raw.get("live", ())))
         return Call(raw["name"], raw.get("summary", row["summary"]), args, raw.get("pass"),
                     raw.get("struct"), tuple(members), count, raw.get("handwritten"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 C_KEYWORDS = frozenset("""
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const
@@ -32,6 +33,14 @@ def prep(name: str) -> str:
     return f"rota_prep_{name}"
 
 
+def start(name: str) -> str:
+    return f"rota_start_{name}"
+
+
+def awaited(name: str) -> str:
+    return f"rota_call_{name}"
+
+
 def call(name: str) -> str:
     return f"rota_{name}"
 
@@ -57,6 +66,19 @@ def version(text: str) -> tuple[int, int]:
 def latest(*texts: str | None) -> str:
     """The newest of some versions, None left out."""
     return max((text for text in texts if text is not None), key=version)
+
+
+def backported(ages: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """The stable series that have all of some things, of which one is newer.
+
+    An age is a first release and the older series that have the thing, too.
+    """
+    known = tuple(ages)
+    series = sorted({name for _, older in known for name in older}, key=version)
+    newest = version(latest(*(since for since, _ in known)))
+    return tuple(name for name in series if version(name) < newest
+                 and all(version(since) <= version(name) or name in older
+                         for since, older in known))
 
 
 def identifier(text: str) -> str:

@@ -63,7 +63,8 @@ def byte_rows(values: Iterable[int], indent: int = 8, per_row: int = 8) -> str:
 
 
 def c_string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
 
 
 def roff(text: str) -> str:

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that rota offers: the umbrella over the headers in rota/. */
+/*
+ * The umbrella over the headers in rota/, except two: <rota/call.h>, which has
+ * a function for each way to call the kernel through a ring (it is large, and
+ * not every program wants it), and <rota/thread.h>, which needs librota-thread.
+ */
 #ifndef ROTA_H
 #define ROTA_H
 

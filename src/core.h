@@ -51,6 +51,15 @@
 /* The kernel does not tell when it has completion work: an empty queue must ask. */
 #define ROTA_INT_ALWAYS_ASK (1U << 3)
 
+/* The sizes that base pages can have; which one it is only the kernel knows. */
+#if defined(__x86_64__) || defined(__i386__)
+#define ROTA_PAGE_SHIFT_MIN 12u
+#define ROTA_PAGE_SHIFT_MAX 12u
+#else
+#define ROTA_PAGE_SHIFT_MIN 12u
+#define ROTA_PAGE_SHIFT_MAX 18u
+#endif
+
 /* Kept out of the functions whose fast path has no room for it. */
 #define ROTA_COLD __attribute__((cold, noinline))
 
@@ -101,6 +110,16 @@ static inline struct io_uring_sqe *rota_sqe_at(const struct rota_ring *ring, uin
     return (struct io_uring_sqe *)(void *)((char *)ring->sq.sqes + offset);
 }
 
+/* The next SQE that is handed out is that of index `tail`. */
+static inline void rota_sq_continue_at(struct rota_ring *ring, uint32_t tail)
+{
+    struct rota_sq *sq = &ring->sq;
+
+    sq->sqe_next = rota_sqe_at(ring, tail);
+    sq->sqe_stop = sq->sqe_next; /* the slow path of rota_get_sqe works out the new one */
+    sq->sqe_bias = tail - (uint32_t)((uintptr_t)sq->sqe_next >> sq->sqe_shift);
+}
+
 /*
  * memory.c: the only file that makes pointers from what the kernel answers.
  */
@@ -116,12 +135,33 @@ struct rota_placement {
 int rota_memory_place(struct rota_placement *placement, unsigned entries,
                       struct io_uring_params *params);
 
-/* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills ring->sq, ring->cq. */
+/* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills sq and cq. */
 int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_params *params,
                        const struct rota_placement *placement);
 
-/* Unmaps what rota_memory_attach mapped, and forgets all pointers. */
+/* Unmaps what rota_memory_attach mapped (the queues at least), and forgets all pointers. */
 void rota_memory_detach(struct rota_ring *ring);
+
+/*
+ * Bytes of address space, at least, that the queues of a ring of these
+ * entries and flags take. Rounds the entries in `p` as the kernel does; 0 when
+ * no kernel would take them.
+ */
+size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags);
+
+/*
+ * ring_fd.c
+ */
+
+/* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
+int rota_release_index(struct rota_ring *ring);
+
+/*
+ * buf_ring.c
+ */
+
+/* Maps the ring of a group that is the kernel's (IOU_PBUF_RING_MMAP); NULL with -errno in `*err`. */
+void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err);
 
 /*
  * submit.c
@@ -130,22 +170,36 @@ void rota_memory_detach(struct rota_ring *ring);
 /* Sets the function pointers of `ring`, which has its flags and its kernel. */
 void rota_submit_choose(struct rota_ring *ring);
 
+/* SQ_REWIND: the kernel took `taken` SQEs; what is left moves to the beginning of the queue. */
+void rota_submit_rewind(struct rota_ring *ring, uint32_t taken);
+
 /*
  * wait.c
  */
 
-/* What one call of rota_wait_for is to achieve. */
-struct rota_wait {
-    uint32_t submit;                    /* SQEs to hand over, visible already */
-    uint32_t wait_nr;                   /* CQEs that must be ready before it returns */
-    uint32_t flags;                     /* IORING_ENTER_* for the first system call */
+/* How long, and how, a call waits. */
+struct rota_limit {
     const struct __kernel_timespec *ts; /* NULL: no limit */
     const void *sigmask;                /* NULL: the thread's own */
+    uint32_t min_usec;                  /* after this time, one CQE is enough; 0: never */
+    bool absolute;                      /* `ts` is a point in time */
+    bool registered;                    /* all of it is in the registered element `index` */
+    int index;
 };
 
-/* True when `ts` is NULL or a time that can be waited for on this ring; else `*error` says why not. */
-bool rota_wait_possible(const struct rota_ring *ring, const struct __kernel_timespec *ts,
-                        int *error);
+/* No limit. */
+extern const struct rota_limit rota_unlimited;
+
+/* What one call of rota_wait_for is to achieve. */
+struct rota_wait {
+    uint32_t submit;  /* SQEs to hand over, visible already */
+    uint32_t wait_nr; /* CQEs that must be ready before it returns */
+    uint32_t flags;   /* IORING_ENTER_* for the first system call */
+    const struct rota_limit *limit;
+};
+
+/* Returns 0 when this ring can wait with that limit, else -errno. */
+int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit);
 
 /*
  * The one loop under every wait: enters until wait_nr CQEs are ready, the time

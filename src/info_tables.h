@@ -20,6 +20,13 @@ struct rota_slot_info {
     uint8_t size;
 };
 
+/* Where the upper 32 bits of a 64-bit field at `offset` lie. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define ROTA_UPPER_HALF(offset) (offset)
+#else
+#define ROTA_UPPER_HALF(offset) ((offset) + 4)
+#endif
+
 extern const struct rota_slot_info rota_sqe_slots[];
 extern const unsigned rota_sqe_slot_count;
 extern const struct rota_op_info rota_op_infos[];

@@ -8,6 +8,10 @@
 /* Far above any kernel's limit (SQ 32768, CQ 65536), and small enough that no size below wraps. */
 #define MAX_ENTRIES (1U << 24)
 
+/* What the kernels that there are take, without or with CLAMP. */
+#define SQ_LIMIT 32768u
+#define CQ_LIMIT 65536u
+
 /* The kernel's queue header in front of the CQEs: 64 to 512 bytes, by the size of a cache line. */
 #define HEADER_BOUND 1024u
 
@@ -163,9 +167,7 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
      * nobody else knows this ring yet.
      */
     sq->sqe_head = rota_load_relaxed(sq->ktail);
-    sq->sqe_bias = sq->sqe_head & ~sq->ring_mask;
-    sq->sqe_next = rota_sqe_at(ring, sq->sqe_head);
-    sq->sqe_stop = sq->sqe_next; /* the first rota_get_sqe looks */
+    rota_sq_continue_at(ring, sq->sqe_head);
     cq->cqe_head = rota_load_relaxed(cq->khead);
     return 0;
 
@@ -181,8 +183,7 @@ void rota_memory_detach(struct rota_ring *ring)
     if (!(ring->int_flags & ROTA_INT_CALLER_MEMORY)) {
         if (ring->sq.sqes)
             kernel->unmap(ring->sq.sqes, ring->sq.sqes_sz);
-        if (ring->sq.ring_ptr)
-            kernel->unmap(ring->sq.ring_ptr, ring->sq.ring_sz);
+        kernel->unmap(ring->sq.ring_ptr, ring->sq.ring_sz);
     }
     rota_zero(&ring->sq, sizeof(ring->sq));
     rota_zero(&ring->cq, sizeof(ring->cq));
@@ -197,45 +198,122 @@ static uint32_t round_up_entries(uint32_t entries)
     return rounded;
 }
 
-/* Bytes for the SQEs, and for all of it, of a ring that is still to be made; 0 when out of range. */
-static uint64_t planned_size(unsigned entries, uint32_t flags, uint32_t cq_entries,
-                             uint64_t *sqe_bytes)
+/* The size of one queue as the kernel makes it of `entries`; 0 when it does not take so many. */
+static uint32_t planned_entries(uint32_t entries, uint32_t limit, uint32_t flags)
+{
+    if (entries > limit)
+        return flags & IORING_SETUP_CLAMP ? limit : 0;
+    return entries ? round_up_entries(entries) : 0;
+}
+
+/*
+ * Bytes for the SQEs, and for all of it, of a ring that is still to be made; 0
+ * when out of range. Rounds the entries in `p` as the kernel does.
+ */
+static uint64_t planned_size(struct io_uring_params *p, uint32_t flags, uint64_t *sqe_bytes)
 {
     uint64_t ring_bytes;
-    uint32_t sq, cq;
 
-    *sqe_bytes = 0;
-    if (!entries || entries > MAX_ENTRIES || cq_entries > MAX_ENTRIES)
+    p->sq_entries = planned_entries(p->sq_entries, SQ_LIMIT, flags);
+    if (!p->sq_entries)
         return 0;
-    sq = round_up_entries(entries);
-    cq = cq_entries ? round_up_entries(cq_entries) : 2 * sq;
-    if (cq < sq)
-        cq = sq;
-    *sqe_bytes = align_up((uint64_t)sq * sqe_size_of(flags), ROTA_MEMORY_ALIGN);
-    ring_bytes = HEADER_BOUND + (uint64_t)cq * cqe_size_of(flags) + (uint64_t)sq * sizeof(uint32_t);
+    if (flags & IORING_SETUP_CQSIZE)
+        p->cq_entries = planned_entries(p->cq_entries, CQ_LIMIT, flags);
+    else
+        p->cq_entries = 2 * p->sq_entries;
+    if (p->cq_entries < p->sq_entries)
+        return 0;
+    *sqe_bytes = align_up((uint64_t)p->sq_entries * sqe_size_of(flags), ROTA_MEMORY_ALIGN);
+    /* Room for the array, too: NO_SQARRAY may be a flag that the kernel lacks. */
+    ring_bytes = HEADER_BOUND + (uint64_t)p->cq_entries * cqe_size_of(flags) +
+                 (uint64_t)p->sq_entries * sizeof(uint32_t);
     return *sqe_bytes + align_up(ring_bytes, ROTA_MEMORY_ALIGN);
 }
 
-size_t rota_memory_size(unsigned entries, const struct rota_config *config)
+size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags)
 {
-    uint32_t flags = config ? config->required_flags | config->preferred_flags : 0;
     uint64_t sqe_bytes;
-    uint64_t bytes = planned_size(entries, flags, config ? config->cq_entries : 0, &sqe_bytes);
 
-    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+    return (size_t)planned_size(p, flags, &sqe_bytes);
+}
+
+ptrdiff_t rota_memory_size_params(unsigned entries, const struct io_uring_params *params)
+{
+    struct io_uring_params plan;
+    size_t bytes;
+
+    rota_zero(&plan, sizeof(plan));
+    plan.sq_entries = entries;
+    plan.cq_entries = params->cq_entries;
+    bytes = rota_memory_plan(&plan, params->flags);
+    return bytes ? (ptrdiff_t)bytes : -EINVAL;
+}
+
+ptrdiff_t rota_memory_size(unsigned entries, unsigned flags)
+{
+    struct io_uring_params params;
+
+    rota_zero(&params, sizeof(params));
+    params.flags = flags;
+    return rota_memory_size_params(entries, &params);
+}
+
+ptrdiff_t rota_config_memory_size(unsigned entries, const struct rota_config *config)
+{
+    struct io_uring_params params;
+
+    rota_zero(&params, sizeof(params));
+    if (config) {
+        params.flags = config->required_flags | config->preferred_flags;
+        params.cq_entries = config->cq_entries;
+        if (config->cq_entries)
+            params.flags |= IORING_SETUP_CQSIZE;
+    }
+    return rota_memory_size_params(entries, &params);
+}
+
+ptrdiff_t rota_mlock_size_params(unsigned entries, const struct io_uring_params *params)
+{
+    struct io_uring_params small;
+    int fd;
+
+    rota_zero(&small, sizeof(small));
+    fd = rota_sys_setup(1, &small);
+    if (fd < 0)
+        return fd;
+    rota_kernel_real.close(fd);
+    /* Rings are charged to the memory cgroup since the kernel that has these workers. */
+    if (small.features & IORING_FEAT_NATIVE_WORKERS)
+        return 0;
+    return rota_memory_size_params(entries, params);
+}
+
+ptrdiff_t rota_mlock_size(unsigned entries, unsigned flags)
+{
+    struct io_uring_params params;
+
+    rota_zero(&params, sizeof(params));
+    params.flags = flags;
+    return rota_mlock_size_params(entries, &params);
 }
 
 int rota_memory_place(struct rota_placement *placement, unsigned entries, struct io_uring_params *p)
 {
     uint64_t address = (uint64_t)(uintptr_t)placement->memory;
-    uint64_t sqe_bytes;
-    uint64_t bytes = planned_size(entries, p->flags, p->cq_entries, &sqe_bytes);
+    struct io_uring_params plan;
+    uint64_t sqe_bytes, bytes;
 
+    rota_zero(&plan, sizeof(plan));
+    plan.sq_entries = entries;
+    plan.cq_entries = p->cq_entries;
+    bytes = planned_size(&plan, p->flags, &sqe_bytes);
     if (!bytes || (address & (ROTA_MEMORY_ALIGN - 1)))
         return -EINVAL;
     if (placement->size < bytes)
         return -ENOMEM;
     placement->ring_offset = (size_t)sqe_bytes;
+    /* Some kernels (6.12 is one) start at index 0 but do not clear the shared words. */
+    rota_zero((char *)placement->memory + sqe_bytes, HEADER_BOUND);
     p->sq_off.user_addr = address;
     p->cq_off.user_addr = address + sqe_bytes;
     return 0;

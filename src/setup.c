@@ -2,72 +2,84 @@
 /* Making rings and tearing them down. */
 #include "core.h"
 
+#include <rota/info.h>
+#include <rota/op.h>
+#include <rota/resource.h>
+
+#include <linux/time.h>
+
 #define FEATURES_NEEDED IORING_FEAT_SINGLE_MMAP
 
-/* Set-up flags of which one is worth nothing without one of the others. */
-static uint32_t drop_orphans(uint32_t flags, uint32_t required)
+/* The flag of `rule` if `flags` has it against the rule, else 0; and what of `flags` it excludes. */
+static uint32_t offending(const struct rota_flag_rule *rule, uint32_t flags, uint32_t *excluded)
 {
-    uint32_t preferred = flags & ~required;
+    uint32_t value = (uint32_t)rule->value, needs = (uint32_t)rule->needs;
+    uint32_t needs_one = (uint32_t)rule->needs_one;
 
-    if ((preferred & IORING_SETUP_DEFER_TASKRUN) && !(flags & IORING_SETUP_SINGLE_ISSUER))
-        flags &= ~IORING_SETUP_DEFER_TASKRUN;
-    if ((preferred & IORING_SETUP_TASKRUN_FLAG) &&
-        !(flags & (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)))
-        flags &= ~IORING_SETUP_TASKRUN_FLAG;
-    if ((preferred & IORING_SETUP_HYBRID_IOPOLL) && !(flags & IORING_SETUP_IOPOLL))
-        flags &= ~IORING_SETUP_HYBRID_IOPOLL;
+    *excluded = 0;
+    if (!(flags & value))
+        return 0;
+    *excluded = flags & (uint32_t)rule->excludes;
+    if ((flags & needs) != needs || (needs_one && !(flags & needs_one)) || *excluded)
+        return value;
+    return 0;
+}
+
+/*
+ * Drops preferred flags whose conditions the others do not meet. Returns what
+ * is left, and in `*valid` whether it breaks no rule of the table.
+ */
+static uint32_t apply_rules(uint32_t flags, uint32_t required, bool *valid)
+{
+    unsigned count, i = 0;
+    const struct rota_flag_rule *rules = rota_group_info("setup", &count);
+
+    *valid = true;
+    while (i < count) {
+        uint32_t excluded, wrong = offending(&rules[i], flags, &excluded);
+
+        if (!wrong) {
+            i++;
+            continue;
+        }
+        if (!(wrong & ~required))
+            wrong = excluded & ~required; /* then what it excludes, if that is not required */
+        if (!wrong) {
+            *valid = false;
+            return flags;
+        }
+        flags &= ~wrong;
+        i = 0; /* others may have needed these */
+    }
     return flags;
 }
 
 /*
  * Calls io_uring_setup, and while it says EINVAL drops the newest preferred
  * flag that is left: setup flags were added in the order of their bits, so a
- * kernel that lacks one lacks all above it. Returns the fd or -errno.
+ * kernel that lacks one lacks all above it. Flags that break a rule are not
+ * even asked for. Returns the fd or -errno.
  */
 static int setup_with_fallback(const struct rota_kernel *kernel, unsigned entries,
                                struct io_uring_params *p, uint32_t required)
 {
     for (;;) {
-        uint32_t dropped = p->flags & ~required;
-        int fd = kernel->setup(entries, p);
+        uint32_t preferred;
+        bool valid;
+        int fd;
 
-        if (fd != -EINVAL || !dropped)
+        p->flags = apply_rules(p->flags, required, &valid);
+        if (!valid)
+            return -EINVAL;
+        preferred = p->flags & ~required;
+        fd = kernel->setup(entries, p);
+        if (fd != -EINVAL || !preferred)
             return fd;
-        p->flags &= ~(1U << (31 - __builtin_clz(dropped)));
-        p->flags = drop_orphans(p->flags, required);
+        p->flags &= ~(1U << (31 - __builtin_clz(preferred)));
     }
 }
 
-/* Registers the ring's fd with this thread; the ring goes on without when that fails. */
-static void register_own_fd(struct rota_ring *ring)
-{
-    struct io_uring_rsrc_update update;
-
-    update.offset = UINT32_MAX; /* any free slot */
-    update.resv = 0;
-    update.data = (uint32_t)ring->ring_fd;
-    if (rota_kernel_of(ring)->reg(ring->ring_fd, IORING_REGISTER_RING_FDS, &update, 1) != 1)
-        return;
-    ring->enter_ring_fd = (int)update.offset;
-    ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
-    ring->int_flags |= ROTA_INT_REGISTERED_FD;
-}
-
-static void unregister_own_fd(struct rota_ring *ring)
-{
-    struct io_uring_rsrc_update update;
-    bool registered_only = ring->ring_fd < 0;
-
-    update.offset = (uint32_t)ring->enter_ring_fd;
-    update.resv = 0;
-    update.data = 0;
-    rota_kernel_of(ring)->reg(registered_only ? ring->enter_ring_fd : ring->ring_fd,
-                              IORING_UNREGISTER_RING_FDS |
-                                  (registered_only ? IORING_REGISTER_USE_REGISTERED_RING : 0),
-                              &update, 1);
-}
-
-/* A ring that is none: every function is safe on it that checks, and rota_queue_exit does nothing. */
+/* A ring that is none: functions that check are safe on it, and rota_queue_exit does nothing. */
 static void make_dead(struct rota_ring *ring)
 {
     rota_zero(ring, sizeof(*ring));
@@ -80,7 +92,7 @@ static void make_dead(struct rota_ring *ring)
 static void release_fd(struct rota_ring *ring)
 {
     if (ring->int_flags & ROTA_INT_REGISTERED_FD)
-        unregister_own_fd(ring);
+        rota_release_index(ring);
     if (ring->ring_fd >= 0)
         rota_kernel_of(ring)->close(ring->ring_fd);
 }
@@ -92,12 +104,51 @@ static uint32_t derived_int_flags(uint32_t flags)
 
     if (flags & IORING_SETUP_IOPOLL)
         derived |= ROTA_INT_ALWAYS_ASK;
-    if ((flags & IORING_SETUP_DEFER_TASKRUN) && !(flags & IORING_SETUP_TASKRUN_FLAG))
+    if ((flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN)) &&
+        !(flags & IORING_SETUP_TASKRUN_FLAG))
         derived |= ROTA_INT_ALWAYS_ASK;
     return derived;
 }
 
-/* The common part: `p` carries all wishes, `required` those of its flags that may not be dropped. */
+/* Makes a ring of `fd`, as the kernel has described it in `p`. On failure `fd` stays open. */
+static int take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p,
+                   uint32_t options, const struct rota_placement *placement)
+{
+    int ret;
+
+    ring->flags = p->flags;
+    ring->features = p->features;
+    ring->enter_ring_fd = fd;
+    ring->int_flags |= derived_int_flags(p->flags);
+    if (options & ROTA_WAIT_INTERRUPTIBLE)
+        ring->int_flags |= ROTA_INT_INTERRUPTIBLE;
+    if (p->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED))
+        ring->calls.mode = ROTA_CALLS_BIG;
+    if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
+        ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
+        ring->int_flags |= ROTA_INT_REGISTERED_FD;
+    } else {
+        ring->ring_fd = fd;
+    }
+
+    if ((p->features & FEATURES_NEEDED) != FEATURES_NEEDED)
+        return -ENOSYS;
+    ret = rota_memory_attach(ring, fd, p, placement);
+    if (ret < 0)
+        return ret;
+    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
+    ring->clock_id = CLOCK_MONOTONIC;
+    /* The ring goes on without when there is no slot. */
+    if ((options & ROTA_REGISTER_RING_FD) && ring->ring_fd >= 0)
+        (void)rota_register_ring_fd(ring);
+    /* A ring that starts disabled belongs to the thread that enables it. */
+    if ((p->flags & IORING_SETUP_SINGLE_ISSUER) && !(p->flags & IORING_SETUP_R_DISABLED))
+        ring->owner = (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
+    rota_submit_choose(ring);
+    return 0;
+}
+
+/* The common part: `p` carries all wishes, `required` its flags that may not be dropped. */
 static int make_ring(struct rota_ring *ring, unsigned entries, struct io_uring_params *p,
                      uint32_t required, uint32_t options, const struct rota_placement *placement)
 {
@@ -106,33 +157,9 @@ static int make_ring(struct rota_ring *ring, unsigned entries, struct io_uring_p
     fd = setup_with_fallback(rota_kernel_of(ring), entries, p, required);
     if (fd < 0)
         return fd;
-    ring->flags = p->flags;
-    ring->features = p->features;
-    ring->enter_ring_fd = fd;
-    ring->int_flags |= derived_int_flags(p->flags);
-    if (options & ROTA_WAIT_INTERRUPTIBLE)
-        ring->int_flags |= ROTA_INT_INTERRUPTIBLE;
-    if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
-        ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
-        ring->int_flags |= ROTA_INT_REGISTERED_FD;
-    } else {
-        ring->ring_fd = fd;
-    }
-
-    ret = -ENOSYS;
-    if ((p->features & FEATURES_NEEDED) != FEATURES_NEEDED)
-        goto release;
-    ret = rota_memory_attach(ring, fd, p, placement);
+    ret = take_fd(ring, fd, p, options, placement);
     if (ret < 0)
-        goto release;
-    if ((options & ROTA_REGISTER_RING_FD) && ring->ring_fd >= 0)
-        register_own_fd(ring);
-    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
-    rota_submit_choose(ring);
-    return 0;
-
-release:
-    release_fd(ring);
+        release_fd(ring);
     return ret;
 }
 
@@ -176,7 +203,7 @@ int rota_init_sized(struct rota_ring *ring, size_t ring_size, unsigned entries,
     }
     if (config->memory)
         required |= IORING_SETUP_NO_MMAP;
-    params.flags = drop_orphans(required | config->preferred_flags, required);
+    params.flags = required | config->preferred_flags;
     params.sq_thread_idle = config->sq_thread_idle;
     if (params.flags & IORING_SETUP_SQ_AFF)
         params.sq_thread_cpu = config->sq_thread_cpu;
@@ -198,23 +225,68 @@ int rota_init_sized(struct rota_ring *ring, size_t ring_size, unsigned entries,
     return ret;
 }
 
+/* rota_queue_init_params and rota_queue_init_mem after their checks. */
+static int init_exact(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
+                      const struct rota_placement *placement)
+{
+    int ret = make_ring(ring, entries, params, params->flags, ROTA_WAIT_INTERRUPTIBLE, placement);
+
+    if (ret < 0)
+        make_dead(ring);
+    return ret;
+}
+
 int rota_queue_init_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
                           struct io_uring_params *params)
 {
-    struct rota_placement mapped;
-    int ret;
+    struct rota_placement mapped = {NULL, 0, 0};
 
     if (!sizes_make_sense(ring, ring_size))
         return -EINVAL;
     make_dead(ring);
     if (!entries || !params || (params->flags & IORING_SETUP_NO_MMAP))
         return -EINVAL;
-    mapped.memory = NULL;
-    mapped.size = 0;
-    mapped.ring_offset = 0;
-    ret = make_ring(ring, entries, params, params->flags, ROTA_WAIT_INTERRUPTIBLE, &mapped);
+    return init_exact(ring, entries, params, &mapped);
+}
+
+int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                              struct io_uring_params *params, void *buf, size_t buf_size)
+{
+    struct rota_placement placement = {buf, buf_size, 0};
+    ptrdiff_t used;
+    int ret;
+
+    if (!sizes_make_sense(ring, ring_size))
+        return -EINVAL;
+    make_dead(ring);
+    if (!entries || !params || !buf)
+        return -EINVAL;
+    params->flags |= IORING_SETUP_NO_MMAP;
+    used = rota_memory_size_params(entries, params); /* some megabytes at most */
+    ret = rota_memory_place(&placement, entries, params);
+    if (ret < 0)
+        return ret;
+    ret = init_exact(ring, entries, params, &placement);
+    return ret < 0 ? ret : (int)used;
+}
+
+int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct rota_ring *ring,
+                          size_t ring_size)
+{
+    struct rota_placement mapped = {NULL, 0, 0};
+    int ret;
+
+    if (!sizes_make_sense(ring, ring_size))
+        return -EINVAL;
+    make_dead(ring);
+    if (fd < 0)
+        return -EBADF;
+    if (!params || (params->flags & (IORING_SETUP_NO_MMAP | IORING_SETUP_REGISTERED_FD_ONLY)))
+        return -EINVAL;
+    ret = take_fd(ring, fd, params, ROTA_WAIT_INTERRUPTIBLE, &mapped);
     if (ret < 0)
         make_dead(ring);
+    ring->owner = 0; /* who made it is not known */
     return ret;
 }
 

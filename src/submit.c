@@ -48,6 +48,9 @@ static inline uint32_t publish(struct rota_ring *ring)
 {
     uint32_t tail = rota_sq_tail(ring);
 
+    /* With SQ_REWIND head and tail stay 0, and the kernel reads neither. */
+    if (ring->flags & IORING_SETUP_SQ_REWIND)
+        return tail;
     rota_store_release(ring->sq.ktail, tail);
     return tail - rota_load_relaxed(ring->sq.khead);
 }
@@ -55,23 +58,27 @@ static inline uint32_t publish(struct rota_ring *ring)
 /* True when a submit takes no more than a store of the tail and a real system call. */
 static inline bool is_simple(const struct rota_ring *ring)
 {
-    return !ring->kernel &&
-           !(ring->flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL | IORING_SETUP_SQE128));
+    return !ring->kernel && !(ring->flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL |
+                                             IORING_SETUP_SQE128 | IORING_SETUP_SQ_REWIND));
 }
 
-/* publish() for a simple ring, whose SQEs have 64 bytes. */
+/*
+ * publish() for a simple ring, whose SQEs have 64 bytes. The head is read as
+ * plain memory, which lets the compiler subtract it in place: it was written
+ * within a system call of this side, and such a call clobbers all memory.
+ */
 static inline uint32_t publish_simple(struct rota_ring *ring)
 {
     const struct rota_sq *sq = &ring->sq;
-    uint32_t tail = sq->sqe_bias + (uint32_t)(((uintptr_t)sq->sqe_next - (uintptr_t)sq->sqes) >> 6);
+    uint32_t tail = sq->sqe_bias + (uint32_t)((uintptr_t)sq->sqe_next >> 6);
 
     rota_store_release(sq->ktail, tail);
-    return tail - rota_load_relaxed(sq->khead);
+    return tail - *sq->khead;
 }
 
 /* Submission of every kind, and the wait after it. */
 static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, uint32_t enter_flags,
-                                    const struct __kernel_timespec *ts, const void *sigmask)
+                                    const struct rota_limit *limit)
 {
     struct rota_wait wait;
     uint32_t published = 0;
@@ -79,8 +86,7 @@ static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, ui
 
     wait.wait_nr = wait_nr;
     wait.flags = enter_flags;
-    wait.ts = ts;
-    wait.sigmask = sigmask;
+    wait.limit = limit;
     if (ring->flags & IORING_SETUP_SQPOLL) {
         published = publish_to_thread(ring, &wait.flags);
         wait.submit = 0;
@@ -100,6 +106,26 @@ static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, ui
      * except when there is no thread any more.
      */
     return published && ret != -EOWNERDEAD ? (int)published : ret;
+}
+
+void rota_submit_rewind(struct rota_ring *ring, uint32_t taken)
+{
+    uint32_t left = rota_sq_tail(ring) - taken;
+    size_t words = ((size_t)left << ring->sq.sqe_shift) / sizeof(rota_clear_word);
+    rota_clear_word *to = (rota_clear_word *)(void *)ring->sq.sqes;
+    const rota_clear_word *from = (const rota_clear_word *)(const void *)rota_sqe_at(ring, taken);
+
+    for (size_t i = 0; i < words; i++)
+        to[i] = from[i];
+    rota_sq_continue_at(ring, left);
+}
+
+/* Where the part of the queue begins that was not submitted. */
+static uint32_t submitted_tail(const struct rota_ring *ring)
+{
+    /* Relaxed: without SQPOLL the head moves only within our own system calls. */
+    return ring->flags & IORING_SETUP_SQPOLL ? ring->sq.sqe_head
+                                             : rota_load_relaxed(ring->sq.khead);
 }
 
 struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
@@ -123,9 +149,9 @@ struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
     if (run > sq->ring_entries - place)
         run = sq->ring_entries - place; /* the next round begins at the first slot */
 
-    sqe = rota_sqe_at(ring, tail);
-    sq->sqe_bias = tail - place;
-    sq->sqe_next = (struct io_uring_sqe *)(void *)((char *)sqe + ((size_t)1 << sq->sqe_shift));
+    rota_sq_continue_at(ring, tail);
+    sqe = sq->sqe_next;
+    sq->sqe_next = rota_sqe_behind(ring, sqe);
     if (sq->sqe_shift == 6) {
         sq->sqe_stop = sqe + run;
         rota_sqe_clear(sqe);
@@ -136,12 +162,140 @@ struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
     return sqe;
 }
 
+/*
+ * The link flags of the last SQE of a mixed queue; 0 when it was submitted.
+ * Found from the front, because a slot does not tell whether it is an SQE or
+ * the second half of one.
+ */
+static uint8_t last_link(const struct rota_ring *ring)
+{
+    uint32_t tail = rota_sq_tail(ring), i = submitted_tail(ring);
+    const struct io_uring_sqe *sqe = NULL;
+
+    while (i != tail) {
+        sqe = rota_sqe_at(ring, i);
+        i += sqe->opcode == IORING_OP_NOP128 || sqe->opcode == IORING_OP_URING_CMD128 ? 2 : 1;
+    }
+    return sqe ? sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) : 0;
+}
+
+/*
+ * The NOP in the last slot of the queue, where a large SQE may not begin. An
+ * open link chain goes through it.
+ */
+static void fill_gap(struct rota_ring *ring)
+{
+    uint8_t link = last_link(ring);
+    struct io_uring_sqe *gap = rota_get_sqe(ring);
+
+    gap->opcode = IORING_OP_NOP;
+    gap->fd = -1;
+    gap->flags = IOSQE_CQE_SKIP_SUCCESS | link;
+}
+
+struct io_uring_sqe *rota_get_sqe128(struct rota_ring *ring)
+{
+    struct rota_sq *sq = &ring->sq;
+    struct io_uring_sqe *sqe;
+    uint32_t space;
+
+    if (ring->flags & IORING_SETUP_SQE128)
+        return rota_get_sqe(ring);
+    if (!(ring->flags & IORING_SETUP_SQE_MIXED))
+        return NULL;
+    space = rota_sq_space_left(ring);
+    if (space < 2)
+        return NULL;
+    if ((rota_sq_tail(ring) & sq->ring_mask) == sq->ring_mask) {
+        /* In a queue of two it has to go alone, or there would never be space. */
+        if (space > 2 || sq->ring_entries == 2)
+            fill_gap(ring);
+        if (space == 2)
+            return NULL;
+    }
+    sqe = rota_get_sqe(ring);
+    (void)rota_get_sqe(ring); /* its second half, which is next to it */
+    return sqe;
+}
+
+int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr, uint32_t *left)
+{
+    struct rota_sq *sq = &ring->sq;
+    uint32_t space, run;
+
+    *left = 0;
+    if (!sq->khead)
+        return -EBADF;
+    if (!nr || nr > sq->ring_entries)
+        return -EINVAL;
+    space = rota_sq_space_left(ring);
+    if (nr > space)
+        return -EBUSY;
+    run = sq->ring_entries - (rota_sq_tail(ring) & sq->ring_mask);
+    if (run < nr && (ring->flags & IORING_SETUP_SQE_MIXED)) {
+        /*
+         * Whatever its SQEs are, it begins at the first slot. The gap is filled
+         * even if there is no space behind it: with the next submit there is.
+         */
+        for (space -= run; run; run--)
+            fill_gap(ring);
+        if (nr > space)
+            return -EBUSY;
+        run = sq->ring_entries;
+    }
+    *left = nr;
+    rota_sq_continue_at(ring, rota_sq_tail(ring));
+    if (sq->sqe_shift != 6)
+        return 0; /* each large SQE takes the slow path */
+    if (run > space)
+        run = space;
+    sq->sqe_stop = sq->sqe_next + run;
+    if (run > nr)
+        run = nr;
+    *left = nr - run;
+    return (int)run;
+}
+
+struct io_uring_sqe *rota_batch_slot_slow(struct rota_ring *ring, struct io_uring_sqe *next,
+                                          uint32_t *left, struct io_uring_sqe **stop)
+{
+    const struct rota_sq *sq = &ring->sq;
+    size_t size = (size_t)1 << sq->sqe_shift;
+    size_t offset = (size_t)((char *)next - (char *)sq->sqes);
+
+    offset = (offset + size - 1) & ~(size - 1); /* past the second half of a large one */
+    if (offset == sq->sqes_sz)
+        offset = 0;
+    next = (struct io_uring_sqe *)(void *)((char *)sq->sqes + offset);
+    if (sq->sqe_shift == 6) {
+        *stop = next + *left; /* the batch goes over the end of the queue once at most */
+        *left = 0;
+        rota_sqe_clear(next);
+    } else {
+        *stop = next + 1; /* the next one comes this way, too */
+        *left -= 1;
+        rota_sqe_clear128(next);
+    }
+    return next;
+}
+
+void rota_batch_commit_slow(struct rota_ring *ring, struct io_uring_sqe *next, uint32_t bias)
+{
+    struct rota_sq *sq = &ring->sq;
+    uintptr_t half =
+        ((uintptr_t)next - (uintptr_t)sq->sqes) & (((uintptr_t)1 << sq->sqe_shift) - 1);
+
+    sq->sqe_next = half ? next + 1 : next; /* past the second half of a large one */
+    sq->sqe_stop = sq->sqe_next;           /* what is free there is found out by the next */
+    sq->sqe_bias = bias;
+}
+
 int rota_submit(struct rota_ring *ring)
 {
     uint32_t submit, wait_nr = 0;
 
     if (ROTA_UNLIKELY(!is_simple(ring)))
-        return submit_general(ring, 0, 0, NULL, NULL);
+        return submit_general(ring, 0, 0, &rota_unlimited);
     submit = publish_simple(ring);
     if (ROTA_UNLIKELY(!submit))
         return 0;
@@ -162,8 +316,7 @@ static ROTA_COLD int finish_wait(struct rota_ring *ring, uint32_t submit, uint32
     wait.submit = ret < 0 ? submit : 0;
     wait.wait_nr = wait_nr;
     wait.flags = 0;
-    wait.ts = NULL;
-    wait.sigmask = NULL;
+    wait.limit = &rota_unlimited;
     if (ret <= 0)
         return rota_wait_for(ring, &wait);
     rota_wait_for(ring, &wait); /* the count that was taken goes first */
@@ -188,7 +341,7 @@ static int submit_and_wait_simple(struct rota_ring *ring, unsigned wait_nr)
 
 static int submit_and_wait_general(struct rota_ring *ring, unsigned wait_nr)
 {
-    return submit_general(ring, wait_nr, 0, NULL, NULL);
+    return submit_general(ring, wait_nr, 0, &rota_unlimited);
 }
 
 static int submit_and_wait_dead(struct rota_ring *ring, unsigned wait_nr)
@@ -208,25 +361,60 @@ void rota_submit_choose(struct rota_ring *ring)
         ring->submit_and_wait = submit_and_wait_general;
 }
 
-int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                                 unsigned wait_nr, const struct __kernel_timespec *ts,
-                                 const void *sigmask)
+/* What is common to all that submit and wait with a limit. */
+static int submit_and_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                  unsigned wait_nr, const struct rota_limit *limit)
 {
-    int ret;
+    int ret = rota_limit_check(ring, limit);
 
     if (cqe_ptr)
         *cqe_ptr = NULL;
-    if (!rota_wait_possible(ring, ts, &ret))
+    if (ret < 0)
         return ret;
-    ret = submit_general(ring, wait_nr, 0, ts, sigmask);
+    ret = submit_general(ring, wait_nr, 0, limit);
     if (cqe_ptr)
         *cqe_ptr = rota_first_cqe(ring);
     return ret;
 }
 
+int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                 unsigned wait_nr, const struct __kernel_timespec *ts,
+                                 const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
+
+    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_submit_and_wait_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                     unsigned wait_nr, const struct __kernel_timespec *ts,
+                                     unsigned min_wait, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask, .min_usec = min_wait};
+
+    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_submit_and_wait_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                               unsigned wait_nr, const struct __kernel_timespec *deadline,
+                               const void *sigmask)
+{
+    struct rota_limit limit = {.ts = deadline, .sigmask = sigmask, .absolute = true};
+
+    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_submit_and_wait_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                             unsigned wait_nr, int reg_index)
+{
+    struct rota_limit limit = {.registered = true, .index = reg_index};
+
+    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
 int rota_submit_and_get_events(struct rota_ring *ring)
 {
-    return submit_general(ring, 0, IORING_ENTER_GETEVENTS, NULL, NULL);
+    return submit_general(ring, 0, IORING_ENTER_GETEVENTS, &rota_unlimited);
 }
 
 int rota_sqring_wait(struct rota_ring *ring)

@@ -26,10 +26,22 @@ int rota_sys_register(int fd, uint32_t opcode, const void *arg, uint32_t nr_args
                               0);
 }
 
+static long call_mmap(size_t size, long flags, int fd, uint64_t offset)
+{
+    long pages = (long)(offset / ROTA_MMAP_UNIT);
+#ifdef ROTA_MMAP_PACKED
+    long arguments[6] = {0, (long)size, PROT_READ | PROT_WRITE, flags, fd, pages};
+
+    return rota_syscall6(ROTA_NR_MMAP, (long)arguments, 0, 0, 0, 0, 0);
+#else
+    return rota_syscall6(ROTA_NR_MMAP, 0, (long)size, PROT_READ | PROT_WRITE, flags, fd, pages);
+#endif
+}
+
 static int real_map(size_t size, int fd, uint64_t offset, void **address)
 {
-    long result = rota_syscall6(ROTA_NR_MMAP, 0, (long)size, PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_POPULATE, fd, (long)(offset / ROTA_MMAP_UNIT));
+    long flags = fd < 0 ? (long)(MAP_PRIVATE | MAP_ANONYMOUS | offset) : MAP_SHARED | MAP_POPULATE;
+    long result = call_mmap(size, flags, fd, fd < 0 ? 0 : offset);
 
     /* The last page of the address space is where errors live; no mapping starts there. */
     if ((unsigned long)result > -4096UL)

@@ -4,22 +4,26 @@
 
 #include <linux/time.h>
 
-#define NSEC_PER_SEC 1000000000
+#define NSEC_PER_SEC  1000000000
+#define NSEC_PER_USEC 1000
+#define USEC_PER_SEC  1000000u
 
-bool rota_wait_possible(const struct rota_ring *ring, const struct __kernel_timespec *ts,
-                        int *error)
+const struct rota_limit rota_unlimited = {.ts = NULL};
+
+int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit)
 {
-    if (!ts)
-        return true;
-    if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC) {
-        *error = -EINVAL;
-        return false;
-    }
-    if (!(ring->features & IORING_FEAT_EXT_ARG)) {
-        *error = -EOPNOTSUPP;
-        return false;
-    }
-    return true;
+    const struct __kernel_timespec *ts = limit->ts;
+
+    if (ts && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC))
+        return -EINVAL;
+    if ((ts || limit->registered) && !(ring->features & IORING_FEAT_EXT_ARG))
+        return -EOPNOTSUPP;
+    if (limit->registered && limit->index < 0)
+        return -EFAULT; /* as the kernel says of an index that is too large */
+    /* Points in time have no feature bit of their own; they came with minimum times. */
+    if ((limit->min_usec || (limit->absolute && ts)) && !(ring->features & IORING_FEAT_MIN_TIMEOUT))
+        return -EOPNOTSUPP;
+    return 0;
 }
 
 /*
@@ -79,36 +83,38 @@ struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring)
 /* Notes that the kernel holds a backlog, which every call with GETEVENTS flushes. */
 static void count_overflow(struct rota_ring *ring)
 {
-    if (rota_cq_has_overflow(ring))
-        ring->cq.overflows++;
+    if (ROTA_LIKELY(!rota_cq_has_overflow(ring)))
+        return;
+    ring->cq.overflows++;
+    if (ring->overflow_hook)
+        ring->overflow_hook(ring, ring->overflow_data);
 }
 
-struct io_uring_cqe *rota_cqe_iter_look(struct rota_ring *ring, uint32_t head, uint32_t look,
-                                        uint32_t *tail)
+uint32_t rota_cqe_iter_start(struct rota_ring *ring, uint32_t left)
 {
-    bool mixed = (ring->flags & IORING_SETUP_CQE_MIXED) != 0;
     struct io_uring_cqe *cqe;
 
-    *tail = head;
-    if (head != look || head - ring->cq.cqe_head == ring->cq.ring_entries) {
-        count_overflow(ring); /* a round over a full queue: there may be more than fitted */
+    if (left) {
+        count_overflow(ring); /* the queue is full: there may be more than fitted */
+        return left;
+    }
+    if (rota_peek_slow(ring, &cqe) < 0 || (ring->flags & IORING_SETUP_CQE_MIXED))
+        return 0; /* mixed CQEs are shown one by one */
+    return rota_cq_ready(ring);
+}
+
+struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring, uint32_t *head)
+{
+    struct io_uring_cqe *cqe = rota_cqe_at(ring, *head);
+
+    /*
+     * rota_cq_advance counts the slots of those that were shown, in one piece:
+     * so a gap filler ends the round. Acquire: pairs with the kernel's release
+     * after it has written the CQEs.
+     */
+    if (*head == rota_load_acquire(ring->cq.ktail) || (cqe->flags & IORING_CQE_F_SKIP))
         return NULL;
-    }
-    if (head == ring->cq.cqe_head) {
-        if (rota_peek_slow(ring, &cqe) < 0)
-            return NULL;
-        head = ring->cq.cqe_head; /* past a gap filler */
-    } else {
-        cqe = rota_cqe_at(ring, head);
-        /*
-         * Inside a round of mixed CQEs. rota_cq_advance counts the slots of
-         * those that were shown, in one piece: so a gap filler ends the round.
-         */
-        if (head == rota_load_acquire(ring->cq.ktail) || (cqe->flags & IORING_CQE_F_SKIP))
-            return NULL;
-    }
-    /* Acquire, here and above: pairs with the kernel's release after it has written the CQEs. */
-    *tail = mixed ? head + rota_cqe_nr(cqe) : rota_load_acquire(ring->cq.ktail);
+    *head += rota_cqe_nr(cqe);
     return cqe;
 }
 
@@ -123,19 +129,37 @@ static bool is_satisfied(struct rota_ring *ring, uint32_t nr)
     return rota_cq_ready(ring) >= nr;
 }
 
-/* One io_uring_enter of a wait, with the argument that `ts` and `sigmask` ask for. */
+/* What is left of a limit, and the points in time that it stands for. */
+struct clocked {
+    const struct __kernel_timespec *ts;
+    uint32_t min_usec;
+    struct __kernel_timespec deadline, min_deadline, left;
+};
+
+/* One io_uring_enter of a wait, with the argument that the limit asks for. */
 static int enter_once(struct rota_ring *ring, uint32_t submit, uint32_t wait_nr, uint32_t flags,
-                      const struct __kernel_timespec *ts, const void *sigmask)
+                      const struct rota_limit *limit, const struct clocked *time)
 {
     struct io_uring_getevents_arg arg;
+    const void *offset;
 
-    if (!ts)
-        return rota_kernel_enter(ring, submit, wait_nr, flags, sigmask,
-                                 sigmask ? ROTA_SIGSET_SIZE : 0);
+    if (limit->registered) {
+        /* The argument is where the element lies in the registered region. */
+        offset = (const void *)((uintptr_t)limit->index * sizeof(struct io_uring_reg_wait));
+        return rota_kernel_enter(ring, submit, wait_nr,
+                                 flags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG, offset,
+                                 sizeof(struct io_uring_reg_wait));
+    }
+    if (!time->ts && !time->min_usec)
+        return rota_kernel_enter(ring, submit, wait_nr, flags, limit->sigmask,
+                                 limit->sigmask ? ROTA_SIGSET_SIZE : 0);
     rota_zero(&arg, sizeof(arg));
-    arg.sigmask = (uint64_t)(uintptr_t)sigmask;
+    arg.sigmask = (uint64_t)(uintptr_t)limit->sigmask;
     arg.sigmask_sz = ROTA_SIGSET_SIZE;
-    arg.ts = (uint64_t)(uintptr_t)ts;
+    arg.min_wait_usec = time->min_usec;
+    arg.ts = (uint64_t)(uintptr_t)time->ts;
+    if (limit->absolute) /* which excludes a minimum, so that there is a time */
+        flags |= IORING_ENTER_ABS_TIMER;
     return rota_kernel_enter(ring, submit, wait_nr, flags | IORING_ENTER_EXT_ARG, &arg,
                              sizeof(arg));
 }
@@ -156,44 +180,101 @@ static bool hides_a_reason(const struct rota_ring *ring, uint32_t wait_nr)
     return wait_nr > 1 && is_simple_wait(ring);
 }
 
+/* True when the limit is "not at all": one look, whatever it finds. */
+static bool is_instant(const struct rota_limit *limit)
+{
+    return limit->ts && !limit->absolute && is_zero(limit->ts);
+}
+
+/* Reads the clock and works out when the time is up. */
+static int start_clock(const struct rota_ring *ring, const struct rota_limit *limit,
+                       struct clocked *time)
+{
+    struct __kernel_timespec min, now;
+    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+
+    if (ret < 0)
+        return ret;
+    if (limit->ts && !limit->absolute) {
+        time->deadline = now;
+        time_add(&time->deadline, limit->ts);
+    } else if (limit->ts) {
+        time->deadline = *limit->ts;
+    }
+    min.tv_sec = limit->min_usec / USEC_PER_SEC;
+    min.tv_nsec = limit->min_usec % USEC_PER_SEC * NSEC_PER_USEC;
+    time->min_deadline = now;
+    time_add(&time->min_deadline, &min);
+    return 0;
+}
+
+/* Reads the clock again. Returns 0 with the rest of the times in `time`, -ETIME when all is up. */
+static int check_clock(const struct rota_ring *ring, const struct rota_limit *limit,
+                       struct clocked *time)
+{
+    struct __kernel_timespec now, min;
+    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+
+    if (ret < 0)
+        return ret;
+    if (limit->ts) {
+        if (!time_left(&time->deadline, &now, &time->left))
+            return -ETIME;
+        if (!limit->absolute)
+            time->ts = &time->left;
+    }
+    if (time->min_usec)
+        time->min_usec = time_left(&time->min_deadline, &now, &min)
+                             ? (uint32_t)(min.tv_sec * USEC_PER_SEC + min.tv_nsec / NSEC_PER_USEC)
+                             : 0;
+    return 0;
+}
+
+/* What a wait says that ended early: what was taken goes before the reason. */
+static int early(int taken, int reason)
+{
+    return taken ? taken : reason;
+}
+
 int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
 {
-    const struct rota_kernel *kernel = rota_kernel_of(ring);
     uint32_t submit = wanted->submit, wait_nr = wanted->wait_nr, flags = wanted->flags;
-    const struct __kernel_timespec *ts = wanted->ts;
-    struct __kernel_timespec deadline, now, left;
-    bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), clocked;
+    const struct rota_limit *limit = wanted->limit;
+    bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
+    struct clocked time;
     int taken = 0, ret;
 
     if (wait_nr > ring->cq.ring_entries)
         wait_nr = ring->cq.ring_entries;
     if (wait_nr)
         flags |= IORING_ENTER_GETEVENTS;
+    time.ts = limit->ts;
+    time.min_usec = limit->min_usec;
     /* The clock is a system call, too: it is read only when there may be a second round. */
-    deadline.tv_sec = 0;
-    deadline.tv_nsec = 0;
-    clocked = ts && wait_nr && !is_zero(ts) && (retry || wait_nr > 1 || !is_simple_wait(ring));
-    if (clocked) {
-        ret = kernel->clock(CLOCK_MONOTONIC, &deadline);
+    timed = wait_nr && ((limit->ts && !is_instant(limit)) || limit->min_usec) &&
+            (retry || wait_nr > 1 || !is_simple_wait(ring));
+
+    /* Nothing to hand over and enough there already: no system call for that. */
+    if (!submit && wait_nr && !(flags & ~IORING_ENTER_GETEVENTS) && is_satisfied(ring, wait_nr))
+        return 0;
+    if (timed) {
+        ret = start_clock(ring, limit, &time);
         if (ret < 0)
             return ret;
-        time_add(&deadline, ts);
     }
 
     for (;;) {
-        /* Nothing to hand over and enough there already: no system call for that. */
-        if (!submit && wait_nr && !(flags & ~IORING_ENTER_GETEVENTS) && is_satisfied(ring, wait_nr))
-            return taken;
         if (flags & IORING_ENTER_GETEVENTS)
             count_overflow(ring);
-        ret = enter_once(ring, submit, wait_nr, flags, ts, wanted->sigmask);
+        ret = enter_once(ring, submit, wait_nr, flags, limit, &time);
         if (ret < 0 && ret != -EINTR)
-            return taken ? taken : ret;
+            return early(taken, ret);
         if (ret >= 0) {
             taken += ret;
-            if ((uint32_t)ret < submit)
-                return taken; /* a short submit: the kernel has not waited */
-            if (is_satisfied(ring, wait_nr))
+            if (ret && (ring->flags & IORING_SETUP_SQ_REWIND))
+                rota_submit_rewind(ring, (uint32_t)ret);
+            /* After a short submit the kernel has not waited. */
+            if ((uint32_t)ret < submit || !wait_nr || is_satisfied(ring, wait_nr))
                 return taken;
             submit = 0; /* after a signal before anything was taken, they go with the next round */
         }
@@ -201,19 +282,40 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         /* The wait ended early. What was taken is reported first, as the kernel does. */
         if (taken && !retry)
             return taken;
-        if (ts && is_zero(ts))
-            return taken ? taken : -ETIME;
-        if (clocked) {
-            int error = kernel->clock(CLOCK_MONOTONIC, &now);
+        if (limit->registered)
+            return ret < 0 ? early(taken, ret) : taken; /* the library does not know the time */
+        if (is_instant(limit))
+            return early(taken, -ETIME);
+        if (timed) {
+            int error = check_clock(ring, limit, &time);
 
-            if (error < 0 || !time_left(&deadline, &now, &left))
-                return taken ? taken : error < 0 ? error : -ETIME;
-            ts = &left;
+            if (error < 0)
+                return early(taken, error);
+            if (limit->min_usec && !time.min_usec) {
+                wait_nr = 1; /* from here on, any will do */
+                if (is_satisfied(ring, wait_nr))
+                    return taken;
+            }
         }
         if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr)))
             return -EINTR;
-        flags = IORING_ENTER_GETEVENTS;
+        if (ret >= 0)
+            flags = IORING_ENTER_GETEVENTS;
+        if (!submit && wait_nr && is_satisfied(ring, wait_nr))
+            return taken;
     }
+}
+
+int rota_set_iowait(struct rota_ring *ring, bool enable)
+{
+    if (!(ring->features & IORING_FEAT_NO_IOWAIT))
+        return -EOPNOTSUPP;
+    if (enable)
+        ring->enter_flags &= ~IORING_ENTER_NO_IOWAIT;
+    else
+        ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
+    return 0;
 }
 
 int rota_get_events(struct rota_ring *ring)
@@ -243,25 +345,58 @@ int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
     return ret < 0 ? ret : -EAGAIN;
 }
 
-int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
-                   const struct __kernel_timespec *ts, const void *sigmask)
+/* What is common to all that wait without submitting. */
+static int wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                       const struct rota_limit *limit)
 {
     struct rota_wait wait;
-    int ret;
+    int ret = rota_limit_check(ring, limit);
 
     *cqe_ptr = NULL;
-    if (!rota_wait_possible(ring, ts, &ret))
+    if (ret < 0)
         return ret;
     if (!wait_nr)
         return rota_peek_slow(ring, cqe_ptr);
     wait.submit = 0;
     wait.wait_nr = wait_nr;
     wait.flags = 0;
-    wait.ts = ts;
-    wait.sigmask = sigmask;
+    wait.limit = limit;
     ret = rota_wait_for(ring, &wait);
     *cqe_ptr = rota_first_cqe(ring);
     return ret;
+}
+
+int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                   const struct __kernel_timespec *ts, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                               unsigned wait_nr, const struct __kernel_timespec *ts,
+                               unsigned min_wait, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask, .min_usec = min_wait};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                         const struct __kernel_timespec *deadline, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = deadline, .sigmask = sigmask, .absolute = true};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                       int reg_index)
+{
+    struct rota_limit limit = {.registered = true, .index = reg_index};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
 }
 
 unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes, unsigned count)

@@ -55,6 +55,12 @@
 #ifndef SOCK_CLOEXEC
 #define SOCK_CLOEXEC 0
 #endif
+#ifndef POSIX_FADV_DONTNEED
+#define POSIX_FADV_DONTNEED 0
+#endif
+#ifndef POSIX_FADV_NOREUSE
+#define POSIX_FADV_NOREUSE 0
+#endif
 #ifndef O_NONBLOCK
 #define O_NONBLOCK 0
 #endif
@@ -1930,7 +1936,7 @@ static const struct rota_flag_rule fadvise_rules_of_group[] = {
         .name = "POSIX_FADV_DONTNEED",
         .summary = "Not any more.",
         .refused = NULL,
-        .value = (uint64_t)4,
+        .value = (uint64_t)POSIX_FADV_DONTNEED,
         .since = ROTA_KERNEL(5, 1),
         .backported = false,
     },
@@ -1938,7 +1944,7 @@ static const struct rota_flag_rule fadvise_rules_of_group[] = {
         .name = "POSIX_FADV_NOREUSE",
         .summary = "Only once.",
         .refused = NULL,
-        .value = (uint64_t)5,
+        .value = (uint64_t)POSIX_FADV_NOREUSE,
         .since = ROTA_KERNEL(5, 1),
         .backported = false,
     },
@@ -2961,12 +2967,12 @@ static const struct rota_flag_rule futex2_rules_of_group[] = {
 /* ---- IORING_OP_NOP --------------------------------------------------------- */
 
 static const struct rota_flag_info nop_flags_0[] = {
-    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, ROTA_KERNEL(6, 10)},
-    {"IORING_NOP_FILE", IORING_NOP_FILE, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_TW", IORING_NOP_TW, ROTA_KERNEL(6, 17)},
-    {"IORING_NOP_CQE32", IORING_NOP_CQE32, ROTA_KERNEL(6, 18)},
+    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, ROTA_KERNEL(6, 10), false},
+    {"IORING_NOP_FILE", IORING_NOP_FILE, ROTA_KERNEL(6, 13), false},
+    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, ROTA_KERNEL(6, 13), false},
+    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, ROTA_KERNEL(6, 13), false},
+    {"IORING_NOP_TW", IORING_NOP_TW, ROTA_KERNEL(6, 17), false},
+    {"IORING_NOP_CQE32", IORING_NOP_CQE32, ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_condition nop_when_1[] = {
     {"nop_flags has IORING_NOP_INJECT_RESULT", (uint64_t)IORING_NOP_INJECT_RESULT, 28, 4, ROTA_COND_HAS},
@@ -2996,6 +3002,7 @@ static const struct rota_field_info nop_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -3003,7 +3010,7 @@ static const struct rota_field_info nop_fields[] = {
         .lives = ROTA_LIVES_NONE,
         .since = ROTA_KERNEL(6, 10),
         .otherwise_ignored = false,
-        .before_ignored = true,
+        .before_ignored = false,
         .half_words = false,
         .backported = false,
     },
@@ -3147,17 +3154,17 @@ static const struct rota_error_info nop_errors[] = {
 /* ---- IORING_OP_READV ------------------------------------------------------- */
 
 static const struct rota_flag_info readv_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info readv_flags_7[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition readv_when_8[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -3238,7 +3245,8 @@ static const struct rota_field_info readv_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -3294,6 +3302,7 @@ static const struct rota_field_info readv_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -3328,28 +3337,94 @@ static const struct rota_ignored_info readv_ignored[] = {
     {"buf_index", 40, 2, 0},
     {"__pad4", 45, 3, 0},
 };
-static const struct rota_condition readv_rule_when_0[] = {
-    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
-};
 static const struct rota_condition readv_rule_must_0[] = {
-    {"len is 1", (uint64_t)1, 24, 4, ROTA_COND_IS},
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition readv_rule_must_1[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition readv_rule_when_2[] = {
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition readv_rule_must_2[] = {
-    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
 };
 static const struct rota_condition readv_rule_when_3[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
 };
 static const struct rota_condition readv_rule_must_3[] = {
+    {"buf_index is 0", (uint64_t)0, 40, 2, ROTA_COND_IS},
+};
+static const struct rota_condition readv_rule_when_4[] = {
+    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
+};
+static const struct rota_condition readv_rule_must_4[] = {
+    {"len is 1", (uint64_t)1, 24, 4, ROTA_COND_IS},
+};
+static const struct rota_condition readv_rule_must_5[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition readv_rule_must_6[] = {
+    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition readv_rule_when_7[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition readv_rule_must_7[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info readv_rules[] = {
     {
-        .when = readv_rule_when_0,
+        .when = NULL,
         .must = readv_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = readv_rule_must_1,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = readv_rule_when_2,
+        .must = readv_rule_must_2,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = readv_rule_when_3,
+        .must = readv_rule_must_3,
+        .because = "Only a request on a registered buffer names one.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = ROTA_KERNEL(5, 19),
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = true,
+        .backported = false,
+    },
+    {
+        .when = readv_rule_when_4,
+        .must = readv_rule_must_4,
         .because = "A buffer of a group is a single piece.",
         .error = -EINVAL,
         .since = 0,
@@ -3361,7 +3436,7 @@ static const struct rota_rule_info readv_rules[] = {
     },
     {
         .when = NULL,
-        .must = readv_rule_must_1,
+        .must = readv_rule_must_5,
         .because = "Only the RWF_* flags mean something to a read.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -3373,7 +3448,7 @@ static const struct rota_rule_info readv_rules[] = {
     },
     {
         .when = NULL,
-        .must = readv_rule_must_2,
+        .must = readv_rule_must_6,
         .because = "Only writes can be atomic.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -3384,8 +3459,8 @@ static const struct rota_rule_info readv_rules[] = {
         .backported = false,
     },
     {
-        .when = readv_rule_when_3,
-        .must = readv_rule_must_3,
+        .when = readv_rule_when_7,
+        .must = readv_rule_must_7,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -3405,18 +3480,18 @@ static const struct rota_error_info readv_errors[] = {
 /* ---- IORING_OP_WRITEV ------------------------------------------------------ */
 
 static const struct rota_flag_info writev_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info writev_flags_7[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition writev_when_8[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -3497,7 +3572,8 @@ static const struct rota_field_info writev_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -3553,6 +3629,7 @@ static const struct rota_field_info writev_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -3588,18 +3665,84 @@ static const struct rota_ignored_info writev_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition writev_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
-};
-static const struct rota_condition writev_rule_when_1[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition writev_rule_must_1[] = {
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_rule_when_2[] = {
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_rule_must_2[] = {
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition writev_rule_when_3[] = {
+    {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
+};
+static const struct rota_condition writev_rule_must_3[] = {
+    {"buf_index is 0", (uint64_t)0, 40, 2, ROTA_COND_IS},
+};
+static const struct rota_condition writev_rule_must_4[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_rule_when_5[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition writev_rule_must_5[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info writev_rules[] = {
     {
         .when = NULL,
         .must = writev_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = writev_rule_must_1,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = writev_rule_when_2,
+        .must = writev_rule_must_2,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = writev_rule_when_3,
+        .must = writev_rule_must_3,
+        .because = "Only a request on a registered buffer names one.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = ROTA_KERNEL(5, 19),
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = true,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = writev_rule_must_4,
         .because = "Only the RWF_* flags mean something to a write.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -3610,8 +3753,8 @@ static const struct rota_rule_info writev_rules[] = {
         .backported = false,
     },
     {
-        .when = writev_rule_when_1,
-        .must = writev_rule_must_1,
+        .when = writev_rule_when_5,
+        .must = writev_rule_must_5,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -3632,7 +3775,7 @@ static const struct rota_error_info writev_errors[] = {
 /* ---- IORING_OP_FSYNC ------------------------------------------------------- */
 
 static const struct rota_flag_info fsync_flags_1[] = {
-    {"IORING_FSYNC_DATASYNC", IORING_FSYNC_DATASYNC, ROTA_KERNEL(5, 1)},
+    {"IORING_FSYNC_DATASYNC", IORING_FSYNC_DATASYNC, ROTA_KERNEL(5, 1), false},
 };
 static const struct rota_field_info fsync_fields[] = {
     {
@@ -3663,6 +3806,7 @@ static const struct rota_field_info fsync_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -3736,17 +3880,17 @@ static const struct rota_error_info fsync_errors[] = {
 /* ---- IORING_OP_READ_FIXED -------------------------------------------------- */
 
 static const struct rota_flag_info read_fixed_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info read_fixed_flags_8[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition read_fixed_when_9[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -3827,7 +3971,8 @@ static const struct rota_field_info read_fixed_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -3899,6 +4044,7 @@ static const struct rota_field_info read_fixed_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -3933,21 +4079,54 @@ static const struct rota_ignored_info read_fixed_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition read_fixed_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition read_fixed_rule_when_1[] = {
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition read_fixed_rule_must_1[] = {
-    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
-};
-static const struct rota_condition read_fixed_rule_when_2[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
 };
 static const struct rota_condition read_fixed_rule_must_2[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition read_fixed_rule_must_3[] = {
+    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition read_fixed_rule_when_4[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition read_fixed_rule_must_4[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info read_fixed_rules[] = {
     {
         .when = NULL,
         .must = read_fixed_rule_must_0,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = read_fixed_rule_when_1,
+        .must = read_fixed_rule_must_1,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = read_fixed_rule_must_2,
         .because = "Only the RWF_* flags mean something to a read.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -3959,7 +4138,7 @@ static const struct rota_rule_info read_fixed_rules[] = {
     },
     {
         .when = NULL,
-        .must = read_fixed_rule_must_1,
+        .must = read_fixed_rule_must_3,
         .because = "Only writes can be atomic.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -3970,8 +4149,8 @@ static const struct rota_rule_info read_fixed_rules[] = {
         .backported = false,
     },
     {
-        .when = read_fixed_rule_when_2,
-        .must = read_fixed_rule_must_2,
+        .when = read_fixed_rule_when_4,
+        .must = read_fixed_rule_must_4,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -3991,18 +4170,18 @@ static const struct rota_error_info read_fixed_errors[] = {
 /* ---- IORING_OP_WRITE_FIXED ------------------------------------------------- */
 
 static const struct rota_flag_info write_fixed_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info write_fixed_flags_8[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition write_fixed_when_9[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -4083,7 +4262,8 @@ static const struct rota_field_info write_fixed_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4155,6 +4335,7 @@ static const struct rota_field_info write_fixed_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -4189,18 +4370,51 @@ static const struct rota_ignored_info write_fixed_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition write_fixed_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition write_fixed_rule_when_1[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition write_fixed_rule_must_1[] = {
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition write_fixed_rule_must_2[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition write_fixed_rule_when_3[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition write_fixed_rule_must_3[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info write_fixed_rules[] = {
     {
         .when = NULL,
         .must = write_fixed_rule_must_0,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = write_fixed_rule_when_1,
+        .must = write_fixed_rule_must_1,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = write_fixed_rule_must_2,
         .because = "Only the RWF_* flags mean something to a write.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -4211,8 +4425,8 @@ static const struct rota_rule_info write_fixed_rules[] = {
         .backported = false,
     },
     {
-        .when = write_fixed_rule_when_1,
-        .must = write_fixed_rule_must_1,
+        .when = write_fixed_rule_when_3,
+        .must = write_fixed_rule_must_3,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -4232,23 +4446,23 @@ static const struct rota_error_info write_fixed_errors[] = {
 /* ---- IORING_OP_POLL_ADD ---------------------------------------------------- */
 
 static const struct rota_flag_info poll_add_flags_1[] = {
-    {"EPOLLIN", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"EPOLLPRI", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"EPOLLOUT", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"EPOLLERR", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"EPOLLHUP", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDNORM", (1U << 6), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDBAND", (1U << 7), ROTA_KERNEL(5, 1)},
-    {"EPOLLWRNORM", (1U << 8), ROTA_KERNEL(5, 1)},
-    {"EPOLLWRBAND", (1U << 9), ROTA_KERNEL(5, 1)},
-    {"EPOLLMSG", (1U << 10), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDHUP", (1U << 13), ROTA_KERNEL(5, 1)},
-    {"EPOLLEXCLUSIVE", (1U << 28), ROTA_KERNEL(5, 1)},
-    {"EPOLLONESHOT", (1U << 30), ROTA_KERNEL(5, 1)},
-    {"EPOLLET", (1U << 31), ROTA_KERNEL(5, 1)},
+    {"EPOLLIN", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"EPOLLPRI", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"EPOLLOUT", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"EPOLLERR", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"EPOLLHUP", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDNORM", (1U << 6), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDBAND", (1U << 7), ROTA_KERNEL(5, 1), false},
+    {"EPOLLWRNORM", (1U << 8), ROTA_KERNEL(5, 1), false},
+    {"EPOLLWRBAND", (1U << 9), ROTA_KERNEL(5, 1), false},
+    {"EPOLLMSG", (1U << 10), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDHUP", (1U << 13), ROTA_KERNEL(5, 1), false},
+    {"EPOLLEXCLUSIVE", (1U << 28), ROTA_KERNEL(5, 1), false},
+    {"EPOLLONESHOT", (1U << 30), ROTA_KERNEL(5, 1), false},
+    {"EPOLLET", (1U << 31), ROTA_KERNEL(5, 1), false},
 };
 static const struct rota_flag_info poll_add_flags_2[] = {
-    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, ROTA_KERNEL(5, 13)},
+    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, ROTA_KERNEL(5, 13), true},
 };
 static const struct rota_field_info poll_add_fields[] = {
     {
@@ -4278,7 +4492,8 @@ static const struct rota_field_info poll_add_fields[] = {
         .group_rules = epoll_rules_of_group,
         .group_count = 14,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4302,6 +4517,7 @@ static const struct rota_field_info poll_add_fields[] = {
         .group_count = 4,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4350,28 +4566,28 @@ static const struct rota_condition poll_add_stream[] = {
 /* ---- IORING_OP_POLL_REMOVE ------------------------------------------------- */
 
 static const struct rota_flag_info poll_remove_flags_1[] = {
-    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, ROTA_KERNEL(5, 13)},
-    {"IORING_POLL_UPDATE_EVENTS", IORING_POLL_UPDATE_EVENTS, ROTA_KERNEL(5, 13)},
-    {"IORING_POLL_UPDATE_USER_DATA", IORING_POLL_UPDATE_USER_DATA, ROTA_KERNEL(5, 13)},
+    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, ROTA_KERNEL(5, 13), true},
+    {"IORING_POLL_UPDATE_EVENTS", IORING_POLL_UPDATE_EVENTS, ROTA_KERNEL(5, 13), true},
+    {"IORING_POLL_UPDATE_USER_DATA", IORING_POLL_UPDATE_USER_DATA, ROTA_KERNEL(5, 13), true},
 };
 static const struct rota_condition poll_remove_when_2[] = {
     {"len has IORING_POLL_UPDATE_USER_DATA", (uint64_t)IORING_POLL_UPDATE_USER_DATA, 24, 4, ROTA_COND_HAS},
 };
 static const struct rota_flag_info poll_remove_flags_3[] = {
-    {"EPOLLIN", (1U << 0), ROTA_KERNEL(5, 1)},
-    {"EPOLLPRI", (1U << 1), ROTA_KERNEL(5, 1)},
-    {"EPOLLOUT", (1U << 2), ROTA_KERNEL(5, 1)},
-    {"EPOLLERR", (1U << 3), ROTA_KERNEL(5, 1)},
-    {"EPOLLHUP", (1U << 4), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDNORM", (1U << 6), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDBAND", (1U << 7), ROTA_KERNEL(5, 1)},
-    {"EPOLLWRNORM", (1U << 8), ROTA_KERNEL(5, 1)},
-    {"EPOLLWRBAND", (1U << 9), ROTA_KERNEL(5, 1)},
-    {"EPOLLMSG", (1U << 10), ROTA_KERNEL(5, 1)},
-    {"EPOLLRDHUP", (1U << 13), ROTA_KERNEL(5, 1)},
-    {"EPOLLEXCLUSIVE", (1U << 28), ROTA_KERNEL(5, 1)},
-    {"EPOLLONESHOT", (1U << 30), ROTA_KERNEL(5, 1)},
-    {"EPOLLET", (1U << 31), ROTA_KERNEL(5, 1)},
+    {"EPOLLIN", (1U << 0), ROTA_KERNEL(5, 1), false},
+    {"EPOLLPRI", (1U << 1), ROTA_KERNEL(5, 1), false},
+    {"EPOLLOUT", (1U << 2), ROTA_KERNEL(5, 1), false},
+    {"EPOLLERR", (1U << 3), ROTA_KERNEL(5, 1), false},
+    {"EPOLLHUP", (1U << 4), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDNORM", (1U << 6), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDBAND", (1U << 7), ROTA_KERNEL(5, 1), false},
+    {"EPOLLWRNORM", (1U << 8), ROTA_KERNEL(5, 1), false},
+    {"EPOLLWRBAND", (1U << 9), ROTA_KERNEL(5, 1), false},
+    {"EPOLLMSG", (1U << 10), ROTA_KERNEL(5, 1), false},
+    {"EPOLLRDHUP", (1U << 13), ROTA_KERNEL(5, 1), false},
+    {"EPOLLEXCLUSIVE", (1U << 28), ROTA_KERNEL(5, 1), false},
+    {"EPOLLONESHOT", (1U << 30), ROTA_KERNEL(5, 1), false},
+    {"EPOLLET", (1U << 31), ROTA_KERNEL(5, 1), false},
 };
 static const struct rota_condition poll_remove_when_3[] = {
     {"len has IORING_POLL_UPDATE_EVENTS", (uint64_t)IORING_POLL_UPDATE_EVENTS, 24, 4, ROTA_COND_HAS},
@@ -4405,16 +4621,17 @@ static const struct rota_field_info poll_remove_fields[] = {
         .group_count = 4,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
         .memory = ROTA_MEMORY_NONE,
         .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(5, 1),
+        .since = ROTA_KERNEL(5, 13),
         .otherwise_ignored = false,
         .before_ignored = false,
         .half_words = false,
-        .backported = false,
+        .backported = true,
     },
     {
         .name = "off",
@@ -4428,11 +4645,11 @@ static const struct rota_field_info poll_remove_fields[] = {
         .role = ROTA_ROLE_NUMBER,
         .memory = ROTA_MEMORY_NONE,
         .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(5, 1),
+        .since = ROTA_KERNEL(5, 13),
         .otherwise_ignored = false,
         .before_ignored = false,
         .half_words = false,
-        .backported = false,
+        .backported = true,
     },
     {
         .name = "poll32_events",
@@ -4445,7 +4662,8 @@ static const struct rota_field_info poll_remove_fields[] = {
         .group_rules = epoll_rules_of_group,
         .group_count = 14,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .when = poll_remove_when_3,
         .when_count = 1,
         .offset = 28,
@@ -4453,11 +4671,11 @@ static const struct rota_field_info poll_remove_fields[] = {
         .role = ROTA_ROLE_NUMBER,
         .memory = ROTA_MEMORY_NONE,
         .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(5, 1),
+        .since = ROTA_KERNEL(5, 13),
         .otherwise_ignored = false,
         .before_ignored = false,
         .half_words = true,
-        .backported = false,
+        .backported = true,
     },
 };
 static const struct rota_ignored_info poll_remove_ignored[] = {
@@ -4492,9 +4710,9 @@ static const struct rota_error_info poll_remove_errors[] = {
 /* ---- IORING_OP_SYNC_FILE_RANGE --------------------------------------------- */
 
 static const struct rota_flag_info sync_file_range_flags_3[] = {
-    {"SYNC_FILE_RANGE_WAIT_BEFORE", (1U << 0), ROTA_KERNEL(5, 2)},
-    {"SYNC_FILE_RANGE_WRITE", (1U << 1), ROTA_KERNEL(5, 2)},
-    {"SYNC_FILE_RANGE_WAIT_AFTER", (1U << 2), ROTA_KERNEL(5, 2)},
+    {"SYNC_FILE_RANGE_WAIT_BEFORE", (1U << 0), ROTA_KERNEL(5, 2), false},
+    {"SYNC_FILE_RANGE_WRITE", (1U << 1), ROTA_KERNEL(5, 2), false},
+    {"SYNC_FILE_RANGE_WAIT_AFTER", (1U << 2), ROTA_KERNEL(5, 2), false},
 };
 static const struct rota_field_info sync_file_range_fields[] = {
     {
@@ -4556,7 +4774,8 @@ static const struct rota_field_info sync_file_range_fields[] = {
         .group_rules = sync_range_rules_of_group,
         .group_count = 3,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4597,31 +4816,31 @@ static const struct rota_error_info sync_file_range_errors[] = {
 /* ---- IORING_OP_SENDMSG ----------------------------------------------------- */
 
 static const struct rota_flag_info sendmsg_flags_2[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 3)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 3)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 3)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 3)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 3)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 3)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 3)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 3)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 3)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 3)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 3)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 3)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 3)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 3)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 3)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 3)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 3)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 3)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 3)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 3)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 3)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 3), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 3), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 3), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 3), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 3), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 3), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 3), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 3), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 3), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 3), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 3), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 3), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 3), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 3), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 3), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 3), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 3), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 3), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 3), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 3), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 3), false},
 };
 static const struct rota_flag_info sendmsg_flags_3[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19)},
-    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19), false},
+    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17), false},
 };
 static const struct rota_field_info sendmsg_fields[] = {
     {
@@ -4667,7 +4886,8 @@ static const struct rota_field_info sendmsg_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4691,6 +4911,7 @@ static const struct rota_field_info sendmsg_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -4735,31 +4956,31 @@ static const struct rota_error_info sendmsg_errors[] = {
 /* ---- IORING_OP_RECVMSG ----------------------------------------------------- */
 
 static const struct rota_flag_info recvmsg_flags_2[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 3)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 3)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 3)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 3)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 3)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 3)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 3)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 3)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 3)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 3)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 3)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 3)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 3)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 3)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 3)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 3)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 3)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 3)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 3)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 3)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 3)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 3), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 3), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 3), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 3), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 3), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 3), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 3), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 3), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 3), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 3), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 3), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 3), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 3), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 3), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 3), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 3), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 3), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 3), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 3), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 3), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 3), false},
 };
 static const struct rota_flag_info recvmsg_flags_3[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19)},
-    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 0)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19), false},
+    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 0), false},
 };
 static const struct rota_field_info recvmsg_fields[] = {
     {
@@ -4805,7 +5026,8 @@ static const struct rota_field_info recvmsg_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -4829,6 +5051,7 @@ static const struct rota_field_info recvmsg_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -4913,12 +5136,12 @@ static const struct rota_condition recvmsg_stream[] = {
 /* ---- IORING_OP_TIMEOUT ----------------------------------------------------- */
 
 static const struct rota_flag_info timeout_flags_3[] = {
-    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 5)},
-    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, ROTA_KERNEL(5, 16)},
-    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, ROTA_KERNEL(6, 4)},
-    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1)},
+    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 5), false},
+    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, ROTA_KERNEL(5, 15), true},
+    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, ROTA_KERNEL(5, 15), true},
+    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, ROTA_KERNEL(5, 16), false},
+    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, ROTA_KERNEL(6, 4), false},
+    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1), false},
 };
 static const struct rota_field_info timeout_fields[] = {
     {
@@ -4981,6 +5204,7 @@ static const struct rota_field_info timeout_fields[] = {
         .group_count = 8,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5065,10 +5289,10 @@ static const struct rota_condition timeout_stream[] = {
 /* ---- IORING_OP_TIMEOUT_REMOVE ---------------------------------------------- */
 
 static const struct rota_flag_info timeout_remove_flags_1[] = {
-    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 11)},
-    {"IORING_TIMEOUT_UPDATE", IORING_TIMEOUT_UPDATE, ROTA_KERNEL(5, 11)},
-    {"IORING_LINK_TIMEOUT_UPDATE", IORING_LINK_TIMEOUT_UPDATE, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1)},
+    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 11), true},
+    {"IORING_TIMEOUT_UPDATE", IORING_TIMEOUT_UPDATE, ROTA_KERNEL(5, 11), true},
+    {"IORING_LINK_TIMEOUT_UPDATE", IORING_LINK_TIMEOUT_UPDATE, ROTA_KERNEL(5, 15), true},
+    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1), false},
 };
 static const struct rota_condition timeout_remove_when_2[] = {
     {"timeout_flags is not 0", (uint64_t)0, 28, 4, ROTA_COND_IS_NOT},
@@ -5102,6 +5326,7 @@ static const struct rota_field_info timeout_remove_fields[] = {
         .group_count = 8,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5168,13 +5393,13 @@ static const struct rota_error_info timeout_remove_errors[] = {
 /* ---- IORING_OP_ACCEPT ------------------------------------------------------ */
 
 static const struct rota_flag_info accept_flags_3[] = {
-    {"SOCK_CLOEXEC", SOCK_CLOEXEC, ROTA_KERNEL(5, 5)},
-    {"SOCK_NONBLOCK", SOCK_NONBLOCK, ROTA_KERNEL(5, 5)},
+    {"SOCK_CLOEXEC", SOCK_CLOEXEC, ROTA_KERNEL(5, 5), false},
+    {"SOCK_NONBLOCK", SOCK_NONBLOCK, ROTA_KERNEL(5, 5), false},
 };
 static const struct rota_flag_info accept_flags_4[] = {
-    {"IORING_ACCEPT_MULTISHOT", IORING_ACCEPT_MULTISHOT, ROTA_KERNEL(5, 19)},
-    {"IORING_ACCEPT_DONTWAIT", IORING_ACCEPT_DONTWAIT, ROTA_KERNEL(6, 10)},
-    {"IORING_ACCEPT_POLL_FIRST", IORING_ACCEPT_POLL_FIRST, ROTA_KERNEL(6, 10)},
+    {"IORING_ACCEPT_MULTISHOT", IORING_ACCEPT_MULTISHOT, ROTA_KERNEL(5, 19), false},
+    {"IORING_ACCEPT_DONTWAIT", IORING_ACCEPT_DONTWAIT, ROTA_KERNEL(6, 10), false},
+    {"IORING_ACCEPT_POLL_FIRST", IORING_ACCEPT_POLL_FIRST, ROTA_KERNEL(6, 10), false},
 };
 static const struct rota_field_info accept_fields[] = {
     {
@@ -5237,6 +5462,7 @@ static const struct rota_field_info accept_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5260,6 +5486,7 @@ static const struct rota_field_info accept_fields[] = {
         .group_count = 3,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -5344,12 +5571,12 @@ static const struct rota_condition accept_stream[] = {
 /* ---- IORING_OP_ASYNC_CANCEL ------------------------------------------------ */
 
 static const struct rota_flag_info async_cancel_flags_1[] = {
-    {"IORING_ASYNC_CANCEL_ALL", IORING_ASYNC_CANCEL_ALL, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_FD", IORING_ASYNC_CANCEL_FD, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_ANY", IORING_ASYNC_CANCEL_ANY, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_FD_FIXED", IORING_ASYNC_CANCEL_FD_FIXED, ROTA_KERNEL(6, 0)},
-    {"IORING_ASYNC_CANCEL_USERDATA", IORING_ASYNC_CANCEL_USERDATA, ROTA_KERNEL(6, 6)},
-    {"IORING_ASYNC_CANCEL_OP", IORING_ASYNC_CANCEL_OP, ROTA_KERNEL(6, 6)},
+    {"IORING_ASYNC_CANCEL_ALL", IORING_ASYNC_CANCEL_ALL, ROTA_KERNEL(5, 19), false},
+    {"IORING_ASYNC_CANCEL_FD", IORING_ASYNC_CANCEL_FD, ROTA_KERNEL(5, 19), false},
+    {"IORING_ASYNC_CANCEL_ANY", IORING_ASYNC_CANCEL_ANY, ROTA_KERNEL(5, 19), false},
+    {"IORING_ASYNC_CANCEL_FD_FIXED", IORING_ASYNC_CANCEL_FD_FIXED, ROTA_KERNEL(6, 0), false},
+    {"IORING_ASYNC_CANCEL_USERDATA", IORING_ASYNC_CANCEL_USERDATA, ROTA_KERNEL(6, 6), true},
+    {"IORING_ASYNC_CANCEL_OP", IORING_ASYNC_CANCEL_OP, ROTA_KERNEL(6, 6), true},
 };
 static const struct rota_condition async_cancel_when_2[] = {
     {"cancel_flags has IORING_ASYNC_CANCEL_FD", (uint64_t)IORING_ASYNC_CANCEL_FD, 28, 4, ROTA_COND_HAS},
@@ -5386,6 +5613,7 @@ static const struct rota_field_info async_cancel_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5470,12 +5698,12 @@ static const struct rota_error_info async_cancel_errors[] = {
 /* ---- IORING_OP_LINK_TIMEOUT ------------------------------------------------ */
 
 static const struct rota_flag_info link_timeout_flags_2[] = {
-    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 5)},
-    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, ROTA_KERNEL(5, 16)},
-    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, ROTA_KERNEL(6, 4)},
-    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1)},
+    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, ROTA_KERNEL(5, 5), false},
+    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, ROTA_KERNEL(5, 15), true},
+    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, ROTA_KERNEL(5, 15), true},
+    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, ROTA_KERNEL(5, 16), false},
+    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, ROTA_KERNEL(6, 4), false},
+    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, ROTA_KERNEL(7, 1), false},
 };
 static const struct rota_field_info link_timeout_fields[] = {
     {
@@ -5522,6 +5750,7 @@ static const struct rota_field_info link_timeout_fields[] = {
         .group_count = 8,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5536,7 +5765,7 @@ static const struct rota_field_info link_timeout_fields[] = {
 };
 static const struct rota_ignored_info link_timeout_ignored[] = {
     {"fd", 4, 4, 0},
-    {"__pad1", 12, 4, 0},
+    {"off", ROTA_UPPER_HALF(8), 4, 0},
     {"splice_fd_in", 44, 4, ROTA_KERNEL(5, 15)},
     {"addr3", 48, 8, ROTA_KERNEL(7, 1)},
     {"__pad2", 56, 8, ROTA_KERNEL(7, 1)},
@@ -5685,13 +5914,13 @@ static const struct rota_error_info connect_errors[] = {
 /* ---- IORING_OP_FALLOCATE --------------------------------------------------- */
 
 static const struct rota_flag_info fallocate_flags_1[] = {
-    {"FALLOC_FL_KEEP_SIZE", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_PUNCH_HOLE", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_COLLAPSE_RANGE", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_ZERO_RANGE", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_INSERT_RANGE", (1U << 5), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_UNSHARE_RANGE", (1U << 6), ROTA_KERNEL(5, 6)},
-    {"FALLOC_FL_WRITE_ZEROES", (1U << 7), ROTA_KERNEL(6, 17)},
+    {"FALLOC_FL_KEEP_SIZE", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_PUNCH_HOLE", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_COLLAPSE_RANGE", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_ZERO_RANGE", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_INSERT_RANGE", (1U << 5), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_UNSHARE_RANGE", (1U << 6), ROTA_KERNEL(5, 6), false},
+    {"FALLOC_FL_WRITE_ZEROES", (1U << 7), ROTA_KERNEL(6, 17), false},
 };
 static const struct rota_field_info fallocate_fields[] = {
     {
@@ -5721,7 +5950,8 @@ static const struct rota_field_info fallocate_fields[] = {
         .group_rules = fallocate_rules_of_group,
         .group_count = 8,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -5887,25 +6117,25 @@ static const struct rota_error_info fallocate_errors[] = {
 /* ---- IORING_OP_OPENAT ------------------------------------------------------ */
 
 static const struct rota_flag_info openat_flags_2[] = {
-    {"O_WRONLY", O_WRONLY, ROTA_KERNEL(5, 6)},
-    {"O_RDWR", O_RDWR, ROTA_KERNEL(5, 6)},
-    {"O_CREAT", O_CREAT, ROTA_KERNEL(5, 6)},
-    {"O_EXCL", O_EXCL, ROTA_KERNEL(5, 6)},
-    {"O_NOCTTY", O_NOCTTY, ROTA_KERNEL(5, 6)},
-    {"O_TRUNC", O_TRUNC, ROTA_KERNEL(5, 6)},
-    {"O_APPEND", O_APPEND, ROTA_KERNEL(5, 6)},
-    {"O_NONBLOCK", O_NONBLOCK, ROTA_KERNEL(5, 6)},
-    {"O_DSYNC", O_DSYNC, ROTA_KERNEL(5, 6)},
-    {"O_ASYNC", O_ASYNC, ROTA_KERNEL(5, 6)},
-    {"O_DIRECT", O_DIRECT, ROTA_KERNEL(5, 6)},
-    {"O_LARGEFILE", O_LARGEFILE, ROTA_KERNEL(5, 6)},
-    {"O_DIRECTORY", O_DIRECTORY, ROTA_KERNEL(5, 6)},
-    {"O_NOFOLLOW", O_NOFOLLOW, ROTA_KERNEL(5, 6)},
-    {"O_NOATIME", O_NOATIME, ROTA_KERNEL(5, 6)},
-    {"O_CLOEXEC", O_CLOEXEC, ROTA_KERNEL(5, 6)},
-    {"O_SYNC", O_SYNC, ROTA_KERNEL(5, 6)},
-    {"O_PATH", O_PATH, ROTA_KERNEL(5, 6)},
-    {"O_TMPFILE", O_TMPFILE, ROTA_KERNEL(5, 6)},
+    {"O_WRONLY", O_WRONLY, ROTA_KERNEL(5, 6), false},
+    {"O_RDWR", O_RDWR, ROTA_KERNEL(5, 6), false},
+    {"O_CREAT", O_CREAT, ROTA_KERNEL(5, 6), false},
+    {"O_EXCL", O_EXCL, ROTA_KERNEL(5, 6), false},
+    {"O_NOCTTY", O_NOCTTY, ROTA_KERNEL(5, 6), false},
+    {"O_TRUNC", O_TRUNC, ROTA_KERNEL(5, 6), false},
+    {"O_APPEND", O_APPEND, ROTA_KERNEL(5, 6), false},
+    {"O_NONBLOCK", O_NONBLOCK, ROTA_KERNEL(5, 6), false},
+    {"O_DSYNC", O_DSYNC, ROTA_KERNEL(5, 6), false},
+    {"O_ASYNC", O_ASYNC, ROTA_KERNEL(5, 6), false},
+    {"O_DIRECT", O_DIRECT, ROTA_KERNEL(5, 6), false},
+    {"O_LARGEFILE", O_LARGEFILE, ROTA_KERNEL(5, 6), false},
+    {"O_DIRECTORY", O_DIRECTORY, ROTA_KERNEL(5, 6), false},
+    {"O_NOFOLLOW", O_NOFOLLOW, ROTA_KERNEL(5, 6), false},
+    {"O_NOATIME", O_NOATIME, ROTA_KERNEL(5, 6), false},
+    {"O_CLOEXEC", O_CLOEXEC, ROTA_KERNEL(5, 6), false},
+    {"O_SYNC", O_SYNC, ROTA_KERNEL(5, 6), false},
+    {"O_PATH", O_PATH, ROTA_KERNEL(5, 6), false},
+    {"O_TMPFILE", O_TMPFILE, ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_field_info openat_fields[] = {
     {
@@ -5951,7 +6181,8 @@ static const struct rota_field_info openat_fields[] = {
         .group_rules = open_rules_of_group,
         .group_count = 19,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6181,31 +6412,31 @@ static const struct rota_error_info files_update_errors[] = {
 /* ---- IORING_OP_STATX ------------------------------------------------------- */
 
 static const struct rota_flag_info statx_flags_2[] = {
-    {"AT_SYMLINK_NOFOLLOW", (1U << 8), ROTA_KERNEL(5, 6)},
-    {"AT_NO_AUTOMOUNT", (1U << 11), ROTA_KERNEL(5, 6)},
-    {"AT_EMPTY_PATH", (1U << 12), ROTA_KERNEL(5, 6)},
-    {"AT_STATX_FORCE_SYNC", (1U << 13), ROTA_KERNEL(5, 6)},
-    {"AT_STATX_DONT_SYNC", (1U << 14), ROTA_KERNEL(5, 6)},
+    {"AT_SYMLINK_NOFOLLOW", (1U << 8), ROTA_KERNEL(5, 6), false},
+    {"AT_NO_AUTOMOUNT", (1U << 11), ROTA_KERNEL(5, 6), false},
+    {"AT_EMPTY_PATH", (1U << 12), ROTA_KERNEL(5, 6), false},
+    {"AT_STATX_FORCE_SYNC", (1U << 13), ROTA_KERNEL(5, 6), false},
+    {"AT_STATX_DONT_SYNC", (1U << 14), ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_flag_info statx_flags_3[] = {
-    {"STATX_TYPE", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"STATX_MODE", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"STATX_NLINK", (1U << 2), ROTA_KERNEL(5, 6)},
-    {"STATX_UID", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"STATX_GID", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"STATX_ATIME", (1U << 5), ROTA_KERNEL(5, 6)},
-    {"STATX_MTIME", (1U << 6), ROTA_KERNEL(5, 6)},
-    {"STATX_CTIME", (1U << 7), ROTA_KERNEL(5, 6)},
-    {"STATX_INO", (1U << 8), ROTA_KERNEL(5, 6)},
-    {"STATX_SIZE", (1U << 9), ROTA_KERNEL(5, 6)},
-    {"STATX_BLOCKS", (1U << 10), ROTA_KERNEL(5, 6)},
-    {"STATX_BTIME", (1U << 11), ROTA_KERNEL(5, 6)},
-    {"STATX_MNT_ID", (1U << 12), ROTA_KERNEL(5, 6)},
-    {"STATX_DIOALIGN", (1U << 13), ROTA_KERNEL(5, 6)},
-    {"STATX_MNT_ID_UNIQUE", (1U << 14), ROTA_KERNEL(5, 6)},
-    {"STATX_SUBVOL", (1U << 15), ROTA_KERNEL(5, 6)},
-    {"STATX_WRITE_ATOMIC", (1U << 16), ROTA_KERNEL(5, 6)},
-    {"STATX_DIO_READ_ALIGN", (1U << 17), ROTA_KERNEL(5, 6)},
+    {"STATX_TYPE", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"STATX_MODE", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"STATX_NLINK", (1U << 2), ROTA_KERNEL(5, 6), false},
+    {"STATX_UID", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"STATX_GID", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"STATX_ATIME", (1U << 5), ROTA_KERNEL(5, 6), false},
+    {"STATX_MTIME", (1U << 6), ROTA_KERNEL(5, 6), false},
+    {"STATX_CTIME", (1U << 7), ROTA_KERNEL(5, 6), false},
+    {"STATX_INO", (1U << 8), ROTA_KERNEL(5, 6), false},
+    {"STATX_SIZE", (1U << 9), ROTA_KERNEL(5, 6), false},
+    {"STATX_BLOCKS", (1U << 10), ROTA_KERNEL(5, 6), false},
+    {"STATX_BTIME", (1U << 11), ROTA_KERNEL(5, 6), false},
+    {"STATX_MNT_ID", (1U << 12), ROTA_KERNEL(5, 6), false},
+    {"STATX_DIOALIGN", (1U << 13), ROTA_KERNEL(5, 6), false},
+    {"STATX_MNT_ID_UNIQUE", (1U << 14), ROTA_KERNEL(5, 6), false},
+    {"STATX_SUBVOL", (1U << 15), ROTA_KERNEL(5, 6), false},
+    {"STATX_WRITE_ATOMIC", (1U << 16), ROTA_KERNEL(5, 6), false},
+    {"STATX_DIO_READ_ALIGN", (1U << 17), ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_field_info statx_fields[] = {
     {
@@ -6251,7 +6482,8 @@ static const struct rota_field_info statx_fields[] = {
         .group_rules = at_rules_of_group,
         .group_count = 7,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6274,7 +6506,8 @@ static const struct rota_field_info statx_fields[] = {
         .group_rules = statx_mask_rules_of_group,
         .group_count = 19,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6316,17 +6549,17 @@ static const struct rota_error_info statx_errors[] = {
 /* ---- IORING_OP_READ -------------------------------------------------------- */
 
 static const struct rota_flag_info read_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 6)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 6), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info read_flags_7[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition read_when_8[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -6407,7 +6640,8 @@ static const struct rota_field_info read_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6463,6 +6697,7 @@ static const struct rota_field_info read_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -6498,21 +6733,72 @@ static const struct rota_ignored_info read_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition read_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition read_rule_when_1[] = {
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition read_rule_must_1[] = {
-    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
 };
 static const struct rota_condition read_rule_when_2[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
 };
 static const struct rota_condition read_rule_must_2[] = {
+    {"buf_index is 0", (uint64_t)0, 40, 2, ROTA_COND_IS},
+};
+static const struct rota_condition read_rule_must_3[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition read_rule_must_4[] = {
+    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition read_rule_when_5[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition read_rule_must_5[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info read_rules[] = {
     {
         .when = NULL,
         .must = read_rule_must_0,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = read_rule_when_1,
+        .must = read_rule_must_1,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = read_rule_when_2,
+        .must = read_rule_must_2,
+        .because = "Only a request on a registered buffer names one.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = ROTA_KERNEL(5, 19),
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = true,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = read_rule_must_3,
         .because = "Only the RWF_* flags mean something to a read.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -6524,7 +6810,7 @@ static const struct rota_rule_info read_rules[] = {
     },
     {
         .when = NULL,
-        .must = read_rule_must_1,
+        .must = read_rule_must_4,
         .because = "Only writes can be atomic.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -6535,8 +6821,8 @@ static const struct rota_rule_info read_rules[] = {
         .backported = false,
     },
     {
-        .when = read_rule_when_2,
-        .must = read_rule_must_2,
+        .when = read_rule_when_5,
+        .must = read_rule_must_5,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -6559,18 +6845,18 @@ static const struct rota_error_info read_errors[] = {
 /* ---- IORING_OP_WRITE ------------------------------------------------------- */
 
 static const struct rota_flag_info write_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 6)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(5, 6), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info write_flags_7[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition write_when_8[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -6651,7 +6937,8 @@ static const struct rota_field_info write_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6707,6 +6994,7 @@ static const struct rota_field_info write_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -6742,18 +7030,69 @@ static const struct rota_ignored_info write_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition write_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition write_rule_when_1[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition write_rule_must_1[] = {
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition write_rule_when_2[] = {
+    {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
+};
+static const struct rota_condition write_rule_must_2[] = {
+    {"buf_index is 0", (uint64_t)0, 40, 2, ROTA_COND_IS},
+};
+static const struct rota_condition write_rule_must_3[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition write_rule_when_4[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition write_rule_must_4[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info write_rules[] = {
     {
         .when = NULL,
         .must = write_rule_must_0,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = write_rule_when_1,
+        .must = write_rule_must_1,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = write_rule_when_2,
+        .must = write_rule_must_2,
+        .because = "Only a request on a registered buffer names one.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = ROTA_KERNEL(5, 19),
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = true,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = write_rule_must_3,
         .because = "Only the RWF_* flags mean something to a write.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -6764,8 +7103,8 @@ static const struct rota_rule_info write_rules[] = {
         .backported = false,
     },
     {
-        .when = write_rule_when_1,
-        .must = write_rule_must_1,
+        .when = write_rule_when_4,
+        .must = write_rule_must_4,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -6792,12 +7131,12 @@ static const struct rota_condition fadvise_when_3[] = {
     {"addr is 0", (uint64_t)0, 16, 8, ROTA_COND_IS},
 };
 static const struct rota_flag_info fadvise_flags_4[] = {
-    {"POSIX_FADV_NORMAL", 0, ROTA_KERNEL(5, 6)},
-    {"POSIX_FADV_RANDOM", 1, ROTA_KERNEL(5, 6)},
-    {"POSIX_FADV_SEQUENTIAL", 2, ROTA_KERNEL(5, 6)},
-    {"POSIX_FADV_WILLNEED", 3, ROTA_KERNEL(5, 6)},
-    {"POSIX_FADV_DONTNEED", 4, ROTA_KERNEL(5, 6)},
-    {"POSIX_FADV_NOREUSE", 5, ROTA_KERNEL(5, 6)},
+    {"POSIX_FADV_NORMAL", 0, ROTA_KERNEL(5, 6), false},
+    {"POSIX_FADV_RANDOM", 1, ROTA_KERNEL(5, 6), false},
+    {"POSIX_FADV_SEQUENTIAL", 2, ROTA_KERNEL(5, 6), false},
+    {"POSIX_FADV_WILLNEED", 3, ROTA_KERNEL(5, 6), false},
+    {"POSIX_FADV_DONTNEED", POSIX_FADV_DONTNEED, ROTA_KERNEL(5, 6), false},
+    {"POSIX_FADV_NOREUSE", POSIX_FADV_NOREUSE, ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_field_info fadvise_fields[] = {
     {
@@ -6877,7 +7216,8 @@ static const struct rota_field_info fadvise_fields[] = {
         .group_rules = fadvise_rules_of_group,
         .group_count = 6,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -6905,31 +7245,31 @@ static const struct rota_condition madvise_when_2[] = {
     {"off is 0", (uint64_t)0, 8, 8, ROTA_COND_IS},
 };
 static const struct rota_flag_info madvise_flags_3[] = {
-    {"MADV_NORMAL", 0, ROTA_KERNEL(5, 6)},
-    {"MADV_RANDOM", 1, ROTA_KERNEL(5, 6)},
-    {"MADV_SEQUENTIAL", 2, ROTA_KERNEL(5, 6)},
-    {"MADV_WILLNEED", 3, ROTA_KERNEL(5, 6)},
-    {"MADV_DONTNEED", 4, ROTA_KERNEL(5, 6)},
-    {"MADV_FREE", 8, ROTA_KERNEL(5, 6)},
-    {"MADV_REMOVE", 9, ROTA_KERNEL(5, 6)},
-    {"MADV_DONTFORK", 10, ROTA_KERNEL(5, 6)},
-    {"MADV_DOFORK", 11, ROTA_KERNEL(5, 6)},
-    {"MADV_MERGEABLE", 12, ROTA_KERNEL(5, 6)},
-    {"MADV_UNMERGEABLE", 13, ROTA_KERNEL(5, 6)},
-    {"MADV_HUGEPAGE", 14, ROTA_KERNEL(5, 6)},
-    {"MADV_NOHUGEPAGE", 15, ROTA_KERNEL(5, 6)},
-    {"MADV_DONTDUMP", 16, ROTA_KERNEL(5, 6)},
-    {"MADV_DODUMP", 17, ROTA_KERNEL(5, 6)},
-    {"MADV_WIPEONFORK", 18, ROTA_KERNEL(5, 6)},
-    {"MADV_KEEPONFORK", 19, ROTA_KERNEL(5, 6)},
-    {"MADV_COLD", 20, ROTA_KERNEL(5, 6)},
-    {"MADV_PAGEOUT", 21, ROTA_KERNEL(5, 6)},
-    {"MADV_POPULATE_READ", 22, ROTA_KERNEL(5, 6)},
-    {"MADV_POPULATE_WRITE", 23, ROTA_KERNEL(5, 6)},
-    {"MADV_DONTNEED_LOCKED", 24, ROTA_KERNEL(5, 6)},
-    {"MADV_COLLAPSE", 25, ROTA_KERNEL(5, 6)},
-    {"MADV_GUARD_INSTALL", 102, ROTA_KERNEL(5, 6)},
-    {"MADV_GUARD_REMOVE", 103, ROTA_KERNEL(5, 6)},
+    {"MADV_NORMAL", 0, ROTA_KERNEL(5, 6), false},
+    {"MADV_RANDOM", 1, ROTA_KERNEL(5, 6), false},
+    {"MADV_SEQUENTIAL", 2, ROTA_KERNEL(5, 6), false},
+    {"MADV_WILLNEED", 3, ROTA_KERNEL(5, 6), false},
+    {"MADV_DONTNEED", 4, ROTA_KERNEL(5, 6), false},
+    {"MADV_FREE", 8, ROTA_KERNEL(5, 6), false},
+    {"MADV_REMOVE", 9, ROTA_KERNEL(5, 6), false},
+    {"MADV_DONTFORK", 10, ROTA_KERNEL(5, 6), false},
+    {"MADV_DOFORK", 11, ROTA_KERNEL(5, 6), false},
+    {"MADV_MERGEABLE", 12, ROTA_KERNEL(5, 6), false},
+    {"MADV_UNMERGEABLE", 13, ROTA_KERNEL(5, 6), false},
+    {"MADV_HUGEPAGE", 14, ROTA_KERNEL(5, 6), false},
+    {"MADV_NOHUGEPAGE", 15, ROTA_KERNEL(5, 6), false},
+    {"MADV_DONTDUMP", 16, ROTA_KERNEL(5, 6), false},
+    {"MADV_DODUMP", 17, ROTA_KERNEL(5, 6), false},
+    {"MADV_WIPEONFORK", 18, ROTA_KERNEL(5, 6), false},
+    {"MADV_KEEPONFORK", 19, ROTA_KERNEL(5, 6), false},
+    {"MADV_COLD", 20, ROTA_KERNEL(5, 6), false},
+    {"MADV_PAGEOUT", 21, ROTA_KERNEL(5, 6), false},
+    {"MADV_POPULATE_READ", 22, ROTA_KERNEL(5, 6), false},
+    {"MADV_POPULATE_WRITE", 23, ROTA_KERNEL(5, 6), false},
+    {"MADV_DONTNEED_LOCKED", 24, ROTA_KERNEL(5, 6), false},
+    {"MADV_COLLAPSE", 25, ROTA_KERNEL(5, 6), false},
+    {"MADV_GUARD_INSTALL", 102, ROTA_KERNEL(5, 6), false},
+    {"MADV_GUARD_REMOVE", 103, ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_field_info madvise_fields[] = {
     {
@@ -6993,7 +7333,8 @@ static const struct rota_field_info madvise_fields[] = {
         .group_rules = madvise_rules_of_group,
         .group_count = 25,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -7019,33 +7360,33 @@ static const struct rota_error_info madvise_errors[] = {
 /* ---- IORING_OP_SEND -------------------------------------------------------- */
 
 static const struct rota_flag_info send_flags_3[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 6)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 6)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 6)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 6)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 6)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 6)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 6)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 6)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 6)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 6)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 6)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 6)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 6)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 6)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 6)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 6)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 6)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 6), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 6), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 6), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 6), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 6), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 6), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 6), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 6), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 6), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 6), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 6), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 6), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 6), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 6), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 6), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 6), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_flag_info send_flags_4[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19)},
-    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(7, 2)},
-    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, ROTA_KERNEL(6, 10)},
-    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19), false},
+    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(7, 2), false},
+    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, ROTA_KERNEL(6, 10), false},
+    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17), false},
 };
 static const struct rota_condition send_when_6[] = {
     {"addr2 is not 0", (uint64_t)0, 8, 8, ROTA_COND_IS_NOT},
@@ -7113,7 +7454,8 @@ static const struct rota_field_info send_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -7137,6 +7479,7 @@ static const struct rota_field_info send_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -7205,32 +7548,51 @@ static const struct rota_ignored_info send_ignored[] = {
     {"addr3", 48, 8, 0},
     {"__pad2", 56, 8, 0},
 };
-static const struct rota_condition send_rule_must_0[] = {
-    {"len below 2147483648", 2147483648ULL, 24, 4, ROTA_COND_BELOW},
+static const struct rota_condition send_rule_when_0[] = {
+    {"ioprio has IORING_SEND_VECTORIZED", (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_HAS},
+    {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
 };
-static const struct rota_condition send_rule_when_1[] = {
-    {"ioprio has IORING_RECVSEND_BUNDLE", (uint64_t)IORING_RECVSEND_BUNDLE, 2, 2, ROTA_COND_HAS},
+static const struct rota_condition send_rule_must_0[] = {
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition send_rule_must_1[] = {
-    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
+    {"len below 2147483648", 2147483648ULL, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition send_rule_when_2[] = {
-    {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
+    {"ioprio has IORING_RECVSEND_BUNDLE", (uint64_t)IORING_RECVSEND_BUNDLE, 2, 2, ROTA_COND_HAS},
 };
 static const struct rota_condition send_rule_must_2[] = {
+    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
+};
+static const struct rota_condition send_rule_when_3[] = {
+    {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
+};
+static const struct rota_condition send_rule_must_3[] = {
     {"flags lacks IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_LACKS},
     {"ioprio lacks IORING_RECVSEND_BUNDLE|IORING_SEND_VECTORIZED", (uint64_t)IORING_RECVSEND_BUNDLE | (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_LACKS},
 };
-static const struct rota_condition send_rule_when_3[] = {
+static const struct rota_condition send_rule_when_4[] = {
     {"addr2 is not 0", (uint64_t)0, 8, 8, ROTA_COND_IS_NOT},
 };
-static const struct rota_condition send_rule_must_3[] = {
+static const struct rota_condition send_rule_must_4[] = {
     {"addr_len below 129", (uint64_t)129, 44, 2, ROTA_COND_BELOW},
 };
 static const struct rota_rule_info send_rules[] = {
     {
-        .when = NULL,
+        .when = send_rule_when_0,
         .must = send_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 2,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = send_rule_must_1,
         .because = "The length is read as a signed number.",
         .error = -EINVAL,
         .since = ROTA_KERNEL(7, 0),
@@ -7241,8 +7603,8 @@ static const struct rota_rule_info send_rules[] = {
         .backported = true,
     },
     {
-        .when = send_rule_when_1,
-        .must = send_rule_must_1,
+        .when = send_rule_when_2,
+        .must = send_rule_must_2,
         .because = "A bundle is made of buffers from a group.",
         .error = -EINVAL,
         .since = 0,
@@ -7253,8 +7615,8 @@ static const struct rota_rule_info send_rules[] = {
         .backported = false,
     },
     {
-        .when = send_rule_when_2,
-        .must = send_rule_must_2,
+        .when = send_rule_when_3,
+        .must = send_rule_must_3,
         .because = "The bytes come from the registered buffer and from nowhere else.",
         .error = -EINVAL,
         .since = ROTA_KERNEL(7, 2),
@@ -7265,8 +7627,8 @@ static const struct rota_rule_info send_rules[] = {
         .backported = false,
     },
     {
-        .when = send_rule_when_3,
-        .must = send_rule_must_3,
+        .when = send_rule_when_4,
+        .must = send_rule_must_4,
         .because = "A socket address has at most 128 bytes.",
         .error = -EINVAL,
         .since = 0,
@@ -7292,33 +7654,33 @@ static const struct rota_condition send_stream[] = {
 /* ---- IORING_OP_RECV -------------------------------------------------------- */
 
 static const struct rota_flag_info recv_flags_3[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 6)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 6)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 6)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 6)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 6)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 6)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 6)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 6)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 6)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 6)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 6)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 6)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 6)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 6)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 6)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 6)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 6)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 6)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 6)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 6)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 6)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(5, 6), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(5, 6), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(5, 6), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(5, 6), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(5, 6), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(5, 6), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(5, 6), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(5, 6), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(5, 6), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(5, 6), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(5, 6), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(5, 6), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(5, 6), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(5, 6), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(5, 6), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(5, 6), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(5, 6), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(5, 6), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(5, 6), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(5, 6), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_flag_info recv_flags_4[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19)},
-    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 0)},
-    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(7, 2)},
-    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, ROTA_KERNEL(6, 10)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(5, 19), false},
+    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 0), false},
+    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(7, 2), false},
+    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, ROTA_KERNEL(6, 10), false},
 };
 static const struct rota_condition recv_when_5[] = {
     {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
@@ -7386,7 +7748,8 @@ static const struct rota_field_info recv_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -7410,6 +7773,7 @@ static const struct rota_field_info recv_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -7536,7 +7900,7 @@ static const struct rota_rule_info recv_rules[] = {
         .until = ROTA_KERNEL(6, 17),
         .when_count = 1,
         .must_count = 1,
-        .at_issue = true,
+        .at_issue = false,
         .backported = false,
     },
     {
@@ -7677,9 +8041,9 @@ static const struct rota_error_info openat2_errors[] = {
 /* ---- IORING_OP_EPOLL_CTL --------------------------------------------------- */
 
 static const struct rota_flag_info epoll_ctl_flags_2[] = {
-    {"EPOLL_CTL_ADD", 1, ROTA_KERNEL(5, 6)},
-    {"EPOLL_CTL_DEL", 2, ROTA_KERNEL(5, 6)},
-    {"EPOLL_CTL_MOD", 3, ROTA_KERNEL(5, 6)},
+    {"EPOLL_CTL_ADD", 1, ROTA_KERNEL(5, 6), false},
+    {"EPOLL_CTL_DEL", 2, ROTA_KERNEL(5, 6), false},
+    {"EPOLL_CTL_MOD", 3, ROTA_KERNEL(5, 6), false},
 };
 static const struct rota_condition epoll_ctl_when_3[] = {
     {"len is not EPOLL_CTL_DEL", (uint64_t)2, 24, 4, ROTA_COND_IS_NOT},
@@ -7728,7 +8092,8 @@ static const struct rota_field_info epoll_ctl_fields[] = {
         .group_rules = epoll_ctl_rules_of_group,
         .group_count = 3,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -7775,11 +8140,11 @@ static const struct rota_error_info epoll_ctl_errors[] = {
 /* ---- IORING_OP_SPLICE ------------------------------------------------------ */
 
 static const struct rota_flag_info splice_flags_5[] = {
-    {"SPLICE_F_MOVE", (1U << 0), ROTA_KERNEL(5, 7)},
-    {"SPLICE_F_NONBLOCK", (1U << 1), ROTA_KERNEL(5, 7)},
-    {"SPLICE_F_MORE", (1U << 2), ROTA_KERNEL(5, 7)},
-    {"SPLICE_F_GIFT", (1U << 3), ROTA_KERNEL(5, 7)},
-    {"SPLICE_F_FD_IN_FIXED", (1U << 31), ROTA_KERNEL(5, 7)},
+    {"SPLICE_F_MOVE", (1U << 0), ROTA_KERNEL(5, 7), false},
+    {"SPLICE_F_NONBLOCK", (1U << 1), ROTA_KERNEL(5, 7), false},
+    {"SPLICE_F_MORE", (1U << 2), ROTA_KERNEL(5, 7), false},
+    {"SPLICE_F_GIFT", (1U << 3), ROTA_KERNEL(5, 7), false},
+    {"SPLICE_F_FD_IN_FIXED", (1U << 31), ROTA_KERNEL(5, 7), false},
 };
 static const struct rota_field_info splice_fields[] = {
     {
@@ -7874,6 +8239,7 @@ static const struct rota_field_info splice_fields[] = {
         .group_count = 5,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8014,12 +8380,12 @@ static const struct rota_rule_info provide_buffers_rules[] = {
         .must = provide_buffers_rule_must_1,
         .because = "An empty buffer is of no use.",
         .error = -EINVAL,
-        .since = 0,
+        .since = ROTA_KERNEL(6, 15),
         .until = 0,
         .when_count = 0,
         .must_count = 1,
         .at_issue = false,
-        .backported = false,
+        .backported = true,
     },
     {
         .when = NULL,
@@ -8105,11 +8471,11 @@ static const struct rota_error_info remove_buffers_errors[] = {
 /* ---- IORING_OP_TEE --------------------------------------------------------- */
 
 static const struct rota_flag_info tee_flags_3[] = {
-    {"SPLICE_F_MOVE", (1U << 0), ROTA_KERNEL(5, 8)},
-    {"SPLICE_F_NONBLOCK", (1U << 1), ROTA_KERNEL(5, 8)},
-    {"SPLICE_F_MORE", (1U << 2), ROTA_KERNEL(5, 8)},
-    {"SPLICE_F_GIFT", (1U << 3), ROTA_KERNEL(5, 8)},
-    {"SPLICE_F_FD_IN_FIXED", (1U << 31), ROTA_KERNEL(5, 8)},
+    {"SPLICE_F_MOVE", (1U << 0), ROTA_KERNEL(5, 8), false},
+    {"SPLICE_F_NONBLOCK", (1U << 1), ROTA_KERNEL(5, 8), false},
+    {"SPLICE_F_MORE", (1U << 2), ROTA_KERNEL(5, 8), false},
+    {"SPLICE_F_GIFT", (1U << 3), ROTA_KERNEL(5, 8), false},
+    {"SPLICE_F_FD_IN_FIXED", (1U << 31), ROTA_KERNEL(5, 8), false},
 };
 static const struct rota_field_info tee_fields[] = {
     {
@@ -8172,6 +8538,7 @@ static const struct rota_field_info tee_fields[] = {
         .group_count = 5,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8199,9 +8566,9 @@ static const struct rota_error_info tee_errors[] = {
 /* ---- IORING_OP_SHUTDOWN ---------------------------------------------------- */
 
 static const struct rota_flag_info shutdown_flags_1[] = {
-    {"SHUT_RD", 0, ROTA_KERNEL(5, 11)},
-    {"SHUT_WR", 1, ROTA_KERNEL(5, 11)},
-    {"SHUT_RDWR", 2, ROTA_KERNEL(5, 11)},
+    {"SHUT_RD", 0, ROTA_KERNEL(5, 11), false},
+    {"SHUT_WR", 1, ROTA_KERNEL(5, 11), false},
+    {"SHUT_RDWR", 2, ROTA_KERNEL(5, 11), false},
 };
 static const struct rota_field_info shutdown_fields[] = {
     {
@@ -8231,7 +8598,8 @@ static const struct rota_field_info shutdown_fields[] = {
         .group_rules = shutdown_rules_of_group,
         .group_count = 3,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8257,9 +8625,9 @@ static const struct rota_error_info shutdown_errors[] = {
 /* ---- IORING_OP_RENAMEAT ---------------------------------------------------- */
 
 static const struct rota_flag_info renameat_flags_4[] = {
-    {"RENAME_NOREPLACE", (1U << 0), ROTA_KERNEL(5, 11)},
-    {"RENAME_EXCHANGE", (1U << 1), ROTA_KERNEL(5, 11)},
-    {"RENAME_WHITEOUT", (1U << 2), ROTA_KERNEL(5, 11)},
+    {"RENAME_NOREPLACE", (1U << 0), ROTA_KERNEL(5, 11), false},
+    {"RENAME_EXCHANGE", (1U << 1), ROTA_KERNEL(5, 11), false},
+    {"RENAME_WHITEOUT", (1U << 2), ROTA_KERNEL(5, 11), false},
 };
 static const struct rota_field_info renameat_fields[] = {
     {
@@ -8337,7 +8705,8 @@ static const struct rota_field_info renameat_fields[] = {
         .group_rules = rename_rules_of_group,
         .group_count = 3,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8365,7 +8734,7 @@ static const struct rota_error_info renameat_errors[] = {
 /* ---- IORING_OP_UNLINKAT ---------------------------------------------------- */
 
 static const struct rota_flag_info unlinkat_flags_2[] = {
-    {"AT_REMOVEDIR", (1U << 9), ROTA_KERNEL(5, 11)},
+    {"AT_REMOVEDIR", (1U << 9), ROTA_KERNEL(5, 11), false},
 };
 static const struct rota_field_info unlinkat_fields[] = {
     {
@@ -8412,6 +8781,7 @@ static const struct rota_field_info unlinkat_fields[] = {
         .group_count = 7,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8561,8 +8931,8 @@ static const struct rota_error_info symlinkat_errors[] = {
 /* ---- IORING_OP_LINKAT ------------------------------------------------------ */
 
 static const struct rota_flag_info linkat_flags_4[] = {
-    {"AT_SYMLINK_FOLLOW", (1U << 10), ROTA_KERNEL(5, 15)},
-    {"AT_EMPTY_PATH", (1U << 12), ROTA_KERNEL(5, 15)},
+    {"AT_SYMLINK_FOLLOW", (1U << 10), ROTA_KERNEL(5, 15), false},
+    {"AT_EMPTY_PATH", (1U << 12), ROTA_KERNEL(5, 15), false},
 };
 static const struct rota_field_info linkat_fields[] = {
     {
@@ -8640,7 +9010,8 @@ static const struct rota_field_info linkat_fields[] = {
         .group_rules = at_rules_of_group,
         .group_count = 7,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8667,15 +9038,15 @@ static const struct rota_error_info linkat_errors[] = {
 /* ---- IORING_OP_MSG_RING ---------------------------------------------------- */
 
 static const struct rota_flag_info msg_ring_flags_1[] = {
-    {"IORING_MSG_DATA", IORING_MSG_DATA, ROTA_KERNEL(6, 0)},
-    {"IORING_MSG_SEND_FD", IORING_MSG_SEND_FD, ROTA_KERNEL(6, 0)},
+    {"IORING_MSG_DATA", IORING_MSG_DATA, ROTA_KERNEL(6, 0), false},
+    {"IORING_MSG_SEND_FD", IORING_MSG_SEND_FD, ROTA_KERNEL(6, 0), false},
 };
 static const struct rota_condition msg_ring_when_4[] = {
     {"addr is IORING_MSG_SEND_FD", (uint64_t)IORING_MSG_SEND_FD, 16, 8, ROTA_COND_IS},
 };
 static const struct rota_flag_info msg_ring_flags_6[] = {
-    {"IORING_MSG_RING_CQE_SKIP", IORING_MSG_RING_CQE_SKIP, ROTA_KERNEL(6, 0)},
-    {"IORING_MSG_RING_FLAGS_PASS", IORING_MSG_RING_FLAGS_PASS, ROTA_KERNEL(6, 3)},
+    {"IORING_MSG_RING_CQE_SKIP", IORING_MSG_RING_CQE_SKIP, ROTA_KERNEL(6, 0), false},
+    {"IORING_MSG_RING_FLAGS_PASS", IORING_MSG_RING_FLAGS_PASS, ROTA_KERNEL(6, 3), false},
 };
 static const struct rota_field_info msg_ring_fields[] = {
     {
@@ -8705,7 +9076,8 @@ static const struct rota_field_info msg_ring_fields[] = {
         .group_rules = msg_ring_cmd_rules_of_group,
         .group_count = 2,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 16,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -8762,7 +9134,7 @@ static const struct rota_field_info msg_ring_fields[] = {
         .memory = ROTA_MEMORY_NONE,
         .lives = ROTA_LIVES_NONE,
         .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
+        .otherwise_ignored = true,
         .before_ignored = false,
         .half_words = false,
         .backported = false,
@@ -8795,6 +9167,7 @@ static const struct rota_field_info msg_ring_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8824,12 +9197,18 @@ static const struct rota_condition msg_ring_rule_when_2[] = {
     {"addr is IORING_MSG_DATA", (uint64_t)IORING_MSG_DATA, 16, 8, ROTA_COND_IS},
 };
 static const struct rota_condition msg_ring_rule_must_2[] = {
-    {"msg_ring_flags lacks IORING_MSG_RING_CQE_SKIP", (uint64_t)IORING_MSG_RING_CQE_SKIP, 28, 4, ROTA_COND_LACKS},
+    {"addr3 within 0xffffffff00000000", 18446744069414584320ULL, 48, 8, ROTA_COND_WITHIN},
 };
 static const struct rota_condition msg_ring_rule_when_3[] = {
-    {"addr is IORING_MSG_SEND_FD", (uint64_t)IORING_MSG_SEND_FD, 16, 8, ROTA_COND_IS},
+    {"addr is IORING_MSG_DATA", (uint64_t)IORING_MSG_DATA, 16, 8, ROTA_COND_IS},
 };
 static const struct rota_condition msg_ring_rule_must_3[] = {
+    {"msg_ring_flags lacks IORING_MSG_RING_CQE_SKIP", (uint64_t)IORING_MSG_RING_CQE_SKIP, 28, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition msg_ring_rule_when_4[] = {
+    {"addr is IORING_MSG_SEND_FD", (uint64_t)IORING_MSG_SEND_FD, 16, 8, ROTA_COND_IS},
+};
+static const struct rota_condition msg_ring_rule_must_4[] = {
     {"len is 0", (uint64_t)0, 24, 4, ROTA_COND_IS},
 };
 static const struct rota_rule_info msg_ring_rules[] = {
@@ -8860,6 +9239,18 @@ static const struct rota_rule_info msg_ring_rules[] = {
     {
         .when = msg_ring_rule_when_2,
         .must = msg_ring_rule_must_2,
+        .because = "A data message takes no slot along.",
+        .error = -EINVAL,
+        .since = ROTA_KERNEL(6, 0),
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = true,
+        .backported = false,
+    },
+    {
+        .when = msg_ring_rule_when_3,
+        .must = msg_ring_rule_must_3,
         .because = "Without its completion a data message would be nothing.",
         .error = -EINVAL,
         .since = 0,
@@ -8870,11 +9261,11 @@ static const struct rota_rule_info msg_ring_rules[] = {
         .backported = false,
     },
     {
-        .when = msg_ring_rule_when_3,
-        .must = msg_ring_rule_must_3,
+        .when = msg_ring_rule_when_4,
+        .must = msg_ring_rule_must_4,
         .because = "The completion that announces a file has the slot as its result.",
         .error = -EINVAL,
-        .since = 0,
+        .since = ROTA_KERNEL(6, 3),
         .until = 0,
         .when_count = 1,
         .must_count = 1,
@@ -8894,8 +9285,8 @@ static const struct rota_error_info msg_ring_errors[] = {
 /* ---- IORING_OP_FSETXATTR --------------------------------------------------- */
 
 static const struct rota_flag_info fsetxattr_flags_4[] = {
-    {"XATTR_CREATE", (1U << 0), ROTA_KERNEL(5, 19)},
-    {"XATTR_REPLACE", (1U << 1), ROTA_KERNEL(5, 19)},
+    {"XATTR_CREATE", (1U << 0), ROTA_KERNEL(5, 19), false},
+    {"XATTR_REPLACE", (1U << 1), ROTA_KERNEL(5, 19), false},
 };
 static const struct rota_field_info fsetxattr_fields[] = {
     {
@@ -8974,6 +9365,7 @@ static const struct rota_field_info fsetxattr_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -8992,6 +9384,23 @@ static const struct rota_ignored_info fsetxattr_ignored[] = {
     {"addr3", 48, 8, 0},
     {"__pad2", 56, 8, 0},
 };
+static const struct rota_condition fsetxattr_rule_must_0[] = {
+    {"len below 65537", (uint64_t)65537, 24, 4, ROTA_COND_BELOW},
+};
+static const struct rota_rule_info fsetxattr_rules[] = {
+    {
+        .when = NULL,
+        .must = fsetxattr_rule_must_0,
+        .because = "An attribute has at most 65536 bytes.",
+        .error = -E2BIG,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+};
 static const struct rota_error_info fsetxattr_errors[] = {
     {"The attribute exists and XATTR_CREATE is set.", NULL, -EEXIST},
     {"The attribute is missing and XATTR_REPLACE is set.", NULL, -ENODATA},
@@ -9001,8 +9410,8 @@ static const struct rota_error_info fsetxattr_errors[] = {
 /* ---- IORING_OP_SETXATTR ---------------------------------------------------- */
 
 static const struct rota_flag_info setxattr_flags_4[] = {
-    {"XATTR_CREATE", (1U << 0), ROTA_KERNEL(5, 19)},
-    {"XATTR_REPLACE", (1U << 1), ROTA_KERNEL(5, 19)},
+    {"XATTR_CREATE", (1U << 0), ROTA_KERNEL(5, 19), false},
+    {"XATTR_REPLACE", (1U << 1), ROTA_KERNEL(5, 19), false},
 };
 static const struct rota_field_info setxattr_fields[] = {
     {
@@ -9081,6 +9490,7 @@ static const struct rota_field_info setxattr_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -9098,6 +9508,23 @@ static const struct rota_ignored_info setxattr_ignored[] = {
     {"buf_index", 40, 2, 0},
     {"splice_fd_in", 44, 4, 0},
     {"__pad2", 56, 8, 0},
+};
+static const struct rota_condition setxattr_rule_must_0[] = {
+    {"len below 65537", (uint64_t)65537, 24, 4, ROTA_COND_BELOW},
+};
+static const struct rota_rule_info setxattr_rules[] = {
+    {
+        .when = NULL,
+        .must = setxattr_rule_must_0,
+        .because = "An attribute has at most 65536 bytes.",
+        .error = -E2BIG,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
 };
 static const struct rota_error_info setxattr_errors[] = {
     {"The path names nothing.", NULL, -ENOENT},
@@ -9381,8 +9808,8 @@ static const struct rota_error_info socket_errors[] = {
 /* ---- IORING_OP_URING_CMD --------------------------------------------------- */
 
 static const struct rota_flag_info uring_cmd_flags_4[] = {
-    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, ROTA_KERNEL(6, 1)},
-    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, ROTA_KERNEL(6, 18)},
+    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, ROTA_KERNEL(6, 1), false},
+    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_condition uring_cmd_when_5[] = {
     {"uring_cmd_flags has IORING_URING_CMD_FIXED", (uint64_t)IORING_URING_CMD_FIXED, 28, 4, ROTA_COND_HAS},
@@ -9464,6 +9891,7 @@ static const struct rota_field_info uring_cmd_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -9600,7 +10028,8 @@ static const struct rota_rule_info uring_cmd_rules[] = {
 };
 static const struct rota_error_info uring_cmd_errors[] = {
     {"The file takes no commands, or not this one.", NULL, -EOPNOTSUPP},
-    {"The command is malformed for this file.", NULL, -EINVAL},
+    {"The command is malformed for this file. Linux 7.0 also says so to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.", NULL, -EINVAL},
+    {"The file has no commands that answer again and again.", NULL, -EOPNOTSUPP},
 };
 static const struct rota_condition uring_cmd_stream[] = {
     {"uring_cmd_flags has IORING_URING_CMD_MULTISHOT", (uint64_t)IORING_URING_CMD_MULTISHOT, 28, 4, ROTA_COND_HAS},
@@ -9609,33 +10038,33 @@ static const struct rota_condition uring_cmd_stream[] = {
 /* ---- IORING_OP_SEND_ZC ----------------------------------------------------- */
 
 static const struct rota_flag_info send_zc_flags_3[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(6, 0)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(6, 0)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(6, 0)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(6, 0)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(6, 0)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(6, 0)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(6, 0)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(6, 0)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(6, 0)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(6, 0)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(6, 0)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(6, 0)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(6, 0)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(6, 0)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(6, 0)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(6, 0)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(6, 0)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(6, 0)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(6, 0)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(6, 0)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(6, 0)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(6, 0), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(6, 0), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(6, 0), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(6, 0), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(6, 0), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(6, 0), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(6, 0), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(6, 0), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(6, 0), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(6, 0), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(6, 0), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(6, 0), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(6, 0), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(6, 0), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(6, 0), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(6, 0), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(6, 0), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(6, 0), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(6, 0), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(6, 0), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(6, 0), false},
 };
 static const struct rota_flag_info send_zc_flags_4[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 0)},
-    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(6, 0)},
-    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, ROTA_KERNEL(6, 2)},
-    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 0), false},
+    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(6, 0), false},
+    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, ROTA_KERNEL(6, 2), true},
+    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17), false},
 };
 static const struct rota_condition send_zc_when_6[] = {
     {"addr2 is not 0", (uint64_t)0, 8, 8, ROTA_COND_IS_NOT},
@@ -9703,7 +10132,8 @@ static const struct rota_field_info send_zc_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -9727,6 +10157,7 @@ static const struct rota_field_info send_zc_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -9808,21 +10239,59 @@ static const struct rota_field_info send_zc_fields[] = {
     },
 };
 static const struct rota_condition send_zc_rule_when_0[] = {
-    {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
+    {"ioprio has IORING_SEND_VECTORIZED", (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_HAS},
+    {"ioprio lacks IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_LACKS},
 };
 static const struct rota_condition send_zc_rule_must_0[] = {
-    {"ioprio lacks IORING_SEND_VECTORIZED", (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_LACKS},
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition send_zc_rule_when_1[] = {
-    {"addr2 is not 0", (uint64_t)0, 8, 8, ROTA_COND_IS_NOT},
+    {"ioprio has IORING_SEND_VECTORIZED", (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_HAS},
+    {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
 };
 static const struct rota_condition send_zc_rule_must_1[] = {
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition send_zc_rule_when_2[] = {
+    {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
+};
+static const struct rota_condition send_zc_rule_must_2[] = {
+    {"ioprio lacks IORING_SEND_VECTORIZED", (uint64_t)IORING_SEND_VECTORIZED, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition send_zc_rule_when_3[] = {
+    {"addr2 is not 0", (uint64_t)0, 8, 8, ROTA_COND_IS_NOT},
+};
+static const struct rota_condition send_zc_rule_must_3[] = {
     {"addr_len below 129", (uint64_t)129, 44, 2, ROTA_COND_BELOW},
 };
 static const struct rota_rule_info send_zc_rules[] = {
     {
         .when = send_zc_rule_when_0,
         .must = send_zc_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 2,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = send_zc_rule_when_1,
+        .must = send_zc_rule_must_1,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = ROTA_KERNEL(7, 1),
+        .until = 0,
+        .when_count = 2,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = send_zc_rule_when_2,
+        .must = send_zc_rule_must_2,
         .because = "Pieces of a registered buffer came later.",
         .error = -EINVAL,
         .since = ROTA_KERNEL(7, 0),
@@ -9833,8 +10302,8 @@ static const struct rota_rule_info send_zc_rules[] = {
         .backported = true,
     },
     {
-        .when = send_zc_rule_when_1,
-        .must = send_zc_rule_must_1,
+        .when = send_zc_rule_when_3,
+        .must = send_zc_rule_must_3,
         .because = "A socket address has at most 128 bytes.",
         .error = -EINVAL,
         .since = 0,
@@ -9854,33 +10323,33 @@ static const struct rota_error_info send_zc_errors[] = {
 /* ---- IORING_OP_SENDMSG_ZC -------------------------------------------------- */
 
 static const struct rota_flag_info sendmsg_zc_flags_2[] = {
-    {"MSG_OOB", (1U << 0), ROTA_KERNEL(6, 1)},
-    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(6, 1)},
-    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(6, 1)},
-    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(6, 1)},
-    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(6, 1)},
-    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(6, 1)},
-    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(6, 1)},
-    {"MSG_EOR", (1U << 7), ROTA_KERNEL(6, 1)},
-    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(6, 1)},
-    {"MSG_FIN", (1U << 9), ROTA_KERNEL(6, 1)},
-    {"MSG_SYN", (1U << 10), ROTA_KERNEL(6, 1)},
-    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(6, 1)},
-    {"MSG_RST", (1U << 12), ROTA_KERNEL(6, 1)},
-    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(6, 1)},
-    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(6, 1)},
-    {"MSG_MORE", (1U << 15), ROTA_KERNEL(6, 1)},
-    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(6, 1)},
-    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(6, 1)},
-    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(6, 1)},
-    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(6, 1)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(6, 1)},
+    {"MSG_OOB", (1U << 0), ROTA_KERNEL(6, 1), false},
+    {"MSG_PEEK", (1U << 1), ROTA_KERNEL(6, 1), false},
+    {"MSG_DONTROUTE", (1U << 2), ROTA_KERNEL(6, 1), false},
+    {"MSG_CTRUNC", (1U << 3), ROTA_KERNEL(6, 1), false},
+    {"MSG_PROXY", (1U << 4), ROTA_KERNEL(6, 1), false},
+    {"MSG_TRUNC", (1U << 5), ROTA_KERNEL(6, 1), false},
+    {"MSG_DONTWAIT", (1U << 6), ROTA_KERNEL(6, 1), false},
+    {"MSG_EOR", (1U << 7), ROTA_KERNEL(6, 1), false},
+    {"MSG_WAITALL", (1U << 8), ROTA_KERNEL(6, 1), false},
+    {"MSG_FIN", (1U << 9), ROTA_KERNEL(6, 1), false},
+    {"MSG_SYN", (1U << 10), ROTA_KERNEL(6, 1), false},
+    {"MSG_CONFIRM", (1U << 11), ROTA_KERNEL(6, 1), false},
+    {"MSG_RST", (1U << 12), ROTA_KERNEL(6, 1), false},
+    {"MSG_ERRQUEUE", (1U << 13), ROTA_KERNEL(6, 1), false},
+    {"MSG_NOSIGNAL", (1U << 14), ROTA_KERNEL(6, 1), false},
+    {"MSG_MORE", (1U << 15), ROTA_KERNEL(6, 1), false},
+    {"MSG_WAITFORONE", (1U << 16), ROTA_KERNEL(6, 1), false},
+    {"MSG_BATCH", (1U << 18), ROTA_KERNEL(6, 1), false},
+    {"MSG_ZEROCOPY", (1U << 26), ROTA_KERNEL(6, 1), false},
+    {"MSG_FASTOPEN", (1U << 29), ROTA_KERNEL(6, 1), false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), ROTA_KERNEL(6, 1), false},
 };
 static const struct rota_flag_info sendmsg_zc_flags_3[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 1)},
-    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(6, 15)},
-    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, ROTA_KERNEL(6, 2)},
-    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 1), false},
+    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, ROTA_KERNEL(6, 15), false},
+    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, ROTA_KERNEL(6, 2), true},
+    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, ROTA_KERNEL(6, 17), false},
 };
 static const struct rota_condition sendmsg_zc_when_4[] = {
     {"ioprio has IORING_RECVSEND_FIXED_BUF", (uint64_t)IORING_RECVSEND_FIXED_BUF, 2, 2, ROTA_COND_HAS},
@@ -9929,7 +10398,8 @@ static const struct rota_field_info sendmsg_zc_fields[] = {
         .group_rules = msg_rules_of_group,
         .group_count = 21,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_IGNORED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -9953,6 +10423,7 @@ static const struct rota_field_info sendmsg_zc_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -10010,17 +10481,16 @@ static const struct rota_error_info sendmsg_zc_errors[] = {
 /* ---- IORING_OP_READ_MULTISHOT ---------------------------------------------- */
 
 static const struct rota_flag_info read_multishot_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(6, 7)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 7)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 7)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 7)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 7)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 7), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 7), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 7), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 7), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info read_multishot_flags_6[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 14), false},
 };
 static const struct rota_condition read_multishot_when_7[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -10097,11 +10567,12 @@ static const struct rota_field_info read_multishot_fields[] = {
         .summary = "What preadv2(2) takes.",
         .group = "rwf",
         .flags = read_multishot_flags_4,
-        .flag_count = 8,
+        .flag_count = 7,
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -10141,6 +10612,7 @@ static const struct rota_field_info read_multishot_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -10244,20 +10716,20 @@ static const struct rota_error_info read_multishot_errors[] = {
 /* ---- IORING_OP_WAITID ------------------------------------------------------ */
 
 static const struct rota_flag_info waitid_flags_0[] = {
-    {"P_ALL", 0, ROTA_KERNEL(6, 7)},
-    {"P_PID", 1, ROTA_KERNEL(6, 7)},
-    {"P_PGID", 2, ROTA_KERNEL(6, 7)},
-    {"P_PIDFD", 3, ROTA_KERNEL(6, 7)},
+    {"P_ALL", 0, ROTA_KERNEL(6, 7), false},
+    {"P_PID", 1, ROTA_KERNEL(6, 7), false},
+    {"P_PGID", 2, ROTA_KERNEL(6, 7), false},
+    {"P_PIDFD", 3, ROTA_KERNEL(6, 7), false},
 };
 static const struct rota_flag_info waitid_flags_3[] = {
-    {"WNOHANG", (1U << 0), ROTA_KERNEL(6, 7)},
-    {"WSTOPPED", (1U << 1), ROTA_KERNEL(6, 7)},
-    {"WEXITED", (1U << 2), ROTA_KERNEL(6, 7)},
-    {"WCONTINUED", (1U << 3), ROTA_KERNEL(6, 7)},
-    {"WNOWAIT", (1U << 24), ROTA_KERNEL(6, 7)},
-    {"__WNOTHREAD", (1U << 29), ROTA_KERNEL(6, 7)},
-    {"__WALL", (1U << 30), ROTA_KERNEL(6, 7)},
-    {"__WCLONE", (1U << 31), ROTA_KERNEL(6, 7)},
+    {"WNOHANG", (1U << 0), ROTA_KERNEL(6, 7), false},
+    {"WSTOPPED", (1U << 1), ROTA_KERNEL(6, 7), false},
+    {"WEXITED", (1U << 2), ROTA_KERNEL(6, 7), false},
+    {"WCONTINUED", (1U << 3), ROTA_KERNEL(6, 7), false},
+    {"WNOWAIT", (1U << 24), ROTA_KERNEL(6, 7), false},
+    {"__WNOTHREAD", (1U << 29), ROTA_KERNEL(6, 7), false},
+    {"__WALL", (1U << 30), ROTA_KERNEL(6, 7), false},
+    {"__WCLONE", (1U << 31), ROTA_KERNEL(6, 7), false},
 };
 static const struct rota_field_info waitid_fields[] = {
     {
@@ -10271,7 +10743,8 @@ static const struct rota_field_info waitid_fields[] = {
         .group_rules = idtype_rules_of_group,
         .group_count = 4,
         .values = true,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 24,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -10326,7 +10799,8 @@ static const struct rota_field_info waitid_fields[] = {
         .group_rules = waitid_rules_of_group,
         .group_count = 8,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EINVAL,
         .offset = 44,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -10400,10 +10874,10 @@ static const struct rota_error_info waitid_errors[] = {
 /* ---- IORING_OP_FUTEX_WAIT -------------------------------------------------- */
 
 static const struct rota_flag_info futex_wait_flags_3[] = {
-    {"FUTEX2_SIZE_U32", (1U << 1), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_NUMA", (1U << 2), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_MPOL", (1U << 3), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_PRIVATE", (1U << 7), ROTA_KERNEL(6, 7)},
+    {"FUTEX2_SIZE_U32", (1U << 1), ROTA_KERNEL(6, 7), false},
+    {"FUTEX2_NUMA", (1U << 2), ROTA_KERNEL(6, 16), false},
+    {"FUTEX2_MPOL", (1U << 3), ROTA_KERNEL(6, 16), false},
+    {"FUTEX2_PRIVATE", (1U << 7), ROTA_KERNEL(6, 7), false},
 };
 static const struct rota_field_info futex_wait_fields[] = {
     {
@@ -10466,6 +10940,7 @@ static const struct rota_field_info futex_wait_fields[] = {
         .group_count = 5,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 4,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -10553,10 +11028,10 @@ static const struct rota_error_info futex_wait_errors[] = {
 /* ---- IORING_OP_FUTEX_WAKE -------------------------------------------------- */
 
 static const struct rota_flag_info futex_wake_flags_3[] = {
-    {"FUTEX2_SIZE_U32", (1U << 1), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_NUMA", (1U << 2), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_MPOL", (1U << 3), ROTA_KERNEL(6, 7)},
-    {"FUTEX2_PRIVATE", (1U << 7), ROTA_KERNEL(6, 7)},
+    {"FUTEX2_SIZE_U32", (1U << 1), ROTA_KERNEL(6, 7), false},
+    {"FUTEX2_NUMA", (1U << 2), ROTA_KERNEL(6, 16), false},
+    {"FUTEX2_MPOL", (1U << 3), ROTA_KERNEL(6, 16), false},
+    {"FUTEX2_PRIVATE", (1U << 7), ROTA_KERNEL(6, 7), false},
 };
 static const struct rota_field_info futex_wake_fields[] = {
     {
@@ -10619,6 +11094,7 @@ static const struct rota_field_info futex_wake_fields[] = {
         .group_count = 5,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 4,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -10768,7 +11244,7 @@ static const struct rota_error_info futex_waitv_errors[] = {
 /* ---- IORING_OP_FIXED_FD_INSTALL -------------------------------------------- */
 
 static const struct rota_flag_info fixed_fd_install_flags_1[] = {
-    {"IORING_FIXED_FD_NO_CLOEXEC", IORING_FIXED_FD_NO_CLOEXEC, ROTA_KERNEL(6, 8)},
+    {"IORING_FIXED_FD_NO_CLOEXEC", IORING_FIXED_FD_NO_CLOEXEC, ROTA_KERNEL(6, 8), false},
 };
 static const struct rota_field_info fixed_fd_install_fields[] = {
     {
@@ -10799,6 +11275,7 @@ static const struct rota_field_info fixed_fd_install_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -11022,8 +11499,8 @@ static const struct rota_error_info listen_errors[] = {
 /* ---- IORING_OP_RECV_ZC ----------------------------------------------------- */
 
 static const struct rota_flag_info recv_zc_flags_2[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 15)},
-    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 15)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, ROTA_KERNEL(6, 15), false},
+    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, ROTA_KERNEL(6, 15), false},
 };
 static const struct rota_field_info recv_zc_fields[] = {
     {
@@ -11070,6 +11547,7 @@ static const struct rota_field_info recv_zc_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 2,
         .size = 2,
         .role = ROTA_ROLE_NUMBER,
@@ -11204,17 +11682,17 @@ static const struct rota_error_info epoll_wait_errors[] = {
 /* ---- IORING_OP_READV_FIXED ------------------------------------------------- */
 
 static const struct rota_flag_info readv_fixed_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(6, 15)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 15)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 15)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 15)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 15)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(6, 15), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 15), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 15), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 15), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 15), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info readv_fixed_flags_8[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 15)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 15), false},
 };
 static const struct rota_condition readv_fixed_when_9[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -11295,7 +11773,8 @@ static const struct rota_field_info readv_fixed_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -11367,6 +11846,7 @@ static const struct rota_field_info readv_fixed_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -11401,21 +11881,69 @@ static const struct rota_ignored_info readv_fixed_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition readv_fixed_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition readv_fixed_rule_must_1[] = {
-    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition readv_fixed_rule_when_2[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
 };
 static const struct rota_condition readv_fixed_rule_must_2[] = {
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition readv_fixed_rule_must_3[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition readv_fixed_rule_must_4[] = {
+    {"rw_flags lacks RWF_ATOMIC", (uint64_t)(1U << 6), 28, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition readv_fixed_rule_when_5[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition readv_fixed_rule_must_5[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info readv_fixed_rules[] = {
     {
         .when = NULL,
         .must = readv_fixed_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = readv_fixed_rule_must_1,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = readv_fixed_rule_when_2,
+        .must = readv_fixed_rule_must_2,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = readv_fixed_rule_must_3,
         .because = "Only the RWF_* flags mean something to a read.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -11427,7 +11955,7 @@ static const struct rota_rule_info readv_fixed_rules[] = {
     },
     {
         .when = NULL,
-        .must = readv_fixed_rule_must_1,
+        .must = readv_fixed_rule_must_4,
         .because = "Only writes can be atomic.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -11438,8 +11966,8 @@ static const struct rota_rule_info readv_fixed_rules[] = {
         .backported = false,
     },
     {
-        .when = readv_fixed_rule_when_2,
-        .must = readv_fixed_rule_must_2,
+        .when = readv_fixed_rule_when_5,
+        .must = readv_fixed_rule_must_5,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -11459,18 +11987,18 @@ static const struct rota_error_info readv_fixed_errors[] = {
 /* ---- IORING_OP_WRITEV_FIXED ------------------------------------------------ */
 
 static const struct rota_flag_info writev_fixed_flags_4[] = {
-    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(6, 15)},
-    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 15)},
-    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 15)},
-    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 15)},
-    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 15)},
-    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9)},
-    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11)},
-    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), ROTA_KERNEL(6, 15), false},
+    {"RWF_DSYNC", (1U << 1), ROTA_KERNEL(6, 15), false},
+    {"RWF_SYNC", (1U << 2), ROTA_KERNEL(6, 15), false},
+    {"RWF_NOWAIT", (1U << 3), ROTA_KERNEL(6, 15), false},
+    {"RWF_APPEND", (1U << 4), ROTA_KERNEL(6, 15), false},
+    {"RWF_NOAPPEND", (1U << 5), ROTA_KERNEL(6, 9), false},
+    {"RWF_ATOMIC", (1U << 6), ROTA_KERNEL(6, 11), false},
+    {"RWF_DONTCACHE", (1U << 7), ROTA_KERNEL(6, 14), false},
+    {"RWF_NOSIGNAL", (1U << 8), ROTA_KERNEL(6, 18), false},
 };
 static const struct rota_flag_info writev_fixed_flags_8[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 15)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, ROTA_KERNEL(6, 15), false},
 };
 static const struct rota_condition writev_fixed_when_9[] = {
     {"attr_type_mask has IORING_RW_ATTR_FLAG_PI", (uint64_t)IORING_RW_ATTR_FLAG_PI, 56, 8, ROTA_COND_HAS},
@@ -11551,7 +12079,8 @@ static const struct rota_field_info writev_fixed_fields[] = {
         .group_rules = rwf_rules_of_group,
         .group_count = 9,
         .values = false,
-        .others = ROTA_OTHERS_REFUSED,
+        .others = ROTA_OTHERS_ISSUE,
+        .others_error = -EOPNOTSUPP,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -11623,6 +12152,7 @@ static const struct rota_field_info writev_fixed_fields[] = {
         .group_count = 1,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 56,
         .size = 8,
         .role = ROTA_ROLE_NUMBER,
@@ -11657,18 +12187,66 @@ static const struct rota_ignored_info writev_fixed_ignored[] = {
     {"__pad4", 45, 3, 0},
 };
 static const struct rota_condition writev_fixed_rule_must_0[] = {
-    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
-};
-static const struct rota_condition writev_fixed_rule_when_1[] = {
-    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    {"len below 1025", (uint64_t)1025, 24, 4, ROTA_COND_BELOW},
 };
 static const struct rota_condition writev_fixed_rule_must_1[] = {
+    {"ioprio below 0x8000", (uint64_t)0x8000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_fixed_rule_when_2[] = {
+    {"ioprio below 0x2000", (uint64_t)0x2000, 2, 2, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_fixed_rule_must_2[] = {
+    {"ioprio lacks 7", (uint64_t)7, 2, 2, ROTA_COND_LACKS},
+};
+static const struct rota_condition writev_fixed_rule_must_3[] = {
+    {"rw_flags below 512", (uint64_t)512, 28, 4, ROTA_COND_BELOW},
+};
+static const struct rota_condition writev_fixed_rule_when_4[] = {
+    {"ring lacks IORING_SETUP_IOPOLL", (uint64_t)IORING_SETUP_IOPOLL, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+};
+static const struct rota_condition writev_fixed_rule_must_4[] = {
     {"rw_flags lacks RWF_HIPRI", (uint64_t)(1U << 0), 28, 4, ROTA_COND_LACKS},
 };
 static const struct rota_rule_info writev_fixed_rules[] = {
     {
         .when = NULL,
         .must = writev_fixed_rule_must_0,
+        .because = "A vector has at most 1024 pieces.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = writev_fixed_rule_must_1,
+        .because = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 0,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = writev_fixed_rule_when_2,
+        .must = writev_fixed_rule_must_2,
+        .because = "A priority without a class has no level.",
+        .error = -EINVAL,
+        .since = 0,
+        .until = 0,
+        .when_count = 1,
+        .must_count = 1,
+        .at_issue = false,
+        .backported = false,
+    },
+    {
+        .when = NULL,
+        .must = writev_fixed_rule_must_3,
         .because = "Only the RWF_* flags mean something to a write.",
         .error = -EOPNOTSUPP,
         .since = 0,
@@ -11679,8 +12257,8 @@ static const struct rota_rule_info writev_fixed_rules[] = {
         .backported = false,
     },
     {
-        .when = writev_fixed_rule_when_1,
-        .must = writev_fixed_rule_must_1,
+        .when = writev_fixed_rule_when_4,
+        .must = writev_fixed_rule_must_4,
         .because = "Only a ring with IORING_SETUP_IOPOLL polls for its completions.",
         .error = -EINVAL,
         .since = 0,
@@ -11700,10 +12278,10 @@ static const struct rota_error_info writev_fixed_errors[] = {
 /* ---- IORING_OP_PIPE -------------------------------------------------------- */
 
 static const struct rota_flag_info pipe_flags_1[] = {
-    {"O_NOTIFICATION_PIPE", (1U << 7), ROTA_KERNEL(6, 16)},
-    {"O_NONBLOCK", O_NONBLOCK, ROTA_KERNEL(6, 16)},
-    {"O_DIRECT", O_DIRECT, ROTA_KERNEL(6, 16)},
-    {"O_CLOEXEC", O_CLOEXEC, ROTA_KERNEL(6, 16)},
+    {"O_NOTIFICATION_PIPE", (1U << 7), ROTA_KERNEL(6, 16), false},
+    {"O_NONBLOCK", O_NONBLOCK, ROTA_KERNEL(6, 16), false},
+    {"O_DIRECT", O_DIRECT, ROTA_KERNEL(6, 16), false},
+    {"O_CLOEXEC", O_CLOEXEC, ROTA_KERNEL(6, 16), false},
 };
 static const struct rota_field_info pipe_fields[] = {
     {
@@ -11734,6 +12312,7 @@ static const struct rota_field_info pipe_fields[] = {
         .group_count = 4,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -11798,12 +12377,12 @@ static const struct rota_error_info pipe_errors[] = {
 /* ---- IORING_OP_NOP128 ------------------------------------------------------ */
 
 static const struct rota_flag_info nop128_flags_0[] = {
-    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, ROTA_KERNEL(6, 19)},
-    {"IORING_NOP_FILE", IORING_NOP_FILE, ROTA_KERNEL(6, 19)},
-    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, ROTA_KERNEL(6, 19)},
-    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, ROTA_KERNEL(6, 19)},
-    {"IORING_NOP_TW", IORING_NOP_TW, ROTA_KERNEL(6, 19)},
-    {"IORING_NOP_CQE32", IORING_NOP_CQE32, ROTA_KERNEL(6, 19)},
+    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, ROTA_KERNEL(6, 19), false},
+    {"IORING_NOP_FILE", IORING_NOP_FILE, ROTA_KERNEL(6, 19), false},
+    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, ROTA_KERNEL(6, 19), false},
+    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, ROTA_KERNEL(6, 19), false},
+    {"IORING_NOP_TW", IORING_NOP_TW, ROTA_KERNEL(6, 19), false},
+    {"IORING_NOP_CQE32", IORING_NOP_CQE32, ROTA_KERNEL(6, 19), false},
 };
 static const struct rota_condition nop128_when_1[] = {
     {"nop_flags has IORING_NOP_INJECT_RESULT", (uint64_t)IORING_NOP_INJECT_RESULT, 28, 4, ROTA_COND_HAS},
@@ -11833,6 +12412,7 @@ static const struct rota_field_info nop128_fields[] = {
         .group_count = 6,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -11968,8 +12548,8 @@ static const struct rota_error_info nop128_errors[] = {
 /* ---- IORING_OP_URING_CMD128 ------------------------------------------------ */
 
 static const struct rota_flag_info uring_cmd128_flags_4[] = {
-    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, ROTA_KERNEL(6, 19)},
-    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, ROTA_KERNEL(6, 19)},
+    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, ROTA_KERNEL(6, 19), false},
+    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, ROTA_KERNEL(6, 19), false},
 };
 static const struct rota_condition uring_cmd128_when_5[] = {
     {"uring_cmd_flags has IORING_URING_CMD_FIXED", (uint64_t)IORING_URING_CMD_FIXED, 28, 4, ROTA_COND_HAS},
@@ -12051,6 +12631,7 @@ static const struct rota_field_info uring_cmd128_fields[] = {
         .group_count = 2,
         .values = false,
         .others = ROTA_OTHERS_REFUSED,
+        .others_error = -EINVAL,
         .offset = 28,
         .size = 4,
         .role = ROTA_ROLE_NUMBER,
@@ -12198,7 +12779,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Does nothing and completes.",
         .syscall = NULL,
         .config = NULL,
-        .note = "IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot. IOSQE_FIXED_FILE does so since 7.2 only; before that it changes nothing.",
+        .note = "IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot. IOSQE_FIXED_FILE does so since 7.2 and in late stable releases of 6.18 and 7.1; before that it changes nothing.",
         .res = "0, or the result that IORING_NOP_INJECT_RESULT asks for.",
         .fields = nop_fields,
         .ignored = nop_ignored,
@@ -12215,12 +12796,14 @@ const struct rota_op_info rota_op_infos[] = {
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
         .opcode = 0,
-        .fixed_file = ROTA_IOSQE_IGNORED,
+        .fixed_file = ROTA_IOSQE_TAKEN,
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_since = ROTA_KERNEL(7, 2),
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_READV] = {
@@ -12240,7 +12823,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 1),
         .field_count = 9,
         .ignored_count = 2,
-        .rule_count = 4,
+        .rule_count = 8,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12252,6 +12835,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(5, 7),
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_WRITEV] = {
@@ -12271,7 +12855,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 1),
         .field_count = 9,
         .ignored_count = 2,
-        .rule_count = 2,
+        .rule_count = 6,
         .error_count = 4,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12282,6 +12866,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FSYNC] = {
@@ -12312,6 +12897,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_READ_FIXED] = {
@@ -12331,7 +12917,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 1),
         .field_count = 10,
         .ignored_count = 1,
-        .rule_count = 3,
+        .rule_count = 5,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12342,6 +12928,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_WRITE_FIXED] = {
@@ -12361,7 +12948,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 1),
         .field_count = 10,
         .ignored_count = 1,
-        .rule_count = 2,
+        .rule_count = 4,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12372,6 +12959,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_POLL_ADD] = {
@@ -12402,6 +12990,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_POLL_REMOVE] = {
@@ -12432,6 +13021,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SYNC_FILE_RANGE] = {
@@ -12462,6 +13052,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SENDMSG] = {
@@ -12492,6 +13083,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_RECVMSG] = {
@@ -12523,6 +13115,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(5, 7),
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_TIMEOUT] = {
@@ -12530,7 +13123,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Completes after a time or after a number of completions.",
         .syscall = NULL,
         .config = NULL,
-        .note = "The stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be zero, as every kernel since 7.1 does.",
+        .note = NULL,
         .res = "0 when the number of completions was reached; the end of the time is ETIME.",
         .fields = timeout_fields,
         .ignored = timeout_ignored,
@@ -12553,6 +13146,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_TIMEOUT_REMOVE] = {
@@ -12560,7 +13154,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Removes or changes a timeout.",
         .syscall = NULL,
         .config = NULL,
-        .note = "The stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be zero, as every kernel since 7.1 does.",
+        .note = NULL,
         .res = "Always 0.",
         .fields = timeout_remove_fields,
         .ignored = timeout_remove_ignored,
@@ -12583,6 +13177,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EINVAL,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_ACCEPT] = {
@@ -12613,6 +13208,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_ASYNC_CANCEL] = {
@@ -12643,6 +13239,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_LINK_TIMEOUT] = {
@@ -12650,7 +13247,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Cancels the request before it when that takes too long.",
         .syscall = NULL,
         .config = NULL,
-        .note = "It stands right after a request with IOSQE_IO_LINK or IOSQE_IO_HARDLINK. The stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be zero, as every kernel since 7.1 does.",
+        .note = NULL,
         .res = "Never a success; ETIME when it has cancelled the request, ECANCELED when that ended first.",
         .fields = link_timeout_fields,
         .ignored = link_timeout_ignored,
@@ -12673,6 +13270,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = true,
         .backported = false,
     },
     [IORING_OP_CONNECT] = {
@@ -12703,6 +13301,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FALLOCATE] = {
@@ -12733,6 +13332,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_OPENAT] = {
@@ -12763,6 +13363,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_CLOSE] = {
@@ -12793,6 +13394,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FILES_UPDATE] = {
@@ -12823,6 +13425,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EINVAL,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_STATX] = {
@@ -12853,6 +13456,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_READ] = {
@@ -12872,7 +13476,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 6),
         .field_count = 9,
         .ignored_count = 2,
-        .rule_count = 3,
+        .rule_count = 6,
         .error_count = 6,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12884,6 +13488,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(5, 7),
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_WRITE] = {
@@ -12903,7 +13508,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 6),
         .field_count = 9,
         .ignored_count = 2,
-        .rule_count = 2,
+        .rule_count = 5,
         .error_count = 7,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -12914,6 +13519,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FADVISE] = {
@@ -12944,6 +13550,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_MADVISE] = {
@@ -12974,6 +13581,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SEND] = {
@@ -12993,7 +13601,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 6),
         .field_count = 8,
         .ignored_count = 2,
-        .rule_count = 4,
+        .rule_count = 5,
         .error_count = 6,
         .stream_when_count = 1,
         .shape = ROTA_SHAPE_STREAM,
@@ -13005,6 +13613,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(6, 10),
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_RECV] = {
@@ -13036,6 +13645,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(5, 7),
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_OPENAT2] = {
@@ -13066,6 +13676,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_EPOLL_CTL] = {
@@ -13096,6 +13707,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SPLICE] = {
@@ -13126,6 +13738,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_PROVIDE_BUFFERS] = {
@@ -13156,6 +13769,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_REMOVE_BUFFERS] = {
@@ -13186,6 +13800,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_TEE] = {
@@ -13216,6 +13831,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SHUTDOWN] = {
@@ -13246,6 +13862,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = true,
     },
     [IORING_OP_RENAMEAT] = {
@@ -13276,6 +13893,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = true,
     },
     [IORING_OP_UNLINKAT] = {
@@ -13306,6 +13924,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = true,
     },
     [IORING_OP_MKDIRAT] = {
@@ -13336,6 +13955,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SYMLINKAT] = {
@@ -13366,6 +13986,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_LINKAT] = {
@@ -13396,6 +14017,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_MSG_RING] = {
@@ -13415,7 +14037,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 18),
         .field_count = 7,
         .ignored_count = 1,
-        .rule_count = 4,
+        .rule_count = 5,
         .error_count = 6,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -13426,6 +14048,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FSETXATTR] = {
@@ -13437,7 +14060,7 @@ const struct rota_op_info rota_op_infos[] = {
         .res = "Always 0.",
         .fields = fsetxattr_fields,
         .ignored = fsetxattr_ignored,
-        .rules = NULL,
+        .rules = fsetxattr_rules,
         .errors = fsetxattr_errors,
         .stream_when = NULL,
         .cqe_flags = 0,
@@ -13445,7 +14068,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 19),
         .field_count = 5,
         .ignored_count = 4,
-        .rule_count = 0,
+        .rule_count = 1,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -13457,6 +14080,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_since = ROTA_KERNEL(6, 13),
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SETXATTR] = {
@@ -13468,7 +14092,7 @@ const struct rota_op_info rota_op_infos[] = {
         .res = "Always 0.",
         .fields = setxattr_fields,
         .ignored = setxattr_ignored,
-        .rules = NULL,
+        .rules = setxattr_rules,
         .errors = setxattr_errors,
         .stream_when = NULL,
         .cqe_flags = 0,
@@ -13476,7 +14100,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(5, 19),
         .field_count = 5,
         .ignored_count = 4,
-        .rule_count = 0,
+        .rule_count = 1,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -13487,6 +14111,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FGETXATTR] = {
@@ -13518,6 +14143,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_since = ROTA_KERNEL(6, 13),
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_GETXATTR] = {
@@ -13548,6 +14174,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SOCKET] = {
@@ -13578,6 +14205,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_URING_CMD] = {
@@ -13598,7 +14226,7 @@ const struct rota_op_info rota_op_infos[] = {
         .field_count = 9,
         .ignored_count = 0,
         .rule_count = 3,
-        .error_count = 2,
+        .error_count = 3,
         .stream_when_count = 1,
         .shape = ROTA_SHAPE_STREAM,
         .opcode = 46,
@@ -13609,6 +14237,7 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select_since = ROTA_KERNEL(6, 18),
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SEND_ZC] = {
@@ -13628,7 +14257,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(6, 0),
         .field_count = 9,
         .ignored_count = 0,
-        .rule_count = 2,
+        .rule_count = 4,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_NOTIFICATION,
@@ -13639,6 +14268,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_SENDMSG_ZC] = {
@@ -13669,6 +14299,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_READ_MULTISHOT] = {
@@ -13699,6 +14330,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_WAITID] = {
@@ -13729,6 +14361,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FUTEX_WAIT] = {
@@ -13759,6 +14392,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FUTEX_WAKE] = {
@@ -13789,6 +14423,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FUTEX_WAITV] = {
@@ -13819,6 +14454,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FIXED_FD_INSTALL] = {
@@ -13849,6 +14485,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = -EBADF,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_FTRUNCATE] = {
@@ -13879,6 +14516,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_BIND] = {
@@ -13909,6 +14547,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_LISTEN] = {
@@ -13939,6 +14578,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_RECV_ZC] = {
@@ -13969,6 +14609,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_EPOLL_WAIT] = {
@@ -13999,6 +14640,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_READV_FIXED] = {
@@ -14018,7 +14660,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(6, 15),
         .field_count = 10,
         .ignored_count = 1,
-        .rule_count = 3,
+        .rule_count = 6,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -14029,6 +14671,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_WRITEV_FIXED] = {
@@ -14048,7 +14691,7 @@ const struct rota_op_info rota_op_infos[] = {
         .since = ROTA_KERNEL(6, 15),
         .field_count = 10,
         .ignored_count = 1,
-        .rule_count = 2,
+        .rule_count = 5,
         .error_count = 3,
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
@@ -14059,6 +14702,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_PIPE] = {
@@ -14089,6 +14733,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = false,
         .big = false,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_NOP128] = {
@@ -14096,7 +14741,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Does nothing with an SQE of 128 bytes and completes.",
         .syscall = NULL,
         .config = NULL,
-        .note = "IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot. IOSQE_FIXED_FILE does so since 7.2 only; before that it changes nothing.",
+        .note = "IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot. IOSQE_FIXED_FILE does so since 7.2 and in late stable releases of 7.1; before that it changes nothing.",
         .res = "0, or the result that IORING_NOP_INJECT_RESULT asks for.",
         .fields = nop128_fields,
         .ignored = nop128_ignored,
@@ -14113,12 +14758,14 @@ const struct rota_op_info rota_op_infos[] = {
         .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
         .opcode = 63,
-        .fixed_file = ROTA_IOSQE_IGNORED,
+        .fixed_file = ROTA_IOSQE_TAKEN,
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_since = ROTA_KERNEL(7, 2),
         .iopoll = true,
         .big = true,
+        .behind_link = false,
         .backported = false,
     },
     [IORING_OP_URING_CMD128] = {
@@ -14149,6 +14796,7 @@ const struct rota_op_info rota_op_infos[] = {
         .fixed_file_error = 0,
         .iopoll = true,
         .big = true,
+        .behind_link = false,
         .backported = false,
     },
 };
@@ -14235,17 +14883,17 @@ static const struct rota_error_info register_buffers_update_errors[] = {
     {"The first buffer is one that register_buffers refuses.", NULL, -EFAULT},
 };
 static const struct rota_error_info register_iowq_aff_errors[] = {
-    {"The size is 0, or the thread has no workers because it neither made the ring nor submitted to one.", NULL, -EINVAL},
+    {"The size is 0.", NULL, -EINVAL},
+    {"The thread has no workers, because it neither made a ring nor submitted to one.", NULL, -EINVAL},
 };
 static const struct rota_error_info unregister_iowq_aff_errors[] = {
-    {"The thread has no workers because it neither made the ring nor submitted to one.", NULL, -EINVAL},
+    {"The thread has no workers, because it neither made a ring nor submitted to one.", NULL, -EINVAL},
 };
 static const struct rota_error_info register_iowq_max_workers_errors[] = {
     {"A limit is above 2147483647.", NULL, -EINVAL},
 };
 static const struct rota_error_info register_ring_fds_errors[] = {
     {"All 16 slots of the thread, or the slot asked for, are in use.", NULL, -EBUSY},
-    {"The library has registered this ring already.", NULL, -EEXIST},
     {"The number of entries is 0 or above 16, or a slot is above 15.", NULL, -EINVAL},
 };
 static const struct rota_error_info unregister_ring_fds_errors[] = {
@@ -14336,7 +14984,7 @@ const struct rota_register_info rota_register_infos[] = {
         .name = "REGISTER_BUFFERS",
         .summary = "Registers buffers, so that the kernel maps and pins their pages once.",
         .arg = "struct iovec",
-        .nr_args = "Number of entries in the array, 1 to 16384 (1024 before 5.13).",
+        .nr_args = "Number of entries in the array, 1 to 16384.",
         .res = "Always 0.",
         .note = "An entry of address and length 0 leaves a hole (since 5.13). Memory of a file that is mapped shared is refused unless the file lives in memory (tmpfs, hugetlbfs). The array itself may go after the call; the buffers may not.",
         .errors = register_buffers_errors,
@@ -14368,7 +15016,7 @@ const struct rota_register_info rota_register_infos[] = {
         .name = "REGISTER_FILES",
         .summary = "Registers files, so that requests name them by slot and the kernel looks them up once.",
         .arg = "__s32",
-        .nr_args = "Number of descriptors in the array, 1 to 1048576 (1024 before 5.5, 32768 before 5.15).",
+        .nr_args = "Number of descriptors in the array, 1 to 1048576.",
         .res = "Always 0.",
         .note = "The table keeps each file open after its descriptor was closed. Rings cannot be registered here.",
         .errors = register_files_errors,
@@ -14446,7 +15094,7 @@ const struct rota_register_info rota_register_infos[] = {
     },
     [IORING_REGISTER_EVENTFD_ASYNC] = {
         .name = "REGISTER_EVENTFD_ASYNC",
-        .summary = "Signals an eventfd when a request completes that could not complete while it was submitted.",
+        .summary = "Signals an eventfd when a worker completes a request, one that would have blocked.",
         .arg = "__s32",
         .nr_args = "Must be 1.",
         .res = "Always 0.",
@@ -14514,7 +15162,7 @@ const struct rota_register_info rota_register_infos[] = {
         .arg = "struct io_uring_restriction",
         .nr_args = "Number of restrictions; on descriptor -1 it must be 1 and the argument is a struct io_uring_task_restriction.",
         .res = "Always 0.",
-        .note = "One call registers the whole list. What is not listed is refused with EACCES: register opcodes when the list has at least one, SQE opcodes and flags likewise. On descriptor -1 (since 7.0) the limits hold for every ring that the thread and its children make later, and cannot be taken back.",
+        .note = "One call registers the whole list, and what is not on it is refused with EACCES. Until 6.19 any list limits requests and register calls alike; since 7.0 a list without register opcodes leaves the calls alone, and one with nothing else leaves the requests alone. An empty list denies everything. On descriptor -1 (since 7.0) the limits hold for all rings that the thread and its children make later, since 7.3 also for calls on descriptor -1, and cannot be taken back.",
         .errors = register_restrictions_errors,
         .needs = IORING_SETUP_R_DISABLED,
         .refuses = 0,
@@ -14546,7 +15194,7 @@ const struct rota_register_info rota_register_infos[] = {
         .arg = "struct io_uring_rsrc_register",
         .nr_args = "Size of the structure, 32.",
         .res = "Always 0.",
-        .note = NULL,
+        .note = "Before 6.13 a tag is posted when an update replaces or empties the slot, but not when the whole table is given up.",
         .errors = register_files2_errors,
         .needs = 0,
         .refuses = 0,
@@ -14578,7 +15226,7 @@ const struct rota_register_info rota_register_infos[] = {
         .arg = "struct io_uring_rsrc_register",
         .nr_args = "Size of the structure, 32.",
         .res = "Always 0.",
-        .note = NULL,
+        .note = "Before 6.13 a tag is posted when an update replaces or empties the entry, but not when the whole table is given up.",
         .errors = register_buffers2_errors,
         .needs = 0,
         .refuses = 0,
@@ -14616,7 +15264,7 @@ const struct rota_register_info rota_register_infos[] = {
         .refuses = 0,
         .since = ROTA_KERNEL(5, 14),
         .without_ring = 0,
-        .error_count = 1,
+        .error_count = 2,
         .only_without_ring = false,
         .backported = true,
     },
@@ -14664,7 +15312,7 @@ const struct rota_register_info rota_register_infos[] = {
         .refuses = 0,
         .since = ROTA_KERNEL(5, 18),
         .without_ring = 0,
-        .error_count = 3,
+        .error_count = 2,
         .only_without_ring = false,
         .backported = false,
     },
@@ -14721,7 +15369,7 @@ const struct rota_register_info rota_register_infos[] = {
         .summary = "Cancels requests and returns when they have ended.",
         .arg = "struct io_uring_sync_cancel_reg",
         .nr_args = "Must be 1.",
-        .res = "Always 0.",
+        .res = "0; with IORING_ASYNC_CANCEL_ALL or ANY the number of requests if they could be cancelled at once.",
         .note = "With IORING_ASYNC_CANCEL_ALL or ANY it is no error that nothing matched.",
         .errors = register_sync_cancel_errors,
         .needs = 0,
@@ -14866,7 +15514,7 @@ const struct rota_register_info rota_register_infos[] = {
         .arg = "struct io_uring_params",
         .nr_args = "Must be 1.",
         .res = "Always 0.",
-        .note = "Only IORING_SETUP_CQSIZE and IORING_SETUP_CLAMP are taken as flags. Entries in the queues are kept.",
+        .note = "Only IORING_SETUP_CQSIZE and IORING_SETUP_CLAMP are taken as flags. Entries in the queues are kept. Before 6.19 the offset of the index array comes back as 0: the array starts on the first cache line after the completion entries.",
         .errors = register_resize_rings_errors,
         .needs = IORING_SETUP_DEFER_TASKRUN,
         .refuses = 0,
@@ -15137,7 +15785,7 @@ const struct rota_prep_info rota_prep_table[] = {
         .name = "rota_prep_poll_update",
         .prototype = "void rota_prep_poll_update(struct io_uring_sqe *sqe, __u64 old_user_data, __u64 new_user_data, unsigned poll_mask, unsigned flags)",
         .summary = "Changes the events or the user_data of a poll request.",
-        .since = ROTA_KERNEL(5, 1),
+        .since = ROTA_KERNEL(5, 13),
         .opcode = IORING_OP_POLL_REMOVE,
     },
     {

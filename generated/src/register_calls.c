@@ -83,11 +83,6 @@ int rota_register_task_restrictions(const struct io_uring_task_restriction *res)
     return rota_sys_register(-1, IORING_REGISTER_RESTRICTIONS, res, 1);
 }
 
-int rota_enable_rings(struct rota_ring *ring)
-{
-    return rota_ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-}
-
 int rota_register_files_tags(struct rota_ring *ring, const int *files, const __u64 *tags,
                              unsigned nr)
 {

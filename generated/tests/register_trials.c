@@ -32,6 +32,7 @@ extern const struct live_scenario live_reg_eventfd;
 extern const struct live_scenario live_reg_eventfd_async;
 extern const struct live_scenario live_reg_eventfd_taken;
 extern const struct live_scenario live_reg_files;
+extern const struct live_scenario live_reg_files_many;
 extern const struct live_scenario live_reg_files_range;
 extern const struct live_scenario live_reg_files_replace;
 extern const struct live_scenario live_reg_files_retag;
@@ -76,6 +77,7 @@ extern const struct live_scenario live_reg_wait_array;
 extern const struct live_scenario live_reg_workers;
 extern const struct live_scenario live_reg_workers_bound;
 extern const struct live_scenario live_reg_workers_limits;
+extern const struct live_scenario live_reg_workers_none;
 extern const struct live_scenario live_reg_zcrx;
 extern const struct live_scenario live_reg_zcrx_nodev;
 extern const struct live_scenario live_reg_zcrx_none;
@@ -916,19 +918,19 @@ static int called_67(struct live *l)
 static int call_68(struct live *l)
 {
     (void)l;
-    return rota_unregister_iowq_aff(&l->ring);
+    return rota_register_iowq_aff(&l->ring, (size_t)l->size, (const void *)l->arg);
 }
 
 static int called_68(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_69(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg);
+    return rota_unregister_iowq_aff(&l->ring);
 }
 
 static int called_69(struct live *l)
@@ -940,7 +942,7 @@ static int called_69(struct live *l)
 static int call_70(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg2);
+    return rota_unregister_iowq_aff(&l->ring);
 }
 
 static int called_70(struct live *l)
@@ -952,25 +954,25 @@ static int called_70(struct live *l)
 static int call_71(struct live *l)
 {
     (void)l;
-    return rota_register_ring_fd(&l->ring);
+    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg);
 }
 
 static int called_71(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int call_72(struct live *l)
 {
     (void)l;
-    return rota_close_ring_fd(&l->ring);
+    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg2);
 }
 
 static int called_72(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int call_73(struct live *l)
@@ -982,31 +984,31 @@ static int call_73(struct live *l)
 static int called_73(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(1);
 }
 
 static int call_74(struct live *l)
 {
     (void)l;
-    return rota_register_ring_fd(&l->ring);
+    return rota_close_ring_fd(&l->ring);
 }
 
 static int called_74(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(1);
 }
 
 static int call_75(struct live *l)
 {
     (void)l;
-    return rota_unregister_ring_fd(&l->ring);
+    return rota_register_ring_fd(&l->ring);
 }
 
 static int called_75(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EBUSY);
 }
 
 static int call_76(struct live *l)
@@ -1018,26 +1020,25 @@ static int call_76(struct live *l)
 static int called_76(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int call_77(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
+    return rota_unregister_ring_fd(&l->ring);
 }
 
 static int called_77(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_78(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg,
-                                  (unsigned)IOU_PBUF_RING_MMAP);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
 }
 
 static int called_78(struct live *l)
@@ -1049,110 +1050,111 @@ static int called_78(struct live *l)
 static int call_79(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg,
+                                  (unsigned)IOU_PBUF_RING_MMAP);
 }
 
 static int called_79(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int call_80(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg2, 0);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
 }
 
 static int called_80(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EEXIST);
 }
 
 static int call_81(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg2, 0);
 }
 
 static int called_81(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int call_82(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
 }
 
 static int called_82(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_83(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, 99);
+    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
 }
 
 static int called_83(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int call_84(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
+    return rota_unregister_buf_ring(&l->ring, 99);
 }
 
 static int called_84(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int call_85(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
 }
 
 static int called_85(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_86(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_86(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int call_87(struct live *l)
 {
     (void)l;
     return rota_register_sync_cancel(&l->ring,
                                      (const struct io_uring_sync_cancel_reg *)l->arg2);
 }
 
-static int called_86(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static int call_87(struct live *l)
-{
-    (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
-}
-
 static int called_87(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-ENOENT);
 }
 
 static int call_88(struct live *l)
@@ -1164,122 +1166,122 @@ static int call_88(struct live *l)
 static int called_88(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ETIME);
 }
 
 static int call_89(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_89(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int call_90(struct live *l)
 {
     (void)l;
     return rota_register_sync_cancel(&l->ring,
                                      (const struct io_uring_sync_cancel_reg *)l->arg2);
 }
 
-static int called_89(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int call_90(struct live *l)
-{
-    (void)l;
-    return rota_register_file_alloc_range(&l->ring, 5, 2);
-}
-
 static int called_90(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_91(struct live *l)
 {
     (void)l;
-    return rota_register_file_alloc_range(&l->ring, 1, 2);
+    return rota_register_file_alloc_range(&l->ring, 5, 2);
 }
 
 static int called_91(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_92(struct live *l)
 {
     (void)l;
-    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
+    return rota_register_file_alloc_range(&l->ring, 1, 2);
 }
 
 static int called_92(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_93(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
+    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
 }
 
 static int called_93(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_94(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_94(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int call_95(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
+    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
 }
 
 static int called_95(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int call_96(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_96(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_97(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_97(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_98(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_98(struct live *l)
@@ -1297,37 +1299,37 @@ static int call_99(struct live *l)
 static int called_99(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EINVAL);
 }
 
 static int call_100(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_100(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int call_101(struct live *l)
 {
     (void)l;
-    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_101(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int call_102(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
+    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_102(struct live *l)
@@ -1339,25 +1341,25 @@ static int called_102(struct live *l)
 static int call_103(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
 }
 
 static int called_103(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_104(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
 }
 
 static int called_104(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_105(struct live *l)
@@ -1375,7 +1377,7 @@ static int called_105(struct live *l)
 static int call_106(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_106(struct live *l)
@@ -1387,8 +1389,7 @@ static int called_106(struct live *l)
 static int call_107(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
-                                     (unsigned)IORING_REGISTER_DST_REPLACE);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
 }
 
 static int called_107(struct live *l)
@@ -1400,7 +1401,8 @@ static int called_107(struct live *l)
 static int call_108(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
+                                     (unsigned)IORING_REGISTER_DST_REPLACE);
 }
 
 static int called_108(struct live *l)
@@ -1412,13 +1414,13 @@ static int called_108(struct live *l)
 static int call_109(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
 }
 
 static int called_109(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_110(struct live *l)
@@ -1430,67 +1432,67 @@ static int call_110(struct live *l)
 static int called_110(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBUSY);
 }
 
 static int call_111(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_111(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENXIO);
 }
 
 static int call_112(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
 }
 
 static int called_112(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_113(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
 }
 
 static int called_113(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_114(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
+    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
 }
 
 static int called_114(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static int call_115(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
+    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
 }
 
 static int called_115(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_116(struct live *l)
@@ -1502,19 +1504,19 @@ static int call_116(struct live *l)
 static int called_116(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int call_117(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
 }
 
 static int called_117(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EBADF);
 }
 
 static int call_118(struct live *l)
@@ -1526,19 +1528,19 @@ static int call_118(struct live *l)
 static int called_118(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADFD);
 }
 
 static int call_119(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
 }
 
 static int called_119(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_120(struct live *l)
@@ -1550,7 +1552,7 @@ static int call_120(struct live *l)
 static int called_120(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(0);
 }
 
 static int call_121(struct live *l)
@@ -1562,43 +1564,43 @@ static int call_121(struct live *l)
 static int called_121(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPERM);
 }
 
 static int call_122(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_122(struct live *l)
 {
     (void)l;
-    return (int)(-ENODEV);
+    return (int)(-EINVAL);
 }
 
 static int call_123(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
 }
 
 static int called_123(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENODEV);
 }
 
 static int call_124(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_124(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_125(struct live *l)
@@ -1610,13 +1612,13 @@ static int call_125(struct live *l)
 static int called_125(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_126(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_126(struct live *l)
@@ -1628,31 +1630,31 @@ static int called_126(struct live *l)
 static int call_127(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
 }
 
 static int called_127(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_128(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_128(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_129(struct live *l)
 {
     (void)l;
-    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_129(struct live *l)
@@ -1664,13 +1666,13 @@ static int called_129(struct live *l)
 static int call_130(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
 }
 
 static int called_130(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_131(struct live *l)
@@ -1682,31 +1684,31 @@ static int call_131(struct live *l)
 static int called_131(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBUSY);
 }
 
 static int call_132(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_132(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int call_133(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
 }
 
 static int called_133(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_134(struct live *l)
@@ -1718,31 +1720,31 @@ static int call_134(struct live *l)
 static int called_134(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int call_135(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_135(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EFAULT);
 }
 
 static int call_136(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
 }
 
 static int called_136(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ERANGE);
 }
 
 static int call_137(struct live *l)
@@ -1754,37 +1756,37 @@ static int call_137(struct live *l)
 static int called_137(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int call_138(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
 }
 
 static int called_138(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENXIO);
 }
 
 static int call_139(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
 }
 
 static int called_139(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_140(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
 }
 
 static int called_140(struct live *l)
@@ -1796,34 +1798,46 @@ static int called_140(struct live *l)
 static int call_141(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
 }
 
 static int called_141(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_142(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
 }
 
 static int called_142(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EINVAL);
 }
 
 static int call_143(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
 }
 
 static int called_143(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static int call_144(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+}
+
+static int called_144(struct live *l)
 {
     (void)l;
     return (int)(-EACCES);
@@ -1931,8 +1945,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_FILES register_files in reg_files: EMFILE",
-        .scenario = &live_reg_files,
+        .title = "REGISTER_FILES register_files in reg_files_many: EMFILE",
+        .scenario = &live_reg_files_many,
         .opcode = IORING_REGISTER_FILES,
         .since = {5, 1},
         .call = call_10,
@@ -2275,6 +2289,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_tagged,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_44,
         .result = called_44,
         .kind = LIVE_EXACT,
@@ -2311,8 +2326,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_FILES2 register_files_sparse in reg_files: EMFILE",
-        .scenario = &live_reg_files,
+        .title = "REGISTER_FILES2 register_files_sparse in reg_files_many: EMFILE",
+        .scenario = &live_reg_files_many,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 19},
         .call = call_48,
@@ -2325,6 +2340,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_49,
         .result = called_49,
         .kind = LIVE_EXACT,
@@ -2335,6 +2351,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_retag,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_50,
         .result = called_50,
         .kind = LIVE_EXACT,
@@ -2345,6 +2362,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_51,
         .result = called_51,
         .kind = LIVE_EXACT,
@@ -2355,6 +2373,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_52,
         .result = called_52,
         .kind = LIVE_EXACT,
@@ -2365,6 +2384,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_53,
         .result = called_53,
         .kind = LIVE_EXACT,
@@ -2375,6 +2395,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_54,
         .result = called_54,
         .kind = LIVE_EXACT,
@@ -2385,6 +2406,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_tagged,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_55,
         .result = called_55,
         .kind = LIVE_EXACT,
@@ -2425,6 +2447,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_59,
         .result = called_59,
         .kind = LIVE_EXACT,
@@ -2435,6 +2458,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_memlock,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_60,
         .result = called_60,
         .kind = LIVE_EXACT,
@@ -2445,6 +2469,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_replace,
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_61,
         .result = called_61,
         .kind = LIVE_EXACT,
@@ -2455,6 +2480,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers,
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_62,
         .result = called_62,
         .kind = LIVE_EXACT,
@@ -2465,6 +2491,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_taken,
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_63,
         .result = called_63,
         .kind = LIVE_EXACT,
@@ -2475,6 +2502,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_taken,
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_64,
         .result = called_64,
         .kind = LIVE_EXACT,
@@ -2485,6 +2513,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_taken,
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
+        .backports = "5.10",
         .call = call_65,
         .result = called_65,
         .kind = LIVE_EXACT,
@@ -2495,6 +2524,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_workers,
         .opcode = IORING_REGISTER_IOWQ_AFF,
         .since = {5, 14},
+        .backports = "5.10",
         .call = call_66,
         .result = called_66,
         .kind = LIVE_EXACT,
@@ -2505,8 +2535,20 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_workers,
         .opcode = IORING_REGISTER_IOWQ_AFF,
         .since = {5, 14},
+        .backports = "5.10",
         .call = call_67,
         .result = called_67,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_IOWQ_AFF register_iowq_aff in reg_workers_none: EINVAL",
+        .scenario = &live_reg_workers_none,
+        .opcode = IORING_REGISTER_IOWQ_AFF,
+        .since = {5, 14},
+        .backports = "5.10",
+        .call = call_68,
+        .result = called_68,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2515,18 +2557,31 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_workers_bound,
         .opcode = IORING_UNREGISTER_IOWQ_AFF,
         .since = {5, 14},
-        .call = call_68,
-        .result = called_68,
+        .backports = "5.10",
+        .call = call_69,
+        .result = called_69,
         .kind = LIVE_EXACT,
         .error = 0,
+    },
+    {
+        .title = "UNREGISTER_IOWQ_AFF unregister_iowq_aff in reg_workers_none: EINVAL",
+        .scenario = &live_reg_workers_none,
+        .opcode = IORING_UNREGISTER_IOWQ_AFF,
+        .since = {5, 14},
+        .backports = "5.10",
+        .call = call_70,
+        .result = called_70,
+        .kind = LIVE_EXACT,
+        .error = 1,
     },
     {
         .title = "REGISTER_IOWQ_MAX_WORKERS register_iowq_max_workers in reg_workers_limits: ok",
         .scenario = &live_reg_workers_limits,
         .opcode = IORING_REGISTER_IOWQ_MAX_WORKERS,
         .since = {5, 15},
-        .call = call_69,
-        .result = called_69,
+        .backports = "5.10",
+        .call = call_71,
+        .result = called_71,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2535,8 +2590,9 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_workers_limits,
         .opcode = IORING_REGISTER_IOWQ_MAX_WORKERS,
         .since = {5, 15},
-        .call = call_70,
-        .result = called_70,
+        .backports = "5.10",
+        .call = call_72,
+        .result = called_72,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2545,8 +2601,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd_free,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_71,
-        .result = called_71,
+        .call = call_73,
+        .result = called_73,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2555,8 +2611,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {6, 3},
-        .call = call_72,
-        .result = called_72,
+        .call = call_74,
+        .result = called_74,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2565,18 +2621,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fds_full,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_73,
-        .result = called_73,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_RING_FDS register_ring_fd in reg_ring_fd: EEXIST",
-        .scenario = &live_reg_ring_fd,
-        .opcode = IORING_REGISTER_RING_FDS,
-        .since = {5, 18},
-        .call = call_74,
-        .result = called_74,
+        .call = call_75,
+        .result = called_75,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2585,8 +2631,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd,
         .opcode = IORING_UNREGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_75,
-        .result = called_75,
+        .call = call_76,
+        .result = called_76,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2595,8 +2641,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_UNREGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_76,
-        .result = called_76,
+        .call = call_77,
+        .result = called_77,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2605,8 +2651,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_77,
-        .result = called_77,
+        .call = call_78,
+        .result = called_78,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2615,8 +2661,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_kernel,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {6, 4},
-        .call = call_78,
-        .result = called_78,
+        .call = call_79,
+        .result = called_79,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2625,8 +2671,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_taken,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_79,
-        .result = called_79,
+        .call = call_80,
+        .result = called_80,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2635,8 +2681,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_80,
-        .result = called_80,
+        .call = call_81,
+        .result = called_81,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2645,8 +2691,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_unmapped,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_81,
-        .result = called_81,
+        .call = call_82,
+        .result = called_82,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2655,8 +2701,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_taken,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_82,
-        .result = called_82,
+        .call = call_83,
+        .result = called_83,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2665,8 +2711,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_83,
-        .result = called_83,
+        .call = call_84,
+        .result = called_84,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2675,8 +2721,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_group_old,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_84,
-        .result = called_84,
+        .call = call_85,
+        .result = called_85,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2685,8 +2731,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_pending,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_85,
-        .result = called_85,
+        .call = call_86,
+        .result = called_86,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2695,8 +2741,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_pending,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_86,
-        .result = called_86,
+        .call = call_87,
+        .result = called_87,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2705,23 +2751,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_stuck,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_87,
-        .result = called_87,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EBADF",
-        .scenario = &live_reg_cancel_fd,
-        .opcode = IORING_REGISTER_SYNC_CANCEL,
-        .since = {6, 0},
         .call = call_88,
         .result = called_88,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EINVAL",
+        .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EBADF",
         .scenario = &live_reg_cancel_fd,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
@@ -2731,27 +2767,27 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_range: ok",
-        .scenario = &live_reg_files_range,
-        .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
+        .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EINVAL",
+        .scenario = &live_reg_cancel_fd,
+        .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
         .call = call_90,
         .result = called_90,
         .kind = LIVE_EXACT,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_taken: EINVAL",
-        .scenario = &live_reg_files_taken,
+        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_range: ok",
+        .scenario = &live_reg_files_range,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
         .call = call_91,
         .result = called_91,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_taken: EOVERFLOW",
+        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_taken: EINVAL",
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
@@ -2761,12 +2797,22 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_taken: EOVERFLOW",
+        .scenario = &live_reg_files_taken,
+        .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
+        .since = {6, 0},
+        .call = call_93,
+        .result = called_93,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_PBUF_STATUS buf_ring_head in reg_buf_ring_used: ok",
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_93,
-        .result = called_93,
+        .call = call_94,
+        .result = called_94,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2775,8 +2821,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_94,
-        .result = called_94,
+        .call = call_95,
+        .result = called_95,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2785,8 +2831,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_group_old,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_95,
-        .result = called_95,
+        .call = call_96,
+        .result = called_96,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2795,8 +2841,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_96,
-        .result = called_96,
+        .call = call_97,
+        .result = called_97,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2805,8 +2851,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_97,
-        .result = called_97,
+        .call = call_98,
+        .result = called_98,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2815,23 +2861,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_iopoll,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_98,
-        .result = called_98,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_NAPI register_napi in reg_napi_static: EEXIST",
-        .scenario = &live_reg_napi_static,
-        .opcode = IORING_REGISTER_NAPI,
-        .since = {6, 13},
         .call = call_99,
         .result = called_99,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_NAPI register_napi in reg_napi_static: ENOENT",
+        .title = "REGISTER_NAPI register_napi in reg_napi_static: EEXIST",
         .scenario = &live_reg_napi_static,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 13},
@@ -2841,12 +2877,22 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_NAPI register_napi in reg_napi_static: ENOENT",
+        .scenario = &live_reg_napi_static,
+        .opcode = IORING_REGISTER_NAPI,
+        .since = {6, 13},
+        .call = call_101,
+        .result = called_101,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "UNREGISTER_NAPI unregister_napi in reg_napi_taken: ok",
         .scenario = &live_reg_napi_taken,
         .opcode = IORING_UNREGISTER_NAPI,
         .since = {6, 9},
-        .call = call_101,
-        .result = called_101,
+        .call = call_102,
+        .result = called_102,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2855,8 +2901,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_102,
-        .result = called_102,
+        .call = call_103,
+        .result = called_103,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2865,8 +2911,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_103,
-        .result = called_103,
+        .call = call_104,
+        .result = called_104,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2875,8 +2921,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_104,
-        .result = called_104,
+        .call = call_105,
+        .result = called_105,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2885,8 +2931,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_index,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_105,
-        .result = called_105,
+        .call = call_106,
+        .result = called_106,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2895,8 +2941,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_106,
-        .result = called_106,
+        .call = call_107,
+        .result = called_107,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2905,8 +2951,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_107,
-        .result = called_107,
+        .call = call_108,
+        .result = called_108,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2915,8 +2961,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_108,
-        .result = called_108,
+        .call = call_109,
+        .result = called_109,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2925,8 +2971,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_109,
-        .result = called_109,
+        .call = call_110,
+        .result = called_110,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2935,23 +2981,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_none,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_110,
-        .result = called_110,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EINVAL",
-        .scenario = &live_reg_clone,
-        .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 13},
         .call = call_111,
         .result = called_111,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EOVERFLOW",
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EINVAL",
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
@@ -2961,17 +2997,17 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EBADF",
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EOVERFLOW",
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 12},
+        .since = {6, 13},
         .call = call_113,
         .result = called_113,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EOPNOTSUPP",
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EBADF",
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
@@ -2981,27 +3017,27 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: ok",
-        .scenario = &live_reg_message,
-        .opcode = IORING_REGISTER_SEND_MSG_RING,
-        .since = {6, 13},
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EOPNOTSUPP",
+        .scenario = &live_reg_clone,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 12},
         .call = call_115,
         .result = called_115,
         .kind = LIVE_EXACT,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message_nowhere: EBADF",
-        .scenario = &live_reg_message_nowhere,
+        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: ok",
+        .scenario = &live_reg_message,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
         .call = call_116,
         .result = called_116,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message_nowhere: EBADFD",
+        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message_nowhere: EBADF",
         .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
@@ -3011,8 +3047,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: EINVAL",
-        .scenario = &live_reg_message,
+        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message_nowhere: EBADFD",
+        .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
         .call = call_118,
@@ -3021,12 +3057,22 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: EINVAL",
+        .scenario = &live_reg_message,
+        .opcode = IORING_REGISTER_SEND_MSG_RING,
+        .since = {6, 13},
+        .call = call_119,
+        .result = called_119,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_nodev: ok",
         .scenario = &live_reg_zcrx_nodev,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {7, 1},
-        .call = call_119,
-        .result = called_119,
+        .call = call_120,
+        .result = called_120,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3035,8 +3081,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_unprivileged,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_120,
-        .result = called_120,
+        .call = call_121,
+        .result = called_121,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3045,23 +3091,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_plain,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_121,
-        .result = called_121,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: ENODEV",
-        .scenario = &live_reg_zcrx,
-        .opcode = IORING_REGISTER_ZCRX_IFQ,
-        .since = {6, 15},
         .call = call_122,
         .result = called_122,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: EOPNOTSUPP",
+        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: ENODEV",
         .scenario = &live_reg_zcrx,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
@@ -3071,12 +3107,22 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: EOPNOTSUPP",
+        .scenario = &live_reg_zcrx,
+        .opcode = IORING_REGISTER_ZCRX_IFQ,
+        .since = {6, 15},
+        .call = call_124,
+        .result = called_124,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_RESIZE_RINGS resize_rings in reg_resize: ok",
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_124,
-        .result = called_124,
+        .call = call_125,
+        .result = called_125,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3085,8 +3131,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_plain,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_125,
-        .result = called_125,
+        .call = call_126,
+        .result = called_126,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3095,8 +3141,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_126,
-        .result = called_126,
+        .call = call_127,
+        .result = called_127,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3105,8 +3151,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_full,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_127,
-        .result = called_127,
+        .call = call_128,
+        .result = called_128,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3115,8 +3161,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_128,
-        .result = called_128,
+        .call = call_129,
+        .result = called_129,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3125,8 +3171,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_wait_array,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_129,
-        .result = called_129,
+        .call = call_130,
+        .result = called_130,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3135,8 +3181,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_taken,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_130,
-        .result = called_130,
+        .call = call_131,
+        .result = called_131,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3145,8 +3191,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_late,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_131,
-        .result = called_131,
+        .call = call_132,
+        .result = called_132,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3155,8 +3201,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_132,
-        .result = called_132,
+        .call = call_133,
+        .result = called_133,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3165,8 +3211,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_133,
-        .result = called_133,
+        .call = call_134,
+        .result = called_134,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3175,8 +3221,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query_unmapped,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_134,
-        .result = called_134,
+        .call = call_135,
+        .result = called_135,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3185,8 +3231,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_135,
-        .result = called_135,
+        .call = call_136,
+        .result = called_136,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3195,8 +3241,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_136,
-        .result = called_136,
+        .call = call_137,
+        .result = called_137,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3205,8 +3251,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_none,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {6, 19},
-        .call = call_137,
-        .result = called_137,
+        .call = call_138,
+        .result = called_138,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3215,8 +3261,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_138,
-        .result = called_138,
+        .call = call_139,
+        .result = called_139,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3225,8 +3271,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_139,
-        .result = called_139,
+        .call = call_140,
+        .result = called_140,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3235,8 +3281,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_task,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_140,
-        .result = called_140,
+        .call = call_141,
+        .result = called_141,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3245,8 +3291,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_141,
-        .result = called_141,
+        .call = call_142,
+        .result = called_142,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3255,8 +3301,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_size,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_142,
-        .result = called_142,
+        .call = call_143,
+        .result = called_143,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3265,8 +3311,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_unprivileged,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_143,
-        .result = called_143,
+        .call = call_144,
+        .result = called_144,
         .kind = LIVE_EXACT,
         .error = 1,
     },

@@ -12,6 +12,7 @@
 extern const struct live_scenario live_bind_free;
 extern const struct live_scenario live_bind_taken;
 extern const struct live_scenario live_block_device;
+extern const struct live_scenario live_buffers_foreign;
 extern const struct live_scenario live_buffers_group;
 extern const struct live_scenario live_buffers_loose;
 extern const struct live_scenario live_buffers_ring;
@@ -3859,6 +3860,7 @@ static void send_303(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_303(struct live *l)
@@ -3906,19 +3908,19 @@ static int result_306(struct live *l)
 static void send_307(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
 }
 
 static int result_307(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_308(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_308(struct live *l)
@@ -3930,8 +3932,7 @@ static int result_308(struct live *l)
 static void send_309(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_309(struct live *l)
@@ -3943,7 +3944,8 @@ static int result_309(struct live *l)
 static void send_310(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_310(struct live *l)
@@ -3955,7 +3957,7 @@ static int result_310(struct live *l)
 static void send_311(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
+    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_311(struct live *l)
@@ -3967,55 +3969,55 @@ static int result_311(struct live *l)
 static void send_312(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_313(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_314(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EFAULT);
 }
 
 static void send_315(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_315(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_316(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_316(struct live *l)
@@ -4027,79 +4029,79 @@ static int result_316(struct live *l)
 static void send_317(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_318(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_319(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static void send_320(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
 static int result_320(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(64);
 }
 
 static void send_321(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
 }
 
 static int result_321(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EBADFD);
 }
 
 static void send_322(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
 }
 
 static int result_322(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_323(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_323(struct live *l)
@@ -4111,7 +4113,7 @@ static int result_323(struct live *l)
 static void send_324(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_324(struct live *l)
@@ -4123,7 +4125,7 @@ static int result_324(struct live *l)
 static void send_325(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_325(struct live *l)
@@ -4135,43 +4137,43 @@ static int result_325(struct live *l)
 static void send_326(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(0);
 }
 
 static void send_327(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ECHILD);
 }
 
 static void send_328(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ECANCELED);
 }
 
 static void send_329(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_329(struct live *l)
@@ -4183,55 +4185,55 @@ static int result_329(struct live *l)
 static void send_330(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(0);
 }
 
 static void send_331(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EAGAIN);
 }
 
 static void send_332(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ECANCELED);
 }
 
 static void send_333(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EFAULT);
 }
 
 static void send_334(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_334(struct live *l)
@@ -4243,91 +4245,91 @@ static int result_334(struct live *l)
 static void send_335(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_336(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_337(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_337(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_338(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_338(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(1);
 }
 
 static void send_339(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static void send_340(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_341(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_341(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_342(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_342(struct live *l)
@@ -4339,49 +4341,49 @@ static int result_342(struct live *l)
 static void send_343(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_343(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_344(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
 }
 
 static int result_344(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_345(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+    rota_prep_ftruncate(sqe, (int)l->fd, 100);
 }
 
 static int result_345(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_346(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
 }
 
 static int result_346(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_347(struct live *l, struct io_uring_sqe *sqe)
@@ -4393,7 +4395,7 @@ static void send_347(struct live *l, struct io_uring_sqe *sqe)
 static int result_347(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(0);
 }
 
 static void send_348(struct live *l, struct io_uring_sqe *sqe)
@@ -4405,31 +4407,31 @@ static void send_348(struct live *l, struct io_uring_sqe *sqe)
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EADDRINUSE);
 }
 
 static void send_349(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_349(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_350(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_350(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_351(struct live *l, struct io_uring_sqe *sqe)
@@ -4441,103 +4443,103 @@ static void send_351(struct live *l, struct io_uring_sqe *sqe)
 static int result_351(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_352(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->fd, 4);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_352(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_353(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+    rota_prep_listen(sqe, (int)l->fd, 4);
 }
 
 static int result_353(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_354(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_354(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static void send_355(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
 }
 
 static int result_355(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_356(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_356(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_357(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_357(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EINVAL);
 }
 
 static void send_358(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_358(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ECANCELED);
 }
 
 static void send_359(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(8192);
 }
 
 static void send_360(struct live *l, struct io_uring_sqe *sqe)
@@ -4549,7 +4551,7 @@ static void send_360(struct live *l, struct io_uring_sqe *sqe)
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static void send_361(struct live *l, struct io_uring_sqe *sqe)
@@ -4561,43 +4563,43 @@ static void send_361(struct live *l, struct io_uring_sqe *sqe)
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_362(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_363(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static void send_364(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_365(struct live *l, struct io_uring_sqe *sqe)
@@ -4609,25 +4611,25 @@ static void send_365(struct live *l, struct io_uring_sqe *sqe)
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_366(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_367(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
 static int result_367(struct live *l)
@@ -4639,7 +4641,7 @@ static int result_367(struct live *l)
 static void send_368(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_368(struct live *l)
@@ -4651,7 +4653,7 @@ static int result_368(struct live *l)
 static void send_369(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
 }
 
 static int result_369(struct live *l)
@@ -4663,56 +4665,56 @@ static int result_369(struct live *l)
 static void send_370(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_370(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_371(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
 }
 
 static int result_371(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENXIO);
 }
 
 static void send_372(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+}
+
+static int result_372(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_373(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_372(struct live *l)
+static int result_373(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_373(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128(sqe);
-}
-
-static int result_373(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
 static void send_374(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
+    rota_prep_nop128(sqe);
 }
 
 static int result_374(struct live *l)
@@ -4724,43 +4726,43 @@ static int result_374(struct live *l)
 static void send_375(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, 42);
+    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(0);
 }
 
 static void send_376(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, (int)-EDOM);
+    rota_prep_nop128_result(sqe, 42);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(42);
 }
 
 static void send_377(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, (int)l->fd);
+    rota_prep_nop128_result(sqe, (int)-EDOM);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static void send_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_file(sqe, (int)l->fd);
 }
 
 static int result_378(struct live *l)
@@ -4772,7 +4774,7 @@ static int result_378(struct live *l)
 static void send_379(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_cqe32(sqe, 17, 18);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_379(struct live *l)
@@ -4784,46 +4786,58 @@ static int result_379(struct live *l)
 static void send_380(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, -1);
+    rota_prep_nop128_cqe32(sqe, 17, 18);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_file(sqe, -1);
 }
 
 static int result_381(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_382(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_382(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static void send_383(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_383(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_384(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+}
+
+static int result_384(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -4922,7 +4936,7 @@ const struct live_trial live_trials[] = {
         .title = "NOP nop_file in ring_only: EBADF",
         .scenario = &live_ring_only,
         .opcode = IORING_OP_NOP,
-        .since = {6, 19},
+        .since = {7, 0},
         .send = send_8,
         .result = result_8,
         .kind = LIVE_EXACT,
@@ -4933,7 +4947,7 @@ const struct live_trial live_trials[] = {
         .title = "NOP nop_fixed_buffer in ring_only: EFAULT",
         .scenario = &live_ring_only,
         .opcode = IORING_OP_NOP,
-        .since = {6, 19},
+        .since = {7, 0},
         .send = send_9,
         .result = result_9,
         .kind = LIVE_EXACT,
@@ -5232,6 +5246,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_pipe,
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 13},
+        .backports = "5.10",
         .send = send_36,
         .result = result_36,
         .kind = LIVE_EXACT,
@@ -5276,7 +5291,8 @@ const struct live_trial live_trials[] = {
         .title = "POLL_REMOVE poll_update in poll_retargeted: ok",
         .scenario = &live_poll_retargeted,
         .opcode = IORING_OP_POLL_REMOVE,
-        .since = {5, 1},
+        .since = {5, 13},
+        .backports = "5.10",
         .send = send_40,
         .result = result_40,
         .kind = LIVE_EXACT,
@@ -5488,6 +5504,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 15},
+        .backports = "5.10",
         .send = send_59,
         .result = result_59,
         .kind = LIVE_EXACT,
@@ -5499,6 +5516,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 15},
+        .backports = "5.10",
         .send = send_60,
         .result = result_60,
         .kind = LIVE_EXACT,
@@ -5610,6 +5628,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_restarted,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_70,
         .result = result_70,
         .kind = LIVE_EXACT,
@@ -5621,6 +5640,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_restarted,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_71,
         .result = result_71,
         .kind = LIVE_EXACT,
@@ -5643,6 +5663,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read_in_flight,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 15},
+        .backports = "5.10",
         .send = send_73,
         .result = result_73,
         .kind = LIVE_EXACT,
@@ -5676,6 +5697,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_76,
         .result = result_76,
         .kind = LIVE_EXACT,
@@ -5697,7 +5719,7 @@ const struct live_trial live_trials[] = {
         .title = "ACCEPT accept_direct in listener_direct: ok",
         .scenario = &live_listener_direct,
         .opcode = IORING_OP_ACCEPT,
-        .since = {5, 15},
+        .since = {5, 5},
         .send = send_78,
         .result = result_78,
         .kind = LIVE_EXACT,
@@ -5754,7 +5776,7 @@ const struct live_trial live_trials[] = {
         .title = "ACCEPT accept_direct in listener_waiting: ENXIO",
         .scenario = &live_listener_waiting,
         .opcode = IORING_OP_ACCEPT,
-        .since = {5, 15},
+        .since = {5, 5},
         .send = send_83,
         .result = result_83,
         .kind = LIVE_EXACT,
@@ -6128,7 +6150,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT openat_direct in path_open_slot: ok",
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_117,
         .result = result_117,
         .kind = LIVE_EXACT,
@@ -6161,7 +6183,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT open_direct in path_open_slot: ok",
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_120,
         .result = result_120,
         .kind = LIVE_EXACT,
@@ -6194,7 +6216,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT open_direct in path_open: ENXIO",
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_123,
         .result = result_123,
         .kind = LIVE_EXACT,
@@ -6216,7 +6238,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT open_direct in path_open_slot: EINVAL",
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_125,
         .result = result_125,
         .kind = LIVE_EXACT,
@@ -6238,7 +6260,7 @@ const struct live_trial live_trials[] = {
         .title = "CLOSE close_direct in close_slot: ok",
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_127,
         .result = result_127,
         .kind = LIVE_EXACT,
@@ -6260,7 +6282,7 @@ const struct live_trial live_trials[] = {
         .title = "CLOSE close_direct in close_slot: EBADF",
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_129,
         .result = result_129,
         .kind = LIVE_EXACT,
@@ -6271,7 +6293,7 @@ const struct live_trial live_trials[] = {
         .title = "CLOSE close_direct in close_slot: EINVAL",
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_130,
         .result = result_130,
         .kind = LIVE_EXACT,
@@ -6282,7 +6304,7 @@ const struct live_trial live_trials[] = {
         .title = "CLOSE close_direct in sys_ring: ENXIO",
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_CLOSE,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_131,
         .result = result_131,
         .kind = LIVE_EXACT,
@@ -6559,7 +6581,7 @@ const struct live_trial live_trials[] = {
         .title = "WRITE write_stream in file_write: ok",
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
-        .since = {6, 16},
+        .since = {5, 6},
         .send = send_156,
         .result = result_156,
         .kind = LIVE_EXACT,
@@ -6951,6 +6973,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_bundle,
         .opcode = IORING_OP_RECV,
         .since = {6, 17},
+        .backports = "6.12",
         .send = send_191,
         .result = result_191,
         .kind = LIVE_EXACT,
@@ -7041,7 +7064,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT2 openat2_direct in path_open_slot: ok",
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_199,
         .result = result_199,
         .kind = LIVE_EXACT,
@@ -7085,7 +7108,7 @@ const struct live_trial live_trials[] = {
         .title = "OPENAT2 openat2_direct in path_open_slot: EINVAL",
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
-        .since = {5, 15},
+        .since = {5, 6},
         .send = send_203,
         .result = result_203,
         .kind = LIVE_EXACT,
@@ -7240,6 +7263,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_loose,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 18},
+        .backports = "5.10",
         .send = send_217,
         .result = result_217,
         .kind = LIVE_EXACT,
@@ -7258,8 +7282,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EFAULT",
-        .scenario = &live_buffers_loose,
+        .title = "PROVIDE_BUFFERS provide_buffers in buffers_foreign: EFAULT",
+        .scenario = &live_buffers_foreign,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
         .send = send_219,
@@ -7372,6 +7396,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_shutdown,
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_229,
         .result = result_229,
         .kind = LIVE_EXACT,
@@ -7383,6 +7408,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_230,
         .result = result_230,
         .kind = LIVE_EXACT,
@@ -7394,6 +7420,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_shutdown,
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_231,
         .result = result_231,
         .kind = LIVE_EXACT,
@@ -7405,6 +7432,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_232,
         .result = result_232,
         .kind = LIVE_EXACT,
@@ -7416,6 +7444,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_233,
         .result = result_233,
         .kind = LIVE_EXACT,
@@ -7427,6 +7456,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_exchange,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_234,
         .result = result_234,
         .kind = LIVE_EXACT,
@@ -7438,6 +7468,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_235,
         .result = result_235,
         .kind = LIVE_EXACT,
@@ -7449,6 +7480,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_236,
         .result = result_236,
         .kind = LIVE_EXACT,
@@ -7460,6 +7492,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_237,
         .result = result_237,
         .kind = LIVE_EXACT,
@@ -7471,6 +7504,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_238,
         .result = result_238,
         .kind = LIVE_EXACT,
@@ -7482,6 +7516,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rename,
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_239,
         .result = result_239,
         .kind = LIVE_EXACT,
@@ -7493,6 +7528,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_240,
         .result = result_240,
         .kind = LIVE_EXACT,
@@ -7504,6 +7540,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rmdir,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_241,
         .result = result_241,
         .kind = LIVE_EXACT,
@@ -7515,6 +7552,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_242,
         .result = result_242,
         .kind = LIVE_EXACT,
@@ -7526,6 +7564,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_rmdir,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_243,
         .result = result_243,
         .kind = LIVE_EXACT,
@@ -7537,6 +7576,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_244,
         .result = result_244,
         .kind = LIVE_EXACT,
@@ -7548,6 +7588,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_245,
         .result = result_245,
         .kind = LIVE_EXACT,
@@ -7559,6 +7600,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_246,
         .result = result_246,
         .kind = LIVE_EXACT,
@@ -7570,6 +7612,7 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_unlink,
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
+        .backports = "5.10",
         .send = send_247,
         .result = result_247,
         .kind = LIVE_EXACT,
@@ -8227,19 +8270,18 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "SEND_ZC send_zc in tcp_send: ok",
-        .scenario = &live_tcp_send,
-        .opcode = IORING_OP_SEND_ZC,
-        .since = {6, 0},
+        .title = "URING_CMD uring_cmd_multishot in not_a_socket: EOPNOTSUPP",
+        .scenario = &live_not_a_socket,
+        .opcode = IORING_OP_URING_CMD,
+        .since = {6, 18},
         .send = send_307,
         .result = result_307,
         .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
+        .cqes = 1,
+        .error = 1,
     },
     {
-        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .title = "SEND_ZC send_zc in tcp_send: ok",
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
@@ -8251,8 +8293,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "SEND_ZC sendto_zc in udp_send: ok",
-        .scenario = &live_udp_send,
+        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
         .send = send_309,
@@ -8263,12 +8305,24 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "SEND_ZC sendto_zc in udp_send: ok",
+        .scenario = &live_udp_send,
+        .opcode = IORING_OP_SEND_ZC,
+        .since = {6, 0},
+        .send = send_310,
+        .result = result_310,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
         .title = "SEND_ZC sendv_zc in tcp_send: ok",
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 17},
-        .send = send_310,
-        .result = result_310,
+        .send = send_311,
+        .result = result_311,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8279,8 +8333,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send_notify,
         .opcode = IORING_OP_SEND_ZC,
         .since = {7, 1},
-        .send = send_311,
-        .result = result_311,
+        .send = send_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -8291,8 +8345,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_312,
-        .result = result_312,
+        .send = send_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8302,8 +8356,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_313,
-        .result = result_313,
+        .send = send_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8313,8 +8367,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_314,
-        .result = result_314,
+        .send = send_315,
+        .result = result_315,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8324,8 +8378,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_315,
-        .result = result_315,
+        .send = send_316,
+        .result = result_316,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8336,8 +8390,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 15},
-        .send = send_316,
-        .result = result_316,
+        .send = send_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8348,8 +8402,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_317,
-        .result = result_317,
+        .send = send_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8359,8 +8413,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_318,
-        .result = result_318,
+        .send = send_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8370,8 +8424,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_319,
-        .result = result_319,
+        .send = send_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -8382,8 +8436,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_320,
-        .result = result_320,
+        .send = send_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8393,25 +8447,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_321,
-        .result = result_321,
+        .send = send_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
-        .scenario = &live_child_exits,
-        .opcode = IORING_OP_WAITID,
-        .since = {6, 7},
-        .send = send_322,
-        .result = result_322,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 2",
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -8422,7 +8465,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_exits: ok 3",
+        .title = "WAITID waitid in child_exits: ok 2",
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -8433,8 +8476,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ok 4",
-        .scenario = &live_child_lives,
+        .title = "WAITID waitid in child_exits: ok 3",
+        .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_325,
@@ -8444,7 +8487,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ECHILD",
+        .title = "WAITID waitid in child_lives: ok 4",
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -8452,11 +8495,11 @@ const struct live_trial live_trials[] = {
         .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "WAITID waitid in child_cancelled: ECANCELED",
-        .scenario = &live_child_cancelled,
+        .title = "WAITID waitid in child_lives: ECHILD",
+        .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_327,
@@ -8466,19 +8509,19 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FUTEX_WAIT futex_wait in futex_word: ok",
-        .scenario = &live_futex_word,
-        .opcode = IORING_OP_FUTEX_WAIT,
+        .title = "WAITID waitid in child_cancelled: ECANCELED",
+        .scenario = &live_child_cancelled,
+        .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_328,
         .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FUTEX_WAIT futex_wait in futex_shared: ok 2",
-        .scenario = &live_futex_shared,
+        .title = "FUTEX_WAIT futex_wait in futex_word: ok",
+        .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
         .send = send_329,
@@ -8488,19 +8531,19 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "FUTEX_WAIT futex_wait in futex_word: EAGAIN",
-        .scenario = &live_futex_word,
+        .title = "FUTEX_WAIT futex_wait in futex_shared: ok 2",
+        .scenario = &live_futex_shared,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
         .send = send_330,
         .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "FUTEX_WAIT futex_wait in futex_cancelled: ECANCELED",
-        .scenario = &live_futex_cancelled,
+        .title = "FUTEX_WAIT futex_wait in futex_word: EAGAIN",
+        .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
         .send = send_331,
@@ -8510,8 +8553,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FUTEX_WAIT futex_wait in futex_word: EFAULT",
-        .scenario = &live_futex_word,
+        .title = "FUTEX_WAIT futex_wait in futex_cancelled: ECANCELED",
+        .scenario = &live_futex_cancelled,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
         .send = send_332,
@@ -8521,18 +8564,18 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
-        .scenario = &live_futex_waiter,
-        .opcode = IORING_OP_FUTEX_WAKE,
+        .title = "FUTEX_WAIT futex_wait in futex_word: EFAULT",
+        .scenario = &live_futex_word,
+        .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
         .send = send_333,
         .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
+        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
@@ -8543,18 +8586,18 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
-        .scenario = &live_futex_word,
+        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
+        .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
         .send = send_335,
         .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_word: EINVAL",
+        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
@@ -8565,18 +8608,18 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FUTEX_WAITV futex_waitv in futex_words: ok",
-        .scenario = &live_futex_words,
-        .opcode = IORING_OP_FUTEX_WAITV,
+        .title = "FUTEX_WAKE futex_wake in futex_word: EINVAL",
+        .scenario = &live_futex_word,
+        .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
         .send = send_337,
         .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FUTEX_WAITV futex_waitv in futex_words: EAGAIN",
+        .title = "FUTEX_WAITV futex_waitv in futex_words: ok",
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
@@ -8584,10 +8627,10 @@ const struct live_trial live_trials[] = {
         .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "FUTEX_WAITV futex_waitv in futex_words: EINVAL",
+        .title = "FUTEX_WAITV futex_waitv in futex_words: EAGAIN",
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
@@ -8598,7 +8641,7 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FUTEX_WAITV futex_waitv in futex_words: EFAULT",
+        .title = "FUTEX_WAITV futex_waitv in futex_words: EINVAL",
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
@@ -8609,19 +8652,19 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: ok",
-        .scenario = &live_fixed_file,
-        .opcode = IORING_OP_FIXED_FD_INSTALL,
-        .since = {6, 8},
+        .title = "FUTEX_WAITV futex_waitv in futex_words: EFAULT",
+        .scenario = &live_futex_words,
+        .opcode = IORING_OP_FUTEX_WAITV,
+        .since = {6, 7},
         .send = send_341,
         .result = result_341,
-        .kind = LIVE_FD,
+        .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file_kept: ok 2",
-        .scenario = &live_fixed_file_kept,
+        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: ok",
+        .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
         .send = send_342,
@@ -8631,12 +8674,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: EBADF",
-        .scenario = &live_fixed_file,
+        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file_kept: ok 2",
+        .scenario = &live_fixed_file_kept,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
         .send = send_343,
         .result = result_343,
+        .kind = LIVE_FD,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: EBADF",
+        .scenario = &live_fixed_file,
+        .opcode = IORING_OP_FIXED_FD_INSTALL,
+        .since = {6, 8},
+        .send = send_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8646,8 +8700,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cut,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_344,
-        .result = result_344,
+        .send = send_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8657,8 +8711,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_345,
-        .result = result_345,
+        .send = send_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8668,8 +8722,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_346,
-        .result = result_346,
+        .send = send_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8679,8 +8733,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_taken,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_347,
-        .result = result_347,
+        .send = send_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8690,8 +8744,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_348,
-        .result = result_348,
+        .send = send_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8701,8 +8755,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_349,
-        .result = result_349,
+        .send = send_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8712,8 +8766,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_350,
-        .result = result_350,
+        .send = send_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8723,8 +8777,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_351,
-        .result = result_351,
+        .send = send_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8734,8 +8788,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_352,
-        .result = result_352,
+        .send = send_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8745,8 +8799,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_353,
-        .result = result_353,
+        .send = send_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -8757,8 +8811,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_RECV_ZC,
         .since = {6, 15},
-        .send = send_354,
-        .result = result_354,
+        .send = send_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8768,8 +8822,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_355,
-        .result = result_355,
+        .send = send_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8779,8 +8833,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_356,
-        .result = result_356,
+        .send = send_357,
+        .result = result_357,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8790,8 +8844,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_cancelled,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_357,
-        .result = result_357,
+        .send = send_358,
+        .result = result_358,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8801,8 +8855,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_358,
-        .result = result_358,
+        .send = send_359,
+        .result = result_359,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8812,8 +8866,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_359,
-        .result = result_359,
+        .send = send_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8823,8 +8877,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_360,
-        .result = result_360,
+        .send = send_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8834,8 +8888,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_361,
-        .result = result_361,
+        .send = send_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8845,8 +8899,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_362,
-        .result = result_362,
+        .send = send_363,
+        .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8856,8 +8910,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_363,
-        .result = result_363,
+        .send = send_364,
+        .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8867,8 +8921,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_364,
-        .result = result_364,
+        .send = send_365,
+        .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8878,25 +8932,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_365,
-        .result = result_365,
+        .send = send_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
-        .scenario = &live_pipe_wanted,
-        .opcode = IORING_OP_PIPE,
-        .since = {6, 16},
-        .send = send_366,
-        .result = result_366,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "PIPE pipe in pipe_wanted: ok 2",
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
@@ -8907,12 +8950,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "PIPE pipe in pipe_wanted: ok 2",
+        .scenario = &live_pipe_wanted,
+        .opcode = IORING_OP_PIPE,
+        .since = {6, 16},
+        .send = send_368,
+        .result = result_368,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "PIPE pipe_direct in pipe_slots: ok",
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 19},
-        .send = send_368,
-        .result = result_368,
+        .send = send_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8922,8 +8976,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_369,
-        .result = result_369,
+        .send = send_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8933,8 +8987,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_370,
-        .result = result_370,
+        .send = send_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8944,8 +8998,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_371,
-        .result = result_371,
+        .send = send_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8955,25 +9009,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_372,
-        .result = result_372,
+        .send = send_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_373,
-        .result = result_373,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -8984,7 +9027,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -8995,7 +9038,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -9006,8 +9049,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_377,
@@ -9017,7 +9060,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .title = "NOP128 nop128_file in file_big: ok",
         .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -9028,8 +9071,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_379,
@@ -9039,12 +9082,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in ring_sqe128: EBADF",
-        .scenario = &live_ring_sqe128,
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .scenario = &live_ring_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_380,
         .result = result_380,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "NOP128 nop128_file in ring_sqe128: EBADF",
+        .scenario = &live_ring_sqe128,
+        .opcode = IORING_OP_NOP128,
+        .since = {7, 0},
+        .send = send_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9053,9 +9107,9 @@ const struct live_trial live_trials[] = {
         .title = "NOP128 nop128_fixed_buffer in ring_sqe128: EFAULT",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_381,
-        .result = result_381,
+        .since = {7, 0},
+        .send = send_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9065,8 +9119,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_382,
-        .result = result_382,
+        .send = send_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9076,8 +9130,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_383,
-        .result = result_383,
+        .send = send_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

@@ -33,6 +33,10 @@
  */
 #ifndef ROTA_INLINE
 #define ROTA_INLINE static inline
+/* The same, where a call would cost more than it saves: it would force a local object into memory. */
+#define ROTA_INLINE_ALWAYS static inline __attribute__((always_inline))
+#else
+#define ROTA_INLINE_ALWAYS ROTA_INLINE
 #endif
 
 #define ROTA_LIKELY(condition)   __builtin_expect(!!(condition), 1)

@@ -42,7 +42,8 @@ struct rota_condition {
 struct rota_flag_info {
     const char *name;
     uint64_t value;
-    uint16_t since; /* first kernel where this opcode takes it; 0: not recorded */
+    uint16_t since;  /* first kernel where this opcode takes it; 0: not recorded */
+    bool backported; /* stable series before `since` take it too */
 };
 
 enum rota_role {
@@ -84,8 +85,8 @@ struct rota_flag_rule {
 
 /* What becomes of flags or values that a field does not take. */
 enum rota_others {
-    ROTA_OTHERS_REFUSED, /* EINVAL when the request is taken */
-    ROTA_OTHERS_ISSUE,   /* EINVAL when it runs */
+    ROTA_OTHERS_REFUSED, /* refused when the request is taken */
+    ROTA_OTHERS_ISSUE,   /* refused when it runs */
     ROTA_OTHERS_IGNORED, /* nothing */
 };
 
@@ -111,17 +112,18 @@ struct rota_field_info {
     /* When it is not read it is not looked at either; otherwise it must be zero. */
     bool otherwise_ignored;
     bool before_ignored;
-    bool values;     /* the group numbers values instead of flags */
-    uint8_t others;  /* enum rota_others: what the group lacks */
-    bool half_words; /* swapped on big-endian machines, see rota_hook_poll_mask() */
-    bool backported; /* stable series before `since` may read it too */
+    bool values;          /* the group numbers values instead of flags */
+    uint8_t others;       /* enum rota_others: what the group lacks */
+    int16_t others_error; /* negative errno with which that is refused */
+    bool half_words;      /* swapped on big-endian machines, see rota_hook_poll_mask() */
+    bool backported;      /* stable series before `since` may read it too */
 };
 
 /* A field that is not looked at. */
 struct rota_ignored_info {
     const char *name;
     uint8_t offset;
-    uint8_t size;
+    uint8_t size;   /* 4 where the field has 8: its upper half is not looked at */
     uint16_t until; /* first kernel that wants zero; 0: none does */
 };
 
@@ -190,9 +192,10 @@ struct rota_op_info {
     uint16_t fixed_file_since; /* first kernel that takes it, if later than the opcode; 0 */
     uint16_t buffer_select_since;
     uint16_t cqe_skip_since;
-    bool iopoll;     /* works on a ring with IORING_SETUP_IOPOLL */
-    bool big;        /* its SQE has 128 bytes */
-    bool backported; /* stable series before `since` may have it too */
+    bool iopoll;      /* works on a ring with IORING_SETUP_IOPOLL */
+    bool big;         /* its SQE has 128 bytes */
+    bool behind_link; /* it must stand right behind another request with IOSQE_IO_LINK */
+    bool backported;  /* stable series before `since` may have it too */
 };
 
 /*

@@ -34,7 +34,8 @@ ROTA_BEGIN_DECLS
  * - EINVAL: entries 0 or too large, unknown or conflicting flags, a reserved
  *   member not zero
  * - EMFILE, ENFILE: no file descriptor left
- * - ENOMEM: no memory, or the locked-memory limit on kernels before 5.12
+ * - ENOMEM: no memory, or the locked-memory limit (before 5.12, and on
+ *   some kernels from 6.13 to 7.1)
  * - ENOSYS: kernel without io_uring
  * - EPERM: forbidden by the sysctl kernel.io_uring_disabled, by a security
  *   module, or (SQPOLL before 5.11) for lack of CAP_SYS_NICE; a seccomp
@@ -69,7 +70,8 @@ ROTA_API int rota_sys_register(int fd, uint32_t opcode, const void *arg, uint32_
  * through it, so that a test can answer with any error, short count or
  * offset. All members must be set, none may touch the ring. Each has the
  * contract of the call it stands for and returns -errno, the two pointers
- * too: `map` stores the address through `address`.
+ * too: `map` stores the address through `address`. With descriptor -1 it is
+ * for anonymous memory, and `offset` holds further MAP_* flags.
  *
  * The table must live as long as the ring.
  */

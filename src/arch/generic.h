@@ -14,6 +14,9 @@ long syscall(long number, ...);
 #else
 #define ROTA_NR_MMAP __NR_mmap
 #endif
+#if defined(__s390__)
+#define ROTA_MMAP_PACKED /* one argument: the address of all six */
+#endif
 #if defined(__NR_clock_gettime64)
 #define ROTA_NR_CLOCK __NR_clock_gettime64
 #else

@@ -18,7 +18,7 @@ static inline long rota_syscall_enter(long number, int fd, uint32_t *submit, uin
 {
     register uint32_t r10 __asm__("r10") = flags;
     register long r8 __asm__("r8") = 0;
-    long result;
+    int result;
 
     /* The size of no argument, r9, is never looked at. */
     __asm__ volatile("syscall"

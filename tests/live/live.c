@@ -13,6 +13,7 @@ void live_init(struct live *l)
 {
     memset(l, 0, sizeof(*l));
     l->ring.ring_fd = -1;
+    l->request = LIVE_USER_DATA;
     l->fd = l->fd2 = -1;
     l->fds[0] = l->fds[1] = -1;
     l->sock = l->peer = -1;

@@ -35,23 +35,24 @@
 /* What scenarios offer. A scenario fills what its row in the table names. */
 struct live {
     struct rota_ring ring;
-    const char *skip;   /* why the scenario cannot be opened here */
-    const char *failed; /* what `check` found wrong */
+    const char *skip;     /* why the scenario cannot be opened here */
+    const char *failed;   /* what `check` found wrong */
     unsigned setup_flags; /* flags for the ring; set before live_ring_open */
+    uint64_t request;     /* user_data of the trial's own request */
 
     /* files and memory */
     int fd;
     int fd2;
-    int fds[2]; /* descriptors that a request reads or fills in */
-    unsigned slot;  /* an index in the ring's file table */
+    int fds[2];    /* descriptors that a request reads or fills in */
+    unsigned slot; /* an index in the ring's file table */
     unsigned char *buf;
     unsigned char *buf2;
     size_t size; /* bytes in buf */
     struct iovec iov[2];
     struct io_uring_attr_pi attr[1]; /* protection information of a request */
-    char dir[64];   /* a scratch directory of this trial */
-    char path[128]; /* an existing file in it */
-    char path2[128]; /* a name in it that does not exist */
+    char dir[64];                    /* a scratch directory of this trial */
+    char path[128];                  /* an existing file in it */
+    char path2[128];                 /* a name in it that does not exist */
 
     /* buffer groups */
     int bgid;
@@ -63,11 +64,11 @@ struct live {
     int pipe_w;
 
     /* register calls */
-    void *arg;  /* what the call is handed */
-    void *arg2; /* the same, of another kind */
+    void *arg;                /* what the call is handed */
+    void *arg2;               /* the same, of another kind */
     struct rota_ring *source; /* a ring that lends its buffers */
-    __u64 tags[2]; /* for two buffers or files */
-    int id;        /* of an identity */
+    __u64 tags[2];            /* for two buffers or files */
+    int id;                   /* of an identity */
 
     /* other */
     uint64_t target; /* user_data of a request in flight */
@@ -104,11 +105,11 @@ struct live {
     struct futex_waitv *waitv;
     struct futex_waitv *bad_waitv; /* another value than the word has */
     struct futex_waitv *odd_waitv; /* unknown flags */
-    int slot_fd; /* `slot` where a descriptor is expected */
+    int slot_fd;                   /* `slot` where a descriptor is expected */
     int empty_slot_fd;
 
     /* paths (path.c) */
-    int dfd; /* the scratch directory */
+    int dfd;               /* the scratch directory */
     const char *name;      /* `path` in it */
     const char *name2;     /* `path2` in it */
     const char *empty;     /* an empty string */
@@ -131,7 +132,7 @@ struct live {
     struct sockaddr_storage sa_data;
     unsigned sa_len;
     unsigned *sa_len_ptr; /* points to sa_len */
-    struct msghdr *msg;     /* points to msg_data, which gathers iov */
+    struct msghdr *msg;   /* points to msg_data, which gathers iov */
     struct msghdr msg_data;
     uint64_t data; /* address of buf, as a field holds it */
     int *option;   /* points to option_data */

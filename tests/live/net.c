@@ -1265,15 +1265,42 @@ static int loop_open(struct live *l)
     return ret;
 }
 
+/* The disk of ROTA_NVME, which may be overwritten; l->fd is another way to its bytes. */
+static int disk_open(struct live *l, const char *path)
+{
+    unsigned char *pattern = malloc(DEVICE_SIZE);
+    int ret = -ENOMEM;
+
+    l->fd2 = open(path, O_RDWR | O_CLOEXEC);
+    if (l->fd2 < 0)
+        ret = -errno;
+    else if (pattern)
+        ret = 0;
+    for (size_t i = 0; ret == 0 && i < DEVICE_SIZE; i++)
+        pattern[i] = live_pattern(i);
+    if (ret == 0 && pwrite(l->fd2, pattern, DEVICE_SIZE, 0) != (ssize_t)DEVICE_SIZE)
+        ret = -EIO;
+    free(pattern);
+    fd_close(&l->fd);
+    if (ret == 0)
+        l->fd = open(path, O_RDONLY | O_CLOEXEC);
+    return ret == 0 && l->fd < 0 ? -errno : ret;
+}
+
 static int block_device_open(struct live *l)
 {
+    const char *disk = getenv("ROTA_NVME");
     int ret;
 
     l->size = DEVICE_SIZE;
     ret = live_file_open(l);
     if (ret == 0)
         ret = live_ring_open(l);
-    return ret < 0 ? ret : loop_open(l);
+    if (ret < 0)
+        return ret;
+    if (disk && access("/dev/loop-control", F_OK))
+        return disk_open(l, disk);
+    return loop_open(l);
 }
 
 static void check_discarded(struct live *l, int res)

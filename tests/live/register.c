@@ -2,6 +2,7 @@
 /* Scenarios of the register calls: what a ring, a thread or a kernel is asked to remember. */
 #include "live.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,8 +23,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <dirent.h>
 
 #define GROUP   7
 #define ENTRIES 8U
@@ -89,7 +88,7 @@ static struct {
     struct io_uring_zcrx_ifq_reg ifq[2];
     struct zcrx_ctrl ctrl[2];
     struct io_uring_bpf filters[2];
-} own;
+} own = {.old_fd = -1, .fuse_fd = -1, .dir_fd = -1, .source.ring_fd = -1};
 
 static struct sock_filter program[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
@@ -151,9 +150,6 @@ static void want(struct live *l, int condition, const char *what)
 
 static int open_ring(struct live *l)
 {
-    memset(&own, 0, sizeof(own));
-    own.old_fd = own.fuse_fd = own.dir_fd = -1;
-    own.source.ring_fd = -1;
     own.page = (size_t)sysconf(_SC_PAGESIZE);
     return live_ring_open(l);
 }
@@ -256,10 +252,10 @@ static void close_all(struct live *l)
     close_fd(&l->pipe_w);
     live_file_close(l);
     free(own.many);
-    own.many = NULL;
     if (own.map)
         munmap(own.map, (PAGES + 1) * own.page);
-    own.map = NULL;
+    memset(&own, 0, sizeof(own));
+    own.old_fd = own.fuse_fd = own.dir_fd = own.source.ring_fd = -1;
 }
 
 /* ---- buffers ---- */
@@ -373,19 +369,11 @@ static void buffers_replace_check(struct live *l, int res)
 static int memlock_open(struct live *l)
 {
     struct rlimit none;
-    int ret;
-
     /* A ring remembers whether its maker was above the limit. */
-    memset(&own, 0, sizeof(own));
-    ret = drop(CAP_IPC_LOCK);
-    if (ret == 0) {
-        struct __user_cap_data_struct caps[2];
+    int ret = drop(CAP_IPC_LOCK);
 
-        memcpy(caps, own.caps, sizeof(caps));
+    if (ret == 0)
         ret = buffers_open(l);
-        memcpy(own.caps, caps, sizeof(caps));
-        own.have_caps = 1;
-    }
     if (ret < 0)
         return ret;
     if (getrlimit(RLIMIT_MEMLOCK, &own.memlock))

@@ -163,7 +163,7 @@ static int second_ring(struct live *l, struct live_completion *got)
 
 void live_cancel(struct live *l)
 {
-    rota_prep_cancel64(own(l, 0), LIVE_USER_DATA, 0);
+    rota_prep_cancel64(own(l, 0), l->request, 0);
     if (rota_submit(&l->ring) != 1)
         live_fail(l, "the cancellation was not taken");
 }
@@ -261,7 +261,6 @@ static int poll_retargeted_open(struct live *l)
 
     if (ret < 0)
         return ret;
-    write_byte(l);
     rota_prep_poll_add(own(l, l->target), l->pipe_r, EPOLLPRI);
     return send_off(l, 1);
 }
@@ -275,6 +274,7 @@ static void poll_retargeted_check(struct live *l, int res)
 const struct live_scenario live_poll_retargeted = {
     .name = "poll_retargeted",
     .open = poll_retargeted_open,
+    .act = write_byte,
     .check = poll_retargeted_check,
     .close = finish,
 };

@@ -17,7 +17,8 @@ struct live_trial {
     const char *title;
     const struct live_scenario *scenario;
     unsigned opcode;
-    unsigned since[2]; /* first kernel that must answer so */
+    unsigned since[2];     /* first kernel that must answer so */
+    const char *backports; /* older series that do, too: "5.10 6.1"; or NULL */
     /* A request: fills the SQE. */
     void (*send)(struct live *l, struct io_uring_sqe *sqe);
     /* Or a register call: makes it. */

@@ -301,6 +301,13 @@ static void test_task_work(void)
     rota_cq_advance(&ring, 1);
     fake_then(-EEXIST);
     is_int(rota_peek_cqe(&ring, &cqe), -EEXIST, "the wrong thread is told so");
+    fake_then(-EEXIST);
+    {
+        uint64_t copies[2][2];
+        struct io_uring_cqe *to = (struct io_uring_cqe *)(void *)copies;
+
+        is_int(rota_copy_cqes(&ring, to, 2, 0), -EEXIST, "also when it copies");
+    }
     rota_queue_exit(&ring);
 
     fake_reset();
@@ -311,6 +318,17 @@ static void test_task_work(void)
     rota_cqe_seen(&ring, cqe);
     is_int(rota_peek_cqe(&ring, &cqe), -EAGAIN, "also when there is nothing");
     is_int(fake.enters, 2, "each time");
+    rota_queue_exit(&ring);
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_COOP_TASKRUN, 0);
+    fake.taken = 1;
+    is_int(rota_peek_cqe(&ring, &cqe), 0, "cooperative without the flag: a peek must ask, too");
+    rota_queue_exit(&ring);
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, 0);
+    is_int(rota_peek_cqe(&ring, &cqe), -EAGAIN, "with the flag it need not");
+    is_int(fake.enters, 0, "and does not");
     rota_queue_exit(&ring);
 }
 
@@ -353,6 +371,29 @@ static void test_sqpoll(void)
     fake_then(-EINTR);
     fake_complete(FAKE_ALL);
     is_int(rota_submit_and_wait(&ring, 8), 0, "waiting works as elsewhere");
+    fake.header->sq_flags = 0;
+    fake_prepare(&ring, 1, 20);
+    fake_then(0)->post = FAKE_ALL;
+    fake_take(8);
+    fake.enters = 0;
+    rota_cq_advance(&ring, rota_cq_ready(&ring));
+    fake.taken = fake.posted + 1;
+    is_int(rota_submit_and_wait(&ring, 1), 1, "an awake thread is waited for");
+    is_int(fake.enters, 1, "but not woken");
+    ok(!(fake.last_flags & IORING_ENTER_SQ_WAKEUP), "by any flag");
+    fake_take(8);
+    fake_prepare(&ring, 8, 30);
+    fake_then(-EINTR);
+    fake_then(0);
+    fake_then(-EAGAIN);
+    is_int(rota_sqring_wait(&ring), -EAGAIN, "a wait for space goes on until it fails");
+    rota_queue_exit(&ring);
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQPOLL, ROTA_WAIT_INTERRUPTIBLE);
+    fake_prepare(&ring, 8, 0);
+    fake_then(-EINTR);
+    is_int(rota_sqring_wait(&ring), -EINTR, "or is interrupted");
     rota_queue_exit(&ring);
 
     fake_reset();
@@ -374,6 +415,18 @@ static void test_iopoll(void)
     fake.taken = 4;
     is_int(rota_peek_cqe(&ring, &cqe), 0, "a peek polls");
     rota_cqe_seen(&ring, cqe);
+    fake.taken = 5;
+    is_int(rota_wait_cqe(&ring, &cqe), 0, "so does a wait for one");
+    rota_cqe_seen(&ring, cqe);
+    rota_queue_exit(&ring);
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_IOPOLL, ROTA_WAIT_INTERRUPTIBLE);
+    fake.taken = 1;
+    fake_then(0);
+    fake_then(0)->post = 1;
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "a pause in polling is no signal");
+    is_int(fake.enters, 2, "the wait goes on");
     rota_queue_exit(&ring);
 }
 
@@ -448,10 +501,10 @@ static void test_mixed(void)
                 int count = rota_copy_cqes(&ring, (struct io_uring_cqe *)(void *)copies, 4, 1);
 
                 for (int i = 0; i < count; i++) {
-                    bool large = copies[i][1] >> 32 & IORING_CQE_F_32;
+                    struct io_uring_cqe *copy = (struct io_uring_cqe *)(void *)copies[i];
 
-                    right &= copies[i][0] == seen;
-                    right &= copies[i][2] == (large ? seen + 1 : 0);
+                    right &= copy->user_data == seen;
+                    right &= copies[i][2] == (rota_cqe_is_32(copy) ? seen + 1 : 0);
                     seen++;
                 }
                 break;

@@ -13,11 +13,14 @@
 
 #include "support.h"
 
-#define FAKE_FD       1000
-#define FAKE_ENTRIES  8
-#define FAKE_SCRIPT   16
-#define FAKE_ALL      0xffffffffu
-#define FAKE_FEATURES (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG)
+#define FAKE_FD      1000
+#define FAKE_ENTRIES 8
+#define FAKE_SCRIPT  16
+#define FAKE_ALL     0xffffffffu
+#define FAKE_INDEX   7 /* of a ring without descriptor */
+#define FAKE_FEATURES                                                     \
+    (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | \
+     IORING_FEAT_MIN_TIMEOUT | IORING_FEAT_NO_IOWAIT)
 
 /* One call of enter, instead of the usual behaviour. */
 struct fake_step {
@@ -41,6 +44,7 @@ static struct {
     uint32_t features;    /* IORING_FEAT_* */
     uint32_t known_flags; /* IORING_SETUP_*; others are answered with EINVAL */
     int setup_error, register_error, clock_error;
+    unsigned failing_clock;                        /* the how-many-eth reading fails; 0: each */
     int failing_map;                               /* the how-many-eth map fails, from 1 on */
     void (*spoil)(struct io_uring_params *answer); /* changes the answer of setup */
 
@@ -49,19 +53,26 @@ static struct {
     unsigned steps, step;
 
     /* What the test looks at. */
-    unsigned setups, enters, maps, unmaps, closes, registers;
-    uint32_t last_flags, last_submit, last_wait_nr;
-    int last_fd;
+    unsigned setups, enters, maps, unmaps, closes, registers, clocks;
+    uint32_t last_setup_flags;
+    uint32_t last_flags, last_submit, last_wait_nr, last_min_usec;
+    int last_fd, last_clock;
+    const void *last_arg;
+    size_t last_size;
     struct __kernel_timespec last_ts; /* tv_sec -1 when there was none */
     unsigned taken;
     uint64_t taken_data[4096]; /* user_data of what was taken, in order */
-    bool stuck;                /* a wait that would never have ended */
+    uint8_t
+        taken_flags[4096]; /* and IOSQE_*; those of a skipped one stand where the next one stands */
+    unsigned skipped;      /* taken with CQE_SKIP_SUCCESS */
+    bool stuck;            /* a wait that would never have ended */
 
     long now_ms;
     unsigned posted;
     uint64_t backlog[256];
     unsigned backlog_count;
     struct fake_header *header;
+    char *ring_base, *sqe_base;
     uint32_t flags;
     _Alignas(4096) char ring_memory[16384];
     _Alignas(4096) char sqe_memory[8192];
@@ -87,6 +98,7 @@ static int fake_setup(uint32_t entries, struct io_uring_params *p)
     uint32_t cqe_size = p->flags & IORING_SETUP_CQE32 ? 32 : 16;
 
     fake.setups++;
+    fake.last_setup_flags = p->flags;
     if (fake.setup_error)
         return fake.setup_error;
     if (p->flags & ~fake.known_flags)
@@ -96,7 +108,13 @@ static int fake_setup(uint32_t entries, struct io_uring_params *p)
         p->cq_entries = 2 * entries;
     p->features = fake.features;
     fake.flags = p->flags;
-    fake.header = (struct fake_header *)(void *)fake.ring_memory;
+    fake.ring_base = fake.ring_memory;
+    fake.sqe_base = fake.sqe_memory;
+    if (p->flags & IORING_SETUP_NO_MMAP) {
+        fake.ring_base = (char *)(uintptr_t)p->cq_off.user_addr;
+        fake.sqe_base = (char *)(uintptr_t)p->sq_off.user_addr;
+    }
+    fake.header = (struct fake_header *)(void *)fake.ring_base;
     fake.header->sq_mask = p->sq_entries - 1;
     fake.header->sq_entries = p->sq_entries;
     fake.header->cq_mask = p->cq_entries - 1;
@@ -120,7 +138,7 @@ static int fake_setup(uint32_t entries, struct io_uring_params *p)
         p->sq_off.array = (uint32_t)sizeof(struct fake_header) + p->cq_entries * cqe_size;
     if (fake.spoil)
         fake.spoil(p);
-    return FAKE_FD;
+    return p->flags & IORING_SETUP_REGISTERED_FD_ONLY ? FAKE_INDEX : FAKE_FD;
 }
 
 /* Writes one CQE at the shared tail; `extra` slots may follow. */
@@ -128,7 +146,7 @@ __attribute__((unused)) static void fake_post(uint64_t user_data, int res, uint3
 {
     uint32_t size = fake.flags & IORING_SETUP_CQE32 ? 32 : 16;
     struct io_uring_cqe *cqe =
-        (struct io_uring_cqe *)(void *)(fake.ring_memory + sizeof(struct fake_header) +
+        (struct io_uring_cqe *)(void *)(fake.ring_base + sizeof(struct fake_header) +
                                         (fake.header->cq_tail & fake.header->cq_mask) * size);
 
     cqe->user_data = user_data;
@@ -179,16 +197,32 @@ static void fake_complete(unsigned count)
 static unsigned fake_take(unsigned count)
 {
     uint32_t size = fake.flags & IORING_SETUP_SQE128 ? 128 : 64;
+    bool rewind = (fake.flags & IORING_SETUP_SQ_REWIND) != 0;
+    uint32_t head = rewind ? 0 : fake.header->sq_head;
     unsigned taken = 0;
 
-    while (taken < count && fake.header->sq_head != fake.header->sq_tail) {
-        uint32_t slot = fake.header->sq_head & fake.header->sq_mask;
-        struct io_uring_sqe *sqe = (struct io_uring_sqe *)(void *)(fake.sqe_memory + slot * size);
+    while (taken < count && (rewind || head != fake.header->sq_tail)) {
+        uint32_t slot = head & fake.header->sq_mask;
+        struct io_uring_sqe *sqe = (struct io_uring_sqe *)(void *)(fake.sqe_base + slot * size);
+        bool large = sqe->opcode == IORING_OP_NOP128 || sqe->opcode == IORING_OP_URING_CMD128;
 
-        fake.taken_data[fake.taken++ % 4096] = sqe->user_data;
-        fake.header->sq_head++;
+        if (large && !(fake.flags & IORING_SETUP_SQE128)) {
+            if (!(fake.flags & IORING_SETUP_SQE_MIXED) || slot == fake.header->sq_mask ||
+                taken + 2 > count)
+                bail("a large SQE in slot %u, %u of %u", slot, taken, count);
+            head++;
+            taken++;
+        }
+        head++;
         taken++;
+        fake.taken_flags[fake.taken % 4096] = sqe->flags;
+        if (!(sqe->flags & IOSQE_CQE_SKIP_SUCCESS))
+            fake.taken_data[fake.taken++ % 4096] = sqe->user_data;
+        else
+            fake.skipped++;
     }
+    if (!rewind)
+        fake.header->sq_head = head;
     return taken;
 }
 
@@ -202,13 +236,18 @@ static int fake_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_
     fake.last_flags = flags;
     fake.last_submit = to_submit;
     fake.last_wait_nr = min_complete;
+    fake.last_arg = arg;
+    fake.last_size = size;
     fake.last_ts.tv_sec = -1;
-    if (flags & IORING_ENTER_EXT_ARG) {
+    fake.last_min_usec = 0;
+    if ((flags & IORING_ENTER_EXT_ARG) && !(flags & IORING_ENTER_EXT_ARG_REG)) {
         const struct io_uring_getevents_arg *ext = arg;
 
         if (size != sizeof(*ext))
             bail("an extended argument of %zu bytes", size);
-        memcpy(&fake.last_ts, (const void *)(uintptr_t)ext->ts, sizeof(fake.last_ts));
+        if (ext->ts)
+            memcpy(&fake.last_ts, (const void *)(uintptr_t)ext->ts, sizeof(fake.last_ts));
+        fake.last_min_usec = ext->min_wait_usec;
     }
     if (fake.step < fake.steps) {
         const struct fake_step *step = &fake.script[fake.step++];
@@ -281,11 +320,11 @@ static int fake_close(int fd)
 
 static int fake_clock(int clock_id, struct __kernel_timespec *now)
 {
-    if (clock_id != CLOCK_MONOTONIC)
-        bail("clock %d", clock_id);
+    fake.clocks++;
+    fake.last_clock = clock_id;
     now->tv_sec = 100 + fake.now_ms / 1000;
     now->tv_nsec = fake.now_ms % 1000 * 1000000;
-    return fake.clock_error;
+    return !fake.failing_clock || fake.clocks == fake.failing_clock ? fake.clock_error : 0;
 }
 
 static const struct rota_kernel fake_kernel = {fake_setup, fake_enter, fake_register, fake_map,

@@ -2,36 +2,8 @@
 /* Setting rings up: sizes, what is refused, what preferred flags do, and that nothing is left behind. */
 #include "support.h"
 
-#include <dirent.h>
 #include <stddef.h>
 #include <sys/mman.h>
-
-static int count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-
-    if (!dir)
-        bail("opendir /proc/self/fd: %s", strerror(errno));
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
-
-static int count_mappings(void)
-{
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[512];
-    int count = 0;
-
-    if (!maps)
-        bail("open /proc/self/maps: %s", strerror(errno));
-    while (fgets(line, sizeof(line), maps))
-        count += strstr(line, "io_uring") != NULL;
-    fclose(maps);
-    return count;
-}
 
 static void test_sizes(void)
 {
@@ -41,7 +13,7 @@ static void test_sizes(void)
     is_hex(IORING_OFF_SQ_RING, 0, "offset of the SQ ring");
     is_hex(IORING_OFF_CQ_RING, 0x8000000, "offset of the CQ ring");
     is_hex(IORING_OFF_SQES, 0x10000000, "offset of the SQEs");
-    is_int(offsetof(struct rota_ring, cq) % 8, 0, "the completion queue is aligned");
+    is_int(offsetof(struct rota_ring, cq) % sizeof(void *), 0, "the completion queue is aligned");
 }
 
 static void test_refusals(void)
@@ -69,6 +41,9 @@ static void test_refusals(void)
     rota_config_shared(&config);
     config.reserved[5] = 1;
     is_int(rota_init(&ring, 8, &config), -EINVAL, "a reserved member that is set is an error");
+    rota_config_shared(&config);
+    config.reserved0 = 1;
+    is_int(rota_init(&ring, 8, &config), -EINVAL, "so is another one");
     rota_config_shared(&config);
     config.options = 1U << 31;
     is_int(rota_init(&ring, 8, &config), -EINVAL, "an unknown option is an error");
@@ -168,18 +143,19 @@ static void test_caller_memory(void)
     struct rota_config config;
     struct rota_ring ring;
     size_t size;
-    char *memory;
+    char *mapping, *memory;
     int mappings = count_mappings(), ret;
 
     rota_config_single_owner(&config);
-    size = rota_memory_size(8, &config);
-    ok(size && size % ROTA_MEMORY_ALIGN == 0, "memory for 8 entries is %zu bytes", size);
-    is_int(rota_memory_size(0, &config), 0, "for no entries there is no size");
-    ok(rota_memory_size(64, &config) >= size, "and for more it is not less");
-    memory = mmap(NULL, size + ROTA_MEMORY_ALIGN, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    is_int(rota_config_memory_size(0, &config), -EINVAL, "for no entries there is no size");
+    size = (size_t)rota_config_memory_size(8, &config);
+    ok(size % ROTA_MEMORY_ALIGN == 0, "memory for 8 entries is %zu bytes", size);
+    ok(rota_config_memory_size(64, &config) >= (ptrdiff_t)size, "and for more it is not less");
+    mapping = mmap(NULL, size + ROTA_MEMORY_ALIGN, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED)
         bail("mmap: %s", strerror(errno));
+    memory = mapping + (-(uintptr_t)mapping & (ROTA_MEMORY_ALIGN - 1));
     config.memory = memory + 8;
     config.memory_size = size;
     is_int(rota_init(&ring, 8, &config), -EINVAL, "misaligned memory is an error");
@@ -211,7 +187,7 @@ static void test_caller_memory(void)
         is_int(rota_init(&ring, 8, &config), 0, "its registered index was given back");
         rota_queue_exit(&ring);
     }
-    munmap(memory, size + ROTA_MEMORY_ALIGN);
+    munmap(mapping, size + ROTA_MEMORY_ALIGN);
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 
 #include <rota.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/time_types.h>
@@ -13,6 +14,35 @@
 #include <unistd.h>
 
 #include "tap.h"
+
+/* How many descriptors this process has open. */
+__attribute__((unused)) static int count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (!dir)
+        bail("opendir /proc/self/fd: %s", strerror(errno));
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* How many mappings of rings it has. */
+__attribute__((unused)) static int count_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    int count = 0;
+
+    if (!maps)
+        bail("open /proc/self/maps: %s", strerror(errno));
+    while (fgets(line, sizeof(line), maps))
+        count += strstr(line, "io_uring") != NULL;
+    fclose(maps);
+    return count;
+}
 
 /* A ring with exactly `flags`, or the end of the program. */
 __attribute__((unused)) static void make_ring(struct rota_ring *ring, unsigned entries,

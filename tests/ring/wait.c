@@ -77,6 +77,12 @@ static void test_retry(struct rota_ring *ring)
     is_int(rota_submit(ring), 1, "another");
     is_int(rota_wait_cqe(ring, &cqe), 0, "retry: so does a wait");
     rota_cqe_seen(ring, cqe);
+
+    prepare_timeout(ring, &later);
+    is_int(rota_submit(ring), 1, "another");
+    is_int(rota_submit_and_wait(ring, 1), 0, "retry: so does a submit of nothing");
+    is_int(rota_cq_ready(ring), 1, "until it is there");
+    rota_cq_advance(ring, 1);
     alarm_every(0);
 }
 

@@ -52,7 +52,8 @@ struct statx;
  * flags         The completion may carry IORING_CQE_F_32.
  *
  * IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot.
- * IOSQE_FIXED_FILE does so since 7.2 only; before that it changes nothing.
+ * IOSQE_FIXED_FILE does so since 7.2 and in late stable releases of 6.18 and
+ * 7.1; before that it changes nothing.
  */
 
 /*
@@ -431,7 +432,7 @@ ROTA_INLINE void rota_prep_poll_remove(struct io_uring_sqe *sqe, __u64 user_data
 }
 
 /*
- * Changes the events or the user_data of a poll request. Since 5.1.
+ * Changes the events or the user_data of a poll request. Since 5.13.
  *
  * old_user_data The user_data of the poll request.
  * new_user_data The new user_data.
@@ -610,9 +611,6 @@ ROTA_INLINE void rota_prep_recvmsg_multishot_select(struct io_uring_sqe *sqe, in
  * -EINVAL       The seconds or nanoseconds are negative.
  * -EFAULT       The timespec cannot be read.
  * flags         The completion may carry IORING_CQE_F_MORE.
- *
- * The stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be
- * zero, as every kernel since 7.1 does.
  */
 
 /*
@@ -672,9 +670,6 @@ ROTA_INLINE void rota_prep_timeout_nsec(struct io_uring_sqe *sqe, __u64 nsec, un
  * -EALREADY     The timeout is expiring at this moment.
  * -EINVAL       The new seconds or nanoseconds are negative.
  * -EFAULT       The new timespec cannot be read.
- *
- * The stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be
- * zero, as every kernel since 7.1 does.
  */
 
 /*
@@ -962,10 +957,6 @@ ROTA_INLINE void rota_prep_cancel_op(struct io_uring_sqe *sqe, unsigned op, unsi
  * -EINVAL       No linked request stands before it, or the one before is a
  *               linked timeout itself.
  * -EFAULT       The timespec cannot be read.
- *
- * It stands right after a request with IOSQE_IO_LINK or IOSQE_IO_HARDLINK. The
- * stable series 6.1, 6.12, 6.18 and 7.0 also want addr3 and __pad2 to be zero,
- * as every kernel since 7.1 does.
  */
 
 /*
@@ -2693,7 +2684,9 @@ ROTA_INLINE void rota_prep_socket_direct_alloc(struct io_uring_sqe *sqe, int dom
  *
  * res           What the command answers.
  * -EOPNOTSUPP   The file takes no commands, or not this one.
- * -EINVAL       The command is malformed for this file.
+ * -EINVAL       The command is malformed for this file. Linux 7.0 also says so
+ *               to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.
+ * -EOPNOTSUPP   The file has no commands that answer again and again.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_32, IORING_CQE_F_TSTAMP_HW.
  *
@@ -3480,7 +3473,8 @@ ROTA_INLINE void rota_prep_pipe_direct(struct io_uring_sqe *sqe, int *fds, int p
  * flags         The completion may carry IORING_CQE_F_32.
  *
  * IORING_NOP_FIXED_FILE together with IORING_NOP_FILE makes fd a slot.
- * IOSQE_FIXED_FILE does so since 7.2 only; before that it changes nothing.
+ * IOSQE_FIXED_FILE does so since 7.2 and in late stable releases of 7.1;
+ * before that it changes nothing.
  */
 
 /*

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Completion: CQEs out of the queue. Include rota/ring.h, which says what
+ * holds for all of it.
+ */
+#ifndef ROTA_REAP_H
+#define ROTA_REAP_H
+
+#include <rota/layout.h>
+
+ROTA_BEGIN_DECLS
+
+/* What rota_peek_cqe() calls when the queue looks empty. */
+ROTA_API int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr);
+
+/*
+ * How many slots of the completion queue are filled and not yet seen. Looks
+ * at memory only: completions that the kernel holds back (overflow, task
+ * work) come into the queue with a wait, a peek or rota_get_events().
+ */
+ROTA_INLINE unsigned rota_cq_ready(const struct rota_ring *ring)
+{
+    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
+    return rota_load_acquire(ring->cq.ktail) - ring->cq.cqe_head;
+}
+
+/* True while completions that found the queue full wait in the kernel. */
+ROTA_INLINE bool rota_cq_has_overflow(const struct rota_ring *ring)
+{
+    /* Relaxed: a hint; the flush it leads to is a system call. */
+    return (rota_load_relaxed(ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0;
+}
+
+/*
+ * How often the library came upon completions that had found the queue full
+ * and were kept in the kernel. It fetches them; none is lost, but each time
+ * costs, and a number that grows asks for a larger queue (cq_entries).
+ */
+ROTA_INLINE unsigned rota_cq_overflows(const struct rota_ring *ring)
+{
+    return ring->cq.overflows;
+}
+
+/*
+ * rota_on_overflow - call `hook` with `data` whenever such a backlog is found.
+ *
+ * It is called by the thread that found it, from inside a peek, a wait, an
+ * iteration or a submit, before the backlog is fetched; it may count, log or
+ * set a flag, and must not use the ring. `data` must stay valid until the hook
+ * is replaced. NULL: none. To be set while no other call on the ring runs.
+ */
+ROTA_INLINE void rota_on_overflow(struct rota_ring *ring,
+                                  void (*hook)(struct rota_ring *ring, void *data), void *data)
+{
+    ring->overflow_hook = hook;
+    ring->overflow_data = data;
+}
+
+/* How many completions the kernel lost for lack of memory. */
+ROTA_INLINE unsigned rota_cq_lost(const struct rota_ring *ring)
+{
+    return rota_load_relaxed(ring->cq.koverflow); /* a counter: no other memory depends on it */
+}
+
+/*
+ * rota_peek_cqe - the next CQE, if there is one; never sleeps.
+ *
+ * It stays valid until rota_cqe_seen() or rota_cq_advance(). When the queue
+ * is empty and the kernel has completions that need a visit (task work,
+ * overflow, IOPOLL), this makes it: no completion is missed by peeking.
+ *
+ * Returns 0 with *cqe_ptr set, else with *cqe_ptr NULL:
+ *
+ * - EAGAIN: none
+ * - the errors of rota_get_events()
+ */
+ROTA_INLINE int rota_peek_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
+{
+    /* Acquire: pairs with the kernel's release after it has written the CQE. */
+    uint32_t tail = rota_load_acquire(ring->cq.kpeek);
+    uint32_t head = ring->cq.cqe_head;
+
+    if (ROTA_UNLIKELY(tail == head)) {
+        struct io_uring_cqe *cqe; /* keeps the caller's variable in a register */
+        int ret = rota_peek_slow(ring, &cqe);
+
+        *cqe_ptr = cqe;
+        return ret;
+    }
+    *cqe_ptr = rota_cqe_at(ring, head);
+    return 0;
+}
+
+/*
+ * rota_wait_cqes - wait until `wait_nr` CQEs are ready, without submitting.
+ *
+ * Parameters and errors as rota_submit_and_wait_timeout(). Returns 0 with
+ * *cqe_ptr the first CQE (wait_nr 0: as rota_peek_cqe). On failure *cqe_ptr
+ * is the first CQE if some, but too few, are ready, else NULL.
+ *
+ * Unlike liburing's it never submits: SQEs that were taken stay in the queue.
+ */
+ROTA_API int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                            const struct __kernel_timespec *ts, const void *sigmask);
+
+/*
+ * The other ways to wait, without submitting: parameters and errors as those
+ * of rota_submit_and_wait_min_timeout(), rota_submit_and_wait_until() and
+ * rota_submit_and_wait_reg(), results as rota_wait_cqes().
+ */
+ROTA_API int rota_wait_cqes_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                        unsigned wait_nr, const struct __kernel_timespec *ts,
+                                        unsigned min_wait, const void *sigmask);
+ROTA_API int rota_wait_cqes_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                  unsigned wait_nr, const struct __kernel_timespec *deadline,
+                                  const void *sigmask);
+ROTA_API int rota_wait_cqes_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                unsigned wait_nr, int reg_index);
+
+/* rota_wait_cqe_timeout - wait for one CQE, at most `ts`. */
+ROTA_INLINE int rota_wait_cqe_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                      const struct __kernel_timespec *ts)
+{
+    return rota_wait_cqes(ring, cqe_ptr, 1, ts, NULL);
+}
+
+/* rota_wait_cqe_nr - wait until `wait_nr` CQEs are ready. */
+ROTA_INLINE int rota_wait_cqe_nr(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                                 unsigned wait_nr)
+{
+    return rota_wait_cqes(ring, cqe_ptr, wait_nr, NULL, NULL);
+}
+
+/* rota_wait_cqe - the next CQE, waiting for it when there is none. */
+ROTA_INLINE int rota_wait_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
+{
+    struct io_uring_cqe *cqe; /* keeps the caller's variable in a register */
+    int ret;
+
+    /* Acquire: pairs with the kernel's release after it has written the CQE. */
+    if (ROTA_LIKELY(rota_load_acquire(ring->cq.kpeek) != ring->cq.cqe_head)) {
+        *cqe_ptr = rota_cqe_at(ring, ring->cq.cqe_head);
+        return 0;
+    }
+    ret = rota_wait_cqes(ring, &cqe, 1, NULL, NULL);
+    *cqe_ptr = cqe;
+    return ret;
+}
+
+/*
+ * rota_peek_batch_cqe - pointers to up to `count` CQEs that are ready.
+ *
+ * Stores them in `cqes` in order and returns their number; 0 when there are
+ * none (after a visit to the kernel, as rota_peek_cqe). They stay valid until
+ * rota_cq_advance(). On a CQE_MIXED ring, advance by the sum of rota_cqe_nr().
+ */
+ROTA_API unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes,
+                                      unsigned count);
+
+/*
+ * rota_copy_cqes - copy up to `count` CQEs out of the queue and mark them seen.
+ *
+ * `cqes` has room for `count` elements of 16 bytes, on CQE32 and CQE_MIXED
+ * rings 32 bytes (the second half of a small one is zero). When fewer than
+ * `wait_nr` are ready, waits as rota_wait_cqe_nr(); 0 never sleeps. `wait_nr`
+ * is at most `count`.
+ *
+ * Returns the number copied. 0 when there is none and wait_nr is 0; -EINVAL
+ * when wait_nr is above count; the errors of the wait when nothing is ready.
+ */
+ROTA_API int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count,
+                            unsigned wait_nr);
+
+/*
+ * rota_cq_advance - mark CQEs seen, from the oldest on; their slots go back to the kernel.
+ *
+ * `nr` is at most what was found ready: the number of CQEs, on a CQE_MIXED
+ * ring the sum of their rota_cqe_nr().
+ */
+ROTA_INLINE void rota_cq_advance(struct rota_ring *ring, unsigned nr)
+{
+    uint32_t head = ring->cq.cqe_head + nr;
+
+    ring->cq.cqe_head = head;
+    /* Release: the CQEs were read before the kernel sees that it may reuse their slots. */
+    rota_store_release(ring->cq.khead, head);
+}
+
+/*
+ * rota_cqe_seen - mark the oldest CQE seen; its slot goes back to the kernel.
+ *
+ * `cqe` is what rota_peek_cqe() or a wait returned; NULL does nothing.
+ */
+ROTA_INLINE void rota_cqe_seen(struct rota_ring *ring, const struct io_uring_cqe *cqe)
+{
+    if (!cqe)
+        return;
+    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED))
+        rota_cq_advance(ring, rota_cqe_nr(cqe));
+    else
+        rota_cq_advance(ring, 1);
+}
+
+/*
+ * Iteration over the CQEs that are ready, oldest first.
+ *
+ *     unsigned head, seen = 0;
+ *     struct io_uring_cqe *cqe;
+ *     rota_for_each_cqe(&ring, head, cqe) {
+ *         handle(cqe);
+ *         seen++;                         (CQE_MIXED: seen += rota_cqe_nr(cqe))
+ *     }
+ *     rota_cq_advance(&ring, seen);
+ *
+ * Those that arrive meanwhile wait for the next round. Calling
+ * rota_cqe_seen() in the body instead of rota_cq_advance() after it works too.
+ * On a CQE_MIXED ring a round ends where the queue wraps over a gap: the rest
+ * comes with the next one. When the queue is empty and completions need a
+ * visit to the kernel, it is made, as in rota_peek_cqe(). `head` is the index
+ * of the CQE's slot.
+ */
+struct rota_cqe_iter {
+    struct rota_ring *ring;
+    uint32_t head; /* next slot to show */
+    uint32_t left; /* how many are shown without another look */
+};
+
+/*
+ * What the functions below call: when the queue looks empty or is full, and
+ * for each mixed CQE. They do not get the iterator itself, so that it can live
+ * in registers.
+ */
+ROTA_API uint32_t rota_cqe_iter_start(struct rota_ring *ring, uint32_t left);
+ROTA_API struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring, uint32_t *head);
+
+ROTA_INLINE_ALWAYS struct rota_cqe_iter rota_cqe_iter_init(struct rota_ring *ring)
+{
+    struct rota_cqe_iter iter;
+    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
+    uint32_t tail = rota_load_acquire(ring->cq.kpeek);
+
+    iter.ring = ring;
+    iter.head = ring->cq.cqe_head;
+    iter.left = tail - iter.head;
+    /* One comparison for none and for as many as there can be. */
+    if (ROTA_UNLIKELY(iter.left - 1 >= ring->cq.ring_mask)) {
+        iter.left = rota_cqe_iter_start(ring, iter.left);
+        iter.head = ring->cq.cqe_head; /* past a gap filler */
+    } else if (!iter.left) {
+        __builtin_unreachable(); /* or the loop would ask for what was just found out */
+    }
+    return iter;
+}
+
+ROTA_INLINE_ALWAYS bool rota_cqe_iter_next(struct rota_cqe_iter *iter, struct io_uring_cqe **cqe)
+{
+    struct io_uring_cqe *next;
+    uint32_t head;
+
+    if (ROTA_LIKELY(iter->left)) {
+        iter->left--;
+        *cqe = rota_cqe_at(iter->ring, iter->head++);
+        return true;
+    }
+    if (ROTA_LIKELY(!(iter->ring->flags & IORING_SETUP_CQE_MIXED)))
+        return false;
+    head = iter->head;
+    next = rota_cqe_iter_mixed(iter->ring, &head);
+    if (!next)
+        return false;
+    iter->head = head;
+    *cqe = next;
+    return true;
+}
+
+#define rota_for_each_cqe(ring, head_, cqe)                          \
+    for (struct rota_cqe_iter rota_iter_ = rota_cqe_iter_init(ring); \
+         (head_) = rota_iter_.head, rota_cqe_iter_next(&rota_iter_, &(cqe)); (void)(head_))
+
+ROTA_END_DECLS
+
+#endif /* ROTA_REAP_H */

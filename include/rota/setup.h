@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Setting rings up and tearing them down. Include rota/ring.h, which says what
+ * holds for all of it.
+ */
+#ifndef ROTA_SETUP_H
+#define ROTA_SETUP_H
+
+#include <rota/layout.h>
+
+ROTA_BEGIN_DECLS
+
+/*
+ * Options of rota_init, for rota_config::options.
+ */
+
+/* A wait that a signal interrupts returns -EINTR instead of going on with the remaining time. */
+#define ROTA_WAIT_INTERRUPTIBLE (1U << 0)
+
+/*
+ * Register the ring's file descriptor with the thread that makes the ring,
+ * which saves the kernel a lookup on each call (5.18). Preferred: without it
+ * where the kernel lacks it or the thread has no slot left. Calls that enter
+ * the kernel must then come from this thread.
+ */
+#define ROTA_REGISTER_RING_FD (1U << 1)
+
+/*
+ * How rota_init sets a ring up. All zero is a plain ring: no setup flag, any
+ * thread, interrupted waits go on. The fillers below make the four usual
+ * kinds; members may be changed afterwards.
+ */
+struct rota_config {
+    /*
+     * IORING_SETUP_* without which there is no ring, and those that are taken
+     * where the kernel has them: when set-up says EINVAL, preferred flags are
+     * dropped from the newest on until it succeeds. rota_ring::flags tells
+     * what was obtained. CQSIZE and NO_MMAP follow from the members below.
+     * A preferred flag whose conditions the others do not meet is dropped
+     * before the kernel is asked.
+     */
+    uint32_t required_flags;
+    uint32_t preferred_flags;
+
+    uint32_t options;        /* ROTA_WAIT_INTERRUPTIBLE, ROTA_REGISTER_RING_FD */
+    uint32_t cq_entries;     /* size of the completion queue; 0: twice the submission queue */
+    uint32_t sq_thread_cpu;  /* with SQ_AFF: the CPU of the SQPOLL thread */
+    uint32_t sq_thread_idle; /* SQPOLL: milliseconds until the thread sleeps; 0: one second */
+    int wq_fd; /* with ATTACH_WQ: the ring whose worker pool (and SQPOLL thread) to share */
+    uint32_t reserved0; /* zero */
+
+    /*
+     * Memory for the queues instead of the kernel's (6.5): at least
+     * rota_config_memory_size() bytes, aligned to ROTA_MEMORY_ALIGN, to be
+     * kept until rota_queue_exit() has returned. Before 6.10 it must be
+     * physically contiguous, in practice one huge page. NULL: the kernel's own.
+     */
+    void *memory;
+    size_t memory_size;
+
+    const struct rota_kernel *kernel; /* NULL: the real system calls */
+    uint64_t reserved[6];             /* zero */
+};
+
+/* Alignment of rota_config::memory: no kernel of this architecture has larger base pages. */
+#if defined(__x86_64__) || defined(__i386__)
+#define ROTA_MEMORY_ALIGN 4096u
+#else
+#define ROTA_MEMORY_ALIGN 65536u
+#endif
+
+/*
+ * Set-up
+ */
+
+/* What the inline functions below call: `ring_size` is the caller's sizeof(*ring). */
+ROTA_API int rota_init_sized(struct rota_ring *ring, size_t ring_size, unsigned entries,
+                             const struct rota_config *config);
+ROTA_API int rota_queue_init_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                                   struct io_uring_params *params);
+ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                                       struct io_uring_params *params, void *buf, size_t buf_size);
+
+/*
+ * rota_init - make a ring.
+ *
+ * `entries` is the number of SQEs that fit before a submit; the kernel rounds
+ * it up to a power of two (sq.ring_entries tells). `config` says what kind of
+ * ring; it is not needed afterwards. NULL is the fastest kind, see
+ * rota_config_single_owner().
+ *
+ * Returns 0, or -errno with nothing left behind and `ring` safe to pass to
+ * rota_queue_exit():
+ *
+ * - EINVAL: entries 0 or more than the kernel takes (32768, unless CLAMP);
+ *   required flags of which one lacks another that it needs, or that exclude
+ *   each other (found before the kernel is asked; rota_group_info("setup")
+ *   has the rules); a required flag that the kernel does not know; a reserved
+ *   member not zero; memory misaligned. rota_explain_setup() tells which
+ * - ENOMEM: the kernel has none; RLIMIT_MEMLOCK before 5.12, and on some
+ *   kernels from 6.13 to 7.1; or config->memory_size below
+ *   rota_config_memory_size()
+ * - ENOSYS: no io_uring, or one older than 5.4 (IORING_FEAT_SINGLE_MMAP)
+ * - EPERM: forbidden by kernel.io_uring_disabled, seccomp or a security module
+ * - EMFILE, ENFILE: no file descriptor left
+ * - ENXIO, EINVAL: config->wq_fd is no open file, or no ring
+ * - EPROTO: the kernel answered with sizes or offsets that make no sense
+ */
+ROTA_INLINE int rota_init(struct rota_ring *ring, unsigned entries,
+                          const struct rota_config *config)
+{
+    return rota_init_sized(ring, sizeof(*ring), entries, config);
+}
+
+/*
+ * rota_queue_init_params - make a ring with exactly these parameters.
+ *
+ * As liburing's: `params` holds flags, sq_thread_cpu, sq_thread_idle,
+ * cq_entries and wq_fd, all else zero, and receives the kernel's answer.
+ * Unlike liburing's, no flag is added (liburing tries NO_SQARRAY), and
+ * IORING_SETUP_NO_MMAP is refused: see rota_queue_init_mem(). Waits return
+ * -EINTR when a signal interrupts them.
+ *
+ * Returns 0 or -errno as rota_init().
+ */
+ROTA_INLINE int rota_queue_init_params(unsigned entries, struct rota_ring *ring,
+                                       struct io_uring_params *params)
+{
+    return rota_queue_init_sized(entries, ring, sizeof(*ring), params);
+}
+
+/* rota_queue_init - the same with IORING_SETUP_* `flags` and nothing else to say. */
+ROTA_INLINE int rota_queue_init(unsigned entries, struct rota_ring *ring, unsigned flags)
+{
+    struct io_uring_params params;
+    uint32_t *words = (uint32_t *)(void *)&params;
+
+    for (size_t i = 0; i < sizeof(params) / sizeof(*words); i++)
+        __atomic_store_n(&words[i], 0, __ATOMIC_RELAXED); /* a loop that stays one: no memset */
+    params.flags = flags;
+    return rota_queue_init_params(entries, ring, &params);
+}
+
+/*
+ * rota_queue_exit - tear a ring down.
+ *
+ * Unmaps, unregisters and closes; ring->ring_fd is -1 afterwards, and calling
+ * it again does nothing. A ring whose fd is registered must be torn down by
+ * the thread that made it.
+ *
+ * Requests in flight: the kernel cancels those that wait and finishes those
+ * that run, in its own time and possibly after this has returned. Their
+ * completions are lost, their descriptors stay referenced until then, and
+ * memory that they read or write must stay valid. To know when it may go,
+ * cancel and reap before (rota_cancel_all(), or ASYNC_CANCEL with ANY). When
+ * the process ends, the kernel does the same, and takes the memory only when
+ * it is done.
+ *
+ * fork(2): a child has the queues mapped, too, unless rota_ring_dontfork()
+ * keeps them out, and shares the descriptor, but not the requests: they belong
+ * to the parent. All that a child may do with the parent's ring is forget it,
+ * or call this, which takes nothing from the parent. What it must not do is
+ * submit, reap or register. A registered fd is no good in the child; its index
+ * belongs to the parent's thread, and this leaves it alone there.
+ */
+ROTA_API void rota_queue_exit(struct rota_ring *ring);
+
+/*
+ * rota_queue_init_mem - make a ring in memory of the caller (6.5).
+ *
+ * As liburing's: `params` as for rota_queue_init_params(), NO_MMAP is added;
+ * `buf` and `buf_size` are the memory, with the demands of
+ * rota_config::memory. rota_memory_size_params() tells how much it takes.
+ *
+ * Returns the number of bytes used, or -errno as rota_init(); -ENOMEM when
+ * `buf_size` is too small.
+ */
+ROTA_INLINE int rota_queue_init_mem(unsigned entries, struct rota_ring *ring,
+                                    struct io_uring_params *params, void *buf, size_t buf_size)
+{
+    return rota_queue_init_mem_sized(entries, ring, sizeof(*ring), params, buf, buf_size);
+}
+
+/*
+ * rota_memory_size_params - bytes of memory that the queues of such a ring take.
+ *
+ * Of `params` the flags count, and cq_entries with IORING_SETUP_CQSIZE. Never
+ * too small for rota_queue_init_mem(), and within two pages of what the kernel
+ * allocates for a ring of its own.
+ *
+ * Returns -EINVAL when no kernel would take the sizes.
+ */
+ROTA_API ptrdiff_t rota_memory_size_params(unsigned entries, const struct io_uring_params *params);
+
+/* rota_memory_size - the same with IORING_SETUP_* `flags` and nothing else to say. */
+ROTA_API ptrdiff_t rota_memory_size(unsigned entries, unsigned flags);
+
+/* rota_config_memory_size - the same for rota_config::memory; NULL as for rota_init(). */
+ROTA_API ptrdiff_t rota_config_memory_size(unsigned entries, const struct rota_config *config);
+
+/*
+ * rota_mlock_size_params - bytes by which such a ring counts against RLIMIT_MEMLOCK.
+ *
+ * Parameters as rota_memory_size_params(). Returns 0 from 5.12 on, where rings
+ * are not meant to count (registered buffers still do); found by making a small
+ * ring, and its errors are returned. Some kernels from 6.13 to 7.1 count rings
+ * all the same and do not tell: for an unprivileged process on those,
+ * rota_memory_size_params() is the number to plan with.
+ */
+ROTA_API ptrdiff_t rota_mlock_size_params(unsigned entries, const struct io_uring_params *params);
+
+/* rota_mlock_size - the same with IORING_SETUP_* `flags` and nothing else to say. */
+ROTA_API ptrdiff_t rota_mlock_size(unsigned entries, unsigned flags);
+
+/* The version of the library at run time: major << 16 | minor << 8 | patch. */
+ROTA_API uint32_t rota_version(void);
+
+/* A config with everything zero: a plain ring. */
+ROTA_INLINE void rota_config_plain(struct rota_config *config)
+{
+    config->required_flags = 0;
+    config->preferred_flags = 0;
+    config->options = 0;
+    config->cq_entries = 0;
+    config->sq_thread_cpu = 0;
+    config->sq_thread_idle = 0;
+    config->wq_fd = 0;
+    config->reserved0 = 0;
+    config->memory = NULL;
+    config->memory_size = 0;
+    config->kernel = NULL;
+    config->reserved[0] = 0;
+    config->reserved[1] = 0;
+    config->reserved[2] = 0;
+    config->reserved[3] = 0;
+    config->reserved[4] = 0;
+    config->reserved[5] = 0;
+}
+
+/*
+ * One thread makes the ring, submits and reaps: the fastest kind, and what a
+ * NULL config means. Completions are worked on only when this thread asks for
+ * them; its fd is registered. Other threads get -EEXIST (or -EBADF) for calls
+ * that enter the kernel. COOP_TASKRUN is there for kernels before 6.1, which
+ * lack DEFER_TASKRUN.
+ */
+ROTA_INLINE void rota_config_single_owner(struct rota_config *config)
+{
+    rota_config_plain(config);
+    config->preferred_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                              IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_COOP_TASKRUN |
+                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY;
+    config->options = ROTA_REGISTER_RING_FD;
+}
+
+/* Any thread may submit and reap, under the locking rules at the top of this file. */
+ROTA_INLINE void rota_config_shared(struct rota_config *config)
+{
+    rota_config_plain(config);
+    config->preferred_flags = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY;
+}
+
+/* A kernel thread polls the submission queue, so that a submit is rarely a system call. */
+ROTA_INLINE void rota_config_sqpoll(struct rota_config *config)
+{
+    rota_config_shared(config);
+    config->required_flags = IORING_SETUP_SQPOLL;
+}
+
+/*
+ * Completions are polled for, without interrupts: for O_DIRECT reads and
+ * writes on a device that has poll queues, and few other requests.
+ */
+ROTA_INLINE void rota_config_iopoll(struct rota_config *config)
+{
+    rota_config_shared(config);
+    config->required_flags = IORING_SETUP_IOPOLL;
+}
+
+ROTA_END_DECLS
+
+#endif /* ROTA_SETUP_H */
