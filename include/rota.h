@@ -17,7 +17,15 @@
 #include <rota/hooks.h>
 #include <rota/prep.h>
 #include <rota/register.h>
+#include <rota/resource.h>
+#include <rota/buf_ring.h>
+#include <rota/file_table.h>
+#include <rota/region.h>
+#include <rota/query.h>
+#include <rota/zcrx.h>
 #include <rota/names.h>
 #include <rota/info.h>
+#include <rota/caps.h>
+#include <rota/explain.h>
 
 #endif /* ROTA_H */

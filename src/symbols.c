@@ -6,3 +6,4 @@
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #include <rota.h>
+#include <rota/call.h>

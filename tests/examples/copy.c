@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies a file with many reads and writes in flight.
+ * Copies a file or a directory tree with many reads and writes in flight.
  *
- *     copy [-q DEPTH] [-b KIB] SOURCE DESTINATION
+ *     copy [--direct] [--sync] [-q DEPTH] [-b KIB] SOURCE DESTINATION
  *
- * Each block of the file is a small machine: it is read, then written, then
- * the next block takes its place. A short read or write goes on where it
- * stopped. At the end the file is flushed to the disk; after an error the
- * unfinished destination is removed.
+ * The tree is walked with ordinary system calls; the bytes go through the ring.
+ * Each block is a small machine with a handle: it is read, then written, and
+ * then free for the next part of whichever file has its turn, so that small
+ * files overlap as well as the parts of a large one. Holes stay holes. Kept
+ * are permissions and times, and links that are symbolic. DESTINATION is the
+ * copy itself, not the directory to put it in; a directory that exists is
+ * filled. --direct goes past the page cache, --sync brings each file to the
+ * disk. After an error the unfinished file is removed, and the exit status 1.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <rota.h>
+#include <rota/call.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,195 +29,309 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PAGE 4096u /* what O_DIRECT wants sizes and addresses to be a multiple of */
+
+struct file {
+    char *source, *target;
+    struct stat st;
+    int in, out;
+    unsigned blocks; /* in flight; one more while the walk still adds to them */
+    bool failed;
+    struct rota_op flush;
+};
+
 struct block {
+    struct rota_op op;
+    struct file *file;
+    struct block *next; /* in the list of free ones */
     char *data;
     uint64_t offset; /* where the block stands in the file */
     uint32_t size;   /* how much of the file it holds */
     uint32_t done;   /* how much of that this step has moved */
-    int writing;
+    bool writing;
 };
 
-struct copy {
-    struct rota_ring ring;
-    const char *source;
-    const char *destination;
-    int in;
-    int out;
-    uint64_t size;   /* of the source; less when it shrinks while we copy */
-    uint64_t next;   /* offset of the next block to read */
-    uint64_t copied; /* bytes that were written */
-    unsigned busy;   /* blocks in flight */
-    unsigned depth;
-    uint32_t block_size;
-};
+static struct rota_ring ring;
+static struct block *idle; /* blocks that have nothing to do */
+static uint32_t block_size = 256 * 1024;
+static bool direct, sync_files, failed;
+static struct stat top; /* of the destination: never copied into itself */
+static uint64_t bytes, files;
 
-static int fail(const char *file, const char *what, int error)
+static int complain(const char *path, const char *what, int error)
 {
-    fprintf(stderr, "copy: %s: %s: %s\n", file, what, strerror(error));
+    fprintf(stderr, "copy: %s: %s: %s\n", path, what, strerror(error));
+    failed = true;
     return -1;
 }
 
-static void progress(const struct copy *c, int last)
+static void progress(bool last)
 {
-    static int shown = -1;
-    int percent = c->size ? (int)(c->copied * 100 / c->size) : 100;
-    char bar[51];
+    static uint64_t shown;
 
-    if (!isatty(STDERR_FILENO) || (percent == shown && !last))
+    if (!isatty(STDERR_FILENO) || (bytes - shown < 16 << 20 && !last))
         return;
-    shown = percent;
-    memset(bar, ' ', 50);
-    memset(bar, '=', (size_t)percent / 2);
-    bar[50] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%%s", bar, percent, last ? "\n" : "");
+    shown = bytes;
+    fprintf(stderr, "\r%llu files, %llu MiB%s", (unsigned long long)files,
+            (unsigned long long)(bytes >> 20), last ? "\n" : " ");
+}
+
+/* The last step of a file: what can be set only when no write comes any more. */
+static void close_file(struct file *f)
+{
+    struct timespec times[2] = {f->st.st_atim, f->st.st_mtim};
+    struct stat made;
+    bool regular;
+
+    /* With O_DIRECT the last write was a whole page. */
+    if (!f->failed && (ftruncate(f->out, f->st.st_size) < 0 ||
+                       fchmod(f->out, f->st.st_mode & 07777) < 0 || futimens(f->out, times) < 0))
+        f->failed = complain(f->target, "attributes", errno) < 0;
+    regular = fstat(f->out, &made) == 0 && S_ISREG(made.st_mode);
+    close(f->in);
+    if (close(f->out) < 0 && !f->failed)
+        f->failed = complain(f->target, "close", errno) < 0;
+    if (f->failed && regular)
+        unlink(f->target);
+    files += !f->failed;
+    free(f->source);
+    free(f->target);
+    free(f);
+}
+
+static void flushed(struct rota_ring *r, struct rota_op *op)
+{
+    struct file *f = op->data;
+
+    (void)r;
+    if (op->res < 0)
+        f->failed = complain(f->target, "fsync", -op->res) < 0;
+    close_file(f);
+}
+
+/* A block, or the walk, has done with the file. */
+static void let_go(struct file *f)
+{
+    if (--f->blocks)
+        return;
+    if (sync_files && !f->failed) {
+        f->flush = (struct rota_op)ROTA_OP_INIT;
+        f->flush.data = f;
+        rota_op_on_result(&f->flush, flushed);
+        if (rota_start_fsync(&ring, &f->flush, f->out, 0) == 0)
+            return;
+    }
+    close_file(f);
 }
 
 /* Sends what is left of the block's present step. */
-static void step(struct copy *c, struct block *b)
+static int step(struct block *b)
 {
-    struct io_uring_sqe *sqe = rota_get_sqe(&c->ring); /* there is one for each block */
+    uint32_t left = b->size - b->done;
 
+    if (direct) /* beyond the end of the file: a short read, and a write that is cut off later */
+        left = (left + PAGE - 1) / PAGE * PAGE;
     if (b->writing)
-        rota_prep_write(sqe, c->out, b->data + b->done, b->size - b->done, b->offset + b->done);
-    else
-        rota_prep_read(sqe, c->in, b->data + b->done, b->size - b->done, b->offset + b->done);
-    rota_sqe_set_data(sqe, b);
+        return rota_start_write(&ring, &b->op, b->file->out, b->data + b->done, left,
+                                b->offset + b->done);
+    return rota_start_read(&ring, &b->op, b->file->in, b->data + b->done, left,
+                           b->offset + b->done);
 }
 
-/* Gives a block the next part of the file; 0 when nothing is left. */
-static int take_next(struct copy *c, struct block *b)
+/* A read or a write has ended: go on, or give the block back. */
+static void moved(struct rota_ring *r, struct rota_op *op)
 {
-    if (c->next >= c->size)
-        return 0;
-    b->offset = c->next;
-    b->size = c->size - c->next < c->block_size ? (uint32_t)(c->size - c->next) : c->block_size;
-    b->done = 0;
-    b->writing = 0;
-    c->next += b->size;
-    step(c, b);
-    return 1;
-}
+    struct block *b = op->data;
+    struct file *f = b->file;
+    int ret = op->res;
 
-/* A read or write of this block has ended with `res`. */
-static int completed(struct copy *c, struct block *b, int res)
-{
-    const char *file = b->writing ? c->destination : c->source;
-
-    if (res == -EINTR || res == -EAGAIN) {
-        step(c, b);
-        return 0;
+    (void)r;
+    if (ret == -EINTR || ret == -EAGAIN) {
+        ret = 0;
+    } else if (ret < 0) {
+        f->failed =
+            complain(b->writing ? f->target : f->source, b->writing ? "write" : "read", -ret) < 0;
+    } else if (ret == 0 && b->writing) {
+        f->failed = complain(f->target, "write", ENOSPC) < 0;
+    } else if (ret == 0) {
+        b->size = b->done; /* the source has become shorter */
+        if ((uint64_t)f->st.st_size > b->offset + b->done)
+            f->st.st_size = (off_t)(b->offset + b->done);
+    } else {
+        b->done += (uint32_t)ret < b->size - b->done ? (uint32_t)ret : b->size - b->done;
     }
-    if (res < 0)
-        return fail(file, b->writing ? "write" : "read", -res);
-    if (res == 0 && b->writing)
-        return fail(file, "write", ENOSPC);
-    if (res == 0) {
-        /* The source ends earlier than it said. */
-        if (c->size > b->offset + b->done)
-            c->size = b->offset + b->done;
-        b->size = b->done;
-    }
-    b->done += (uint32_t)res;
-    if (b->done == b->size && !b->writing) {
-        b->writing = 1;
+    if (b->done == b->size && !b->writing && b->size) {
+        b->writing = true;
         b->done = 0;
     } else if (b->done == b->size) {
-        c->copied += b->size;
-        progress(c, 0);
+        bytes += b->size;
+        progress(false);
     }
-    if (b->done < b->size)
-        step(c, b);
-    else if (!take_next(c, b))
-        c->busy--;
-    return 0;
+    if (!f->failed && (b->done < b->size)) {
+        ret = step(b);
+        if (ret == 0)
+            return;
+        f->failed = complain(f->source, "the ring", -ret) < 0;
+    }
+    b->next = idle;
+    idle = b;
+    let_go(f);
 }
 
-static int copy_blocks(struct copy *c, struct block *blocks)
+/* A block that is free, after waiting for one if need be. */
+static struct block *free_block(void)
 {
-    int failed = 0;
+    struct block *b;
 
-    for (unsigned i = 0; i < c->depth && take_next(c, &blocks[i]); i++)
-        c->busy++;
-    while (c->busy) {
-        struct io_uring_cqe *cqe;
-        int ret = rota_submit_and_wait(&c->ring, 1);
+    while (!idle) {
+        int ret = rota_run_once(&ring);
 
-        if (ret < 0)
-            return fail(c->source, "the ring", -ret);
-        while (!rota_peek_cqe(&c->ring, &cqe)) {
-            struct block *b = rota_cqe_get_data(cqe);
-            int res = cqe->res;
-
-            rota_cqe_seen(&c->ring, cqe);
-            /* After an error: wait for what is in flight, start nothing. */
-            if (failed)
-                c->busy--;
-            else if (completed(c, b, res)) {
-                failed = 1;
-                c->busy--;
-            }
+        if (ret < 0) {
+            complain("the ring", "wait", -ret);
+            exit(1);
         }
     }
-    return failed ? -1 : 0;
+    b = idle;
+    idle = b->next;
+    return b;
 }
 
-static int flush(struct copy *c)
+/* Starts the copying of one stretch of data. */
+static void copy_stretch(struct file *f, uint64_t from, uint64_t to)
 {
-    struct io_uring_sqe *sqe = rota_get_sqe(&c->ring);
-    struct io_uring_cqe *cqe;
-    int ret;
+    while (from < to && !f->failed) {
+        struct block *b = free_block();
+        int ret;
 
-    rota_prep_fsync(sqe, c->out, 0);
-    ret = rota_submit_and_wait(&c->ring, 1);
-    if (ret >= 0)
-        ret = rota_wait_cqe(&c->ring, &cqe);
-    if (ret >= 0) {
-        ret = cqe->res;
-        rota_cqe_seen(&c->ring, cqe);
+        b->file = f;
+        b->offset = from;
+        b->size = to - from < block_size ? (uint32_t)(to - from) : block_size;
+        b->done = 0;
+        b->writing = false;
+        f->blocks++;
+        from += b->size;
+        ret = step(b);
+        if (ret < 0) {
+            b->next = idle;
+            idle = b;
+            f->blocks--;
+            f->failed = complain(f->source, "the ring", -ret) < 0;
+        }
     }
-    /* Pipes and the like cannot be flushed, and need not be. */
-    return ret < 0 && ret != -EINVAL ? fail(c->destination, "fsync", -ret) : 0;
 }
 
-static int copy_file(struct copy *c)
+static void copy_file(const char *source, const char *target, const struct stat *st)
 {
-    struct block *blocks = calloc(c->depth, sizeof(*blocks));
-    char *memory = malloc((size_t)c->depth * c->block_size);
-    int ret;
+    struct file *f = calloc(1, sizeof(*f));
+    struct stat old;
+    int flags = O_CLOEXEC | (direct ? O_DIRECT : 0);
+    off_t data = 0;
 
-    if (!blocks || !memory) {
-        ret = fail(c->source, "memory for the blocks", ENOMEM);
-    } else {
-        for (unsigned i = 0; i < c->depth; i++)
-            blocks[i].data = memory + (size_t)i * c->block_size;
-        ret = copy_blocks(c, blocks);
-        if (ret == 0)
-            ret = flush(c);
-        if (ret == 0)
-            progress(c, 1);
+    if (stat(target, &old) == 0 && old.st_dev == st->st_dev && old.st_ino == st->st_ino) {
+        complain(target, "is the source itself", EINVAL);
+        free(f);
+        return;
     }
-    free(memory);
-    free(blocks);
-    return ret;
+    if (!f || !(f->source = strdup(source)) || !(f->target = strdup(target))) {
+        complain(source, "memory", ENOMEM);
+        exit(1);
+    }
+    f->st = *st;
+    f->blocks = 1;
+    f->in = open(source, O_RDONLY | flags);
+    f->out = f->in < 0 ? -1 : open(target, O_WRONLY | O_CREAT | O_TRUNC | flags, 0600);
+    if (f->out < 0) {
+        complain(f->in < 0 ? source : target, "open", errno);
+        close(f->in);
+        free(f->source);
+        free(f->target);
+        free(f);
+        return;
+    }
+    /* The length first: what is not written afterwards is a hole. */
+    if (ftruncate(f->out, st->st_size) < 0)
+        f->failed = complain(target, "ftruncate", errno) < 0;
+    while (data < st->st_size && !f->failed) {
+        off_t hole;
+
+        data = lseek(f->in, data, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            break; /* nothing but a hole up to the end */
+        hole = data < 0 ? -1 : lseek(f->in, data, SEEK_HOLE);
+        if (hole < 0) { /* a file system that knows of no holes */
+            data = 0;
+            hole = st->st_size;
+        }
+        copy_stretch(f, (uint64_t)data, (uint64_t)hole);
+        data = hole;
+    }
+    let_go(f);
 }
 
-static int open_files(struct copy *c)
+static void copy_link(const char *source, const char *target)
 {
-    struct stat st, target;
+    char to[4096];
+    ssize_t length = readlink(source, to, sizeof(to) - 1);
 
-    c->in = open(c->source, O_RDONLY | O_CLOEXEC);
-    if (c->in < 0 || fstat(c->in, &st) < 0)
-        return fail(c->source, "open", errno);
-    if (!S_ISREG(st.st_mode))
-        return fail(c->source, "open", S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
-    if (stat(c->destination, &target) == 0 && target.st_dev == st.st_dev &&
-        target.st_ino == st.st_ino)
-        return fail(c->destination, "is the source itself", EINVAL);
-    c->size = (uint64_t)st.st_size;
-    c->out = open(c->destination, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, st.st_mode & 0777);
-    if (c->out < 0)
-        return fail(c->destination, "open", errno);
-    return 0;
+    if (length < 0) {
+        complain(source, "readlink", errno);
+        return;
+    }
+    to[length] = '\0';
+    if (symlink(to, target) < 0 && (errno != EEXIST || unlink(target) || symlink(to, target)))
+        complain(target, "symlink", errno);
+}
+
+static void copy_entry(const char *source, const char *target);
+
+static void copy_directory(const char *source, const char *target, const struct stat *st)
+{
+    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    struct dirent *entry;
+    DIR *dir = opendir(source);
+
+    if (!dir || (mkdir(target, 0700) < 0 && errno != EEXIST)) {
+        complain(dir ? target : source, dir ? "mkdir" : "open", errno);
+        if (dir)
+            closedir(dir);
+        return;
+    }
+    if (!top.st_ino && stat(target, &top) < 0)
+        complain(target, "stat", errno);
+    while ((entry = readdir(dir))) {
+        char *from, *to;
+
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        if (asprintf(&from, "%s/%s", source, entry->d_name) < 0 ||
+            asprintf(&to, "%s/%s", target, entry->d_name) < 0) {
+            complain(source, "memory", ENOMEM);
+            exit(1);
+        }
+        copy_entry(from, to);
+        free(from);
+        free(to);
+    }
+    closedir(dir);
+    /* Files that are still being written do not change the directory any more. */
+    if (chmod(target, st->st_mode & 07777) < 0 || utimensat(AT_FDCWD, target, times, 0) < 0)
+        complain(target, "attributes", errno);
+}
+
+static void copy_entry(const char *source, const char *target)
+{
+    struct stat st;
+
+    if (lstat(source, &st) < 0)
+        complain(source, "stat", errno);
+    else if (S_ISREG(st.st_mode))
+        copy_file(source, target, &st);
+    else if (S_ISLNK(st.st_mode))
+        copy_link(source, target);
+    else if (S_ISDIR(st.st_mode) && (st.st_dev != top.st_dev || st.st_ino != top.st_ino))
+        copy_directory(source, target, &st);
+    else if (!S_ISDIR(st.st_mode))
+        complain(source, "copy", EOPNOTSUPP); /* a device, a socket, a pipe */
 }
 
 static unsigned number(const char *text, unsigned most)
@@ -224,39 +348,50 @@ static unsigned number(const char *text, unsigned most)
 
 int main(int argc, char **argv)
 {
-    struct copy c = {.in = -1, .out = -1, .depth = 32, .block_size = 256 * 1024};
-    int option;
-    int ret;
+    static const struct option options[] = {
+        {"direct", no_argument, NULL, 'd'}, {"sync", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    unsigned depth = 32;
+    struct block *blocks;
+    char *memory;
+    int option, ret;
 
-    while ((option = getopt(argc, argv, "q:b:")) != -1) {
+    while ((option = getopt_long(argc, argv, "q:b:", options, NULL)) != -1) {
         if (option == 'q')
-            c.depth = number(optarg, 4096);
+            depth = number(optarg, 4096);
         else if (option == 'b')
-            c.block_size = number(optarg, 1024 * 1024) * 1024;
+            block_size = (number(optarg, 1024 * 1024) * 1024 + PAGE - 1) / PAGE * PAGE;
+        else if (option == 'd')
+            direct = true;
+        else if (option == 's')
+            sync_files = true;
         else
             return 2;
     }
     if (argc - optind != 2) {
-        fprintf(stderr, "usage: copy [-q DEPTH] [-b KIB] SOURCE DESTINATION\n");
+        fprintf(stderr, "usage: copy [--direct] [--sync] [-q DEPTH] [-b KIB] SOURCE DESTINATION\n");
         return 2;
     }
-    c.source = argv[optind];
-    c.destination = argv[optind + 1];
-    ret = rota_init(&c.ring, c.depth, NULL);
-    if (ret < 0) {
-        fail("io_uring", "set-up", -ret);
-        return 1;
+    ret = rota_init(&ring, depth, NULL);
+    if (ret < 0)
+        return complain("io_uring", "set-up", -ret), 1;
+    blocks = calloc(depth, sizeof(*blocks));
+    memory = aligned_alloc(PAGE, (size_t)depth * block_size);
+    if (!blocks || !memory)
+        return complain("blocks", "memory", ENOMEM), 1;
+    for (unsigned i = 0; i < depth; i++) {
+        blocks[i].data = memory + (size_t)i * block_size;
+        blocks[i].op.data = &blocks[i];
+        rota_op_on_result(&blocks[i].op, moved);
+        blocks[i].next = idle;
+        idle = &blocks[i];
     }
-    ret = open_files(&c);
-    if (ret == 0) {
-        ret = copy_file(&c);
-        if (close(c.out) < 0 && ret == 0)
-            ret = fail(c.destination, "close", errno);
-        if (ret < 0)
-            unlink(c.destination);
-    }
-    if (c.in >= 0)
-        close(c.in);
-    rota_queue_exit(&c.ring);
-    return ret < 0 ? 1 : 0;
+    copy_entry(argv[optind], argv[optind + 1]);
+    ret = rota_run(&ring);
+    if (ret < 0)
+        complain("the ring", "wait", -ret);
+    progress(true);
+    rota_queue_exit(&ring);
+    free(memory);
+    free(blocks);
+    return failed ? 1 : 0;
 }

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ring explains itself: requests and completions as text, what is wrong
+ * with a request before it is sent, and what an error means after it came.
+ *
+ *     char text[1024];
+ *     struct rota_finding finding;
+ *
+ *     rota_sqe_format(sqe, 0, text, sizeof(text));
+ *     puts(text);             RECV(fd=5, addr=0x7ffd1000, len=64, msg_flags=0)
+ *     if (rota_sqe_check(&ring, NULL, sqe, &finding, 1) > 0)
+ *         puts(finding.text); RECV: off/addr2 must be 0 (is 0x10)
+ *     ...
+ *     rota_explain(&ring, NULL, sqe, cqe->res, text, sizeof(text));
+ *     puts(text);
+ *
+ * All of it advises; nothing here changes or blocks a request. Nothing
+ * allocates, and no function needs libc. Functions that write text take a
+ * buffer and its size like snprintf: they never write beyond it, always
+ * terminate it (unless its size is 0), and return the length that the whole
+ * text needs without its end. Any thread may call them at any time, except
+ * where a ring is given: then the rules of rota/ring.h hold.
+ */
+#ifndef ROTA_EXPLAIN_H
+#define ROTA_EXPLAIN_H
+
+#include <rota/caps.h>
+#include <rota/config.h>
+#include <rota/info.h>
+#include <rota/ring.h>
+#include <rota/uapi.h>
+
+ROTA_BEGIN_DECLS
+
+/*
+ * Text
+ */
+
+/*
+ * Options of the format functions.
+ */
+
+/*
+ * Follow addresses: print the string, vector, socket address, time or message
+ * header that a field points to, and the first bytes of data to be sent. The
+ * memory is read through process_vm_readv(2) on the own process, so that an
+ * address that leads nowhere is printed as a number and does no harm. Only for
+ * requests of this process, and before their memory is reused.
+ */
+#define ROTA_FORMAT_FOLLOW (1U << 0)
+/* The entry is a large one: 128 bytes of SQE, 32 bytes of CQE. */
+#define ROTA_FORMAT_BIG (1U << 1)
+
+/*
+ * rota_sqe_format - a request as text, like strace prints a system call.
+ *
+ * sqe       64 bytes, with ROTA_FORMAT_BIG 128; any bytes will do
+ * options   ROTA_FORMAT_*
+ *
+ * Fields that the opcode reads stand in parentheses, flags by their names and
+ * unknown bits in hexadecimal; then what is common to all requests; then,
+ * after "not read:", bytes that are set although the opcode does not read
+ * them. Returns the length of the whole text; -EINVAL when `sqe` is NULL.
+ */
+ROTA_API int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf,
+                             size_t size);
+
+/*
+ * rota_cqe_format - a completion as text.
+ *
+ * sqe   the request that it answers, or NULL when that is not known
+ */
+ROTA_API int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *sqe,
+                             unsigned options, char *buf, size_t size);
+
+/* rota_params_format - what goes into io_uring_setup(2), or comes out of it, as text. */
+ROTA_API int rota_params_format(const struct io_uring_params *params, char *buf, size_t size);
+
+/* The name of an error, positive or negative: "EINVAL" of -22. NULL for a number that is none. */
+ROTA_API const char *rota_error_name(int error);
+
+/* What it means when nothing more is known, in a few words. NULL as above. */
+ROTA_API const char *rota_error_meaning(int error);
+
+/*
+ * Check
+ */
+
+enum rota_finding_code {
+    ROTA_FINDING_NONE,
+    ROTA_FINDING_OPCODE,    /* an opcode that this library does not know */
+    ROTA_FINDING_MISSING,   /* this kernel lacks the opcode */
+    ROTA_FINDING_SQE_FLAGS, /* IOSQE_* bits that there are not, or that exclude each other */
+    ROTA_FINDING_REFUSED,   /* an IOSQE_* flag that the opcode refuses */
+    ROTA_FINDING_REQUIRED,  /* an IOSQE_* flag that it needs */
+    ROTA_FINDING_NOT_ZERO,  /* a field that must be zero is not */
+    ROTA_FINDING_FLAGS,     /* a field has flags that the opcode does not take */
+    ROTA_FINDING_CONFLICT,  /* flags that exclude or need each other */
+    ROTA_FINDING_VALUE,     /* a field has a value that means nothing */
+    ROTA_FINDING_TOO_NEW,   /* a flag or field that this kernel does not know yet */
+    ROTA_FINDING_RULE,      /* a combination that the kernel refuses */
+    ROTA_FINDING_RING,      /* the ring was not set up for it */
+    ROTA_FINDING_THREAD,    /* the ring belongs to another thread */
+    ROTA_FINDING_CHAIN,     /* it does not stand behind the request that it needs */
+    ROTA_FINDING_ENTRIES,   /* set-up: sizes that no kernel takes */
+};
+
+/* When the kernel finds out. */
+enum rota_stage {
+    ROTA_STAGE_CALL,  /* the system call fails, for all requests */
+    ROTA_STAGE_TAKE,  /* when it takes the request from the queue */
+    ROTA_STAGE_ISSUE, /* when the request runs, if nothing else ends it before */
+};
+
+/* One thing that is wrong. */
+struct rota_finding {
+    uint8_t code;      /* enum rota_finding_code */
+    uint8_t stage;     /* enum rota_stage */
+    int16_t error;     /* the negative errno with which the kernel answers */
+    uint8_t offset;    /* of the field in the SQE or in io_uring_params; 0xff: none */
+    uint8_t size;      /* of the field */
+    uint16_t since;    /* kernel that brings what is missing, or 0 */
+    uint64_t value;    /* of the field as it is */
+    const char *field; /* its name, or NULL */
+    const struct rota_rule_info *rule; /* the rule of the table, or NULL */
+    char text[232];                    /* a sentence: opcode, field, value and remedy */
+};
+
+/*
+ * rota_sqe_check - what is wrong with a request.
+ *
+ * ring       where it is to be sent; NULL: rules on rings are left out
+ * caps       what this kernel can do; NULL: as the newest kernel that the
+ *            library knows
+ * sqe        the request; only its own 64 bytes are looked at, no memory that
+ *            it points to
+ * findings   receives up to `max` findings, in the order in which the kernel
+ *            would most likely meet them; may be NULL with `max` 0
+ *
+ * Returns how many things are wrong (it may be more than `max`), 0 for
+ * nothing, -EINVAL when `sqe` is NULL or `findings` is NULL and `max` is not 0.
+ *
+ * The kernel answers with the error of one of the findings. That nothing is
+ * found does not promise success: whether files are open, memory is mapped,
+ * slots are filled or personalities are registered is not looked at.
+ */
+ROTA_API int rota_sqe_check(const struct rota_ring *ring, const struct rota_caps *caps,
+                            const struct io_uring_sqe *sqe, struct rota_finding *findings,
+                            unsigned max);
+
+/*
+ * rota_params_check - what is wrong with the arguments of io_uring_setup(2).
+ *
+ * entries   its first argument, or that of rota_init() and rota_queue_init*()
+ *
+ * As rota_sqe_check(), except that `offset` counts in struct io_uring_params.
+ */
+ROTA_API int rota_params_check(unsigned entries, const struct io_uring_params *params,
+                               const struct rota_caps *caps, struct rota_finding *findings,
+                               unsigned max);
+
+/* What a check of the queue calls for each thing that is wrong. */
+typedef void rota_check_report(void *arg, const struct rota_ring *ring,
+                               const struct io_uring_sqe *sqe, const struct rota_finding *finding);
+
+/*
+ * rota_check_pending - checks every request that waits for the next submit.
+ *
+ * Each as rota_sqe_check() does, and also whether it stands behind the request
+ * that it needs. Belongs to the submitting side. `report` gets each finding,
+ * and `arg`; NULL only counts. A right request costs some 700 to 1800
+ * instructions on x86-64, a fraction of a microsecond. Returns the number of
+ * findings, -EINVAL when `ring` is NULL.
+ */
+ROTA_API int rota_check_pending(const struct rota_ring *ring, const struct rota_caps *caps,
+                                rota_check_report *report, void *arg);
+
+/*
+ * A program that is compiled with -DROTA_CHECK=NAME has every submit checked:
+ * the submitting calls of rota/ring.h call rota_check_pending() first, which
+ * reports to the function NAME, a rota_check_report that the program defines
+ * (`arg` is NULL). Nothing is held back. Without it nothing is compiled in.
+ */
+#if defined(ROTA_CHECK)
+extern rota_check_report ROTA_CHECK;
+
+static inline int rota_checked_submit(struct rota_ring *ring)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit(ring);
+}
+
+static inline int rota_checked_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_wait(ring, wait_nr);
+}
+
+static inline int rota_checked_submit_and_wait_timeout(struct rota_ring *ring,
+                                                       struct io_uring_cqe **cqe_ptr,
+                                                       unsigned wait_nr,
+                                                       const struct __kernel_timespec *ts,
+                                                       const void *sigmask)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_wait_timeout(ring, cqe_ptr, wait_nr, ts, sigmask);
+}
+
+static inline int rota_checked_submit_and_get_events(struct rota_ring *ring)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_get_events(ring);
+}
+
+#define rota_submit                  rota_checked_submit
+#define rota_submit_and_wait         rota_checked_submit_and_wait
+#define rota_submit_and_wait_timeout rota_checked_submit_and_wait_timeout
+#define rota_submit_and_get_events   rota_checked_submit_and_get_events
+#endif
+
+/*
+ * Explain
+ */
+
+/* How sure a cause is. */
+enum rota_certainty {
+    ROTA_POSSIBLE, /* it would give this error; whether it is so cannot be seen */
+    ROTA_LIKELY,   /* it would, and what can be seen fits */
+    ROTA_CERTAIN,  /* it was looked at just now, and is so */
+};
+
+/* One reason for an error. */
+struct rota_cause {
+    uint8_t certainty; /* enum rota_certainty */
+    char text[272];    /* what is the case */
+    char remedy[200];  /* what to do about it; may be empty */
+};
+
+/* No question of this header has more answers. */
+#define ROTA_MAX_CAUSES 12
+
+/*
+ * The causes of an error, the surest first. Each function stores up to `max`
+ * of them and returns how many it stored; 0 when `ret` is no error. -EINVAL
+ * when a pointer that must be there is NULL.
+ *
+ * rota_request_causes: of the result `res` of the request `sqe`. `ring` and
+ *     `caps` may be NULL. The descriptors, paths and addresses of the request
+ *     are looked at in the calling process as they are now, so call it soon.
+ * rota_setup_causes: of what io_uring_setup(2), rota_init() or
+ *     rota_queue_init*() returned. `params` NULL stands for a plain ring.
+ * rota_enter_causes: of what a submit or wait on `ring` returned.
+ * rota_register_causes: of what a register call on `ring` returned; `ring`
+ *     NULL for a call without one.
+ */
+ROTA_API int rota_request_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                                 const struct io_uring_sqe *sqe, int res, struct rota_cause *causes,
+                                 unsigned max);
+ROTA_API int rota_setup_causes(unsigned entries, const struct io_uring_params *params, int ret,
+                               struct rota_cause *causes, unsigned max);
+ROTA_API int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *causes,
+                               unsigned max);
+ROTA_API int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                                  unsigned opcode, int ret, struct rota_cause *causes,
+                                  unsigned max);
+
+/*
+ * The same as text: a line with what was answered, then a line for each cause,
+ * the surest first, with its remedy.
+ *
+ *     RECV: -22 EINVAL: the kernel does not take a field, a flag or ...
+ *      1. certain: RECV: off/addr2 must be 0 (is 0x10)
+ *
+ * A result that is no error is said to be none, with what it means. Return as
+ * rota_sqe_format().
+ */
+ROTA_API int rota_explain(const struct rota_ring *ring, const struct rota_caps *caps,
+                          const struct io_uring_sqe *sqe, int res, char *buf, size_t size);
+ROTA_API int rota_explain_setup(unsigned entries, const struct io_uring_params *params, int ret,
+                                char *buf, size_t size);
+ROTA_API int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t size);
+ROTA_API int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
+                                   unsigned opcode, int ret, char *buf, size_t size);
+
+/*
+ * rota_setup_explain - can a ring be made here, and if not, why?
+ *
+ * Makes a plain ring and takes it down. Where that fails, looks for the
+ * reason: the sysctl kernel.io_uring_disabled and its group, seccomp, the
+ * limits on locked memory and descriptors, a kernel without io_uring. Returns
+ * as rota_sqe_format(); with `ret` not NULL stores there what the trial
+ * returned.
+ */
+ROTA_API int rota_setup_explain(int *ret, char *buf, size_t size);
+
+ROTA_END_DECLS
+
+#endif /* ROTA_EXPLAIN_H */

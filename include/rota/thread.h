@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A ring for each thread, made when it is first used: a library of its own,
+ * librota-thread (pkg-config rota-thread), because it needs libc.
+ *
+ *     ret = rota_call_read(rota_thread_ring(), fd, buf, sizeof(buf), 0);
+ *
+ * is the system call on a ring, without a word about set-up and tear-down.
+ */
+#ifndef ROTA_THREAD_H
+#define ROTA_THREAD_H
+
+#include <rota/op.h>
+#include <rota/ring.h>
+
+ROTA_BEGIN_DECLS
+
+/*
+ * rota_thread_ring - the calling thread's ring.
+ *
+ * A ring of 64 SQEs of the single-owner kind (rota_config_single_owner). It
+ * belongs to this thread: others must not use it, nor the pointer after the
+ * thread has ended. At the end of the thread its handles are cancelled, their
+ * callbacks told, and it is torn down; memory that its requests use has to
+ * live until then, so a thread that ends with handles of its own stack in
+ * flight calls rota_cancel_all() before. Kernels before 5.19 cannot cancel
+ * everything at once: there a thread ends its requests itself.
+ *
+ * After fork() the child has no ring: the first call there makes a new one,
+ * and the requests in flight stay the parent's. A handle that was active at
+ * the fork is so for ever in the child; rota_op_init() makes it usable.
+ *
+ * Never NULL. When no ring can be made, the one that is returned fails every
+ * start with the reason (those of rota_init, for example -ENOSYS or -EPERM),
+ * and the next call tries again. -ENOMEM when the thread's end could not be
+ * arranged for.
+ */
+ROTA_API struct rota_ring *rota_thread_ring(void);
+
+/*
+ * rota_thread_ring_exit - tear this thread's ring down now, as its end does.
+ *
+ * For threads that live on without one. Does nothing when there is none. Not
+ * from a callback.
+ */
+ROTA_API void rota_thread_ring_exit(void);
+
+ROTA_END_DECLS
+
+#endif /* ROTA_THREAD_H */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* A ring for each thread: made on first use, its own, torn down at the end, forgotten by a child. */
+#include "support.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <rota/thread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+static int count_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (!dir)
+        bail("/proc/self/fd: %s", strerror(errno));
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void *other_thread(void *ring)
+{
+    struct rota_ring *mine = rota_thread_ring();
+    int ret = rota_call_nop(mine);
+
+    *(struct rota_ring **)ring = mine;
+    return (void *)(intptr_t)ret;
+}
+
+static int pair[2];
+static char late[64];
+static struct rota_op receiving;
+static int end;
+
+static void note_end(struct rota_ring *ring, struct rota_op *op)
+{
+    (void)ring;
+    end = op->res;
+}
+
+/* Ends with a request in flight. */
+static void *leaving_thread(void *unused)
+{
+    (void)unused;
+    rota_op_init(&receiving);
+    rota_op_on_result(&receiving, note_end);
+    if (rota_start_recv(rota_thread_ring(), &receiving, pair[0], late, sizeof(late), 0) < 0)
+        return "no start";
+    rota_submit(rota_thread_ring());
+    return NULL;
+}
+
+/*
+ * All rings are made before the first one goes: the thread sanitizer does not
+ * see the library's system calls, and would take a mapping at the address of a
+ * former one for the same memory.
+ */
+static pthread_barrier_t all_there;
+
+static void *busy_thread(void *unused)
+{
+    int failed = rota_call_nop(rota_thread_ring()) < 0;
+
+    (void)unused;
+    pthread_barrier_wait(&all_there);
+    for (int i = 0; i < 1000; i++)
+        failed += rota_call_nop(rota_thread_ring()) < 0;
+    pthread_barrier_wait(&all_there);
+    return failed ? "a call fails" : NULL;
+}
+
+static void threads(void)
+{
+    struct rota_ring *mine = rota_thread_ring(), *theirs = NULL;
+    pthread_t thread[8];
+    void *result;
+    int before, failed = 0;
+
+    is_int(rota_call_nop(mine), 0, "a call on this thread's ring");
+    ok(rota_thread_ring() == mine, "which is the same the next time");
+    before = count_descriptors();
+    pthread_create(&thread[0], NULL, other_thread, &theirs);
+    pthread_join(thread[0], &result);
+    is_int((intptr_t)result, 0, "a call on another thread's");
+    ok(theirs && theirs != mine, "which is another one");
+    is_int(count_descriptors(), before, "and was closed with its thread");
+
+    make_pair(pair);
+    before = count_descriptors();
+    end = 0;
+    pthread_create(&thread[0], NULL, leaving_thread, NULL);
+    pthread_join(thread[0], &result);
+    ok(!result, "a thread ends with a request in flight");
+    if (!end && rota_cancel_all(mine) == -EOPNOTSUPP)
+        skip(1, "this kernel cannot cancel everything at once");
+    else
+        is_int(end, -ECANCELED, "which is cancelled");
+    is_int(count_descriptors(), before, "and its ring is closed");
+    close_pair(pair);
+
+    pthread_barrier_init(&all_there, NULL, 8);
+    for (int i = 0; i < 8; i++)
+        pthread_create(&thread[i], NULL, busy_thread, NULL);
+    for (int i = 0; i < 8; i++) {
+        pthread_join(thread[i], &result);
+        failed += result != NULL;
+    }
+    is_int(failed, 0, "eight threads at once");
+}
+
+static void child(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    int status = 0;
+    char byte;
+    pid_t pid;
+
+    make_pair(pair);
+    rota_start_recv(rota_thread_ring(), &op, pair[0], &byte, 1, 0);
+    rota_submit(rota_thread_ring());
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        _exit(rota_call_nop(rota_thread_ring()) == 0 && rota_in_flight(rota_thread_ring()) == 0
+                  ? 42
+                  : 1);
+    waitpid(pid, &status, 0);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 42, "a child has a ring of its own");
+    if (write(pair[1], "x", 1) != 1)
+        bail("write: %s", strerror(errno));
+    is_int(rota_await(rota_thread_ring(), &op), 1, "and the parent's request goes on");
+    close_pair(pair);
+}
+
+static void no_ring(void)
+{
+    struct rlimit limit, none;
+    int ret;
+
+    rota_thread_ring_exit();
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    ret = rota_call_nop(rota_thread_ring());
+    setrlimit(RLIMIT_NOFILE, &limit);
+    is_int(ret, -EMFILE, "without a ring a call says why there is none");
+    is_int(rota_call_nop(rota_thread_ring()), 0, "and the next one makes it");
+    rota_thread_ring_exit();
+    rota_thread_ring_exit();
+}
+
+int main(void)
+{
+    struct rota_ring probe;
+    int ret = rota_init(&probe, 1, NULL);
+
+    be_patient();
+    if (ret == -ENOSYS || ret == -EPERM)
+        skip_all("this system gives no ring: %s", strerror(-ret));
+    rota_queue_exit(&probe);
+    threads();
+    child();
+    no_ring();
+    return done();
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Causes that are looked at: each situation is made real, the kernel gives its
+ * error, and the explanation names what is the case as certain.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <rota.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+static struct rota_ring ring;
+static struct rota_caps caps;
+static char memory[4096];
+
+/* Runs a request; its explanation must contain the text. */
+static void runs(const struct io_uring_sqe *request, int expected, const char *wanted)
+{
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+    char text[4096];
+    int res;
+
+    if (rota_caps_opcode(&caps, request->opcode, NULL) != ROTA_YES) {
+        skip(2, "this kernel has no %s", rota_op_name(request->opcode));
+        return;
+    }
+    sqe = rota_get_sqe(&ring);
+    memcpy(sqe, request, sizeof(*sqe));
+    if (rota_submit_and_wait(&ring, 1) < 0 || rota_wait_cqe(&ring, &cqe) < 0)
+        bail("the ring fails");
+    res = cqe->res;
+    rota_cqe_seen(&ring, cqe);
+    if (!is_int(res, expected, "the kernel answers %s", rota_error_name(expected)))
+        return;
+    rota_explain(&ring, &caps, request, res, text, sizeof(text));
+    if (!ok(strstr(text, wanted), "which is explained: %s", wanted))
+        diag("%s", text);
+}
+
+static void descriptors(void)
+{
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int path = open("/", O_PATH | O_CLOEXEC);
+    int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct io_uring_sqe sqe;
+    char wanted[200];
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, 1000, memory, 1, 0);
+    runs(&sqe, -EBADF, "1. certain: fd=1000 is not an open descriptor of this process");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, null, memory, 1, 0);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is not open for reading", null);
+    runs(&sqe, -EBADF, wanted);
+
+    rota_sqe_clear(&sqe);
+    rota_prep_write(&sqe, file, memory, 1, 0);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is not open for writing", file);
+    runs(&sqe, -EBADF, wanted);
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, path, memory, 1, 0);
+    (void)snprintf(wanted, sizeof(wanted),
+                   "1. certain: fd=%d is not open for reading or writing (O_PATH)", path);
+    runs(&sqe, -EBADF, wanted);
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, 3, memory, 1, 0);
+    sqe.flags = IOSQE_FIXED_FILE;
+    runs(&sqe, -EBADF, "1. likely: slot 3 of the ring's file table is empty");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, directory, memory, 1, 0);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is a directory", directory);
+    runs(&sqe, -EISDIR, wanted);
+
+    rota_sqe_clear(&sqe);
+    rota_prep_recv(&sqe, file, memory, 1, 0);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is a regular file", file);
+    runs(&sqe, -ENOTSOCK, wanted);
+
+    rota_sqe_clear(&sqe);
+    rota_prep_openat(&sqe, file, "x", O_RDONLY, 0);
+    (void)snprintf(wanted, sizeof(wanted), "certain: fd=%d is a regular file", file);
+    runs(&sqe, -ENOTDIR, wanted);
+    close(file);
+    close(null);
+    close(path);
+    close(directory);
+}
+
+static void addresses(void)
+{
+    struct iovec vectors[2] = {{memory, 1}, {(void *)48, 1}};
+    int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    struct io_uring_sqe sqe;
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, zero, (void *)32, 1, 0);
+    runs(&sqe, -EFAULT, "1. certain: addr=0x20 is no memory of this process");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_readv(&sqe, zero, (const struct iovec *)64, 1, 0);
+    runs(&sqe, -EFAULT, "1. certain: addr=0x40 is no memory of this process");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_readv(&sqe, zero, &vectors[1], 1, 0);
+    runs(&sqe, -EFAULT, "1. certain: element 0 of the vector at addr has the base 0x30");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_unlinkat(&sqe, AT_FDCWD, NULL, 0);
+    runs(&sqe, -EFAULT, "1. certain: addr=NULL is no memory of this process");
+    close(zero);
+}
+
+static void paths(void)
+{
+    struct io_uring_sqe sqe;
+
+    rota_sqe_clear(&sqe);
+    rota_prep_openat(&sqe, AT_FDCWD, "/no/such/thing", O_RDONLY, 0);
+    runs(&sqe, -ENOENT, "1. certain: addr names \"/no/such/thing\", which does not exist");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_mkdirat(&sqe, AT_FDCWD, "/proc", 0700);
+    runs(&sqe, -EEXIST, "1. certain: addr names \"/proc\", which exists");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_openat(&sqe, AT_FDCWD, "/proc/self/exe/x", O_RDONLY, 0);
+    runs(&sqe, -ENOTDIR, "certain: addr names \"/proc/self/exe/x\", a look at it answers ENOTDIR");
+}
+
+static void alignment(void)
+{
+    char name[] = "./rota-direct-XXXXXX";
+    int fd = mkostemp(name, O_DIRECT | O_CLOEXEC);
+    struct io_uring_sqe sqe;
+
+    if (fd < 0) {
+        skip(2, "the file system here has no O_DIRECT");
+        return;
+    }
+    unlink(name);
+    rota_sqe_clear(&sqe);
+    rota_prep_write(&sqe, fd, memory + 1, 7, 3);
+    if (pwrite(fd, memory + 1, 7, 3) >= 0) {
+        skip(2, "the file system here does not mind");
+        close(fd);
+        return;
+    }
+    runs(&sqe, -EINVAL, "1. likely: fd=");
+    close(fd);
+}
+
+static void set_up(void)
+{
+    struct rota_config config;
+    struct rota_ring other;
+    char text[2048];
+    int ret;
+
+    rota_config_plain(&config);
+    config.required_flags = IORING_SETUP_R_DISABLED;
+    if (rota_init(&other, 4, &config)) {
+        skip(2, "this kernel has no IORING_SETUP_R_DISABLED");
+    } else {
+        rota_prep_nop(rota_get_sqe(&other));
+        ret = rota_submit(&other);
+        is_int(ret, -EBADFD, "a disabled ring takes nothing");
+        rota_explain_submit(&other, ret, text, sizeof(text));
+        ok(strstr(text, "1. certain: the ring was made with IORING_SETUP_R_DISABLED and is not "
+                        "enabled -> call rota_enable_rings()"),
+           "which is explained");
+        rota_queue_exit(&other);
+    }
+    ret = rota_submit_and_wait(&other, 1);
+    is_int(ret, -EBADF, "a ring that was torn down takes nothing");
+    rota_explain_submit(&other, ret, text, sizeof(text));
+    ok(strstr(text, "1. certain: the ring was torn down, or never made"), "which is explained");
+}
+
+struct visit {
+    struct rota_ring *ring;
+    char text[2048];
+    int ret;
+};
+
+static void *visit(void *arg)
+{
+    struct visit *v = arg;
+
+    v->ret = rota_submit(v->ring);
+    rota_explain_submit(v->ring, v->ret, v->text, sizeof(v->text));
+    return NULL;
+}
+
+static void threads(void)
+{
+    struct rota_config config;
+    struct rota_ring other;
+    struct visit v;
+    pthread_t thread;
+
+    rota_config_plain(&config);
+    config.required_flags = IORING_SETUP_SINGLE_ISSUER;
+    if (rota_init(&other, 4, &config)) {
+        skip(2, "this kernel has no IORING_SETUP_SINGLE_ISSUER");
+        return;
+    }
+    rota_prep_nop(rota_get_sqe(&other));
+    v.ring = &other;
+    if (pthread_create(&thread, NULL, visit, &v))
+        bail("no thread");
+    pthread_join(thread, NULL);
+    is_int(v.ret, -EEXIST, "a single-issuer ring takes nothing from another thread");
+    ok(strstr(v.text, "1. certain: SINGLE_ISSUER ring used from thread "), "which is explained");
+    rota_queue_exit(&other);
+}
+
+static void register_calls(void)
+{
+    struct io_uring_files_update update = {.offset = 0};
+    char text[2048];
+    int ret = rota_ring_register(&ring, IORING_REGISTER_RESIZE_RINGS, &update, 1);
+
+    if (rota_caps_register(&caps, IORING_REGISTER_RESIZE_RINGS, NULL) == ROTA_YES) {
+        is_int(ret, -EINVAL, "a plain ring cannot be resized");
+        rota_explain_register(&ring, &caps, IORING_REGISTER_RESIZE_RINGS, ret, text, sizeof(text));
+        if (!ok(strstr(text, "1. certain: REGISTER_RESIZE_RINGS needs a ring with "
+                             "IORING_SETUP_DEFER_TASKRUN"),
+                "which is explained"))
+            diag("%s", text);
+    } else {
+        skip(2, "this kernel has no RESIZE_RINGS");
+    }
+    ret = rota_ring_register(&ring, IORING_REGISTER_EVENTFD, (const void *)16, 1);
+    is_int(ret, -EFAULT, "an argument that is no memory");
+    rota_explain_register(&ring, &caps, IORING_REGISTER_EVENTFD, ret, text, sizeof(text));
+    ok(strstr(text, "is no memory of this process"), "is explained");
+    rota_explain_register(&ring, &caps, IORING_REGISTER_EVENTFD, 0, text, sizeof(text));
+    ok(strstr(text, "is no error"), "a success is called one");
+}
+
+static void success(void)
+{
+    struct rota_cause causes[2];
+    struct io_uring_sqe sqe;
+    char text[300];
+
+    rota_sqe_clear(&sqe);
+    rota_prep_read(&sqe, 0, memory, 1, 0);
+    rota_explain(NULL, NULL, &sqe, 0, text, sizeof(text));
+    is_str(text, "READ: 0 is no error: Bytes read; 0 at the end of the file.",
+           "a result that is no error");
+    is_int(rota_request_causes(NULL, NULL, &sqe, 5, causes, 2), 0, "has no cause");
+    is_int(rota_request_causes(NULL, NULL, NULL, -1, causes, 2), -EINVAL, "no request is EINVAL");
+    is_int(rota_explain(NULL, NULL, NULL, -1, text, sizeof(text)), -EINVAL, "nor is it explained");
+    sqe.fd = 1000;
+    is_int(rota_request_causes(NULL, NULL, &sqe, -EBADF, causes, 1), 1, "no more than asked for");
+}
+
+int main(void)
+{
+    struct rota_config config;
+
+    rota_config_plain(&config);
+    if (rota_caps_get(&caps, NULL) < 0 || rota_init(&ring, 8, &config) < 0)
+        skip_all("no ring can be made here");
+    descriptors();
+    addresses();
+    paths();
+    alignment();
+    set_up();
+    threads();
+    register_calls();
+    success();
+    rota_queue_exit(&ring);
+    return done();
+}
