@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* `rota ops --json`: rows of the table, named as in ops.json. */
+#include <rota/explain.h>
+#include <rota/names.h>
+#include <rota/uapi.h>
+
+#include "ops.h"
+
+static const char *const lives_words[] = {
+    [ROTA_LIVES_NONE] = NULL,
+    [ROTA_LIVES_SUBMIT] = "submit",
+    [ROTA_LIVES_COMPLETION] = "completion",
+    [ROTA_LIVES_NOTIFICATION] = "notification",
+    [ROTA_LIVES_UNREGISTER] = "unregister",
+};
+
+static const char *const memory_words[] = {
+    [ROTA_MEMORY_NONE] = NULL,
+    [ROTA_MEMORY_READ] = "read",
+    [ROTA_MEMORY_WRITTEN] = "written",
+    [ROTA_MEMORY_BOTH] = "both",
+};
+
+static const char *const shape_words[] = {
+    [ROTA_SHAPE_ONE] = "one",
+    [ROTA_SHAPE_STREAM] = "stream",
+    [ROTA_SHAPE_NOTIFICATION] = "notification",
+};
+
+static const char *const role_words[] = {
+    [ROTA_ROLE_NUMBER] = NULL,     [ROTA_ROLE_FILE] = "file",   [ROTA_ROLE_SLOT] = "slot",
+    [ROTA_ROLE_BUFFER] = "buffer", [ROTA_ROLE_GROUP] = "group",
+};
+
+static void write_conditions(const char *key, const struct rota_condition *conditions,
+                             unsigned count)
+{
+    json_array(key);
+    for (unsigned i = 0; i < count; i++)
+        json_string(NULL, conditions[i].text);
+    json_end();
+}
+
+static void write_errors(const struct rota_error_info *errors, unsigned count)
+{
+    json_array("errors");
+    for (unsigned i = 0; i < count; i++) {
+        json_object(NULL);
+        json_string("errno", ops_error_name(errors[i].error));
+        json_string("cause", errors[i].cause);
+        json_string("remedy", errors[i].remedy);
+        json_end();
+    }
+    json_end();
+}
+
+static void write_field(const struct rota_field_info *field)
+{
+    json_object(NULL);
+    json_string("name", field->name);
+    json_number("offset", field->offset);
+    json_number("size", field->size);
+    json_string("type", field->type);
+    json_string("arg", field->arg);
+    json_string("summary", field->summary);
+    json_string("role", role_words[field->role]);
+    json_string("memory", memory_words[field->memory]);
+    json_string("lives", lives_words[field->lives]);
+    json_release("since", field->since);
+    write_conditions("when", field->when, field->when_count);
+    json_string("group", field->group);
+    json_array("flags");
+    for (unsigned i = 0; i < field->flag_count; i++) {
+        json_object(NULL);
+        json_string("name", field->flags[i].name);
+        json_hex("value", field->flags[i].value);
+        json_release("since", field->flags[i].since);
+        json_end();
+    }
+    json_end();
+    json_end();
+}
+
+static void write_rule(const struct rota_rule_info *rule)
+{
+    json_object(NULL);
+    write_conditions("when", rule->when, rule->when_count);
+    write_conditions("must", rule->must, rule->must_count);
+    json_string("errno", ops_error_name(rule->error));
+    json_string("because", rule->because);
+    json_release("since", rule->since);
+    json_release("until", rule->until);
+    json_string("at", rule->at_issue ? "issue" : "submit");
+    json_end();
+}
+
+static void write_iosqe(const struct rota_op_info *op)
+{
+    json_object("iosqe");
+    json_string("IOSQE_FIXED_FILE", ops_iosqe_words[op->fixed_file]);
+    json_string("IOSQE_BUFFER_SELECT", ops_iosqe_words[op->buffer_select]);
+    json_string("IOSQE_CQE_SKIP_SUCCESS", ops_iosqe_words[op->cqe_skip]);
+    json_end();
+}
+
+static void write_set(const char *key, const char *group, uint64_t value)
+{
+    unsigned count;
+    const struct rota_flag_rule *rules = rota_group_info(group, &count);
+
+    json_array(key);
+    for (unsigned i = 0; i < count; i++) {
+        if (rules[i].value && (value & rules[i].value) == rules[i].value)
+            json_string(NULL, rules[i].name);
+    }
+    json_end();
+}
+
+void ops_write_op(const struct rota_op_info *op, bool example)
+{
+    unsigned count;
+    const struct rota_prep_info *preps = ops_preps(op->opcode, &count);
+
+    json_object(NULL);
+    json_string("kind", "opcode");
+    json_string("name", op->name);
+    json_number("number", op->opcode);
+    json_string("summary", op->summary);
+    json_release("since", op->since);
+    json_bool("backported", op->backported);
+    json_string("syscall", op->syscall);
+    json_string("config", op->config);
+    json_string("note", op->note);
+    json_array("functions");
+    for (unsigned i = 0; i < count; i++) {
+        json_object(NULL);
+        json_string("name", preps[i].name);
+        json_string("prototype", preps[i].prototype);
+        json_string("summary", preps[i].summary);
+        json_release("since", preps[i].since);
+        json_end();
+    }
+    json_end();
+    json_array("fields");
+    for (unsigned i = 0; i < op->field_count; i++)
+        write_field(&op->fields[i]);
+    json_end();
+    json_array("ignored");
+    for (unsigned i = 0; i < op->ignored_count; i++)
+        json_string(NULL, op->ignored[i].name);
+    json_end();
+    write_iosqe(op);
+    json_bool("iopoll", op->iopoll);
+    json_bool("big", op->big);
+    write_set("setup_one_of", "setup", op->setup_one_of);
+    json_object("completion");
+    json_string("shape", shape_words[op->shape]);
+    write_conditions("when", op->stream_when, op->stream_when_count);
+    json_string("res", op->res);
+    write_set("flags", "cqe", op->cqe_flags);
+    json_end();
+    json_array("rules");
+    for (unsigned i = 0; i < op->rule_count; i++)
+        write_rule(&op->rules[i]);
+    json_end();
+    write_errors(op->errors, op->error_count);
+    if (example)
+        json_string("example",
+                    op->opcode < tool_op_example_count ? tool_op_examples[op->opcode] : NULL);
+    json_end();
+}
+
+void ops_write_register(unsigned opcode, const struct rota_register_info *info, bool example)
+{
+    unsigned count;
+    const struct tool_call *calls = ops_calls(opcode, &count);
+
+    json_object(NULL);
+    json_string("kind", "register");
+    json_string("name", info->name);
+    json_number("number", opcode);
+    json_string("summary", info->summary);
+    json_release("since", info->since);
+    json_bool("backported", info->backported);
+    json_string("arg", info->arg);
+    json_string("nr_args", info->nr_args);
+    json_string("res", info->res);
+    json_string("note", info->note);
+    write_set("needs", "setup", info->needs);
+    write_set("refuses", "setup", info->refuses);
+    json_release("without_ring", info->without_ring);
+    json_bool("only_without_ring", info->only_without_ring);
+    json_array("functions");
+    for (unsigned i = 0; i < count; i++) {
+        json_object(NULL);
+        json_string("prototype", calls[i].prototype);
+        json_string("summary", calls[i].summary);
+        json_release("since", calls[i].since);
+        json_end();
+    }
+    json_end();
+    write_errors(info->errors, info->error_count);
+    if (example)
+        json_string("example", count ? calls[0].example : NULL);
+    json_end();
+}
+
+void ops_write_flag(const char *group, const struct rota_flag_rule *flag)
+{
+    json_object(NULL);
+    json_string("kind", "flag");
+    json_string("name", flag->name);
+    json_string("group", group);
+    json_hex("value", flag->value);
+    json_string("summary", flag->summary);
+    json_release("since", flag->since);
+    json_bool("backported", flag->backported);
+    write_set("needs", group, flag->needs);
+    write_set("needs_one", group, flag->needs_one);
+    write_set("excludes", group, flag->excludes);
+    json_string("refused", flag->refused);
+    json_end();
+}
+
+void ops_write_group(const char *group)
+{
+    unsigned count;
+    const struct rota_flag_rule *rules = rota_group_info(group, &count);
+
+    json_object(NULL);
+    json_string("kind", "group");
+    json_string("name", group);
+    json_array("flags");
+    for (unsigned i = 0; i < count; i++)
+        ops_write_flag(group, &rules[i]);
+    json_end();
+    json_end();
+}
