@@ -115,407 +115,407 @@
 #endif
 
 static const struct rules_flag flags_of_rw_attr[] = {
-    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, 0, 0, 0, ROTA_KERNEL(6, 14)},
+    {"IORING_RW_ATTR_FLAG_PI", IORING_RW_ATTR_FLAG_PI, 0, 0, 0, false},
 };
 static const struct rules_group group_rw_attr = {
-    "rw_attr", flags_of_rw_attr, 1, false,
+    "rw_attr", flags_of_rw_attr, 1,
 };
 
 static const struct rules_flag flags_of_uring_cmd[] = {
-    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, 0, 0, 0, ROTA_KERNEL(6, 1)},
-    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, 0, 0, 0, ROTA_KERNEL(6, 18)},
+    {"IORING_URING_CMD_FIXED", IORING_URING_CMD_FIXED, 0, 0, 0, false},
+    {"IORING_URING_CMD_MULTISHOT", IORING_URING_CMD_MULTISHOT, 0, 0, 0, false},
 };
 static const struct rules_group group_uring_cmd = {
-    "uring_cmd", flags_of_uring_cmd, 2, false,
+    "uring_cmd", flags_of_uring_cmd, 2,
 };
 
 static const struct rules_flag flags_of_fsync[] = {
-    {"IORING_FSYNC_DATASYNC", IORING_FSYNC_DATASYNC, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"IORING_FSYNC_DATASYNC", IORING_FSYNC_DATASYNC, 0, 0, 0, false},
 };
 static const struct rules_group group_fsync = {
-    "fsync", flags_of_fsync, 1, false,
+    "fsync", flags_of_fsync, 1,
 };
 
 static const struct rules_flag flags_of_timeout[] = {
-    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, 0, 0, 0, ROTA_KERNEL(5, 5)},
-    {"IORING_TIMEOUT_UPDATE", IORING_TIMEOUT_UPDATE, 0, 0, 0, ROTA_KERNEL(5, 11)},
-    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, 0, 0, 0, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, 0, 0, 0, ROTA_KERNEL(5, 15)},
-    {"IORING_LINK_TIMEOUT_UPDATE", IORING_LINK_TIMEOUT_UPDATE, 0, 0, 0, ROTA_KERNEL(5, 15)},
-    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, 0, 0, 0, ROTA_KERNEL(5, 16)},
-    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, 0, 0, 0, ROTA_KERNEL(6, 4)},
-    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, 0, 0, 0, ROTA_KERNEL(7, 1)},
+    {"IORING_TIMEOUT_ABS", IORING_TIMEOUT_ABS, 0, 0, 0, false},
+    {"IORING_TIMEOUT_UPDATE", IORING_TIMEOUT_UPDATE, 0, 0, 0, false},
+    {"IORING_TIMEOUT_BOOTTIME", IORING_TIMEOUT_BOOTTIME, 0, 0, 0, false},
+    {"IORING_TIMEOUT_REALTIME", IORING_TIMEOUT_REALTIME, 0, 0, 0, false},
+    {"IORING_LINK_TIMEOUT_UPDATE", IORING_LINK_TIMEOUT_UPDATE, 0, 0, 0, false},
+    {"IORING_TIMEOUT_ETIME_SUCCESS", IORING_TIMEOUT_ETIME_SUCCESS, 0, 0, 0, false},
+    {"IORING_TIMEOUT_MULTISHOT", IORING_TIMEOUT_MULTISHOT, 0, 0, 0, false},
+    {"IORING_TIMEOUT_IMMEDIATE_ARG", IORING_TIMEOUT_IMMEDIATE_ARG, 0, 0, 0, false},
 };
 static const struct rules_group group_timeout = {
-    "timeout", flags_of_timeout, 8, false,
+    "timeout", flags_of_timeout, 8,
 };
 
 static const struct rules_flag flags_of_poll[] = {
-    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, 0, 0, 0, ROTA_KERNEL(5, 13)},
-    {"IORING_POLL_UPDATE_EVENTS", IORING_POLL_UPDATE_EVENTS, 0, 0, 0, ROTA_KERNEL(5, 13)},
-    {"IORING_POLL_UPDATE_USER_DATA", IORING_POLL_UPDATE_USER_DATA, 0, 0, 0, ROTA_KERNEL(5, 13)},
-    {"IORING_POLL_ADD_LEVEL", IORING_POLL_ADD_LEVEL, 0, 0, 0, ROTA_KERNEL(6, 0)},
+    {"IORING_POLL_ADD_MULTI", IORING_POLL_ADD_MULTI, 0, 0, 0, false},
+    {"IORING_POLL_UPDATE_EVENTS", IORING_POLL_UPDATE_EVENTS, 0, 0, 0, false},
+    {"IORING_POLL_UPDATE_USER_DATA", IORING_POLL_UPDATE_USER_DATA, 0, 0, 0, false},
+    {"IORING_POLL_ADD_LEVEL", IORING_POLL_ADD_LEVEL, 0, 0, 0, true},
 };
 static const struct rules_group group_poll = {
-    "poll", flags_of_poll, 4, false,
+    "poll", flags_of_poll, 4,
 };
 
 static const struct rules_flag flags_of_async_cancel[] = {
-    {"IORING_ASYNC_CANCEL_ALL", IORING_ASYNC_CANCEL_ALL, 0, 0, 0, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_FD", IORING_ASYNC_CANCEL_FD, 0, 0, 0, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_ANY", IORING_ASYNC_CANCEL_ANY, 0, 0, 0, ROTA_KERNEL(5, 19)},
-    {"IORING_ASYNC_CANCEL_FD_FIXED", IORING_ASYNC_CANCEL_FD_FIXED, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"IORING_ASYNC_CANCEL_USERDATA", IORING_ASYNC_CANCEL_USERDATA, 0, 0, 0, ROTA_KERNEL(6, 6)},
-    {"IORING_ASYNC_CANCEL_OP", IORING_ASYNC_CANCEL_OP, 0, 0, 0, ROTA_KERNEL(6, 6)},
+    {"IORING_ASYNC_CANCEL_ALL", IORING_ASYNC_CANCEL_ALL, 0, 0, 0, false},
+    {"IORING_ASYNC_CANCEL_FD", IORING_ASYNC_CANCEL_FD, 0, 0, 0, false},
+    {"IORING_ASYNC_CANCEL_ANY", IORING_ASYNC_CANCEL_ANY, 0, 0, 0, false},
+    {"IORING_ASYNC_CANCEL_FD_FIXED", IORING_ASYNC_CANCEL_FD_FIXED, 0, 0, 0, false},
+    {"IORING_ASYNC_CANCEL_USERDATA", IORING_ASYNC_CANCEL_USERDATA, 0, 0, 0, false},
+    {"IORING_ASYNC_CANCEL_OP", IORING_ASYNC_CANCEL_OP, 0, 0, 0, false},
 };
 static const struct rules_group group_async_cancel = {
-    "async_cancel", flags_of_async_cancel, 6, false,
+    "async_cancel", flags_of_async_cancel, 6,
 };
 
 static const struct rules_flag flags_of_recvsend[] = {
-    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, 0, 0, 0, ROTA_KERNEL(5, 19)},
-    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, 0, 0, 0, ROTA_KERNEL(6, 2)},
-    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, 0, 0, 0, ROTA_KERNEL(6, 10)},
-    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, 0, 0, 0, ROTA_KERNEL(6, 17)},
+    {"IORING_RECVSEND_POLL_FIRST", IORING_RECVSEND_POLL_FIRST, 0, 0, 0, false},
+    {"IORING_RECV_MULTISHOT", IORING_RECV_MULTISHOT, 0, 0, 0, false},
+    {"IORING_RECVSEND_FIXED_BUF", IORING_RECVSEND_FIXED_BUF, 0, 0, 0, false},
+    {"IORING_SEND_ZC_REPORT_USAGE", IORING_SEND_ZC_REPORT_USAGE, 0, 0, 0, false},
+    {"IORING_RECVSEND_BUNDLE", IORING_RECVSEND_BUNDLE, 0, 0, 0, false},
+    {"IORING_SEND_VECTORIZED", IORING_SEND_VECTORIZED, 0, 0, 0, false},
 };
 static const struct rules_group group_recvsend = {
-    "recvsend", flags_of_recvsend, 6, false,
+    "recvsend", flags_of_recvsend, 6,
 };
 
 static const struct rules_flag flags_of_accept[] = {
-    {"IORING_ACCEPT_MULTISHOT", IORING_ACCEPT_MULTISHOT, 0, 0, 0, ROTA_KERNEL(5, 19)},
-    {"IORING_ACCEPT_DONTWAIT", IORING_ACCEPT_DONTWAIT, 0, 0, 0, ROTA_KERNEL(6, 10)},
-    {"IORING_ACCEPT_POLL_FIRST", IORING_ACCEPT_POLL_FIRST, 0, 0, 0, ROTA_KERNEL(6, 10)},
+    {"IORING_ACCEPT_MULTISHOT", IORING_ACCEPT_MULTISHOT, 0, 0, 0, false},
+    {"IORING_ACCEPT_DONTWAIT", IORING_ACCEPT_DONTWAIT, 0, 0, 0, false},
+    {"IORING_ACCEPT_POLL_FIRST", IORING_ACCEPT_POLL_FIRST, 0, 0, 0, false},
 };
 static const struct rules_group group_accept = {
-    "accept", flags_of_accept, 3, false,
+    "accept", flags_of_accept, 3,
 };
 
 static const struct rules_flag flags_of_msg_ring_cmd[] = {
-    {"IORING_MSG_DATA", IORING_MSG_DATA, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"IORING_MSG_SEND_FD", IORING_MSG_SEND_FD, 0, 0, 0, ROTA_KERNEL(6, 0)},
+    {"IORING_MSG_DATA", IORING_MSG_DATA, 0, 0, 0, false},
+    {"IORING_MSG_SEND_FD", IORING_MSG_SEND_FD, 0, 0, 0, false},
 };
 static const struct rules_group group_msg_ring_cmd = {
-    "msg_ring_cmd", flags_of_msg_ring_cmd, 2, false,
+    "msg_ring_cmd", flags_of_msg_ring_cmd, 2,
 };
 
 static const struct rules_flag flags_of_msg_ring[] = {
-    {"IORING_MSG_RING_CQE_SKIP", IORING_MSG_RING_CQE_SKIP, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"IORING_MSG_RING_FLAGS_PASS", IORING_MSG_RING_FLAGS_PASS, 0, 0, 0, ROTA_KERNEL(6, 3)},
+    {"IORING_MSG_RING_CQE_SKIP", IORING_MSG_RING_CQE_SKIP, 0, 0, 0, false},
+    {"IORING_MSG_RING_FLAGS_PASS", IORING_MSG_RING_FLAGS_PASS, 0, 0, 0, false},
 };
 static const struct rules_group group_msg_ring = {
-    "msg_ring", flags_of_msg_ring, 2, false,
+    "msg_ring", flags_of_msg_ring, 2,
 };
 
 static const struct rules_flag flags_of_fixed_fd[] = {
-    {"IORING_FIXED_FD_NO_CLOEXEC", IORING_FIXED_FD_NO_CLOEXEC, 0, 0, 0, ROTA_KERNEL(6, 8)},
+    {"IORING_FIXED_FD_NO_CLOEXEC", IORING_FIXED_FD_NO_CLOEXEC, 0, 0, 0, false},
 };
 static const struct rules_group group_fixed_fd = {
-    "fixed_fd", flags_of_fixed_fd, 1, false,
+    "fixed_fd", flags_of_fixed_fd, 1,
 };
 
 static const struct rules_flag flags_of_nop[] = {
-    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, 0, 0, 0, ROTA_KERNEL(6, 10)},
-    {"IORING_NOP_FILE", IORING_NOP_FILE, 0, 0, 0, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, 0, 0, 0, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, 0, 0, 0, ROTA_KERNEL(6, 13)},
-    {"IORING_NOP_TW", IORING_NOP_TW, 0, 0, 0, ROTA_KERNEL(6, 17)},
-    {"IORING_NOP_CQE32", IORING_NOP_CQE32, 0, 0, 0, ROTA_KERNEL(6, 18)},
+    {"IORING_NOP_INJECT_RESULT", IORING_NOP_INJECT_RESULT, 0, 0, 0, false},
+    {"IORING_NOP_FILE", IORING_NOP_FILE, 0, 0, 0, false},
+    {"IORING_NOP_FIXED_FILE", IORING_NOP_FIXED_FILE, 0, 0, 0, false},
+    {"IORING_NOP_FIXED_BUFFER", IORING_NOP_FIXED_BUFFER, 0, 0, 0, false},
+    {"IORING_NOP_TW", IORING_NOP_TW, 0, 0, 0, false},
+    {"IORING_NOP_CQE32", IORING_NOP_CQE32, 0, 0, 0, false},
 };
 static const struct rules_group group_nop = {
-    "nop", flags_of_nop, 6, false,
+    "nop", flags_of_nop, 6,
 };
 
 static const struct rules_flag flags_of_msg[] = {
-    {"MSG_OOB", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_PEEK", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_DONTROUTE", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_CTRUNC", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_PROXY", (1U << 4), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_TRUNC", (1U << 5), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_DONTWAIT", (1U << 6), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_EOR", (1U << 7), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_WAITALL", (1U << 8), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_FIN", (1U << 9), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_SYN", (1U << 10), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_CONFIRM", (1U << 11), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_RST", (1U << 12), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_ERRQUEUE", (1U << 13), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_NOSIGNAL", (1U << 14), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_MORE", (1U << 15), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_WAITFORONE", (1U << 16), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_BATCH", (1U << 18), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_ZEROCOPY", (1U << 26), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_FASTOPEN", (1U << 29), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MSG_CMSG_CLOEXEC", (1U << 30), 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"MSG_OOB", (1U << 0), 0, 0, 0, false},
+    {"MSG_PEEK", (1U << 1), 0, 0, 0, false},
+    {"MSG_DONTROUTE", (1U << 2), 0, 0, 0, false},
+    {"MSG_CTRUNC", (1U << 3), 0, 0, 0, false},
+    {"MSG_PROXY", (1U << 4), 0, 0, 0, false},
+    {"MSG_TRUNC", (1U << 5), 0, 0, 0, false},
+    {"MSG_DONTWAIT", (1U << 6), 0, 0, 0, false},
+    {"MSG_EOR", (1U << 7), 0, 0, 0, false},
+    {"MSG_WAITALL", (1U << 8), 0, 0, 0, false},
+    {"MSG_FIN", (1U << 9), 0, 0, 0, false},
+    {"MSG_SYN", (1U << 10), 0, 0, 0, false},
+    {"MSG_CONFIRM", (1U << 11), 0, 0, 0, false},
+    {"MSG_RST", (1U << 12), 0, 0, 0, false},
+    {"MSG_ERRQUEUE", (1U << 13), 0, 0, 0, false},
+    {"MSG_NOSIGNAL", (1U << 14), 0, 0, 0, false},
+    {"MSG_MORE", (1U << 15), 0, 0, 0, false},
+    {"MSG_WAITFORONE", (1U << 16), 0, 0, 0, false},
+    {"MSG_BATCH", (1U << 18), 0, 0, 0, false},
+    {"MSG_ZEROCOPY", (1U << 26), 0, 0, 0, false},
+    {"MSG_FASTOPEN", (1U << 29), 0, 0, 0, false},
+    {"MSG_CMSG_CLOEXEC", (1U << 30), 0, 0, 0, false},
 };
 static const struct rules_group group_msg = {
-    "msg", flags_of_msg, 21, true,
+    "msg", flags_of_msg, 21,
 };
 
 static const struct rules_flag flags_of_sock[] = {
-    {"SOCK_NONBLOCK", SOCK_NONBLOCK, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SOCK_CLOEXEC", SOCK_CLOEXEC, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"SOCK_NONBLOCK", SOCK_NONBLOCK, 0, 0, 0, false},
+    {"SOCK_CLOEXEC", SOCK_CLOEXEC, 0, 0, 0, false},
 };
 static const struct rules_group group_sock = {
-    "sock", flags_of_sock, 2, true,
+    "sock", flags_of_sock, 2,
 };
 
 static const struct rules_flag flags_of_shutdown[] = {
-    {"SHUT_RD", 0, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SHUT_WR", 1, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SHUT_RDWR", 2, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"SHUT_RD", 0, 0, 0, 0, false},
+    {"SHUT_WR", 1, 0, 0, 0, false},
+    {"SHUT_RDWR", 2, 0, 0, 0, false},
 };
 static const struct rules_group group_shutdown = {
-    "shutdown", flags_of_shutdown, 3, true,
+    "shutdown", flags_of_shutdown, 3,
 };
 
 static const struct rules_flag flags_of_rwf[] = {
-    {"RWF_HIPRI", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"RWF_DSYNC", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"RWF_SYNC", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"RWF_NOWAIT", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"RWF_APPEND", (1U << 4), 0, 0, (1U << 5), ROTA_KERNEL(5, 1)},
-    {"RWF_NOAPPEND", (1U << 5), 0, 0, (1U << 4), ROTA_KERNEL(6, 9)},
-    {"RWF_ATOMIC", (1U << 6), 0, 0, 0, ROTA_KERNEL(6, 11)},
-    {"RWF_DONTCACHE", (1U << 7), 0, 0, 0, ROTA_KERNEL(6, 14)},
-    {"RWF_NOSIGNAL", (1U << 8), 0, 0, 0, ROTA_KERNEL(6, 18)},
+    {"RWF_HIPRI", (1U << 0), 0, 0, 0, false},
+    {"RWF_DSYNC", (1U << 1), 0, 0, 0, false},
+    {"RWF_SYNC", (1U << 2), 0, 0, 0, false},
+    {"RWF_NOWAIT", (1U << 3), 0, 0, 0, false},
+    {"RWF_APPEND", (1U << 4), 0, 0, (1U << 5), false},
+    {"RWF_NOAPPEND", (1U << 5), 0, 0, (1U << 4), false},
+    {"RWF_ATOMIC", (1U << 6), 0, 0, 0, false},
+    {"RWF_DONTCACHE", (1U << 7), 0, 0, 0, false},
+    {"RWF_NOSIGNAL", (1U << 8), 0, 0, 0, false},
 };
 static const struct rules_group group_rwf = {
-    "rwf", flags_of_rwf, 9, true,
+    "rwf", flags_of_rwf, 9,
 };
 
 static const struct rules_flag flags_of_splice[] = {
-    {"SPLICE_F_MOVE", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SPLICE_F_NONBLOCK", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SPLICE_F_MORE", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SPLICE_F_GIFT", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SPLICE_F_FD_IN_FIXED", (1U << 31), 0, 0, 0, ROTA_KERNEL(5, 7)},
+    {"SPLICE_F_MOVE", (1U << 0), 0, 0, 0, false},
+    {"SPLICE_F_NONBLOCK", (1U << 1), 0, 0, 0, false},
+    {"SPLICE_F_MORE", (1U << 2), 0, 0, 0, false},
+    {"SPLICE_F_GIFT", (1U << 3), 0, 0, 0, false},
+    {"SPLICE_F_FD_IN_FIXED", (1U << 31), 0, 0, 0, false},
 };
 static const struct rules_group group_splice = {
-    "splice", flags_of_splice, 5, true,
+    "splice", flags_of_splice, 5,
 };
 
 static const struct rules_flag flags_of_sync_range[] = {
-    {"SYNC_FILE_RANGE_WAIT_BEFORE", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SYNC_FILE_RANGE_WRITE", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"SYNC_FILE_RANGE_WAIT_AFTER", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"SYNC_FILE_RANGE_WAIT_BEFORE", (1U << 0), 0, 0, 0, false},
+    {"SYNC_FILE_RANGE_WRITE", (1U << 1), 0, 0, 0, false},
+    {"SYNC_FILE_RANGE_WAIT_AFTER", (1U << 2), 0, 0, 0, false},
 };
 static const struct rules_group group_sync_range = {
-    "sync_range", flags_of_sync_range, 3, true,
+    "sync_range", flags_of_sync_range, 3,
 };
 
 static const struct rules_flag flags_of_fadvise[] = {
-    {"POSIX_FADV_NORMAL", 0, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"POSIX_FADV_RANDOM", 1, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"POSIX_FADV_SEQUENTIAL", 2, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"POSIX_FADV_WILLNEED", 3, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"POSIX_FADV_DONTNEED", POSIX_FADV_DONTNEED, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"POSIX_FADV_NOREUSE", POSIX_FADV_NOREUSE, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"POSIX_FADV_NORMAL", 0, 0, 0, 0, false},
+    {"POSIX_FADV_RANDOM", 1, 0, 0, 0, false},
+    {"POSIX_FADV_SEQUENTIAL", 2, 0, 0, 0, false},
+    {"POSIX_FADV_WILLNEED", 3, 0, 0, 0, false},
+    {"POSIX_FADV_DONTNEED", POSIX_FADV_DONTNEED, 0, 0, 0, false},
+    {"POSIX_FADV_NOREUSE", POSIX_FADV_NOREUSE, 0, 0, 0, false},
 };
 static const struct rules_group group_fadvise = {
-    "fadvise", flags_of_fadvise, 6, true,
+    "fadvise", flags_of_fadvise, 6,
 };
 
 static const struct rules_flag flags_of_madvise[] = {
-    {"MADV_NORMAL", 0, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_RANDOM", 1, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_SEQUENTIAL", 2, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_WILLNEED", 3, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_DONTNEED", 4, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_FREE", 8, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_REMOVE", 9, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_DONTFORK", 10, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_DOFORK", 11, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_MERGEABLE", 12, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_UNMERGEABLE", 13, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_HUGEPAGE", 14, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_NOHUGEPAGE", 15, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_DONTDUMP", 16, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_DODUMP", 17, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_WIPEONFORK", 18, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_KEEPONFORK", 19, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"MADV_COLD", 20, 0, 0, 0, ROTA_KERNEL(5, 4)},
-    {"MADV_PAGEOUT", 21, 0, 0, 0, ROTA_KERNEL(5, 4)},
-    {"MADV_POPULATE_READ", 22, 0, 0, 0, ROTA_KERNEL(5, 14)},
-    {"MADV_POPULATE_WRITE", 23, 0, 0, 0, ROTA_KERNEL(5, 14)},
-    {"MADV_DONTNEED_LOCKED", 24, 0, 0, 0, ROTA_KERNEL(5, 18)},
-    {"MADV_COLLAPSE", 25, 0, 0, 0, ROTA_KERNEL(6, 1)},
-    {"MADV_GUARD_INSTALL", 102, 0, 0, 0, ROTA_KERNEL(6, 13)},
-    {"MADV_GUARD_REMOVE", 103, 0, 0, 0, ROTA_KERNEL(6, 13)},
+    {"MADV_NORMAL", 0, 0, 0, 0, false},
+    {"MADV_RANDOM", 1, 0, 0, 0, false},
+    {"MADV_SEQUENTIAL", 2, 0, 0, 0, false},
+    {"MADV_WILLNEED", 3, 0, 0, 0, false},
+    {"MADV_DONTNEED", 4, 0, 0, 0, false},
+    {"MADV_FREE", 8, 0, 0, 0, false},
+    {"MADV_REMOVE", 9, 0, 0, 0, false},
+    {"MADV_DONTFORK", 10, 0, 0, 0, false},
+    {"MADV_DOFORK", 11, 0, 0, 0, false},
+    {"MADV_MERGEABLE", 12, 0, 0, 0, false},
+    {"MADV_UNMERGEABLE", 13, 0, 0, 0, false},
+    {"MADV_HUGEPAGE", 14, 0, 0, 0, false},
+    {"MADV_NOHUGEPAGE", 15, 0, 0, 0, false},
+    {"MADV_DONTDUMP", 16, 0, 0, 0, false},
+    {"MADV_DODUMP", 17, 0, 0, 0, false},
+    {"MADV_WIPEONFORK", 18, 0, 0, 0, false},
+    {"MADV_KEEPONFORK", 19, 0, 0, 0, false},
+    {"MADV_COLD", 20, 0, 0, 0, false},
+    {"MADV_PAGEOUT", 21, 0, 0, 0, false},
+    {"MADV_POPULATE_READ", 22, 0, 0, 0, false},
+    {"MADV_POPULATE_WRITE", 23, 0, 0, 0, false},
+    {"MADV_DONTNEED_LOCKED", 24, 0, 0, 0, false},
+    {"MADV_COLLAPSE", 25, 0, 0, 0, false},
+    {"MADV_GUARD_INSTALL", 102, 0, 0, 0, false},
+    {"MADV_GUARD_REMOVE", 103, 0, 0, 0, false},
 };
 static const struct rules_group group_madvise = {
-    "madvise", flags_of_madvise, 25, true,
+    "madvise", flags_of_madvise, 25,
 };
 
 static const struct rules_flag flags_of_fallocate[] = {
-    {"FALLOC_FL_KEEP_SIZE", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_PUNCH_HOLE", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_NO_HIDE_STALE", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_COLLAPSE_RANGE", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_ZERO_RANGE", (1U << 4), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_INSERT_RANGE", (1U << 5), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_UNSHARE_RANGE", (1U << 6), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"FALLOC_FL_WRITE_ZEROES", (1U << 7), 0, 0, 0, ROTA_KERNEL(6, 17)},
+    {"FALLOC_FL_KEEP_SIZE", (1U << 0), 0, 0, 0, false},
+    {"FALLOC_FL_PUNCH_HOLE", (1U << 1), 0, 0, 0, false},
+    {"FALLOC_FL_NO_HIDE_STALE", (1U << 2), 0, 0, 0, true},
+    {"FALLOC_FL_COLLAPSE_RANGE", (1U << 3), 0, 0, 0, false},
+    {"FALLOC_FL_ZERO_RANGE", (1U << 4), 0, 0, 0, false},
+    {"FALLOC_FL_INSERT_RANGE", (1U << 5), 0, 0, 0, false},
+    {"FALLOC_FL_UNSHARE_RANGE", (1U << 6), 0, 0, 0, false},
+    {"FALLOC_FL_WRITE_ZEROES", (1U << 7), 0, 0, 0, false},
 };
 static const struct rules_group group_fallocate = {
-    "fallocate", flags_of_fallocate, 8, true,
+    "fallocate", flags_of_fallocate, 8,
 };
 
 static const struct rules_flag flags_of_pipe[] = {
-    {"O_NOTIFICATION_PIPE", (1U << 7), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_NONBLOCK", O_NONBLOCK, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_DIRECT", O_DIRECT, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"O_NOTIFICATION_PIPE", (1U << 7), 0, 0, 0, false},
+    {"O_NONBLOCK", O_NONBLOCK, 0, 0, 0, false},
+    {"O_DIRECT", O_DIRECT, 0, 0, 0, false},
+    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, false},
 };
 static const struct rules_group group_pipe = {
-    "pipe", flags_of_pipe, 4, true,
+    "pipe", flags_of_pipe, 4,
 };
 
 static const struct rules_flag flags_of_open[] = {
-    {"O_WRONLY", O_WRONLY, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_RDWR", O_RDWR, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_CREAT", O_CREAT, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_EXCL", O_EXCL, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_NOCTTY", O_NOCTTY, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_TRUNC", O_TRUNC, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_APPEND", O_APPEND, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_NONBLOCK", O_NONBLOCK, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_DSYNC", O_DSYNC, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_ASYNC", O_ASYNC, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_DIRECT", O_DIRECT, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_LARGEFILE", O_LARGEFILE, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_DIRECTORY", O_DIRECTORY, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_NOFOLLOW", O_NOFOLLOW, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_NOATIME", O_NOATIME, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_SYNC", O_SYNC, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_PATH", O_PATH, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_TMPFILE", O_TMPFILE, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"O_WRONLY", O_WRONLY, 0, 0, 0, false},
+    {"O_RDWR", O_RDWR, 0, 0, 0, false},
+    {"O_CREAT", O_CREAT, 0, 0, 0, false},
+    {"O_EXCL", O_EXCL, 0, 0, 0, false},
+    {"O_NOCTTY", O_NOCTTY, 0, 0, 0, false},
+    {"O_TRUNC", O_TRUNC, 0, 0, 0, false},
+    {"O_APPEND", O_APPEND, 0, 0, 0, false},
+    {"O_NONBLOCK", O_NONBLOCK, 0, 0, 0, false},
+    {"O_DSYNC", O_DSYNC, 0, 0, 0, false},
+    {"O_ASYNC", O_ASYNC, 0, 0, 0, false},
+    {"O_DIRECT", O_DIRECT, 0, 0, 0, false},
+    {"O_LARGEFILE", O_LARGEFILE, 0, 0, 0, false},
+    {"O_DIRECTORY", O_DIRECTORY, 0, 0, 0, false},
+    {"O_NOFOLLOW", O_NOFOLLOW, 0, 0, 0, false},
+    {"O_NOATIME", O_NOATIME, 0, 0, 0, false},
+    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, false},
+    {"O_SYNC", O_SYNC, 0, 0, 0, false},
+    {"O_PATH", O_PATH, 0, 0, 0, false},
+    {"O_TMPFILE", O_TMPFILE, 0, 0, 0, false},
 };
 static const struct rules_group group_open = {
-    "open", flags_of_open, 19, true,
+    "open", flags_of_open, 19,
 };
 
 static const struct rules_flag flags_of_at[] = {
-    {"AT_SYMLINK_NOFOLLOW", (1U << 8), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"AT_REMOVEDIR", (1U << 9), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"AT_SYMLINK_FOLLOW", (1U << 10), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"AT_NO_AUTOMOUNT", (1U << 11), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"AT_EMPTY_PATH", (1U << 12), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"AT_STATX_FORCE_SYNC", (1U << 13), 0, 0, (1U << 14), ROTA_KERNEL(5, 1)},
-    {"AT_STATX_DONT_SYNC", (1U << 14), 0, 0, (1U << 13), ROTA_KERNEL(5, 1)},
+    {"AT_SYMLINK_NOFOLLOW", (1U << 8), 0, 0, 0, false},
+    {"AT_REMOVEDIR", (1U << 9), 0, 0, 0, false},
+    {"AT_SYMLINK_FOLLOW", (1U << 10), 0, 0, 0, false},
+    {"AT_NO_AUTOMOUNT", (1U << 11), 0, 0, 0, false},
+    {"AT_EMPTY_PATH", (1U << 12), 0, 0, 0, false},
+    {"AT_STATX_FORCE_SYNC", (1U << 13), 0, 0, (1U << 14), false},
+    {"AT_STATX_DONT_SYNC", (1U << 14), 0, 0, (1U << 13), false},
 };
 static const struct rules_group group_at = {
-    "at", flags_of_at, 7, true,
+    "at", flags_of_at, 7,
 };
 
 static const struct rules_flag flags_of_rename[] = {
-    {"RENAME_NOREPLACE", (1U << 0), 0, 0, (1U << 1), ROTA_KERNEL(5, 1)},
-    {"RENAME_EXCHANGE", (1U << 1), 0, 0, (1U << 0) | (1U << 2), ROTA_KERNEL(5, 1)},
-    {"RENAME_WHITEOUT", (1U << 2), 0, 0, (1U << 1), ROTA_KERNEL(5, 1)},
+    {"RENAME_NOREPLACE", (1U << 0), 0, 0, (1U << 1), false},
+    {"RENAME_EXCHANGE", (1U << 1), 0, 0, (1U << 0) | (1U << 2), false},
+    {"RENAME_WHITEOUT", (1U << 2), 0, 0, (1U << 1), false},
 };
 static const struct rules_group group_rename = {
-    "rename", flags_of_rename, 3, true,
+    "rename", flags_of_rename, 3,
 };
 
 static const struct rules_flag flags_of_xattr[] = {
-    {"XATTR_CREATE", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"XATTR_REPLACE", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"XATTR_CREATE", (1U << 0), 0, 0, 0, false},
+    {"XATTR_REPLACE", (1U << 1), 0, 0, 0, false},
 };
 static const struct rules_group group_xattr = {
-    "xattr", flags_of_xattr, 2, true,
+    "xattr", flags_of_xattr, 2,
 };
 
 static const struct rules_flag flags_of_epoll[] = {
-    {"EPOLLIN", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLPRI", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLOUT", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLERR", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLHUP", (1U << 4), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLRDNORM", (1U << 6), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLRDBAND", (1U << 7), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLWRNORM", (1U << 8), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLWRBAND", (1U << 9), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLMSG", (1U << 10), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLRDHUP", (1U << 13), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLEXCLUSIVE", (1U << 28), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLONESHOT", (1U << 30), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLLET", (1U << 31), 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"EPOLLIN", (1U << 0), 0, 0, 0, false},
+    {"EPOLLPRI", (1U << 1), 0, 0, 0, false},
+    {"EPOLLOUT", (1U << 2), 0, 0, 0, false},
+    {"EPOLLERR", (1U << 3), 0, 0, 0, false},
+    {"EPOLLHUP", (1U << 4), 0, 0, 0, false},
+    {"EPOLLRDNORM", (1U << 6), 0, 0, 0, false},
+    {"EPOLLRDBAND", (1U << 7), 0, 0, 0, false},
+    {"EPOLLWRNORM", (1U << 8), 0, 0, 0, false},
+    {"EPOLLWRBAND", (1U << 9), 0, 0, 0, false},
+    {"EPOLLMSG", (1U << 10), 0, 0, 0, false},
+    {"EPOLLRDHUP", (1U << 13), 0, 0, 0, false},
+    {"EPOLLEXCLUSIVE", (1U << 28), 0, 0, 0, false},
+    {"EPOLLONESHOT", (1U << 30), 0, 0, 0, false},
+    {"EPOLLET", (1U << 31), 0, 0, 0, false},
 };
 static const struct rules_group group_epoll = {
-    "epoll", flags_of_epoll, 14, true,
+    "epoll", flags_of_epoll, 14,
 };
 
 static const struct rules_flag flags_of_epoll_ctl[] = {
-    {"EPOLL_CTL_ADD", 1, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLL_CTL_DEL", 2, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"EPOLL_CTL_MOD", 3, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"EPOLL_CTL_ADD", 1, 0, 0, 0, false},
+    {"EPOLL_CTL_DEL", 2, 0, 0, 0, false},
+    {"EPOLL_CTL_MOD", 3, 0, 0, 0, false},
 };
 static const struct rules_group group_epoll_ctl = {
-    "epoll_ctl", flags_of_epoll_ctl, 3, true,
+    "epoll_ctl", flags_of_epoll_ctl, 3,
 };
 
 static const struct rules_flag flags_of_statx_mask[] = {
-    {"STATX_TYPE", (1U << 0), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_MODE", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_NLINK", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_UID", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_GID", (1U << 4), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_ATIME", (1U << 5), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_MTIME", (1U << 6), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_CTIME", (1U << 7), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_INO", (1U << 8), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_SIZE", (1U << 9), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_BLOCKS", (1U << 10), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_BTIME", (1U << 11), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"STATX_MNT_ID", (1U << 12), 0, 0, 0, ROTA_KERNEL(5, 8)},
-    {"STATX_DIOALIGN", (1U << 13), 0, 0, 0, ROTA_KERNEL(6, 1)},
-    {"STATX_MNT_ID_UNIQUE", (1U << 14), 0, 0, 0, ROTA_KERNEL(6, 8)},
-    {"STATX_SUBVOL", (1U << 15), 0, 0, 0, ROTA_KERNEL(6, 10)},
-    {"STATX_WRITE_ATOMIC", (1U << 16), 0, 0, 0, ROTA_KERNEL(6, 11)},
-    {"STATX_DIO_READ_ALIGN", (1U << 17), 0, 0, 0, ROTA_KERNEL(6, 14)},
-    {"STATX__RESERVED", (1U << 31), 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"STATX_TYPE", (1U << 0), 0, 0, 0, false},
+    {"STATX_MODE", (1U << 1), 0, 0, 0, false},
+    {"STATX_NLINK", (1U << 2), 0, 0, 0, false},
+    {"STATX_UID", (1U << 3), 0, 0, 0, false},
+    {"STATX_GID", (1U << 4), 0, 0, 0, false},
+    {"STATX_ATIME", (1U << 5), 0, 0, 0, false},
+    {"STATX_MTIME", (1U << 6), 0, 0, 0, false},
+    {"STATX_CTIME", (1U << 7), 0, 0, 0, false},
+    {"STATX_INO", (1U << 8), 0, 0, 0, false},
+    {"STATX_SIZE", (1U << 9), 0, 0, 0, false},
+    {"STATX_BLOCKS", (1U << 10), 0, 0, 0, false},
+    {"STATX_BTIME", (1U << 11), 0, 0, 0, false},
+    {"STATX_MNT_ID", (1U << 12), 0, 0, 0, false},
+    {"STATX_DIOALIGN", (1U << 13), 0, 0, 0, false},
+    {"STATX_MNT_ID_UNIQUE", (1U << 14), 0, 0, 0, false},
+    {"STATX_SUBVOL", (1U << 15), 0, 0, 0, false},
+    {"STATX_WRITE_ATOMIC", (1U << 16), 0, 0, 0, false},
+    {"STATX_DIO_READ_ALIGN", (1U << 17), 0, 0, 0, false},
+    {"STATX__RESERVED", (1U << 31), 0, 0, 0, true},
 };
 static const struct rules_group group_statx_mask = {
-    "statx_mask", flags_of_statx_mask, 19, true,
+    "statx_mask", flags_of_statx_mask, 19,
 };
 
 static const struct rules_flag flags_of_waitid[] = {
-    {"WNOHANG", (1U << 0), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, ROTA_KERNEL(5, 1)},
-    {"WSTOPPED", (1U << 1), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"WEXITED", (1U << 2), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"WCONTINUED", (1U << 3), 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"WNOWAIT", (1U << 24), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, ROTA_KERNEL(5, 1)},
-    {"__WNOTHREAD", (1U << 29), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, ROTA_KERNEL(5, 1)},
-    {"__WALL", (1U << 30), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, ROTA_KERNEL(5, 1)},
-    {"__WCLONE", (1U << 31), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, ROTA_KERNEL(5, 1)},
+    {"WNOHANG", (1U << 0), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, false},
+    {"WSTOPPED", (1U << 1), 0, 0, 0, false},
+    {"WEXITED", (1U << 2), 0, 0, 0, false},
+    {"WCONTINUED", (1U << 3), 0, 0, 0, false},
+    {"WNOWAIT", (1U << 24), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, false},
+    {"__WNOTHREAD", (1U << 29), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, false},
+    {"__WALL", (1U << 30), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, false},
+    {"__WCLONE", (1U << 31), 0, (1U << 2) | (1U << 1) | (1U << 3), 0, false},
 };
 static const struct rules_group group_waitid = {
-    "waitid", flags_of_waitid, 8, true,
+    "waitid", flags_of_waitid, 8,
 };
 
 static const struct rules_flag flags_of_idtype[] = {
-    {"P_ALL", 0, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"P_PID", 1, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"P_PGID", 2, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"P_PIDFD", 3, 0, 0, 0, ROTA_KERNEL(5, 4)},
+    {"P_ALL", 0, 0, 0, 0, false},
+    {"P_PID", 1, 0, 0, 0, false},
+    {"P_PGID", 2, 0, 0, 0, false},
+    {"P_PIDFD", 3, 0, 0, 0, false},
 };
 static const struct rules_group group_idtype = {
-    "idtype", flags_of_idtype, 4, true,
+    "idtype", flags_of_idtype, 4,
 };
 
 static const struct rules_flag flags_of_futex2[] = {
-    {"FUTEX2_SIZE_U16", (1U << 0), 0, 0, 0, ROTA_KERNEL(6, 7)},
-    {"FUTEX2_SIZE_U32", (1U << 1), 0, 0, 0, ROTA_KERNEL(6, 7)},
-    {"FUTEX2_NUMA", (1U << 2), 0, 0, 0, ROTA_KERNEL(6, 7)},
-    {"FUTEX2_MPOL", (1U << 3), 0, 0, 0, ROTA_KERNEL(6, 16)},
-    {"FUTEX2_PRIVATE", (1U << 7), 0, 0, 0, ROTA_KERNEL(6, 7)},
+    {"FUTEX2_SIZE_U16", (1U << 0), 0, 0, 0, true},
+    {"FUTEX2_SIZE_U32", (1U << 1), 0, 0, 0, false},
+    {"FUTEX2_NUMA", (1U << 2), 0, 0, 0, false},
+    {"FUTEX2_MPOL", (1U << 3), 0, 0, 0, false},
+    {"FUTEX2_PRIVATE", (1U << 7), 0, 0, 0, false},
 };
 static const struct rules_group group_futex2 = {
-    "futex2", flags_of_futex2, 5, true,
+    "futex2", flags_of_futex2, 5,
 };
 
 const struct rules_field rules_fields[] = {

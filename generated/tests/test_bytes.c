@@ -10,7 +10,7 @@
  */
 #include "bytes.h"
 
-/* Arguments are handed over with 64 bits; what a parameter makes of them is part of the comparison. */
+/* Arguments have 64 bits here; what a parameter makes of them is part of the comparison. */
 #define N(index) arg[index]
 #define P(index) ((void *)(uintptr_t)arg[index])
 

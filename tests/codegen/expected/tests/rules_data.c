@@ -25,29 +25,29 @@
 #endif
 
 static const struct rules_flag flags_of_look[] = {
-    {"LOOK_TWICE", LOOK_TWICE, 0, 0, 0, ROTA_KERNEL(6, 0)},
-    {"LOOK_AGAIN", LOOK_AGAIN, 0, 0, 0, ROTA_KERNEL(6, 1)},
-    {"LOOK_BOTH", LOOK_BOTH, 0, 0, 0, ROTA_KERNEL(6, 1)},
-    {"LOOK_AWAY", LOOK_AWAY, 0, LOOK_TWICE | LOOK_AGAIN, 0, ROTA_KERNEL(6, 1)},
-    {"LOOK_NEVER", LOOK_NEVER, 0, 0, 0, ROTA_KERNEL(6, 0)},
+    {"LOOK_TWICE", LOOK_TWICE, 0, 0, 0, false},
+    {"LOOK_AGAIN", LOOK_AGAIN, 0, 0, 0, false},
+    {"LOOK_BOTH", LOOK_BOTH, 0, 0, 0, false},
+    {"LOOK_AWAY", LOOK_AWAY, 0, LOOK_TWICE | LOOK_AGAIN, 0, false},
+    {"LOOK_NEVER", LOOK_NEVER, 0, 0, 0, true},
 };
 static const struct rules_group group_look = {
-    "look", flags_of_look, 5, false,
+    "look", flags_of_look, 5,
 };
 
 static const struct rules_flag flags_of_tiny_open[] = {
-    {"O_CREAT", O_CREAT, 0, 0, 0, ROTA_KERNEL(5, 1)},
-    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"O_CREAT", O_CREAT, 0, 0, 0, false},
+    {"O_CLOEXEC", O_CLOEXEC, 0, 0, 0, false},
 };
 static const struct rules_group group_tiny_open = {
-    "tiny_open", flags_of_tiny_open, 2, true,
+    "tiny_open", flags_of_tiny_open, 2,
 };
 
 static const struct rules_flag flags_of_tiny_at[] = {
-    {"AT_FDCWD", -100, 0, 0, 0, ROTA_KERNEL(5, 1)},
+    {"AT_FDCWD", -100, 0, 0, 0, false},
 };
 static const struct rules_group group_tiny_at = {
-    "tiny_at", flags_of_tiny_at, 1, true,
+    "tiny_at", flags_of_tiny_at, 1,
 };
 
 const struct rules_field rules_fields[] = {
