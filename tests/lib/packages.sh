@@ -3,9 +3,9 @@
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 python3-jinja2 python3-jsonschema
     python3-yaml"
-packages_test="binutils clang clang-format clang-tidy g++ git libclang-rt-14-dev mandoc mypy
-    python3-pycparser python3-pytest valgrind"
-packages_vm="busybox-static cpio dpkg qemu-system-x86 xz-utils"
+packages_test="binutils bsdextrautils clang clang-format fish g++ git libclang-rt-14-dev mandoc mypy
+    python3-pytest valgrind xxd zsh"
+packages_vm="cpio dpkg e2fsprogs qemu-system-x86 xz-utils zstd"
 
 # need_packages NAME...: installs those that are missing, or says so and stops.
 need_packages() {

@@ -21,6 +21,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("ROTA_BUILD", ROOT / "build"))
@@ -111,8 +112,8 @@ def junit(path: Path, name: str) -> Iterator[Case]:
             yield Case(title, "passed")
 
 
-def meson(name: str, *options: str, setup: str = "", compiler: str = "gcc",
-          **env: str) -> Iterator[Case]:
+def meson(name: str, *options: str, setup: str = "", suite: str = "",
+          without: tuple[str, ...] = (), compiler: str = "gcc", **env: str) -> Iterator[Case]:
     """Configures, builds without a warning, runs the tests, reads their TAP."""
     if shutil.which(compiler) is None:
         yield Case(name, "skipped", f"{compiler} is not installed")
@@ -131,6 +132,8 @@ def meson(name: str, *options: str, setup: str = "", compiler: str = "gcc",
     if made.returncode:
         return
     extra = ["--setup", setup] if setup else []
+    extra += ["--suite", suite] if suite else []
+    extra += [word for left in without for word in ("--no-suite", left)]
     run("meson", "test", "-C", where, "--no-rebuild", *extra, **env)
     log = where / "meson-logs" / (f"testlog-{setup}.json" if setup else "testlog.json")
     for line in log.read_text("utf-8").splitlines():
@@ -151,17 +154,22 @@ def table() -> Iterator[Case]:
     yield one("any python3 finds the generator's packages", "python3", "-m", "codegen", "list")
 
 
-@stage
-def generator() -> Iterator[Case]:
-    """The generator's own tests."""
+def pytest(name: str, where: str) -> Iterator[Case]:
+    """The tests of a directory or file that pytest runs."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         done = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
-                   "tests/codegen")
+                   where)
         if report.exists():
-            yield from junit(report, "generator")
+            yield from junit(report, name)
         else:
-            yield Case("generator: pytest", "failed", done.stdout[-3000:])
+            yield Case(f"{name}: pytest", "failed", done.stdout[-3000:])
+
+
+@stage
+def generator() -> Iterator[Case]:
+    """The generator's own tests."""
+    yield from pytest("generator", "tests/codegen")
 
 
 @stage
@@ -177,6 +185,25 @@ def style() -> Iterator[Case]:
               "codegen/mypy.ini", "--strict", "codegen", "tests/lib/suite.py")
 
 
+def script(name: str, *command: str | Path) -> Iterator[Case]:
+    """A TAP program that is no part of the build; 77 skips it as a whole."""
+    done = run(*command)
+    if done.returncode == 77:
+        lines = done.stdout.strip().splitlines()
+        yield Case(name, "skipped", lines[-1].lstrip("# ") if lines else "no reason given")
+        return
+    yield from tap(name, done.stdout, done.returncode)
+
+
+@stage
+def oracles() -> Iterator[Case]:
+    """Kernel headers 5.10 to 7.3 and liburing's bytes agree with the table; nothing is untried."""
+    yield from script("headers", "tests/oracle/headers")
+    yield from script("bytes", "tests/oracle/bytes")
+    yield one("every row, prep function and register call is tried or says why not", PYTHON, "-m",
+              "codegen", "coverage")
+
+
 @stage
 def gcc() -> Iterator[Case]:
     """Built by gcc; all C tests."""
@@ -185,21 +212,75 @@ def gcc() -> Iterator[Case]:
 
 @stage
 def clang() -> Iterator[Case]:
-    """Built by clang; all C tests."""
-    yield from meson("clang", compiler="clang")
+    """Built by clang; the C tests that are not slow."""
+    yield from meson("clang", without=("slow",), compiler="clang")
 
 
 @stage
 def sanitizers() -> Iterator[Case]:
-    """Address and undefined-behaviour sanitizers."""
+    """Address and undefined-behaviour sanitizers on the same tests."""
     yield from meson("sanitizers", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                     without=("slow", "build", "examples"),
                      ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
+
+
+@stage
+def threads() -> Iterator[Case]:
+    """The tests of several threads under ThreadSanitizer."""
+    yield from meson("threads", "-Db_sanitize=thread", "-Db_lundef=false", suite="threads",
+                     without=("examples",),
+                     TSAN_OPTIONS="halt_on_error=1")
 
 
 @stage
 def valgrind() -> Iterator[Case]:
     """All C tests that can bear it under valgrind, in the build of stage gcc."""
     yield from meson("gcc", setup="valgrind")
+
+
+def guest_program(title: str, program: dict[str, Any]) -> Iterator[Case]:
+    """The checks of one program in a guest; the program itself when they do not tell its fate."""
+    output = program["output"]
+    for check in program["checks"]:
+        name, _, reason = check["reason"].rpartition(": ")
+        if check["name"] or not reason.startswith("needs Linux"):
+            name, reason = check["name"], check["reason"]
+        text = reason
+        if check["status"] == "failed":
+            text = "\n".join(line for line in output if line.startswith(("not ok", "#")))[-3000:]
+        yield Case(f"{title}: {name or 'check'}", check["status"], text)
+    statuses = {check["status"] for check in program["checks"]}
+    if program["status"] == "failed" and "failed" not in statuses:
+        yield Case(title, "failed", "\n".join([program["reason"], *output[-25:]]))
+    elif not statuses:
+        yield Case(title, program["status"], program["reason"])
+
+
+@stage
+def kernels() -> Iterator[Case]:
+    """All C tests on the oldest and the newest kernel, each in a guest; the matrix of all kernels."""
+    yield from pytest("guests", "tests/vm/test_vm.py")
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "results.json"
+        done = run("tests/vm/run", "5.10", "7.3", "--json", report)
+        if not report.exists():
+            yield Case("kernels", "failed", done.stdout[-3000:])
+            return
+        guests = json.loads(report.read_text("utf-8"))["guests"]
+    for guest in guests:
+        title = f"Linux {guest['kernel']} ({guest['arch']})"
+        for program in guest["programs"]:
+            yield from guest_program(f"{title}: {program['name']}", program)
+        if guest["state"] == "unavailable":
+            yield Case(title, "skipped", guest["reason"])
+        elif guest["state"] != "ran":
+            yield Case(title, "failed", "\n".join([guest["reason"], *guest["last_lines"]]))
+
+
+@stage
+def cross() -> Iterator[Case]:
+    """Other architectures, compilers and C libraries: built, and tested as far as qemu can."""
+    yield from script("cross", "tests/cross/run")
 
 
 def main() -> int:

@@ -9,6 +9,7 @@
  *                               probing), and set VARIABLE to its device for the programs
  *     filesystem MIB TYPE DIR VARIABLE
  *                               wait for the disk, mount it, set VARIABLE=DIR
+ *     set VARIABLE TEXT         set VARIABLE for the programs
  *     write PATH TEXT           write TEXT to a file of /proc or /sys; it may be absent
  *     run PATH                  run a program
  *
@@ -491,6 +492,10 @@ static void carry_out(char *line)
         const char *mebibytes = word(&rest), *type = word(&rest), *directory = word(&rest);
 
         mount_disk(mebibytes, type, directory, word(&rest));
+    } else if (!strcmp(directive, "set")) {
+        const char *variable = word(&rest);
+
+        setenv(variable, rest ? rest : "", 1);
     } else if (!strcmp(directive, "write")) {
         const char *path = word(&rest);
 

@@ -115,7 +115,7 @@ def test_executables(target: Path) -> list[Path]:
                    if len(command) == 1 and command[0] in built}, key=lambda path: path.name)
 
 
-def build_tree(arch: str, cache: Path) -> list[Path]:
+def build_tree(arch: str, cache: Path, only: Sequence[str] = ()) -> list[Path]:
     """The test programs of this checkout, which has a build directory of its own in the cache."""
     directory = cache / hashlib.sha256(str(TREE).encode()).hexdigest()[:12]
     directory.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def build_tree(arch: str, cache: Path) -> list[Path]:
         target = setup_tree(arch, directory)
         # A changed meson.build is read again before it is asked for its tests.
         build(["ninja", "-C", str(target), "build.ninja"], f"the meson tree for {arch}")
-        programs = test_executables(target)
+        programs = [path for path in test_executables(target) if not only or path.name in only]
         if programs:
             names = [str(program.relative_to(target)) for program in programs]
             build(["ninja", "-C", str(target), *names], f"the test programs for {arch}")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest as vm  # noqa: E402
+import matrix  # noqa: E402
 from results import FAILED, PASSED, SKIPPED, Check, Guest, Program, as_json, describe  # noqa: E402
 
 
@@ -110,6 +113,32 @@ def test_the_status_of_a_guest() -> None:
     assert as_json([unavailable])["guests"][0]["reason"] == "no such kernel"
 
 
+def test_a_kernel_that_crashes_before_init_is_booted_again(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    boots: list[int] = []
+
+    def run_boot(guest: Guest, *_: object) -> list[Path]:
+        boots.append(1)
+        if len(boots) == 1:
+            guest.state, guest.reason = "went down", "the guest went down (qemu exit 0)"
+            return [tmp_path / "p"]
+        guest.release = "6.1.9"
+        guest.programs.append(Program("p", output=["ok 1"], ended="exit 0"))
+        return []
+
+    monkeypatch.setattr(vm, "run_boot", run_boot)
+    guest = Guest("6.1", "amd64")
+    vm.run_guest(guest, tmp_path, [tmp_path / "p"], tmp_path, vm.Settings(tmp_path, 1, 1))
+    assert (len(boots), guest.status, guest.state) == (2, PASSED, "ran")
+    assert guest.notes == ["did not start init and was booted again: "
+                           "the guest went down (qemu exit 0)"]
+
+    monkeypatch.setattr(vm, "run_boot", lambda guest, kernel, left, *_: list(left))
+    guest = Guest("6.1", "amd64", state="went down")
+    vm.run_guest(guest, tmp_path, [tmp_path / "p"], tmp_path, vm.Settings(tmp_path, 1, 1))
+    assert guest.status == FAILED
+
+
 def test_the_report_shows_why_a_check_failed() -> None:
     program = Program("p", output=["ok 1", "not ok 2 - b", "#  got: 1", "ok 3"], ended="exit 1")
     program.judge()
@@ -140,3 +169,72 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
         (tmp_path / f"{name}.ko").write_bytes(text.encode())
     found = [name for name, _ in vm.needed_modules(tmp_path, ["nvme", "built_in"])]
     assert found == ["nvme_auth", "nvme_core", "nvme"]
+
+
+# ---- the matrix --------------------------------------------------------------------------------
+
+HERE = Path(__file__).resolve().parent
+TABLE = {"opcodes": [{"name": "NOP", "since": "5.1"}, {"name": "PIPE", "since": "6.16"},
+                     {"name": "TEE", "since": "6.2", "backports": ["6.1"]}],
+         "register": [{"name": "REGISTER_BUFFERS", "since": "5.1"}]}
+
+
+def guest_with(*lines: str, kernel: str = "6.1") -> Guest:
+    programs = [Program("live", output=list(lines), ended="exit 0"),
+                Program("live-register", output=["ok 1 - REGISTER_BUFFERS a in b: ok"],
+                        ended="exit 0"),
+                Program("other", output=["ok 1", "ok 2 # SKIP no device"], ended="exit 0")]
+    for program in programs:
+        program.judge()
+    return Guest(kernel, "amd64", release=f"{kernel}.9", programs=programs)
+
+
+def cell(text: str, row: str) -> str:
+    found = re.search(rf"^\| {row} \| (.*) \|$", text, re.MULTILINE)
+    assert found, f"no row {row}"
+    return found[1]
+
+
+def test_the_cells_of_the_matrix() -> None:
+    text = matrix.render([guest_with(
+        "ok 1 - NOP nop in a: ok",
+        "ok 2 # SKIP NOP nop_flags in a: ok 2: needs Linux 6.10, this is 6.1",
+        "ok 3 # SKIP NOP nop_file in a: ok 3: no device",
+        "ok 4 # SKIP PIPE pipe in b: ok: needs Linux 6.16, this is 6.1",
+        "ok 5 - PIPE pipe in b: EINVAL",
+        "ok 6 - TEE tee in c: ok")], TABLE)
+    assert cell(text, "NOP") == "1+1 ?1"
+    assert cell(text, "PIPE") == matrix.ABSENT
+    assert cell(text, "TEE") == "1"
+    assert cell(text, "REGISTER_BUFFERS") == "1"
+    assert cell(text, "other") == "1 ?1"
+    assert "| NOP nop_file in a: ok 3 | no device | 6.1 |" in text
+
+
+def test_a_failure_shows_in_the_matrix() -> None:
+    text = matrix.render([guest_with("ok 1 - NOP nop in a: ok", "not ok 2 - NOP nop in b: ok")],
+                         TABLE)
+    assert cell(text, "NOP") == matrix.BROKEN + "1"
+    assert cell(text, "PIPE") == matrix.UNTRIED
+
+
+def test_a_matrix_has_no_holes() -> None:
+    with pytest.raises(matrix.Incomplete, match="no such kernel"):
+        matrix.render([Guest("6.3", "amd64", state="unavailable", reason="no such kernel")], TABLE)
+    with pytest.raises(matrix.Incomplete, match="live is missing"):
+        matrix.render([Guest("6.1", "amd64")], TABLE)
+    with pytest.raises(matrix.Incomplete, match="GHOST"):
+        matrix.render([guest_with("ok 1 - GHOST a in b: ok")], TABLE)
+
+
+def test_the_matrix_that_is_checked_in() -> None:
+    text = (HERE / "MATRIX.md").read_text(encoding="utf-8")
+    table = json.loads((HERE.parent.parent / "generated" / "ops.json").read_text(encoding="utf-8"))
+    kernels = text.partition("## Kernels")[2]
+    assert matrix.BROKEN not in kernels
+    for section in ("opcodes", "register"):
+        for row in matrix.rows(table, section):
+            cell(kernels, row.name)
+    for name in subprocess.run([sys.executable, str(HERE / "run"), "all", "--list"], check=True,
+                               text=True, stdout=subprocess.PIPE).stdout.split():
+        cell(kernels.partition("## Requests")[0], name.replace(":", " "))
