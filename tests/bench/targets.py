@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""The targets: what must hold, each with the figure that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import comb
+from statistics import median
+
+from measure import Case
+
+GET_PREP = 0.7
+BATCHED = 0.5
+NOP_LOOP = {"default 1": 64, "single-owner 1": 64, "default 32": 32, "single-owner 32": 32}
+HANDLE = 30
+NULL_CONFIG = 1.2
+CHANCE = 0.001  # that so many rounds are slower when both sides are equally fast
+SLOWER = 1.01  # less is no difference that a program would notice
+NAMED = 8  # cases that one line names
+
+
+@dataclass(frozen=True)
+class Target:
+    text: str
+    met: bool
+    figure: str
+    exact: bool  # counted, not timed
+
+
+def listed(ratios: list[tuple[float, str]]) -> str:
+    more = f" and {len(ratios) - NAMED} more" if len(ratios) > NAMED else ""
+    return ", ".join(f"{name} {ratio:.2f}" for ratio, name in ratios[:NAMED]) + more
+
+
+def at_most(limit: float, text: str, cases: list[Case], side: str) -> Iterator[Target]:
+    """No case of exact counts above `limit` of liburing."""
+    ratios = sorted(((ratio, case.name) for case in cases
+                     if (ratio := case.ratio(side, "liburing")) is not None), reverse=True)
+    if ratios:
+        above = [item for item in ratios if item[0] > limit]
+        figure = f"{len(above)} of {len(ratios)} above: {listed(above)}" if above \
+            else f"worst {listed(ratios[:1])}"
+        yield Target(f"{text}: at most {limit} of liburing", not above, figure, True)
+
+
+def slower(case: Case) -> bool:
+    """More than liburing in so many rounds, by so much, that it is neither chance nor trifle."""
+    ratios = case.ratios("rota", "liburing")
+    above = sum(ratio > 1 for ratio in ratios)
+    chance = sum(comb(len(ratios), n) for n in range(above, len(ratios) + 1)) / 2 ** len(ratios)
+    return chance < CHANCE and median(ratios) > SLOWER
+
+
+def never_slower(part: str, cases: list[Case]) -> Iterator[Target]:
+    """No case in which rota takes more time than liburing with the same flags."""
+    able = [case for case in cases if case.ratios("rota", "liburing") and "own" not in case.name]
+    if able:
+        ratios = sorted(((median(case.ratios("rota", "liburing")), case.name) for case in able),
+                        reverse=True)
+        slow = [(ratio, name) for ratio, name in ratios
+                if any(case.name == name and slower(case) for case in able)]
+        yield Target(f"{part}, same flags: never above liburing", not slow,
+                     f"above: {listed(slow)}" if slow
+                     else f"from {ratios[-1][0]:.2f} to {ratios[0][0]:.2f}", False)
+
+
+def check(cases: Iterable[Case]) -> list[Target]:
+    """The targets that the measured cases say something about."""
+    parts: dict[str, dict[str, Case]] = {}
+    for case in cases:
+        parts.setdefault(case.part, {})[case.name] = case
+    preps, nop = list(parts.get("preps", {}).values()), parts.get("nop", {})
+    targets = [*at_most(GET_PREP, "get, prep, user_data", preps, "rota"),
+               *at_most(BATCHED, "the same in a batch", preps, "batch")]
+    for name, limit in NOP_LOOP.items():
+        if name in nop and (value := nop[name].value("rota")) is not None:
+            targets.append(Target(f"NOP loop, {name}: at most {limit} instructions",
+                                  value <= limit, f"{value:.1f}", True))
+    for name in ("single-owner 1", "single-owner 32"):
+        if name in nop and (more := nop[name].difference("handles", "rota")) is not None:
+            targets.append(Target(f"NOP started and awaited, {name}: at most {HANDLE} more than "
+                                  "the ring's", more <= HANDLE, f"{more:.1f}", True))
+    for part in ("nop-time", "files", "echo"):
+        targets += never_slower(part, list(parts.get(part, {}).values()))
+    own = parts.get("nop-time", {}).get("own defaults 1")
+    if own and (ratio := own.ratio("liburing", "rota")) is not None:
+        targets.append(Target(f"NULL config at depth 1: at least {NULL_CONFIG} times as fast as "
+                              "liburing's defaults", ratio >= NULL_CONFIG, f"{ratio:.2f}", False))
+    return targets
