@@ -11,11 +11,11 @@
     for (struct rota_batch batch_, *once_ = begin_batch(&batch_, ring, times); once_; \
          rota_batch_commit(once_), once_ = NULL)
 #define FOR_EACH_SQE(ring, times, sqe) \
-    WITH_BATCH (ring, times)           \
-        rota_batch_for_each (&batch_, sqe)
+    WITH_BATCH(ring, times)            \
+    rota_batch_for_each (&batch_, sqe)
 #define FOR_EACH_SQE128(ring, times, sqe) \
-    WITH_BATCH (ring, times)              \
-        while ((sqe = rota_batch_add128(&batch_)))
+    WITH_BATCH(ring, times)               \
+    while ((sqe = rota_batch_add128(&batch_)))
 
 static inline struct rota_batch *begin_batch(struct rota_batch *batch, RING *ring, unsigned times)
 {

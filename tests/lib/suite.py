@@ -175,7 +175,8 @@ def generator() -> Iterator[Case]:
 @stage
 def style() -> Iterator[Case]:
     """Handwritten C is formatted, and no line of the tree ends in white space."""
-    files = run("git", "ls-files", "include/*.h", "src/*.c", "src/*.h", "tests/*.c", "tests/*.h")
+    files = run("git", "ls-files", "include/*.h", "src/*.c", "src/*.h", "tests/*.c", "tests/*.h",
+                ":!tests/codegen")
     handwritten = files.stdout.split()
     yield one("clang-format leaves the handwritten C alone", "clang-format", "--dry-run",
               "-Werror", *handwritten)
