@@ -50,7 +50,7 @@ int rota_await_slow(struct rota_ring *ring, struct rota_op *op)
 
 int rota_await_missed(struct rota_ring *ring, struct rota_op *op, int entered)
 {
-    entered = rota_calls_woken(ring, 1, entered);
+    entered = rota_calls_woken(ring, 1, rota_submit_and_wait_slow(ring, 1, entered));
     return entered == -EINTR ? failed(op, -EINTR) : rota_await_slow(ring, op);
 }
 

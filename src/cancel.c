@@ -245,9 +245,11 @@ int rota_call_finish(struct rota_ring *ring, struct rota_op *op, struct io_uring
     if (ROTA_UNLIKELY(ring->calls.mode & ROTA_CALLS_AWAITS) ||
         ROTA_UNLIKELY(rota_load_acquire(ring->cq.ktail) != head))
         return finish_call(ring, op, stream, 0);
-    entered = rota_calls_enter(ring, 1, NULL);
-    if (ROTA_UNLIKELY(rota_load_acquire(ring->cq.ktail) == head))
+    entered = ring->submit_and_wait(ring, ring->sq.sqe_next, 1);
+    if (ROTA_UNLIKELY(rota_load_acquire(ring->cq.ktail) == head)) {
+        entered = rota_submit_and_wait_slow(ring, 1, entered);
         return finish_call(ring, op, stream, rota_calls_woken(ring, 1, entered));
+    }
     cqe = rota_cqe_at(ring, head);
     if (ROTA_UNLIKELY(cqe->user_data != data_of(op, DATA_OP)) ||
         ROTA_UNLIKELY(cqe->flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF)))

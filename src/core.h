@@ -84,15 +84,11 @@ static inline int rota_kernel_enter(const struct rota_ring *ring, uint32_t submi
     return rota_sys_enter(ring->enter_ring_fd, submit, wait_nr, flags, arg, size);
 }
 
-/*
- * io_uring_enter on the real kernel, without an argument, in place: the fast
- * path. The numbers go by reference because the system call leaves them in
- * their registers, where the caller finds them again without a copy.
- */
-static inline int rota_real_enter(const struct rota_ring *ring, uint32_t *submit, uint32_t *wait_nr,
+/* io_uring_enter on the real kernel, without an argument, in place: the fast path. */
+static inline int rota_real_enter(const struct rota_ring *ring, uint32_t submit, uint32_t wait_nr,
                                   uint32_t flags)
 {
-    return (int)rota_syscall_enter(__NR_io_uring_enter, ring->enter_ring_fd, submit, wait_nr,
+    return (int)rota_syscall_enter(__NR_io_uring_enter, &ring->enter_ring_fd, submit, wait_nr,
                                    flags);
 }
 
@@ -116,7 +112,8 @@ static inline void rota_sq_continue_at(struct rota_ring *ring, uint32_t tail)
     struct rota_sq *sq = &ring->sq;
 
     sq->sqe_next = rota_sqe_at(ring, tail);
-    sq->sqe_stop = sq->sqe_next; /* the slow path of rota_get_sqe works out the new one */
+    sq->sqe_stop = sq->sqes; /* the slow path works out the new ones */
+    sq->sqe_stop_large = sq->sqes;
     sq->sqe_bias = tail - (uint32_t)((uintptr_t)sq->sqe_next >> sq->sqe_shift);
 }
 

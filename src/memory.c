@@ -160,7 +160,10 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
     cq->ring_mask = p->cq_entries - 1;
     cq->kpeek = p->flags & IORING_SETUP_CQE_MIXED ? cq->khead : cq->ktail;
     cq->cqe_size = cqe_size_of(p->flags);
-    cq->cqe_bytes = p->cq_entries * cq->cqe_size - 1;
+    cq->cqe_bytes = p->cq_entries * cqe_size_of(p->flags) - 1;
+    cq->cqe_end = cq->cqes;
+    if (!(p->flags & IORING_SETUP_CQE_MIXED))
+        cq->cqe_end = (struct io_uring_cqe *)(void *)((char *)cq->cqes + cq->cqe_bytes + 1);
 
     /*
      * Our copies of the indices start where the shared words stand. Relaxed:

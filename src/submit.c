@@ -58,19 +58,21 @@ static inline uint32_t publish(struct rota_ring *ring)
 /* True when a submit takes no more than a store of the tail and a real system call. */
 static inline bool is_simple(const struct rota_ring *ring)
 {
-    return !ring->kernel && !(ring->flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL |
-                                             IORING_SETUP_SQE128 | IORING_SETUP_SQ_REWIND));
+    return !ring->kernel &&
+           !(ring->flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL | IORING_SETUP_SQ_REWIND));
 }
 
 /*
- * publish() for a simple ring, whose SQEs have 64 bytes. The head is read as
- * plain memory, which lets the compiler subtract it in place: it was written
- * within a system call of this side, and such a call clobbers all memory.
+ * publish() for a simple ring whose SQEs have 1 << `shift` bytes. The head is
+ * read as plain memory, which lets the compiler subtract it in place: it was
+ * written within a system call of this side, and such a call clobbers all
+ * memory.
  */
-static inline uint32_t publish_simple(struct rota_ring *ring)
+static inline uint32_t publish_simple(struct rota_ring *ring, const struct io_uring_sqe *next,
+                                      uint32_t shift)
 {
     const struct rota_sq *sq = &ring->sq;
-    uint32_t tail = sq->sqe_bias + (uint32_t)((uintptr_t)sq->sqe_next >> 6);
+    uint32_t tail = sq->sqe_bias + (uint32_t)((uintptr_t)next >> shift);
 
     rota_store_release(sq->ktail, tail);
     return tail - *sq->khead;
@@ -128,14 +130,17 @@ static uint32_t submitted_tail(const struct rota_ring *ring)
                                              : rota_load_relaxed(ring->sq.khead);
 }
 
-struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
+/*
+ * Looks how many slots are free now, from the next one to the end of the
+ * queue, and lets the inline functions have them. Returns their number.
+ */
+static uint32_t find_free(struct rota_ring *ring)
 {
     struct rota_sq *sq = &ring->sq;
-    struct io_uring_sqe *sqe;
     uint32_t tail, place, run;
 
     if (!sq->khead)
-        return NULL; /* torn down, or never made */
+        return 0; /* torn down, or never made */
     tail = rota_sq_tail(ring);
     /*
      * Acquire: under SQPOLL another thread consumes, and pairs with this when
@@ -144,22 +149,27 @@ struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
      */
     run = sq->ring_entries - (tail - rota_load_acquire(sq->khead));
     if (!run)
-        return NULL;
+        return 0;
     place = tail & sq->ring_mask;
     if (run > sq->ring_entries - place)
         run = sq->ring_entries - place; /* the next round begins at the first slot */
 
     rota_sq_continue_at(ring, tail);
-    sqe = sq->sqe_next;
-    sq->sqe_next = rota_sqe_behind(ring, sqe);
-    if (sq->sqe_shift == 6) {
-        sq->sqe_stop = sqe + run;
-        rota_sqe_clear(sqe);
+    if (ring->flags & IORING_SETUP_SQE128) {
+        sq->sqe_stop_large = sq->sqe_next + 2 * (size_t)run;
     } else {
-        sq->sqe_stop = sq->sqe_next; /* each large SQE comes this way */
-        rota_sqe_clear128(sqe);
+        sq->sqe_stop = sq->sqe_next + run;
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sq->sqe_stop_large = sq->sqe_stop - 1; /* a large one does not begin in the last */
     }
-    return sqe;
+    return run;
+}
+
+struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
+{
+    if (ring->flags & IORING_SETUP_SQE128)
+        return rota_get_sqe128(ring);
+    return find_free(ring) ? rota_get_sqe(ring) : NULL;
 }
 
 /*
@@ -193,37 +203,38 @@ static void fill_gap(struct rota_ring *ring)
     gap->flags = IOSQE_CQE_SKIP_SUCCESS | link;
 }
 
-struct io_uring_sqe *rota_get_sqe128(struct rota_ring *ring)
+/* Room for a large SQE in a queue of both sizes, where the next slot is; false if there is none. */
+static bool make_place(struct rota_ring *ring)
 {
-    struct rota_sq *sq = &ring->sq;
-    struct io_uring_sqe *sqe;
-    uint32_t space;
+    const struct rota_sq *sq = &ring->sq;
+    uint32_t space = rota_sq_space_left(ring);
 
-    if (ring->flags & IORING_SETUP_SQE128)
-        return rota_get_sqe(ring);
-    if (!(ring->flags & IORING_SETUP_SQE_MIXED))
-        return NULL;
-    space = rota_sq_space_left(ring);
     if (space < 2)
-        return NULL;
+        return false;
     if ((rota_sq_tail(ring) & sq->ring_mask) == sq->ring_mask) {
         /* In a queue of two it has to go alone, or there would never be space. */
         if (space > 2 || sq->ring_entries == 2)
             fill_gap(ring);
         if (space == 2)
-            return NULL;
+            return false;
     }
-    sqe = rota_get_sqe(ring);
-    (void)rota_get_sqe(ring); /* its second half, which is next to it */
-    return sqe;
+    return true;
 }
 
-int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr, uint32_t *left)
+struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring)
 {
-    struct rota_sq *sq = &ring->sq;
+    if ((ring->flags & IORING_SETUP_SQE_MIXED) && !make_place(ring))
+        return NULL;
+    if (!(ring->flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)) || !find_free(ring))
+        return NULL;
+    return rota_get_sqe128(ring);
+}
+
+int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr)
+{
+    const struct rota_sq *sq = &ring->sq;
     uint32_t space, run;
 
-    *left = 0;
     if (!sq->khead)
         return -EBADF;
     if (!nr || nr > sq->ring_entries)
@@ -241,79 +252,91 @@ int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr, uint32_t *left)
             fill_gap(ring);
         if (nr > space)
             return -EBUSY;
-        run = sq->ring_entries;
     }
-    *left = nr;
-    rota_sq_continue_at(ring, rota_sq_tail(ring));
-    if (sq->sqe_shift != 6)
-        return 0; /* each large SQE takes the slow path */
-    if (run > space)
-        run = space;
-    sq->sqe_stop = sq->sqe_next + run;
-    if (run > nr)
-        run = nr;
-    *left = nr - run;
-    return (int)run;
-}
-
-struct io_uring_sqe *rota_batch_slot_slow(struct rota_ring *ring, struct io_uring_sqe *next,
-                                          uint32_t *left, struct io_uring_sqe **stop)
-{
-    const struct rota_sq *sq = &ring->sq;
-    size_t size = (size_t)1 << sq->sqe_shift;
-    size_t offset = (size_t)((char *)next - (char *)sq->sqes);
-
-    offset = (offset + size - 1) & ~(size - 1); /* past the second half of a large one */
-    if (offset == sq->sqes_sz)
-        offset = 0;
-    next = (struct io_uring_sqe *)(void *)((char *)sq->sqes + offset);
-    if (sq->sqe_shift == 6) {
-        *stop = next + *left; /* the batch goes over the end of the queue once at most */
-        *left = 0;
-        rota_sqe_clear(next);
-    } else {
-        *stop = next + 1; /* the next one comes this way, too */
-        *left -= 1;
-        rota_sqe_clear128(next);
-    }
-    return next;
-}
-
-void rota_batch_commit_slow(struct rota_ring *ring, struct io_uring_sqe *next, uint32_t bias)
-{
-    struct rota_sq *sq = &ring->sq;
-    uintptr_t half =
-        ((uintptr_t)next - (uintptr_t)sq->sqes) & (((uintptr_t)1 << sq->sqe_shift) - 1);
-
-    sq->sqe_next = half ? next + 1 : next; /* past the second half of a large one */
-    sq->sqe_stop = sq->sqe_next;           /* what is free there is found out by the next */
-    sq->sqe_bias = bias;
+    run = find_free(ring);
+    return (int)(run < nr ? run : nr);
 }
 
 int rota_submit(struct rota_ring *ring)
 {
-    uint32_t submit, wait_nr = 0;
+    uint32_t submit;
 
     if (ROTA_UNLIKELY(!is_simple(ring)))
         return submit_general(ring, 0, 0, &rota_unlimited);
-    submit = publish_simple(ring);
+    submit = publish_simple(ring, ring->sq.sqe_next, ring->sq.sqe_shift);
     if (ROTA_UNLIKELY(!submit))
         return 0;
-    return rota_real_enter(ring, &submit, &wait_nr, ring->enter_flags);
+    return rota_real_enter(ring, submit, 0, ring->enter_flags);
 }
 
-/* The first system call of rota_submit_and_wait did not settle it. */
-static ROTA_COLD int finish_wait(struct rota_ring *ring, uint32_t submit, uint32_t wait_nr, int ret)
+static ROTA_COLD int submit_and_wait_general(struct rota_ring *ring, struct io_uring_sqe *next,
+                                             unsigned wait_nr)
+{
+    (void)next;
+    return submit_general(ring, wait_nr, 0, &rota_unlimited);
+}
+
+/*
+ * rota_submit_and_wait on a simple ring: the path that is counted in
+ * instructions. Whether the ring is of that kind was decided when it was made.
+ * With SQEs to submit, one system call: its caller looks what it brought.
+ */
+static inline int submit_and_wait_simple(struct rota_ring *ring, struct io_uring_sqe *next,
+                                         unsigned wait_nr, uint32_t shift)
+{
+    uint32_t submit = publish_simple(ring, next, shift);
+
+    if (ROTA_UNLIKELY(!submit))
+        return submit_and_wait_general(ring, NULL, wait_nr);
+    return rota_real_enter(ring, submit, wait_nr, ring->wait_flags);
+}
+
+static int submit_and_wait_small(struct rota_ring *ring, struct io_uring_sqe *next,
+                                 unsigned wait_nr)
+{
+    return submit_and_wait_simple(ring, next, wait_nr, 6);
+}
+
+static int submit_and_wait_large(struct rota_ring *ring, struct io_uring_sqe *next,
+                                 unsigned wait_nr)
+{
+    return submit_and_wait_simple(ring, next, wait_nr, 7);
+}
+
+static int submit_and_wait_dead(struct rota_ring *ring, struct io_uring_sqe *next, unsigned wait_nr)
+{
+    (void)ring;
+    (void)next;
+    (void)wait_nr;
+    return -EBADF;
+}
+
+void rota_submit_choose(struct rota_ring *ring)
+{
+    static const uint32_t no_tail = 0;
+
+    if (ring->enter_ring_fd < 0) {
+        ring->submit_and_wait = submit_and_wait_dead;
+        ring->cq.kpeek = &no_tail;
+    } else if (!is_simple(ring)) {
+        ring->submit_and_wait = submit_and_wait_general;
+    } else {
+        ring->submit_and_wait =
+            ring->flags & IORING_SETUP_SQE128 ? submit_and_wait_large : submit_and_wait_small;
+    }
+}
+
+int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret)
 {
     struct rota_wait wait;
 
-    if (ret < 0 && ret != -EINTR)
+    /* What the general path says is the end, and so is an error, or a signal where it may be. */
+    if (!is_simple(ring) || (ret < 0 && ret != -EINTR) ||
+        (ring->int_flags & ROTA_INT_INTERRUPTIBLE))
         return ret;
-    if (ret >= 0 && (uint32_t)ret != submit)
+    wait.submit = rota_sq_ready(ring);
+    if (ret >= 0 && wait.submit)
         return ret; /* the kernel does not wait after a short submit */
-    if (ring->int_flags & ROTA_INT_INTERRUPTIBLE)
-        return ret ? ret : -EINTR; /* which the kernel hides when a CQE is ready */
-    wait.submit = ret < 0 ? submit : 0;
     wait.wait_nr = wait_nr;
     wait.flags = 0;
     wait.limit = &rota_unlimited;
@@ -321,44 +344,6 @@ static ROTA_COLD int finish_wait(struct rota_ring *ring, uint32_t submit, uint32
         return rota_wait_for(ring, &wait);
     rota_wait_for(ring, &wait); /* the count that was taken goes first */
     return ret;
-}
-
-/*
- * rota_submit_and_wait on a simple ring: the path that is counted in
- * instructions. Whether the ring is of that kind was decided when it was made.
- */
-static int submit_and_wait_simple(struct rota_ring *ring, unsigned wait_nr)
-{
-    uint32_t submit = publish_simple(ring);
-    int ret = rota_real_enter(ring, &submit, &wait_nr, ring->wait_flags);
-    uint32_t ready = rota_cq_ready(ring);
-
-    /* A signal after SQEs were taken is reported as their count: only the queue tells. */
-    if (ROTA_LIKELY(ret == (int)submit) && ROTA_LIKELY(ready >= wait_nr))
-        return ret;
-    return finish_wait(ring, submit, wait_nr, ret);
-}
-
-static int submit_and_wait_general(struct rota_ring *ring, unsigned wait_nr)
-{
-    return submit_general(ring, wait_nr, 0, &rota_unlimited);
-}
-
-static int submit_and_wait_dead(struct rota_ring *ring, unsigned wait_nr)
-{
-    (void)ring;
-    (void)wait_nr;
-    return -EBADF;
-}
-
-void rota_submit_choose(struct rota_ring *ring)
-{
-    if (ring->enter_ring_fd < 0)
-        ring->submit_and_wait = submit_and_wait_dead;
-    else if (is_simple(ring))
-        ring->submit_and_wait = submit_and_wait_simple;
-    else
-        ring->submit_and_wait = submit_and_wait_general;
 }
 
 /* What is common to all that submit and wait with a limit. */

@@ -90,31 +90,39 @@ static void count_overflow(struct rota_ring *ring)
         ring->overflow_hook(ring, ring->overflow_data);
 }
 
-uint32_t rota_cqe_iter_start(struct rota_ring *ring, uint32_t left)
+struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left)
 {
     struct io_uring_cqe *cqe;
 
-    if (left) {
+    if (*left) {
         count_overflow(ring); /* the queue is full: there may be more than fitted */
-        return left;
+        return rota_cqe_at(ring, ring->cq.cqe_head);
     }
-    if (rota_peek_slow(ring, &cqe) < 0 || (ring->flags & IORING_SETUP_CQE_MIXED))
-        return 0; /* mixed CQEs are shown one by one */
-    return rota_cq_ready(ring);
+    (void)rota_peek_slow(ring, &cqe);
+    ring->cq.mixed_next = ring->cq.cqe_head;
+    if (!cqe)
+        return NULL;
+    if (ring->flags & IORING_SETUP_CQE_MIXED) {
+        *left = UINT32_MAX;
+        return rota_cqe_iter_mixed(ring);
+    }
+    *left = rota_cq_ready(ring);
+    return cqe;
 }
 
-struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring, uint32_t *head)
+struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring)
 {
-    struct io_uring_cqe *cqe = rota_cqe_at(ring, *head);
+    struct rota_cq *cq = &ring->cq;
+    struct io_uring_cqe *cqe = rota_cqe_at(ring, cq->mixed_next);
 
     /*
      * rota_cq_advance counts the slots of those that were shown, in one piece:
      * so a gap filler ends the round. Acquire: pairs with the kernel's release
      * after it has written the CQEs.
      */
-    if (*head == rota_load_acquire(ring->cq.ktail) || (cqe->flags & IORING_CQE_F_SKIP))
+    if (cq->mixed_next == rota_load_acquire(cq->ktail) || (cqe->flags & IORING_CQE_F_SKIP))
         return NULL;
-    *head += rota_cqe_nr(cqe);
+    cq->mixed_next += rota_cqe_nr(cqe);
     return cqe;
 }
 
@@ -404,33 +412,71 @@ unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes,
     struct rota_cqe_iter iter = rota_cqe_iter_init(ring);
     unsigned found = 0;
 
-    while (found < count && rota_cqe_iter_next(&iter, &cqes[found]))
-        found++;
-    return found;
+    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED)) {
+        for (; found < count && iter.cqe; rota_cqe_iter_next(&iter))
+            cqes[found++] = iter.cqe;
+        return found;
+    }
+    if (count > iter.left)
+        count = iter.left;
+    for (; found < count; found++)
+        cqes[found] = rota_cqe_at(ring, iter.end - iter.left + found);
+    return count;
 }
 
-/* Copies one CQE of `size` bytes into an element of `stride`, whose rest becomes zero. */
-static void copy_cqe(struct io_uring_cqe *to, const struct io_uring_cqe *from, uint32_t size,
-                     uint32_t stride)
+/* An element of the array that rota_copy_cqes() fills. */
+static struct io_uring_cqe *element(struct io_uring_cqe *cqes, size_t index, size_t size)
 {
-    uint64_t *to_words = (uint64_t *)(void *)to;
+    return (struct io_uring_cqe *)(void *)((char *)cqes + index * size);
+}
 
-    to->user_data = from->user_data;
-    to->res = from->res;
-    to->flags = from->flags;
-    if (stride == sizeof(*to))
-        return;
-    to_words[2] = size > sizeof(*to) ? from->big_cqe[0] : 0;
-    to_words[3] = size > sizeof(*to) ? from->big_cqe[1] : 0;
+/* Copies a CQE of a mixed queue; of a small one the second half becomes zero. */
+static void copy_mixed(struct io_uring_cqe *to, const struct io_uring_cqe *from)
+{
+    uint64_t *words = (uint64_t *)(void *)to;
+
+    *to = *from;
+    words[2] = rota_cqe_is_32(from) ? from->big_cqe[0] : 0;
+    words[3] = rota_cqe_is_32(from) ? from->big_cqe[1] : 0;
+}
+
+static unsigned copy_all_mixed(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
+{
+    const struct io_uring_cqe *cqe;
+    unsigned copied = 0;
+
+    while (copied < count && (cqe = rota_first_cqe(ring))) {
+        copy_mixed(element(cqes, copied++, 2 * sizeof(*cqe)), cqe);
+        rota_cq_advance(ring, rota_cqe_nr(cqe));
+    }
+    return copied;
+}
+
+static unsigned copy_all(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
+{
+    const struct rota_cq *cq = &ring->cq;
+    unsigned ready = rota_cq_ready(ring);
+
+    if (count > ready)
+        count = ready;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct io_uring_cqe *from = rota_cqe_at(ring, cq->cqe_head + i);
+        struct io_uring_cqe *to = element(cqes, i, cq->cqe_size);
+
+        *to = *from;
+        if (cq->cqe_size != sizeof(*to)) {
+            to->big_cqe[0] = from->big_cqe[0];
+            to->big_cqe[1] = from->big_cqe[1];
+        }
+    }
+    rota_cq_advance(ring, count);
+    return count;
 }
 
 int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count,
                    unsigned wait_nr)
 {
-    bool mixed = ring->flags & IORING_SETUP_CQE_MIXED;
-    uint32_t stride = mixed ? 32 : ring->cq.cqe_size;
     struct io_uring_cqe *cqe;
-    unsigned copied = 0;
     int ret;
 
     if (wait_nr > count)
@@ -438,15 +484,7 @@ int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned c
     ret = rota_wait_cqes(ring, &cqe, wait_nr, NULL, NULL);
     if (!cqe)
         return ret == -EAGAIN && !wait_nr ? 0 : ret;
-
-    for (; copied < count && cqe; cqe = rota_first_cqe(ring)) {
-        unsigned slots = mixed ? rota_cqe_nr(cqe) : 1;
-        uint32_t size = mixed ? 16 * slots : stride;
-
-        copy_cqe((struct io_uring_cqe *)(void *)((char *)cqes + (size_t)copied * stride), cqe, size,
-                 stride);
-        copied++;
-        rota_cq_advance(ring, slots);
-    }
-    return (int)copied;
+    if (ring->flags & IORING_SETUP_CQE_MIXED)
+        return (int)copy_all_mixed(ring, cqes, count);
+    return (int)copy_all(ring, cqes, count);
 }

@@ -35,19 +35,39 @@ ROTA_BEGIN_DECLS
 /* SQEs that are reserved. The library's own. */
 struct rota_batch {
     struct rota_ring *ring;
-    struct io_uring_sqe *next; /* next slot to hand out, or the second half of the last one */
-    struct io_uring_sqe *stop; /* the slot for which rota_batch_slot takes the slow path */
-    uint32_t left;             /* slots of the batch that do not lie before `stop` */
-    uint32_t bias;             /* what rota_sq::sqe_bias becomes */
+    struct io_uring_sqe *next;       /* next slot to hand out */
+    struct io_uring_sqe *stop;       /* where rota_batch_slot takes the slow path */
+    struct io_uring_sqe *stop_large; /* where rota_batch_add128 does */
+    size_t step;                     /* bytes between two slots */
+    uint32_t left;                   /* slots behind the end of the queue, at its beginning */
+    uint32_t bias;                   /* what rota_sq::sqe_bias becomes */
 };
 
-/* What the functions below call where the slots that follow each other end, and for large SQEs. */
-ROTA_API int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr, uint32_t *left);
-ROTA_API struct io_uring_sqe *rota_batch_slot_slow(struct rota_ring *ring,
-                                                   struct io_uring_sqe *next, uint32_t *left,
-                                                   struct io_uring_sqe **stop);
-ROTA_API void rota_batch_commit_slow(struct rota_ring *ring, struct io_uring_sqe *next,
-                                     uint32_t bias);
+/* What rota_batch_begin() calls once per round of the queue: how many slots follow each other. */
+ROTA_API int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr);
+
+/* From `next` on, so many slots follow each other. */
+ROTA_INLINE_ALWAYS void rota_batch_reach(struct rota_batch *batch, uint32_t run)
+{
+    const struct rota_ring *ring = batch->ring;
+    struct io_uring_sqe *end =
+        (struct io_uring_sqe *)(void *)((char *)batch->next + run * batch->step);
+
+    /* `sqes` is never above `next`: the slow path, always. */
+    batch->stop = batch->step == 64 ? end : ring->sq.sqes;
+    if (batch->step != 64)
+        batch->stop_large = end;
+    else
+        batch->stop_large = ring->flags & IORING_SETUP_SQE_MIXED ? end - 1 : ring->sq.sqes;
+}
+
+/* rota_batch_drop - free all SQEs of the batch; none is submitted. The batch has ended. */
+ROTA_INLINE_ALWAYS void rota_batch_drop(struct rota_batch *batch)
+{
+    batch->stop = batch->next;
+    batch->stop_large = batch->next;
+    batch->left = 0;
+}
 
 /*
  * rota_batch_begin - reserve `nr` SQEs, or none.
@@ -63,45 +83,62 @@ ROTA_API void rota_batch_commit_slow(struct rota_ring *ring, struct io_uring_sqe
 ROTA_INLINE_ALWAYS int rota_batch_begin(struct rota_batch *batch, struct rota_ring *ring,
                                         unsigned nr)
 {
-    struct rota_sq *sq = &ring->sq;
-    uint32_t left = 0;
-    int run = (int)nr; /* so many slots of the batch follow each other */
+    const struct rota_sq *sq = &ring->sq;
 
-    /* Up to sqe_stop all slots are free, as in rota_get_sqe(). */
-    if (ROTA_UNLIKELY((size_t)(sq->sqe_stop - sq->sqe_next) < nr || !nr))
-        run = rota_batch_begin_slow(ring, nr, &left);
     batch->ring = ring;
+    batch->step = 64;
+    /* Up to sqe_stop all slots are free, as in rota_get_sqe(); it may lie before sqe_next. */
+    if (ROTA_UNLIKELY((int64_t)(sq->sqe_stop - sq->sqe_next) < (int64_t)nr || !nr)) {
+        int run = rota_batch_begin_slow(ring, nr);
+
+        batch->next = sq->sqe_next;
+        batch->bias = sq->sqe_bias;
+        if (run < 0) {
+            rota_batch_drop(batch);
+            return run;
+        }
+        if (ring->flags & IORING_SETUP_SQE128)
+            batch->step = 128;
+        batch->left = nr - (uint32_t)run;
+        rota_batch_reach(batch, (uint32_t)run);
+        return 0;
+    }
     batch->next = sq->sqe_next;
-    batch->stop = sq->sqe_next;
-    batch->left = left;
     batch->bias = sq->sqe_bias;
-    if (ROTA_UNLIKELY(run < 0))
-        return run;
-    batch->stop += run;
+    batch->left = 0;
+    rota_batch_reach(batch, nr);
     return 0;
+}
+
+/* The slots go on at the beginning of the queue; false when there are none. */
+ROTA_INLINE_ALWAYS bool rota_batch_wrap(struct rota_batch *batch)
+{
+    if (!batch->left)
+        return false;
+    batch->next = batch->ring->sq.sqes;
+    batch->bias += batch->ring->sq.ring_entries;
+    rota_batch_reach(batch, batch->left);
+    batch->left = 0;
+    return true;
 }
 
 /* First half of rota_batch_add(): the next SQE, all zero, not taken yet; NULL if none is left. */
 ROTA_INLINE_ALWAYS struct io_uring_sqe *rota_batch_slot(struct rota_batch *batch)
 {
-    struct io_uring_sqe *sqe = batch->next;
-
-    if (ROTA_UNLIKELY(sqe == batch->stop)) {
-        struct io_uring_sqe *stop; /* not the batch's own, which can then live in registers */
-        uint32_t left = batch->left;
-
-        if (!left)
+    if (ROTA_UNLIKELY(batch->next >= batch->stop)) {
+        if ((batch->step == 64 || batch->next >= batch->stop_large) && !rota_batch_wrap(batch))
             return NULL;
-        sqe = rota_batch_slot_slow(batch->ring, sqe, &left, &stop);
-        if (sqe < batch->next)
-            batch->bias += batch->ring->sq.ring_entries;
-        batch->next = sqe;
-        batch->left = left;
-        batch->stop = stop;
-        return sqe;
+        if (batch->step != 64)
+            rota_sqe_clear(batch->next + 1);
     }
-    rota_sqe_clear(sqe);
-    return sqe;
+    rota_sqe_clear(batch->next);
+    return batch->next;
+}
+
+/* Second half: the slot is taken. */
+ROTA_INLINE_ALWAYS void rota_batch_take(struct rota_batch *batch)
+{
+    batch->next = (struct io_uring_sqe *)(void *)((char *)batch->next + batch->step);
 }
 
 /*
@@ -114,7 +151,7 @@ ROTA_INLINE_ALWAYS struct io_uring_sqe *rota_batch_add(struct rota_batch *batch)
     struct io_uring_sqe *sqe = rota_batch_slot(batch);
 
     if (ROTA_LIKELY(sqe != NULL))
-        batch->next = sqe + 1;
+        rota_batch_take(batch);
     return sqe;
 }
 
@@ -126,14 +163,15 @@ ROTA_INLINE_ALWAYS struct io_uring_sqe *rota_batch_add(struct rota_batch *batch)
  */
 ROTA_INLINE_ALWAYS struct io_uring_sqe *rota_batch_add128(struct rota_batch *batch)
 {
-    struct io_uring_sqe *sqe = batch->next;
+    struct io_uring_sqe *sqe;
 
-    if (batch->ring->sq.sqe_shift != 6)
-        return rota_batch_add(batch);
-    if (!(batch->ring->flags & IORING_SETUP_SQE_MIXED) || batch->stop - sqe < 2)
+    /* A mixed queue has nothing to wrap to, a batch of small SQEs no large ones there either. */
+    if (ROTA_UNLIKELY(batch->next >= batch->stop_large) &&
+        (batch->step == 64 || !rota_batch_wrap(batch)))
         return NULL;
-    batch->next = sqe + 2;
+    sqe = batch->next;
     rota_sqe_clear128(sqe);
+    batch->next = sqe + 2;
     return sqe;
 }
 
@@ -146,7 +184,7 @@ ROTA_INLINE_ALWAYS struct io_uring_sqe *rota_batch_add128(struct rota_batch *bat
  * With `break` the SQE of that round is not taken; end the batch then.
  */
 #define rota_batch_for_each(batch, sqe) \
-    for (; ((sqe) = rota_batch_slot(batch)) != NULL; (batch)->next++)
+    for (; ((sqe) = rota_batch_slot(batch)) != NULL; rota_batch_take(batch))
 
 /*
  * rota_batch_commit - put the SQEs that were taken into the queue.
@@ -158,19 +196,14 @@ ROTA_INLINE_ALWAYS void rota_batch_commit(struct rota_batch *batch)
 {
     struct rota_sq *sq = &batch->ring->sq;
 
-    if (ROTA_UNLIKELY(batch->bias != sq->sqe_bias || sq->sqe_shift != 6))
-        rota_batch_commit_slow(batch->ring, batch->next, batch->bias);
-    else
-        sq->sqe_next = batch->next;
-    batch->stop = batch->next;
-    batch->left = 0;
-}
-
-/* rota_batch_drop - free all SQEs of the batch; none is submitted. The batch has ended. */
-ROTA_INLINE_ALWAYS void rota_batch_drop(struct rota_batch *batch)
-{
-    batch->stop = batch->next;
-    batch->left = 0;
+    sq->sqe_next = batch->next;
+    if (ROTA_UNLIKELY(batch->bias != sq->sqe_bias)) {
+        /* In a new round: what is free there is found out by the next. */
+        sq->sqe_bias = batch->bias;
+        sq->sqe_stop = sq->sqes;
+        sq->sqe_stop_large = sq->sqes;
+    }
+    rota_batch_drop(batch);
 }
 
 /* rota_batch_flush - commit, then rota_submit(): what was in the queue before goes too. */

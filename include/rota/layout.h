@@ -24,15 +24,17 @@ struct rota_sq {
     /* What get_sqe and submit touch: one cache line, written by the submitting side only. */
     struct io_uring_sqe *sqes;
     struct io_uring_sqe *sqe_next; /* next slot to hand out */
-    struct io_uring_sqe *sqe_stop; /* where rota_get_sqe takes the slow path */
+    /* Where rota_get_sqe() takes the slow path, and rota_get_sqe128(); `sqes` for always. */
+    struct io_uring_sqe *sqe_stop;
+    struct io_uring_sqe *sqe_stop_large;
     uint32_t *khead;
     uint32_t *ktail;
-    uint32_t *kflags;
     uint32_t sqe_bias; /* tail of the slot at sqe_next, less its address in slots */
     uint32_t sqe_head; /* SQPOLL only: the tail that was last made visible */
     uint32_t ring_mask;
     uint32_t ring_entries;
 
+    uint32_t *kflags;
     uint32_t *kdropped;
     uint32_t *array;    /* NULL with IORING_SETUP_NO_SQARRAY */
     uint32_t sqe_shift; /* log2 of the bytes between two slots: 6, or 7 with IORING_SETUP_SQE128 */
@@ -40,20 +42,25 @@ struct rota_sq {
     size_t sqes_sz;
     size_t ring_sz; /* one mapping holds both queues */
     void *ring_ptr;
+    uint64_t reserved1;
 };
 
 /* The completion queue: one cache line, written by the reaping side only. */
 struct rota_cq {
     struct io_uring_cqe *cqes;
-    uint32_t cqe_head;  /* next slot to look at; equals the word at khead */
-    uint32_t cqe_size;  /* bytes between two slots: 16, or 32 with IORING_SETUP_CQE32 */
-    uint32_t cqe_bytes; /* bytes of all slots minus one: masks index * cqe_size */
+    struct io_uring_cqe *cqe_end; /* behind the last slot; on CQE_MIXED rings `cqes` */
+    size_t cqe_size;              /* bytes between two slots: 16, or 32 with IORING_SETUP_CQE32 */
+    uint32_t cqe_head;            /* next slot to look at; equals the word at khead */
+    uint32_t cqe_bytes;           /* bytes of all slots minus one: masks index * cqe_size */
     uint32_t ring_mask;
     uint32_t ring_entries;
-    uint32_t overflows; /* how often a backlog of completions was found in the kernel */
     uint32_t *khead;
     uint32_t *ktail;
-    const uint32_t *kpeek; /* ktail; on CQE_MIXED rings khead, so that they always look empty */
+    /* ktail; on rings that must always look empty khead (CQE_MIXED), or a zero (torn down) */
+    const uint32_t *kpeek;
+
+    uint32_t overflows;  /* how often a backlog of completions was found in the kernel */
+    uint32_t mixed_next; /* CQE_MIXED: the slot behind the CQE that an iteration shows */
     uint32_t *koverflow;
     uint32_t *kflags; /* NULL on kernels before 5.8 */
 };
@@ -82,8 +89,8 @@ struct rota_ring {
     struct rota_sq sq;
     struct rota_cq cq;
 
-    /* What rota_submit_and_wait() means on a ring of this kind. */
-    int (*submit_and_wait)(struct rota_ring *ring, unsigned wait_nr);
+    /* What rota_submit_and_wait() calls on a ring of this kind; `next` is sq.sqe_next. */
+    int (*submit_and_wait)(struct rota_ring *ring, struct io_uring_sqe *next, unsigned wait_nr);
     const struct rota_kernel *kernel; /* NULL: the real system calls */
     uint32_t flags;                   /* IORING_SETUP_* that were obtained */
     uint32_t features;                /* IORING_FEAT_* of this kernel */
@@ -103,19 +110,13 @@ struct rota_ring {
     uint64_t reserved[6]; /* zero; room to grow */
 };
 
-/* The SQE that follows `sqe` in memory, by the size of the ring's SQEs. */
-ROTA_INLINE struct io_uring_sqe *rota_sqe_behind(const struct rota_ring *ring,
-                                                 struct io_uring_sqe *sqe)
-{
-    return (struct io_uring_sqe *)(void *)((char *)sqe + ((size_t)1 << ring->sq.sqe_shift));
-}
-
 /* The CQE in slot `index` modulo the size of the queue. */
 ROTA_INLINE struct io_uring_cqe *rota_cqe_at(const struct rota_ring *ring, uint32_t index)
 {
     struct io_uring_cqe *cqe =
         (struct io_uring_cqe *)(void *)((char *)ring->cq.cqes +
-                                        ((index * ring->cq.cqe_size) & ring->cq.cqe_bytes));
+                                        ((index * (uint32_t)ring->cq.cqe_size) &
+                                         ring->cq.cqe_bytes));
 
     if (!cqe)
         __builtin_unreachable(); /* or rota_cqe_seen() would look, after every peek */

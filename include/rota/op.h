@@ -220,7 +220,8 @@ ROTA_INLINE void rota_op_set_flags(struct rota_op *op, unsigned flags)
  */
 
 #define ROTA_OP_DATA_MASK 0x00ff000000000007ull
-#define ROTA_OP_DATA      0x00a5000000000001ull /* XORed with the handle's address */
+#define ROTA_OP_DATA \
+    0x00a5000000000001ull /* and the handle's address, which has none of these bits */
 
 /* True when a completion with this user_data belongs to a handle. */
 ROTA_INLINE bool rota_is_op_data(uint64_t user_data)
@@ -271,7 +272,7 @@ ROTA_INLINE int rota_op_begin(struct rota_ring *ring, struct rota_op *op,
     sqe = rota_get_sqe(ring);
     if (ROTA_UNLIKELY(!sqe))
         return rota_op_begin_slow(ring, op, sqe_ptr, false);
-    sqe->user_data = (uint64_t)(uintptr_t)op ^ ROTA_OP_DATA;
+    sqe->user_data = (uint64_t)(uintptr_t)op + ROTA_OP_DATA;
     op->state = (state & ROTA_OP_SETTINGS) | ROTA_OP_PENDING;
     ring->calls.in_flight++;
     *sqe_ptr = sqe;
@@ -432,12 +433,13 @@ ROTA_INLINE int rota_await(struct rota_ring *ring, struct rota_op *op)
         return rota_await_slow(ring, op);
     /* Acquire, both times: pairs with the kernel's release after it has written the CQE. */
     if (rota_load_acquire(ring->cq.ktail) == head) {
-        res = rota_calls_enter(ring, 1, NULL);
+        /* rota_submit_and_wait() without its look at the queue, which follows anyway. */
+        res = ring->submit_and_wait(ring, ring->sq.sqe_next, 1);
         if (ROTA_UNLIKELY(rota_load_acquire(ring->cq.ktail) == head))
             return rota_await_missed(ring, op, res);
     }
     cqe = rota_cqe_at(ring, head);
-    if (ROTA_UNLIKELY(cqe->user_data != ((uint64_t)(uintptr_t)op ^ ROTA_OP_DATA)) ||
+    if (ROTA_UNLIKELY(cqe->user_data != ((uint64_t)(uintptr_t)op + ROTA_OP_DATA)) ||
         ROTA_UNLIKELY(cqe->flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF)))
         return rota_await_slow(ring, op);
     res = cqe->res;

@@ -217,65 +217,69 @@ ROTA_INLINE void rota_cqe_seen(struct rota_ring *ring, const struct io_uring_cqe
  * On a CQE_MIXED ring a round ends where the queue wraps over a gap: the rest
  * comes with the next one. When the queue is empty and completions need a
  * visit to the kernel, it is made, as in rota_peek_cqe(). `head` is the index
- * of the CQE's slot.
+ * of the CQE's slot, `cqe` NULL after the last one.
  */
 struct rota_cqe_iter {
     struct rota_ring *ring;
-    uint32_t head; /* next slot to show */
-    uint32_t left; /* how many are shown without another look */
+    struct io_uring_cqe *cqe; /* the one that is shown; NULL: the round is over */
+    uint32_t left;            /* how many are shown, this one included; mixed: more than can be */
+    uint32_t end;             /* so that end - left is the index of the slot of this one */
 };
 
 /*
  * What the functions below call: when the queue looks empty or is full, and
- * for each mixed CQE. They do not get the iterator itself, so that it can live
- * in registers.
+ * for each mixed CQE. They return the CQE to show, or NULL, and do not get the
+ * iterator itself, so that it can live in registers.
  */
-ROTA_API uint32_t rota_cqe_iter_start(struct rota_ring *ring, uint32_t left);
-ROTA_API struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring, uint32_t *head);
+ROTA_API struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left);
+ROTA_API struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring);
 
 ROTA_INLINE_ALWAYS struct rota_cqe_iter rota_cqe_iter_init(struct rota_ring *ring)
 {
     struct rota_cqe_iter iter;
-    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
-    uint32_t tail = rota_load_acquire(ring->cq.kpeek);
+    uint32_t head = ring->cq.cqe_head;
 
     iter.ring = ring;
-    iter.head = ring->cq.cqe_head;
-    iter.left = tail - iter.head;
-    /* One comparison for none and for as many as there can be. */
-    if (ROTA_UNLIKELY(iter.left - 1 >= ring->cq.ring_mask)) {
-        iter.left = rota_cqe_iter_start(ring, iter.left);
-        iter.head = ring->cq.cqe_head; /* past a gap filler */
-    } else if (!iter.left) {
-        __builtin_unreachable(); /* or the loop would ask for what was just found out */
+    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
+    iter.end = rota_load_acquire(ring->cq.kpeek);
+    iter.left = iter.end - head;
+    /* One test for none and for as many as there can be: both are 0 modulo the size. */
+    if (ROTA_UNLIKELY(!(iter.left & ring->cq.ring_mask))) {
+        uint32_t left = iter.left;
+
+        iter.cqe = rota_cqe_iter_start(ring, &left);
+        iter.end = ring->cq.cqe_head + left;
+        iter.left = left;
+    } else {
+        iter.cqe = rota_cqe_at(ring, head);
     }
     return iter;
 }
 
-ROTA_INLINE_ALWAYS bool rota_cqe_iter_next(struct rota_cqe_iter *iter, struct io_uring_cqe **cqe)
+ROTA_INLINE_ALWAYS void rota_cqe_iter_next(struct rota_cqe_iter *iter)
 {
-    struct io_uring_cqe *next;
-    uint32_t head;
+    const struct rota_cq *cq = &iter->ring->cq;
 
-    if (ROTA_LIKELY(iter->left)) {
-        iter->left--;
-        *cqe = rota_cqe_at(iter->ring, iter->head++);
-        return true;
+    if (!--iter->left) {
+        iter->cqe = NULL;
+        return;
     }
-    if (ROTA_LIKELY(!(iter->ring->flags & IORING_SETUP_CQE_MIXED)))
-        return false;
-    head = iter->head;
-    next = rota_cqe_iter_mixed(iter->ring, &head);
-    if (!next)
-        return false;
-    iter->head = head;
-    *cqe = next;
-    return true;
+    iter->cqe = (struct io_uring_cqe *)(void *)((char *)iter->cqe + cq->cqe_size);
+    if (ROTA_UNLIKELY(iter->cqe >= cq->cqe_end)) {
+        /* The end of the queue; or a mixed one, where each comes this way. */
+        if (iter->ring->flags & IORING_SETUP_CQE_MIXED) {
+            iter->cqe = rota_cqe_iter_mixed(iter->ring);
+            iter->end = cq->mixed_next - (iter->cqe ? rota_cqe_nr(iter->cqe) : 0) + iter->left;
+        } else {
+            iter->cqe = cq->cqes;
+        }
+    }
 }
 
-#define rota_for_each_cqe(ring, head_, cqe)                          \
-    for (struct rota_cqe_iter rota_iter_ = rota_cqe_iter_init(ring); \
-         (head_) = rota_iter_.head, rota_cqe_iter_next(&rota_iter_, &(cqe)); (void)(head_))
+#define rota_for_each_cqe(ring, head_, cqe_)                                            \
+    for (struct rota_cqe_iter rota_iter_ = rota_cqe_iter_init(ring);                    \
+         (head_) = rota_iter_.end - rota_iter_.left, ((cqe_) = rota_iter_.cqe) != NULL; \
+         rota_cqe_iter_next(&rota_iter_), (void)(head_))
 
 ROTA_END_DECLS
 

@@ -10,8 +10,12 @@
 
 ROTA_BEGIN_DECLS
 
-/* What rota_get_sqe() calls once per round of the queue, and for each SQE of 128 bytes. */
+/* What the functions below call once per round of the queue; on a ring of other SQEs each time. */
 ROTA_API struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring);
+ROTA_API struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring);
+
+/* What rota_submit_and_wait() calls when fewer than `wait_nr` are ready after `ret` was returned. */
+ROTA_API int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret);
 
 /* The index behind the last SQE that was handed out: what the next submit makes the tail. */
 ROTA_INLINE uint32_t rota_sq_tail(const struct rota_ring *ring)
@@ -42,7 +46,7 @@ ROTA_INLINE struct io_uring_sqe *rota_get_sqe(struct rota_ring *ring)
      * time ago. The head only moves on, so an old one errs on the safe side,
      * and the shared word is read once per round.
      */
-    if (ROTA_UNLIKELY(sqe == ring->sq.sqe_stop))
+    if (ROTA_UNLIKELY(sqe >= ring->sq.sqe_stop))
         return rota_get_sqe_slow(ring);
     ring->sq.sqe_next = sqe + 1;
     rota_sqe_clear(sqe);
@@ -65,7 +69,16 @@ ROTA_INLINE struct io_uring_sqe *rota_get_sqe(struct rota_ring *ring)
  * Returns NULL when there is not enough space, or the ring has no SQEs of that
  * size.
  */
-ROTA_API struct io_uring_sqe *rota_get_sqe128(struct rota_ring *ring);
+ROTA_INLINE struct io_uring_sqe *rota_get_sqe128(struct rota_ring *ring)
+{
+    struct io_uring_sqe *sqe = ring->sq.sqe_next;
+
+    if (ROTA_UNLIKELY(sqe >= ring->sq.sqe_stop_large))
+        return rota_get_sqe128_slow(ring);
+    ring->sq.sqe_next = sqe + 2;
+    rota_sqe_clear128(sqe);
+    return sqe;
+}
 
 /* How many SQEs were taken from the queue and not yet consumed by the kernel. */
 ROTA_INLINE unsigned rota_sq_ready(const struct rota_ring *ring)
@@ -127,7 +140,16 @@ ROTA_API int rota_submit(struct rota_ring *ring);
  */
 ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
 {
-    return ring->submit_and_wait(ring, wait_nr);
+    int ret =
+        ring->submit_and_wait(ring, *(struct io_uring_sqe *volatile *)&ring->sq.sqe_next, wait_nr);
+
+    /*
+     * A signal that ends the wait after SQEs were taken is reported as their
+     * count: only the queue tells. Relaxed: who reads the CQEs acquires them.
+     */
+    if (ROTA_UNLIKELY(rota_load_relaxed(ring->cq.kpeek) - ring->cq.cqe_head < wait_nr))
+        return rota_submit_and_wait_slow(ring, wait_nr, ret);
+    return ret;
 }
 
 /*

@@ -26,10 +26,10 @@ static inline long rota_syscall6(long number, long a, long b, long c, long d, lo
 }
 
 /* io_uring_enter without its argument. */
-static inline long rota_syscall_enter(long number, int fd, const uint32_t *submit,
-                                      const uint32_t *wait_nr, uint32_t flags)
+static inline long rota_syscall_enter(long number, const int *fd, uint32_t submit, uint32_t wait_nr,
+                                      uint32_t flags)
 {
-    return rota_syscall6(number, fd, (long)*submit, (long)*wait_nr, (long)flags, 0, 0);
+    return rota_syscall6(number, *fd, (long)submit, (long)wait_nr, (long)flags, 0, 0);
 }
 
 #endif /* ROTA_ARCH_AARCH64_H */

@@ -9,21 +9,23 @@
 #define ROTA_NR_CLOCK __NR_clock_gettime
 
 /*
- * io_uring_enter without its argument. `submit` and `wait_nr` pass through:
- * the kernel keeps all registers but rax, and rcx and r11, which the
- * instruction itself uses.
+ * io_uring_enter without its argument; the size of none, r9, is never looked
+ * at. The descriptor comes by reference: it is loaded after the flags, over the
+ * pointer to the ring, which was in the same register. Both are loaded before
+ * the other registers are set, which a sanitizer's call would spoil.
  */
-static inline long rota_syscall_enter(long number, int fd, uint32_t *submit, uint32_t *wait_nr,
+static inline long rota_syscall_enter(long number, const int *fd, uint32_t submit, uint32_t wait_nr,
                                       uint32_t flags)
 {
+    int descriptor, result;
+
+    __asm__("" : "+r"(flags));
+    descriptor = *fd;
     register uint32_t r10 __asm__("r10") = flags;
     register long r8 __asm__("r8") = 0;
-    int result;
-
-    /* The size of no argument, r9, is never looked at. */
     __asm__ volatile("syscall"
-                     : "=a"(result), "+S"(*submit), "+d"(*wait_nr)
-                     : "a"(number), "D"(fd), "r"(r10), "r"(r8)
+                     : "=a"(result)
+                     : "a"(number), "D"(descriptor), "S"(submit), "d"(wait_nr), "r"(r10), "r"(r8)
                      : "rcx", "r11", "memory");
     return result;
 }

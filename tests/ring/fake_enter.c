@@ -35,8 +35,10 @@ static void test_wrap(uint32_t start)
 
             rota_for_each_cqe (&ring, head, cqe) {
                 in_order &= cqe->user_data == seen + count;
+                in_order &= head == ring.cq.cqe_head + count && cqe == rota_cqe_at(&ring, head);
                 count++;
             }
+            in_order &= !cqe && head == ring.cq.cqe_head + count;
             rota_cq_advance(&ring, count);
             seen += count;
         } else if (round % 3 == 1) {
@@ -485,9 +487,11 @@ static void test_mixed(void)
                 rota_for_each_cqe (&ring, head, cqe) {
                     right &= cqe->user_data == seen && cqe->res == (int)seen;
                     right &= !rota_cqe_is_32(cqe) || cqe->big_cqe[1] == seen + 2;
+                    right &= head == ring.cq.cqe_head + slots && cqe == rota_cqe_at(&ring, head);
                     slots += rota_cqe_nr(cqe);
                     seen++;
                 }
+                right &= !cqe && head == ring.cq.cqe_head + slots;
                 rota_cq_advance(&ring, slots);
                 break;
             }

@@ -20,6 +20,14 @@ static bool reap(uint64_t first, unsigned count)
     return in_order;
 }
 
+/* The next SQE of a batch; on a ring of large ones by either function. */
+static struct io_uring_sqe *batch_next(struct rota_batch *batch, unsigned added)
+{
+    if ((ring.flags & IORING_SETUP_SQE128) && added % 3)
+        return rota_batch_add128(batch);
+    return rota_batch_add(batch);
+}
+
 static void test_batch(uint32_t flags, uint32_t begin, const char *kind)
 {
     struct rota_batch batch;
@@ -42,7 +50,7 @@ static void test_batch(uint32_t flags, uint32_t begin, const char *kind)
         memset(fake.sqe_memory, 0xa5, sizeof(fake.sqe_memory));
         right &= rota_batch_begin(&batch, &ring, count) == 0;
         if (round % 2) {
-            while ((sqe = rota_batch_add(&batch))) {
+            while ((sqe = batch_next(&batch, added))) {
                 right &= !sqe->user_data && !((char *)sqe)[ring.sq.sqe_shift == 7 ? 127 : 63];
                 rota_prep_nop(sqe);
                 sqe->user_data = sent + added++;
@@ -76,7 +84,7 @@ static void test_batch(uint32_t flags, uint32_t begin, const char *kind)
 
         right &= rota_batch_begin(&batch, &ring, reserved) == 0;
         for (unsigned i = 0; i < taken; i++)
-            rota_batch_add(&batch)->user_data = sent + i;
+            batch_next(&batch, i)->user_data = sent + i;
         if (round % 4 == 3) {
             rota_batch_drop(&batch);
             right &= rota_sq_ready(&ring) == 0 && rota_submit(&ring) == 0;
@@ -125,6 +133,41 @@ static void test_batch_drop(void)
     is_int(rota_submit(&ring), 8, "after the drop all eight are free");
     ok(reap(6, 8), "and none of the batch was seen");
     rota_queue_exit(&ring);
+}
+
+/* A ring of large SQEs: one by one, by either function, with all bytes zero. */
+static void test_large(uint32_t begin)
+{
+    uint64_t sent = 0;
+    bool right = true;
+
+    fake_reset();
+    fake.start = begin;
+    fake_plain_ring(&ring, IORING_SETUP_SQE128, 0);
+    for (unsigned round = 0; round < 100; round++) {
+        unsigned count = 1 + round % FAKE_ENTRIES;
+
+        memset(fake.sqe_memory, 0xa5, sizeof(fake.sqe_memory));
+        for (unsigned i = 0; i < count; i++) {
+            bool wide = (round + i) % 3;
+            struct io_uring_sqe *sqe = wide ? rota_get_sqe128(&ring) : rota_get_sqe(&ring);
+
+            for (unsigned byte = 0; sqe && byte < 128; byte++)
+                right &= !((char *)sqe)[byte];
+            right &= sqe != NULL;
+            if (sqe)
+                sqe->user_data = sent + i;
+        }
+        right &= rota_sq_ready(&ring) == count;
+        if (count == FAKE_ENTRIES)
+            right &= !rota_get_sqe128(&ring) && !rota_get_sqe(&ring);
+        right &= rota_submit_and_wait(&ring, count) == (int)count;
+        right &= reap(sent, count);
+        sent += count;
+    }
+    ok(right, "large SQEs from 0x%x: by either function, in order", begin);
+    rota_queue_exit(&ring);
+    ok(!rota_get_sqe128(&ring), "none on a ring that has ended");
 }
 
 /* A link chain in a mixed queue, small and large, that goes over its end by a gap. */
@@ -371,6 +414,16 @@ static void test_mixed_batch(uint32_t begin)
     rota_batch_begin(&batch, &ring, 4);
     ok(!rota_batch_add128(&batch), "a plain ring has no large SQE in a batch either");
     rota_batch_drop(&batch);
+    fake_prepare(&ring, FAKE_ENTRIES - 2, 0);
+    rota_submit(&ring);
+    ok(reap(0, FAKE_ENTRIES - 2), "two slots before the end of the queue");
+    rota_batch_begin(&batch, &ring, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        ok(!rota_batch_add128(&batch), "slot %u of four: still none", i);
+        ok(rota_batch_add(&batch) != NULL, "slot %u of four: a small one", i);
+    }
+    ok(!rota_batch_add128(&batch) && !rota_batch_add(&batch), "no fifth");
+    is_int(rota_batch_flush(&batch), 4, "the four go");
     rota_queue_exit(&ring);
     fake_reset();
     fake_plain_ring(&ring, IORING_SETUP_SQE128, 0);
@@ -392,6 +445,8 @@ int main(void)
     test_batch(IORING_SETUP_SQE128, 0xffffffff, "large, near 2^32");
     test_batch(IORING_SETUP_CQE32, 0x7ffffffe, "large CQEs");
     test_batch_drop();
+    test_large(0);
+    test_large(0xfffffffd);
     test_mixed(0);
     test_mixed(0xfffffff5);
     test_sizes();
