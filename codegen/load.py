@@ -26,7 +26,7 @@ _LABELS = {
 
 def compose(text: str) -> Any:
     """The nodes of a YAML text, with their places."""
-    return yaml.compose(text, Loader=_Loader)  # type: ignore[no-untyped-call]
+    return yaml.compose(text, Loader=_Loader)
 
 
 @dataclass(frozen=True, order=True)
