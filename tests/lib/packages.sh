@@ -6,6 +6,10 @@ packages_build="gcc libc6-dev meson ninja-build pkgconf python3 python3-jinja2 p
 packages_test="binutils bsdextrautils clang clang-format fish g++ git libclang-rt-14-dev mandoc mypy
     python3-pytest valgrind xxd zsh"
 packages_vm="cpio dpkg e2fsprogs qemu-system-x86 xz-utils zstd"
+packages_cross="clang gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-i686-linux-gnu
+    gcc-powerpc64le-linux-gnu gcc-riscv64-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross
+    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-ppc64el-cross libc6-dev-riscv64-cross
+    libc6-dev-s390x-cross musl-tools qemu-user-static"
 
 # need_packages NAME...: installs those that are missing, or says so and stops.
 need_packages() {
@@ -37,7 +41,14 @@ need_packages() {
     rm -f "$apt_log"
 }
 
-# Waits for another apt-get instead of failing beside it.
+# want_packages NAME...: the same, but goes on when they cannot be had.
+want_packages() {
+    (need_packages "$@") || echo "Going on without them: what needs them is skipped." >&2
+}
+
+# Waits for another apt-get instead of failing beside it, and takes nothing away:
+# cross compilers and gcc-multilib exclude each other.
 apt_install() {
-    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove "$@" \
+        </dev/null
 }
