@@ -12,11 +12,14 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("ROTA_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
+LIMIT = 900  # seconds for one command: two cores take two minutes for the longest, busy ones more
 
 
 @dataclass
@@ -46,11 +50,41 @@ def stage(function: Stage) -> Stage:
     return function
 
 
+class Died(Exception):
+    """A command that a stage is made of came to no end; the message has its last lines."""
+
+
 def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], cwd=ROOT, text=True, timeout=1200,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, errors="replace", check=False,
-                          env={**os.environ, **env})
+    words = [str(part) for part in command]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        # In a session of its own, so that what it started can be ended with it.
+        process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, start_new_session=True,
+                                   env={**os.environ, **env})
+        status = None
+        try:
+            status = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            if status is None:
+                end(process)
+        output.seek(0)
+        text = output.read()
+    if status is None:
+        raise Died("\n".join([f"{shlex.join(words[:8])}: took longer than {LIMIT} s",
+                              *text.splitlines()[-25:]]))
+    return subprocess.CompletedProcess(words, status, text)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a command and its group; meson, when asked, ends the groups of its tests as well."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
 
 
 def one(name: str, *command: str | Path, **env: str) -> Case:
@@ -60,6 +94,12 @@ def one(name: str, *command: str | Path, **env: str) -> Case:
         lines = done.stdout.strip().splitlines()
         return Case(name, "skipped", lines[-1] if lines else "no reason given")
     return Case(name, "failed" if done.returncode else "passed", done.stdout)
+
+
+def ended(name: str, done: subprocess.CompletedProcess[str]) -> Case:
+    """A command that failed without a failed check to show for it."""
+    return Case(name, "failed", "\n".join([f"ended with status {done.returncode}",
+                                          *done.stdout.splitlines()[-25:]]))
 
 
 TAP = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*(skip|todo)\S*\s*(.*))?$", re.I)
@@ -134,14 +174,24 @@ def meson(name: str, *options: str, setup: str = "", suite: str = "",
     extra = ["--setup", setup] if setup else []
     extra += ["--suite", suite] if suite else []
     extra += [word for left in without for word in ("--no-suite", left)]
-    run("meson", "test", "-C", where, "--no-rebuild", *extra, **env)
     log = where / "meson-logs" / (f"testlog-{setup}.json" if setup else "testlog.json")
-    for line in log.read_text("utf-8").splitlines():
-        test = json.loads(line)
-        text = test.get("stdout", "")
-        if test["result"] == "TIMEOUT":
-            yield Case(f"{name}: {test['name']}", "failed", "timed out\n" + text[-2000:])
-            continue
+    log.unlink(missing_ok=True)
+    done = run("meson", "test", "-C", where, "--no-rebuild", *extra, **env)
+    failed = False
+    for line in log.read_text("utf-8").splitlines() if log.exists() else []:
+        for case in meson_test(name, json.loads(line)):
+            failed |= case.status == "failed"
+            yield case
+    if done.returncode and not failed:
+        yield ended(f"{name}: meson test", done)
+
+
+def meson_test(name: str, test: dict[str, Any]) -> Iterator[Case]:
+    """The checks of one test in meson's log."""
+    text = test.get("stdout", "")
+    if test["result"] == "TIMEOUT":
+        yield Case(f"{name}: {test['name']}", "failed", "timed out\n" + text[-2000:])
+    else:
         yield from tap(f"{name}: {test['name']}", text + test.get("stderr", ""),
                        test["returncode"])
 
@@ -160,10 +210,10 @@ def pytest(name: str, where: str) -> Iterator[Case]:
         report = Path(scratch) / "report.xml"
         done = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
                    where)
-        if report.exists():
-            yield from junit(report, name)
-        else:
-            yield Case(f"{name}: pytest", "failed", done.stdout[-3000:])
+        cases = list(junit(report, name)) if report.exists() else []
+        yield from cases
+        if done.returncode and not any(case.status == "failed" for case in cases):
+            yield ended(f"{name}: pytest", done)
 
 
 @stage
@@ -264,9 +314,9 @@ def kernels() -> Iterator[Case]:
     yield from pytest("guests", "tests/vm/test_vm.py")
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "results.json"
-        done = run("tests/vm/run", "5.10", "7.3", "--json", report)
+        done = run("tests/vm/run", "5.10", "7.3", "--json", report, "--timeout", str(LIMIT * 2 // 3))
         if not report.exists():
-            yield Case("kernels", "failed", done.stdout[-3000:])
+            yield ended("tests/vm/run", done)
             return
         guests = json.loads(report.read_text("utf-8"))["guests"]
     for guest in guests:
@@ -285,6 +335,16 @@ def cross() -> Iterator[Case]:
     yield from script("cross", "tests/cross/run")
 
 
+def guarded(name: str, function: Stage) -> Iterator[Case]:
+    """The cases of a stage; when it dies, those found by then and a failure."""
+    try:
+        yield from function()
+    except Died as failure:
+        yield Case(name, "failed", str(failure))
+    except Exception:  # whatever it was: the other stages run, and the end is counted
+        yield Case(name, "failed", traceback.format_exc())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -301,14 +361,13 @@ def main() -> int:
     if args.list:
         print("\n".join(name for name in args.stages or STAGES if name not in args.without))
         return 0
+    # What is running has a session of its own: it is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     cases: list[Case] = []
     for name in args.stages or STAGES:
         start = time.monotonic()
-        try:
-            found = ([Case(name, "skipped", "left out on request")] if name in args.without
-                     else list(STAGES[name]()))
-        except (OSError, subprocess.TimeoutExpired, ValueError) as failure:
-            found = [Case(name, "failed", str(failure))]
+        found = ([Case(name, "skipped", "left out on request")] if name in args.without
+                 else list(guarded(name, STAGES[name])))
         count = {status: sum(case.status == status for case in found)
                  for status in ("passed", "failed", "skipped")}
         print(f"{name}: {count['passed']} passed, {count['failed']} failed, "
