@@ -105,6 +105,17 @@ def ended(name: str, done: subprocess.CompletedProcess[str]) -> Case:
 TAP = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*(skip|todo)\S*\s*(.*))?$", re.I)
 
 
+NAMED_REASON = re.compile(r"(.+): ((?:needs Linux|this kernel) .*)")
+
+
+def skip(where: str, name: str, reason: str) -> Case:
+    """A skipped check; one without a name may begin its reason with it."""
+    match = None if name else NAMED_REASON.fullmatch(reason)
+    if match:
+        name, reason = match.groups()
+    return Case(f"{where}: {name or 'check'}", "skipped", reason)
+
+
 def tap(name: str, output: str, status: int) -> Iterator[Case]:
     """The checks of one TAP program; its exit status counts as well."""
     failed = False
@@ -120,7 +131,7 @@ def tap(name: str, output: str, status: int) -> Iterator[Case]:
         found = True
         title = f"{name}: {match.group(2)}"
         if match.group(3) and match.group(3).lower() == "skip":
-            yield Case(title, "skipped", match.group(4))
+            yield skip(name, match.group(2), match.group(4))
         elif match.group(1):
             failed = True
             notes = []
@@ -294,13 +305,12 @@ def guest_program(title: str, program: dict[str, Any]) -> Iterator[Case]:
     """The checks of one program in a guest; the program itself when they do not tell its fate."""
     output = program["output"]
     for check in program["checks"]:
-        name, _, reason = check["reason"].rpartition(": ")
-        if check["name"] or not reason.startswith("needs Linux"):
-            name, reason = check["name"], check["reason"]
-        text = reason
-        if check["status"] == "failed":
-            text = "\n".join(line for line in output if line.startswith(("not ok", "#")))[-3000:]
-        yield Case(f"{title}: {name or 'check'}", check["status"], text)
+        if check["status"] == "skipped":
+            yield skip(title, check["name"], check["reason"])
+            continue
+        text = "\n".join(line for line in output if line.startswith(("not ok", "#")))[-3000:]
+        yield Case(f"{title}: {check['name'] or 'check'}", check["status"],
+                   text if check["status"] == "failed" else "")
     statuses = {check["status"] for check in program["checks"]}
     if program["status"] == "failed" and "failed" not in statuses:
         yield Case(title, "failed", "\n".join([program["reason"], *output[-25:]]))
