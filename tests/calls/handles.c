@@ -255,45 +255,84 @@ static void full_of_others(void)
 
 /*
  * Streams
+ *
+ * The kernel promises a multishot poll no number of results. What becomes
+ * ready before it has looked at the last event is one event with it: an SQPOLL
+ * thread may complete requests that were submitted later first, so that a NOP
+ * tells nothing of the poll beside it, and its own result has to be seen
+ * before the byte may go. And what becomes ready while the poll is being set
+ * up may be told twice. So the tests make sure of one result for each byte at
+ * least, and the library has to deliver as many as the kernel has posted.
  */
+
+/* How many completions the kernel has posted on this ring; the index counts them, modulo 2^32. */
+static uint32_t posted(void)
+{
+    return rota_load_acquire(ring->cq.ktail);
+}
+
+static void send_byte(const int pair[2])
+{
+    if (write(pair[1], "x", 1) != 1)
+        bail("write: %s", strerror(errno));
+}
+
+static void take_byte(const int pair[2])
+{
+    char byte;
+
+    if (read(pair[0], &byte, 1) != 1)
+        bail("read: %s", strerror(errno));
+}
 
 static void stream(void)
 {
     struct rota_op polling = ROTA_OP_INIT, nop = ROTA_OP_INIT;
     struct rota_op *one[1] = {&polling};
-    int pair[2];
+    uint32_t others = posted(), before; /* completions that are not the stream's */
+    uint32_t results = 0;
+    int pair[2], ret;
 
     make_pair(pair);
     is_int(rota_start_poll_multishot(ring, &polling, pair[0], POLLIN), 0, "a stream starts");
     rota_submit(ring);
     for (int i = 0; i < 3; i++) {
-        char byte;
-
-        if (write(pair[1], "x", 1) != 1)
-            bail("write: %s", strerror(errno));
-        /* Each event becomes a completion before the next byte. */
-        rota_start_nop(ring, &nop);
-        is_int(rota_await(ring, &nop), 0, "a NOP beside the stream");
-        if (read(pair[0], &byte, 1) != 1)
-            bail("read: %s", strerror(errno));
+        before = posted() - others;
+        send_byte(pair);
+        for (int tries = 0; posted() - others == before && tries < 5000; tries++) {
+            if (tries)
+                usleep(1000);
+            rota_start_nop(ring, &nop);
+            ret = rota_await(ring, &nop);
+            others++;
+            if (ret)
+                bail("a NOP beside the stream: %d", ret);
+        }
+        ok(posted() - others != before, "byte %d becomes a completion beside NOPs", i + 1);
+        take_byte(pair);
     }
     is_int(rota_await_all(ring, one, 1), -EBUSY, "results that nobody takes are reported by all");
     is_int(rota_run(ring), -EBUSY, "and by run");
-    for (int i = 0; i < 3; i++) {
-        int ret = rota_await(ring, &polling);
-
-        ok(ret > 0 && (ret & POLLIN), "result %d of the stream", i + 1);
+    for (; results < 3; results++) {
+        ret = rota_await(ring, &polling);
+        ok(ret > 0 && (ret & POLLIN), "result %u of the stream", results + 1);
         ok(rota_op_has_more(&polling), "and there will be more");
     }
-    is_int(rota_await_timeout(ring, &polling, 0), ROTA_RUNNING, "no result has been repeated");
+    while ((ret = rota_await_timeout(ring, &polling, 0)) == ROTA_FINISHED)
+        results++;
+    is_int(ret, ROTA_RUNNING, "without more results it goes on");
     rota_chain_begin(ring, 1, IOSQE_IO_LINK);
     is_int(rota_await(ring, &polling), -EBUSY, "an await that fails");
     ok(rota_op_active(&polling) && !rota_op_has_more(&polling), "is told from a result");
     rota_chain_drop(ring);
     is_int(rota_op_request_cancel(ring, &polling), 0, "the end is asked for");
-    is_int(rota_await(ring, &polling), -ECANCELED, "and comes");
+    while ((ret = rota_await(ring, &polling)) > 0)
+        results++;
+    is_int(ret, -ECANCELED, "and comes");
     ok(!rota_op_has_more(&polling) && !rota_op_active(&polling), "as the last result");
     is_int(rota_run(ring), 0, "the cancel request has ended too");
+    others += 2; /* the cancel request and the end */
+    is_int(results, posted() - others, "each result was given once");
     is_empty(ring, "stream");
     close_pair(pair);
 }
@@ -312,6 +351,7 @@ static void count_events(struct rota_ring *r, struct rota_op *op)
 static void stream_with_callback(void)
 {
     struct rota_op polling = ROTA_OP_INIT;
+    uint32_t others = posted();
     int pair[2];
 
     make_pair(pair);
@@ -319,21 +359,21 @@ static void stream_with_callback(void)
     rota_op_on_result(&polling, count_events);
     rota_start_poll_multishot(ring, &polling, pair[0], POLLIN);
     rota_submit(ring);
-    for (unsigned i = 0; i < 3; i++) {
-        char byte;
+    for (int i = 0; i < 3; i++) {
+        unsigned before = events;
 
-        if (write(pair[1], "x", 1) != 1)
-            bail("write: %s", strerror(errno));
-        for (int tries = 0; events <= i && tries < 1000; tries++) {
+        send_byte(pair);
+        for (int tries = 0; events == before && tries < 5000; tries++) {
             rota_poll(ring);
             usleep(1000);
         }
-        if (read(pair[0], &byte, 1) != 1)
-            bail("read: %s", strerror(errno));
+        ok(events != before, "the callback is told of byte %d", i + 1);
+        take_byte(pair);
     }
-    is_int(events, 3, "the callback got three events");
     is_int(rota_op_cancel(ring, &polling), -ECANCELED, "the stream is cancelled");
-    is_int(ends, 1, "the callback got its end once");
+    others += 2; /* the cancel request and the end */
+    is_int(events, posted() - others, "the callback got each event once");
+    is_int(ends, 1, "and its end once");
     is_empty(ring, "stream with callback");
     close_pair(pair);
 }
