@@ -283,7 +283,7 @@ def clang() -> Iterator[Case]:
 def sanitizers() -> Iterator[Case]:
     """Address and undefined-behaviour sanitizers on the same tests."""
     yield from meson("sanitizers", "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                     without=("slow", "build", "examples", "timing"),
+                     without=("slow", "build", "examples"),
                      ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
 
 
@@ -291,7 +291,7 @@ def sanitizers() -> Iterator[Case]:
 def threads() -> Iterator[Case]:
     """The tests of several threads under ThreadSanitizer."""
     yield from meson("threads", "-Db_sanitize=thread", "-Db_lundef=false", suite="threads",
-                     without=("examples", "timing"),
+                     without=("examples",),
                      TSAN_OPTIONS="halt_on_error=1")
 
 
