@@ -12967,7 +12967,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = "Waits until a file is ready.",
         .syscall = "poll(2)",
         .config = NULL,
-        .note = NULL,
+        .note = "A multishot poll promises no number of completions. What happens before the kernel has looked at the last event is one event with it, and what happens while the poll is being set up may be reported twice.",
         .res = "The events that are ready.",
         .fields = poll_add_fields,
         .ignored = poll_add_ignored,
@@ -15770,7 +15770,7 @@ const struct rota_prep_info rota_prep_table[] = {
     {
         .name = "rota_prep_poll_multishot",
         .prototype = "void rota_prep_poll_multishot(struct io_uring_sqe *sqe, int fd, unsigned poll_mask)",
-        .summary = "Reports each event until it is removed.",
+        .summary = "Reports events until it is removed.",
         .since = ROTA_KERNEL(5, 13),
         .opcode = IORING_OP_POLL_ADD,
     },

@@ -434,7 +434,7 @@ ROTA_INLINE int rota_call_poll_add(struct rota_ring *ring, int fd, unsigned poll
 }
 
 /*
- * Reports each event until it is removed. Since 5.13.
+ * Reports events until it is removed. Since 5.13.
  */
 ROTA_INLINE int rota_start_poll_multishot(struct rota_ring *ring, struct rota_op *handle, int fd,
                                           unsigned poll_mask)

@@ -375,6 +375,10 @@ ROTA_INLINE void rota_prep_write_fixed(struct io_uring_sqe *sqe, int fd, const v
  * -ECANCELED    The request was removed or cancelled before an event came.
  * -EBADF        The descriptor is not open.
  * flags         The completion may carry IORING_CQE_F_MORE.
+ *
+ * A multishot poll promises no number of completions. What happens before the
+ * kernel has looked at the last event is one event with it, and what happens
+ * while the poll is being set up may be reported twice.
  */
 
 /*
@@ -392,7 +396,7 @@ ROTA_INLINE void rota_prep_poll_add(struct io_uring_sqe *sqe, int fd, unsigned p
 }
 
 /*
- * Reports each event until it is removed. Since 5.13.
+ * Reports events until it is removed. Since 5.13.
  *
  * fd            The file.
  * poll_mask     The events to wait for; the half-words are swapped on
