@@ -283,6 +283,10 @@ int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct r
         return -EBADF;
     if (!params || (params->flags & (IORING_SETUP_NO_MMAP | IORING_SETUP_REGISTERED_FD_ONLY)))
         return -EINVAL;
+    /* Other files can be mapped as well, and fault where they are shorter: ask what it is. */
+    ret = rota_sys_enter(fd, 0, 0, 0, NULL, 0);
+    if (ret == -EBADF || ret == -EOPNOTSUPP)
+        return ret;
     ret = take_fd(ring, fd, params, ROTA_WAIT_INTERRUPTIBLE, &mapped);
     if (ret < 0)
         make_dead(ring);

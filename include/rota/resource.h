@@ -102,8 +102,8 @@ ROTA_API int rota_queue_mmap_sized(int fd, const struct io_uring_params *params,
  * rota_queue_exit():
  *
  * - EBADF: not open
- * - EINVAL: params name NO_MMAP or REGISTERED_FD_ONLY, or (on some kernels)
- *   sizes larger than the ring's
+ * - EINVAL: a pointer is NULL; params name NO_MMAP or REGISTERED_FD_ONLY, or
+ *   (on some kernels) sizes larger than the ring's
  * - ENOMEM: no memory or address space
  * - ENOSYS: the ring's kernel is older than 5.4 (IORING_FEAT_SINGLE_MMAP)
  * - EOPNOTSUPP: no ring
