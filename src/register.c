@@ -19,6 +19,9 @@ int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
     const struct rota_kernel *kernel = rota_kernel_of(ring);
     int ret;
 
+    /* To the kernel, descriptor -1 means that there is no ring: some calls would do something. */
+    if (ring->enter_ring_fd < 0)
+        return -EBADF;
     /* A ring without an fd of its own is named by its registered index. */
     if (ring->ring_fd < 0 && (ring->int_flags & ROTA_INT_REGISTERED_FD))
         ret = kernel->reg(ring->enter_ring_fd, opcode | IORING_REGISTER_USE_REGISTERED_RING, arg,
@@ -38,6 +41,8 @@ int rota_enable_rings(struct rota_ring *ring)
 int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src, unsigned dst_off,
                               unsigned src_off, unsigned nr, unsigned flags)
 {
+    if (src->enter_ring_fd < 0)
+        return -EBADF;
     if (src->ring_fd >= 0)
         return rota_clone_buffers_fd(ring, src->ring_fd, dst_off, src_off, nr, flags);
     return rota_clone_buffers_fd(ring, src->enter_ring_fd, dst_off, src_off, nr,

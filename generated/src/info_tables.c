@@ -14938,7 +14938,7 @@ static const struct rota_error_info register_clock_errors[] = {
 static const struct rota_error_info register_clone_buffers_errors[] = {
     {"This ring has a buffer table and IORING_REGISTER_DST_REPLACE is not set.", NULL, -EBUSY},
     {"The other ring has no buffer table.", NULL, -ENXIO},
-    {"The count is larger than the other ring's table, a flag is unknown, or the rings belong to different users or address spaces.", NULL, -EINVAL},
+    {"The count is larger than the other ring's table, a flag is unknown, this ring's table would have more than 16384 entries, or the rings belong to different users or address spaces.", NULL, -EINVAL},
     {"The range reaches past the end of the other ring's table.", NULL, -EOVERFLOW},
     {"The other descriptor is not open.", NULL, -EBADF},
     {"The other descriptor is not that of a ring.", NULL, -EOPNOTSUPP},

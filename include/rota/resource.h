@@ -10,9 +10,10 @@
  *
  * All of them belong to both sides of the ring: no other call on it may run
  * at the same time. Beside the errors listed, calls that reach the kernel
- * return -EBADF for a ring that is torn down, -EEXIST from a thread that does
- * not own a single-issuer ring, -EACCES when a restriction forbids the call,
- * and -EINVAL where the kernel is older than the call.
+ * return -EBADF for a ring that is torn down or was never made (the kernel is
+ * not asked then), -EEXIST from a thread that does not own a single-issuer
+ * ring, -EACCES when a restriction forbids the call, and -EINVAL where the
+ * kernel is older than the call.
  */
 #ifndef ROTA_RESOURCE_H
 #define ROTA_RESOURCE_H
@@ -43,6 +44,7 @@ ROTA_BEGIN_DECLS
  *
  * - EBUSY: all 16 slots of the thread are in use
  * - EINVAL: the kernel is older than 5.18
+ * - ENOMEM: no memory
  */
 ROTA_API int rota_register_ring_fd(struct rota_ring *ring);
 
@@ -79,7 +81,7 @@ ROTA_API int rota_enable_rings(struct rota_ring *ring);
  * Returns 1, or with nothing changed:
  *
  * - EINVAL: the ring is not registered
- * - EBADF: it is closed already
+ * - EBADF: it is closed already, or the ring is torn down
  * - EOPNOTSUPP: the kernel lacks IORING_FEAT_REG_REG_RING (6.3)
  */
 ROTA_API int rota_close_ring_fd(struct rota_ring *ring);
@@ -123,7 +125,11 @@ ROTA_INLINE int rota_queue_mmap(int fd, const struct io_uring_params *params,
  * all the same (it is close-on-exec), so a child may still call
  * rota_queue_exit(), and should not do anything else with the ring.
  *
- * Returns 0, -EINVAL for a ring without mapping, -ENOMEM.
+ * Returns 0, or:
+ *
+ * - EINVAL: the ring has no mapping, or its queues share a huge page of the
+ *   caller's (rota_config::memory), of which no part can be kept back
+ * - ENOMEM: no memory, or that of the caller is not there any more
  */
 ROTA_API int rota_ring_dontfork(struct rota_ring *ring);
 
@@ -148,8 +154,9 @@ ROTA_API int rota_ring_dontfork(struct rota_ring *ring);
  *
  * - EBADF: the ring has no descriptor to map it with (rota_close_ring_fd())
  * - EBUSY: a chain of handles is open, or a handle's callback runs (rota/op.h)
- * - EINVAL: not a DEFER_TASKRUN ring, its queues in the caller's memory, a
- *   size is 0 or too large, another flag
+ * - EINVAL: `p` is NULL; not a DEFER_TASKRUN ring, its queues in the caller's
+ *   memory, a size is 0 or too large, fewer completions than requests, another
+ *   flag
  * - ENOMEM: no memory or address space
  * - EOVERFLOW: what is in a queue does not fit into its new size
  *
@@ -173,8 +180,10 @@ ROTA_API int rota_resize_rings(struct rota_ring *ring, struct io_uring_params *p
  *
  * Returns 0, or:
  *
+ * - EBADF: one of the rings is torn down
  * - EBUSY: this ring has a buffer table
  * - EINVAL: the rings belong to different users or address spaces
+ * - ENOMEM: no memory
  * - ENXIO: `src` has no buffer table
  */
 ROTA_API int rota_clone_buffers(struct rota_ring *ring, struct rota_ring *src);
@@ -188,7 +197,8 @@ ROTA_API int rota_clone_buffers(struct rota_ring *ring, struct rota_ring *src);
  *
  * Returns 0, or as rota_clone_buffers(), and:
  *
- * - EINVAL: nr larger than the table of `src`, an unknown flag
+ * - EINVAL: nr larger than the table of `src`, an unknown flag, more than 16384
+ *   buffers here
  * - EOVERFLOW: the range reaches past the end of the table of `src`
  */
 ROTA_API int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src,

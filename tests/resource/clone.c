@@ -2,6 +2,8 @@
 /* Registered buffers and their copies in other rings. */
 #include "resource.h"
 
+#include <sys/wait.h>
+
 #define SIZE 512
 
 static char memory[3][SIZE];
@@ -24,6 +26,21 @@ static int read_fixed(struct rota_ring *ring, int fd, unsigned index, void *addr
 
     rota_prep_read_fixed(sqe, fd, address, 16, 0, (int)index);
     return run_one(ring).res;
+}
+
+/* What a child is told that wants its parent's buffers. */
+static int clone_in_child(struct rota_ring *source)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (!child) {
+        struct rota_ring ring;
+
+        _exit(rota_queue_init(8, &ring, 0) ? 255 : -rota_clone_buffers(&ring, source));
+    }
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
 int main(void)
@@ -51,6 +68,7 @@ int main(void)
         goto end;
     }
     is_int(ret, 0, "it takes them over");
+    is_int(clone_in_child(&source), -EINVAL, "another process does not");
     memset(memory, 0, sizeof(memory));
     is_int(read_fixed(&ring, fd, 2, memory[2]), 16, "and uses them");
     is_mem(memory[2], content, 16, "well");
@@ -77,6 +95,10 @@ int main(void)
         is_int(rota_clone_buffers_offset(&empty, &ring, 0, 2, 2, 0), -EOVERFLOW,
                "what is not there is not cloned");
         is_int(rota_clone_buffers_offset(&empty, &ring, 0, 0, 4, 0), -EINVAL, "nor too many");
+        is_int(rota_clone_buffers_offset(&empty, &ring, 0, 0, 1, 1U << 20), -EINVAL,
+               "nor with a flag of the future");
+        is_int(rota_clone_buffers_offset(&empty, &ring, 16384, 0, 1, IORING_REGISTER_DST_REPLACE),
+               -EINVAL, "nor to where no table reaches");
         is_int(read_fixed(&empty, fd, 0, memory[0]), -EFAULT, "and nothing happens");
     }
     (void)rota_unregister_buffers(&source);

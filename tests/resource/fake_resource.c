@@ -228,6 +228,17 @@ static void test_dontfork(void)
     ring.sq.ring_ptr = queues;
     madvise(fake.sqe_memory, sizeof(fake.sqe_memory), MADV_DOFORK);
     rota_queue_exit(&ring);
+
+    make(&ring, 0);
+    queues = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(queues, 65536);
+    ring.sq.sqes = queues;
+    if (madvise(queues, 4096, MADV_DONTFORK) == 0)
+        skip(1, "SQEs that are gone: madvise does not look whether memory is there");
+    else
+        is_int(rota_ring_dontfork(&ring), -ENOMEM, "SQEs that are gone");
+    ring.sq.sqes = (struct io_uring_sqe *)(void *)fake.sqe_memory;
+    rota_queue_exit(&ring);
 }
 
 static int resize_to(struct rota_ring *ring, uint32_t sq, uint32_t cq, uint32_t flags)

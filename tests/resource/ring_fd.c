@@ -144,29 +144,38 @@ static void test_registered_only(void)
     is_clean(before, "a ring by index only");
 }
 
+/* What a thread is told that uses another one's index: without and with a ring of its own. */
+static int elsewhere[4];
+
 static void *enter_elsewhere(void *arg)
 {
-    struct rota_ring *ring = arg;
-    static int result;
+    struct rota_ring *ring = arg, own;
 
     rota_prep_nop(must_get_sqe(ring));
-    result = rota_submit(ring);
-    return &result;
+    elsewhere[0] = rota_submit(ring);
+    elsewhere[1] = rota_get_events(ring);
+    make_ring(&own, 2, 0);
+    elsewhere[2] = works(&own, 1);
+    elsewhere[3] = rota_submit(ring);
+    rota_queue_exit(&own);
+    return NULL;
 }
 
 static void test_other_thread(void)
 {
     struct rota_ring ring;
     pthread_t thread;
-    void *result;
 
     make_ring(&ring, 8, 0);
     if (rota_register_ring_fd(&ring) != 1) {
         skip(1, "the kernel registers no rings (5.18)");
     } else {
         pthread_create(&thread, NULL, enter_elsewhere, &ring);
-        pthread_join(thread, &result);
-        is_int(*(int *)result, -EINVAL, "another thread does not know the index");
+        pthread_join(thread, NULL);
+        is_int(elsewhere[0], -EINVAL, "another thread does not know the index");
+        is_int(elsewhere[1], -EINVAL, "for no call");
+        ok(elsewhere[2], "with a ring of its own");
+        is_int(elsewhere[3], -EBADF, "it has indices, but not this one");
         is_int(rota_submit(&ring), 1, "what it prepared goes with the next submit");
     }
     rota_queue_exit(&ring);
@@ -328,6 +337,62 @@ static void test_enable(void)
     ok(ring.owner > 0 && ring.owner != getpid(), "and owns it");
     rota_prep_nop(must_get_sqe(&ring));
     is_int(rota_submit(&ring), -EEXIST, "its maker does not");
+    is_int(rota_enable_rings(&ring), -EEXIST, "and registers nothing");
+    rota_queue_exit(&ring);
+}
+
+/* To the kernel descriptor -1 is the wish to do without a ring: nothing of the kind may get there. */
+static void test_no_ring(struct rota_ring *none, const char *why)
+{
+    struct rota_buffers_config buffers_config = {.count = 4, .size = 64, .group = 100};
+    struct rota_zcrx_config zcrx_config = {.if_idx = 1, .rq_entries = 8, .area_size = 65536};
+    struct io_uring_params params = {.sq_entries = 16};
+    struct footprint before;
+    struct rota_file_table table;
+    struct rota_buffers buffers;
+    struct rota_region region;
+    struct rota_zcrx zcrx;
+    struct rota_ring ring;
+    struct io_uring_sqe sqe;
+    uint64_t map[1];
+    uint16_t head = 5;
+    void *page;
+    int err = 0;
+
+    make_ring(&ring, 8, 0);
+    before = footprint();
+    is_int(rota_register_ring_fd(none), -EBADF, "%s has no index", why);
+    is_int(rota_unregister_ring_fd(none), -EINVAL, "  to give back");
+    is_int(rota_close_ring_fd(none), -EBADF, "  nor a descriptor");
+    is_int(rota_enable_rings(none), -EBADF, "  is not enabled");
+    is_int(rota_resize_rings(none, &params), -EBADF, "  nor resized");
+    is_int(rota_ring_dontfork(none), -EINVAL, "  nor kept from children");
+    is_int(rota_register_files_sparse(none, 4), -EBADF, "  registers nothing");
+    memset(&sqe, 0, sizeof(sqe));
+    rota_prep_msg_ring(&sqe, ring.ring_fd, 1, 2, 0);
+    is_int(rota_ring_register(none, IORING_REGISTER_SEND_MSG_RING, &sqe, 1), -EBADF,
+           "  not even what needs no ring");
+    ok(is_quiet(&ring), "  and the message has not come");
+    is_int(rota_clone_buffers(none, &ring), -EBADF, "  takes no buffers");
+    is_int(rota_clone_buffers(&ring, none), -EBADF, "  and lends none");
+    is_int(rota_buf_ring_head(none, 1, &head), -EBADF, "  has no group");
+    is_int(head, 5, "  whose head could be told");
+    ok(!rota_setup_buf_ring(none, 4, 1, 0, &err) && err == -EBADF, "  nor makes one");
+    is_int(rota_buffers_init(none, &buffers, &buffers_config), -EBADF, "  of either kind");
+    rota_buffers_exit(none, &buffers);
+    is_int(rota_file_table_init(none, &table, 4, map), -EBADF, "  has no file table");
+    rota_file_table_exit(none, &table);
+    is_int(rota_region_init(none, &region, 64, 0), -EBADF, "  no region");
+    is_int(rota_region_init(none, &region, 64, ROTA_REGION_KERNEL), -EBADF, "  of either kind");
+    rota_region_exit(none, &region);
+    page = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    is_int(rota_register_wait_reg(none, page, 4), -EBADF, "  no arguments for waits");
+    munmap(page, 65536);
+    is_int(rota_zcrx_init(none, &zcrx, &zcrx_config), -EBADF, "  no zero-copy receive");
+    is_int(rota_zcrx_flush(none, &zcrx), -EBADF, "  to flush");
+    rota_zcrx_exit(&zcrx);
+    is_int(rota_cq_eventfd_toggle(none, false), -EOPNOTSUPP, "  no switch");
+    is_clean(before, "all that");
     rota_queue_exit(&ring);
 }
 
@@ -341,5 +406,14 @@ int main(void)
     test_adopt();
     test_dontfork();
     test_enable();
+    {
+        struct rota_ring ring;
+
+        make_ring(&ring, 8, 0);
+        rota_queue_exit(&ring);
+        test_no_ring(&ring, "a ring that is torn down");
+        (void)rota_init(&ring, 0, NULL);
+        test_no_ring(&ring, "a ring that was never made");
+    }
     return done();
 }

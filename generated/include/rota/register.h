@@ -538,8 +538,8 @@ ROTA_API int rota_register_clock(struct rota_ring *ring, const struct io_uring_c
  *               is not set.
  * -ENXIO        The other ring has no buffer table.
  * -EINVAL       The count is larger than the other ring's table, a flag is
- *               unknown, or the rings belong to different users or address
- *               spaces.
+ *               unknown, this ring's table would have more than 16384 entries,
+ *               or the rings belong to different users or address spaces.
  * -EOVERFLOW    The range reaches past the end of the other ring's table.
  * -EBADF        The other descriptor is not open.
  * -EOPNOTSUPP   The other descriptor is not that of a ring.
