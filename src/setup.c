@@ -254,6 +254,7 @@ int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t r
 {
     struct rota_placement placement = {buf, buf_size, 0};
     ptrdiff_t used;
+    uint32_t flags;
     int ret;
 
     if (!sizes_make_sense(ring, ring_size))
@@ -261,13 +262,20 @@ int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t r
     make_dead(ring);
     if (!entries || !params || !buf)
         return -EINVAL;
+    flags = params->flags;
     params->flags |= IORING_SETUP_NO_MMAP;
     used = rota_memory_size_params(entries, params); /* some megabytes at most */
     ret = rota_memory_place(&placement, entries, params);
-    if (ret < 0)
+    if (ret >= 0)
+        ret = init_exact(ring, entries, params, &placement);
+    if (ret < 0) {
+        /* As they were: good for another attempt, without memory of the caller's, too. */
+        params->flags = flags;
+        params->sq_off.user_addr = 0;
+        params->cq_off.user_addr = 0;
         return ret;
-    ret = init_exact(ring, entries, params, &placement);
-    return ret < 0 ? ret : (int)used;
+    }
+    return (int)used;
 }
 
 int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct rota_ring *ring,

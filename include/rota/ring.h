@@ -35,7 +35,9 @@
  *   rota_submit() with IOPOLL) belong to both sides. For two threads set the
  *   ring up with rota_config_shared(): a ring made for a single issuer
  *   (IORING_SETUP_SINGLE_ISSUER, the default of rota_init) belongs to the
- *   thread that made it; others get -EEXIST.
+ *   thread that made it; others get -EEXIST. Where its fd is registered (by
+ *   default, too) they must not even try: the index that stands for it is
+ *   none in another thread (-EINVAL, -EBADF), or that of another ring.
  * - struct rota_ring must not move in memory while calls on it run; between
  *   calls it may be copied elsewhere, and the old copy then forgotten.
  */
@@ -53,8 +55,9 @@ ROTA_BEGIN_DECLS
 /*
  * rota_ring_register - io_uring_register(2) on this ring, with any opcode.
  *
- * rota/register.h has a function for each of them. Returns what the opcode
- * returns or -errno; never sets errno.
+ * rota/register.h has a function for each of them. Belongs to both sides of
+ * the ring. Returns what the opcode returns or -errno, -EBADF for a ring that is
+ * torn down or was never made; never sets errno.
  */
 ROTA_API int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
                                 unsigned nr_args);

@@ -92,19 +92,29 @@ ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring,
  * Returns 0, or -errno with nothing left behind and `ring` safe to pass to
  * rota_queue_exit():
  *
- * - EINVAL: entries 0 or more than the kernel takes (32768, unless CLAMP);
- *   required flags of which one lacks another that it needs, or that exclude
- *   each other (found before the kernel is asked; rota_group_info("setup")
- *   has the rules); a required flag that the kernel does not know; a reserved
- *   member not zero; memory misaligned. rota_explain_setup() tells which
+ * - EAGAIN: SQPOLL, and the user may have no further thread (RLIMIT_NPROC)
+ * - EBUSY: REGISTERED_FD_ONLY, and all 16 slots of the thread are in use
+ * - EINVAL: `ring` NULL; entries 0 or more than the kernel takes (32768, unless
+ *   CLAMP), cq_entries less than entries or above 65536 (the same); required
+ *   flags of which one lacks another that it needs, or that exclude each other
+ *   (found before the kernel is asked; rota_group_info("setup") has the
+ *   rules); a required flag that the kernel does not know; an unknown option,
+ *   a reserved member not zero; memory misaligned, or before 6.10 not
+ *   contiguous; NO_MMAP without memory; no such CPU. rota_explain_setup()
+ *   tells which
  * - ENOMEM: the kernel has none; RLIMIT_MEMLOCK before 5.12, and on some
  *   kernels from 6.13 to 7.1; or config->memory_size below
  *   rota_config_memory_size()
  * - ENOSYS: no io_uring, or one older than 5.4 (IORING_FEAT_SINGLE_MMAP)
- * - EPERM: forbidden by kernel.io_uring_disabled, seccomp or a security module
+ * - EOVERFLOW: a mixed queue (CQE_MIXED, SQE_MIXED) with a single entry
+ * - EPERM, EACCES: forbidden by kernel.io_uring_disabled, seccomp (which
+ *   answers what it was told to) or a security module; SQPOLL before 5.11 for
+ *   lack of CAP_SYS_NICE
  * - EMFILE, ENFILE: no file descriptor left
  * - ENXIO, EINVAL: config->wq_fd is no open file, or no ring
  * - EPROTO: the kernel answered with sizes or offsets that make no sense
+ *
+ * Any thread may make a ring; the fast kinds then belong to it.
  */
 ROTA_INLINE int rota_init(struct rota_ring *ring, unsigned entries,
                           const struct rota_config *config)
@@ -121,7 +131,8 @@ ROTA_INLINE int rota_init(struct rota_ring *ring, unsigned entries,
  * IORING_SETUP_NO_MMAP is refused: see rota_queue_init_mem(). Waits return
  * -EINTR when a signal interrupts them.
  *
- * Returns 0 or -errno as rota_init().
+ * Returns 0, or -errno as rota_init() with `params` as before; -EINVAL also
+ * when it is NULL.
  */
 ROTA_INLINE int rota_queue_init_params(unsigned entries, struct rota_ring *ring,
                                        struct io_uring_params *params)
@@ -172,8 +183,8 @@ ROTA_API void rota_queue_exit(struct rota_ring *ring);
  * `buf` and `buf_size` are the memory, with the demands of
  * rota_config::memory. rota_memory_size_params() tells how much it takes.
  *
- * Returns the number of bytes used, or -errno as rota_init(); -ENOMEM when
- * `buf_size` is too small.
+ * Returns the number of bytes used, or -errno as rota_queue_init_params();
+ * -ENOMEM when `buf_size` is too small, -EINVAL when `buf` is NULL.
  */
 ROTA_INLINE int rota_queue_init_mem(unsigned entries, struct rota_ring *ring,
                                     struct io_uring_params *params, void *buf, size_t buf_size)
@@ -188,7 +199,8 @@ ROTA_INLINE int rota_queue_init_mem(unsigned entries, struct rota_ring *ring,
  * too small for rota_queue_init_mem(), and within two pages of what the kernel
  * allocates for a ring of its own.
  *
- * Returns -EINVAL when no kernel would take the sizes.
+ * Returns -EINVAL when no kernel would take the sizes. This and the two below
+ * only calculate: any thread, any time.
  */
 ROTA_API ptrdiff_t rota_memory_size_params(unsigned entries, const struct io_uring_params *params);
 
@@ -203,9 +215,10 @@ ROTA_API ptrdiff_t rota_config_memory_size(unsigned entries, const struct rota_c
  *
  * Parameters as rota_memory_size_params(). Returns 0 from 5.12 on, where rings
  * are not meant to count (registered buffers still do); found by making a small
- * ring, and its errors are returned. Some kernels from 6.13 to 7.1 count rings
- * all the same and do not tell: for an unprivileged process on those,
- * rota_memory_size_params() is the number to plan with.
+ * ring, and its errors are returned, those of rota_init(). Some kernels from
+ * 6.13 to 7.1 count rings all the same and do not tell: for an unprivileged
+ * process on those, rota_memory_size_params() is the number to plan with; its
+ * -EINVAL comes back before 5.12.
  */
 ROTA_API ptrdiff_t rota_mlock_size_params(unsigned entries, const struct io_uring_params *params);
 
@@ -240,9 +253,11 @@ ROTA_INLINE void rota_config_plain(struct rota_config *config)
 /*
  * One thread makes the ring, submits and reaps: the fastest kind, and what a
  * NULL config means. Completions are worked on only when this thread asks for
- * them; its fd is registered. Other threads get -EEXIST (or -EBADF) for calls
- * that enter the kernel. COOP_TASKRUN is there for kernels before 6.1, which
- * lack DEFER_TASKRUN.
+ * them; its fd is registered. Calls that enter the kernel must not come from
+ * another thread: there the registered index is none (-EINVAL, -EBADF) or that
+ * of another ring, which would be entered instead; -EEXIST when the fd could
+ * not be registered. COOP_TASKRUN is there for kernels before 6.1, which lack
+ * DEFER_TASKRUN.
  */
 ROTA_INLINE void rota_config_single_owner(struct rota_config *config)
 {
@@ -253,7 +268,7 @@ ROTA_INLINE void rota_config_single_owner(struct rota_config *config)
     config->options = ROTA_REGISTER_RING_FD;
 }
 
-/* Any thread may submit and reap, under the locking rules at the top of this file. */
+/* Any thread may submit and reap, under the locking rules at the top of rota/ring.h. */
 ROTA_INLINE void rota_config_shared(struct rota_config *config)
 {
     rota_config_plain(config);

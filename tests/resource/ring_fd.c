@@ -139,6 +139,16 @@ static void test_registered_only(void)
         is_int(rota_close_ring_fd(&ring), -EBADF, "there is nothing to close");
         rota_queue_exit(&ring);
         is_int(ring.enter_ring_fd, -1, "and it ends");
+
+        struct rota_ring rings[16];
+
+        for (unsigned i = 0; i < 16; i++) {
+            make_ring(&rings[i], 1, 0);
+            (void)rota_register_ring_fd(&rings[i]);
+        }
+        is_int(rota_init(&ring, 4, &config), -EBUSY, "a thread has 16 indices, not one more");
+        for (unsigned i = 0; i < 16; i++)
+            rota_queue_exit(&rings[i]);
     }
     munmap(memory, mapped);
     is_clean(before, "a ring by index only");

@@ -39,7 +39,8 @@ static void fails(int error, const char *why)
 
 static void test_failing_calls(void)
 {
-    static const int errors[] = {-EPERM, -ENOMEM, -EMFILE, -ENFILE, -EFAULT};
+    static const int errors[] = {-EPERM,  -EACCES, -ENOMEM, -EMFILE, -ENFILE,
+                                 -EFAULT, -EAGAIN, -EBUSY,  -ENXIO,  -EOVERFLOW};
 
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         fake_reset();
@@ -314,6 +315,7 @@ static void test_caller_memory(void)
     struct io_uring_params params;
     struct rota_config config;
     struct rota_ring ring;
+    struct io_uring_params before;
     size_t size;
     int ret;
 
@@ -370,14 +372,18 @@ static void test_caller_memory(void)
            "queue_init_mem: no memory");
     is_int(rota_queue_init_mem(FAKE_ENTRIES, &ring, &params, memory + 64, sizeof(memory) - 64),
            -EINVAL, "queue_init_mem: misaligned");
+    memset(&before, 0, sizeof(before));
+    is_mem(&params, &before, sizeof(before), "which changes no parameter");
     is_int(rota_queue_init_mem(FAKE_ENTRIES, &ring, &params, memory, 4096), -ENOMEM,
            "queue_init_mem: too little");
-    params.flags = 1U << 31;
+    is_mem(&params, &before, sizeof(before), "nor does that");
+    params.flags = before.flags = 1U << 31;
     ret = rota_queue_init_mem(FAKE_ENTRIES, &ring, &params, memory, sizeof(memory));
     if (ret == -ENOSYS || ret == -EPERM)
         skip(1, "queue_init_mem asks the real kernel, which gives no ring: %s", strerror(-ret));
     else
         is_int(ret, -EINVAL, "queue_init_mem: a flag that nobody knows");
+    is_mem(&params, &before, sizeof(before), "nor does the kernel's refusal");
     is_int(ring.ring_fd, -1, "no ring comes of that");
 }
 

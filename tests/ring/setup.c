@@ -35,6 +35,8 @@ static void test_refusals(void)
     is_int(ring.ring_fd, -1, "the failed ring has no fd");
     rota_queue_exit(&ring);
     is_int(rota_queue_init(1U << 20, &ring, 0), -EINVAL, "too many entries is an error");
+    is_int(rota_init(&ring, 32769, NULL), -EINVAL, "rota_init: one too many is an error");
+    rota_queue_exit(&ring);
     is_int(rota_queue_init(8, &ring, IORING_SETUP_NO_MMAP), -EINVAL,
            "caller's memory goes through rota_init");
 
@@ -57,6 +59,16 @@ static void test_refusals(void)
     config.required_flags = IORING_SETUP_ATTACH_WQ;
     config.wq_fd = -1;
     is_int(rota_init(&ring, 8, &config), -ENXIO, "attaching to no open file is an error");
+    rota_config_plain(&config);
+    config.required_flags = IORING_SETUP_CQE_MIXED;
+    config.cq_entries = 2;
+    if (rota_init(&ring, 1, &config) < 0) {
+        skip(1, "this kernel has no mixed queues (6.18)");
+    } else {
+        rota_queue_exit(&ring);
+        config.cq_entries = 1;
+        is_int(rota_init(&ring, 1, &config), -EOVERFLOW, "a mixed queue of one is an error");
+    }
 
     is_int(count_fds(), fds, "no descriptor is left behind");
     is_int(count_mappings(), mappings, "no mapping is left behind");
