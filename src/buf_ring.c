@@ -5,6 +5,14 @@
 #include <rota/buf_ring.h>
 #include <rota/register.h>
 
+#define ENTRIES_MAX 32768u
+
+/* The kernel's ids of groups have 16 bits; what is beyond would be cut off, and mean another. */
+static bool is_group(int bgid)
+{
+    return bgid >= 0 && bgid <= (int)UINT16_MAX;
+}
+
 int rota_register_buf_ring(struct rota_ring *ring, const struct io_uring_buf_reg *reg,
                            unsigned flags)
 {
@@ -64,7 +72,7 @@ struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned n
     if (!err)
         err = &ignored;
     *err = -EINVAL;
-    if (!nentries)
+    if (!nentries || nentries > ENTRIES_MAX || !is_group(bgid))
         return NULL;
     rota_zero(&reg, sizeof(reg));
     reg.ring_entries = nentries;
@@ -96,7 +104,7 @@ struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned n
 int rota_free_buf_ring(struct rota_ring *ring, struct io_uring_buf_ring *br, unsigned nentries,
                        int bgid)
 {
-    int ret = rota_unregister_buf_ring(ring, bgid);
+    int ret = is_group(bgid) ? rota_unregister_buf_ring(ring, bgid) : -EINVAL;
 
     if (ret < 0)
         return ret;

@@ -26,6 +26,12 @@
  *
  * A group belongs to one thread at a time: whoever takes and gives. Requests
  * may be submitted by another one.
+ *
+ * The functions that take the ring (but for the two that advance) make register
+ * calls, with the rules of rota/resource.h: nothing else may run on the ring,
+ * and beside the errors listed they return -EBADF for a ring that is torn down,
+ * -EEXIST from a thread that does not own a single-issuer ring, -EACCES when a
+ * restriction forbids it, and -EINVAL where the kernel is older.
  */
 #ifndef ROTA_BUF_RING_H
 #define ROTA_BUF_RING_H
@@ -52,10 +58,11 @@ ROTA_BEGIN_DECLS
  *
  * Returns 0, or:
  *
- * - EEXIST: the group exists and is not empty
+ * - EEXIST: the group exists: it has a ring, or buffers
  * - EFAULT: the ring is not mapped, or its address is 0
- * - EINVAL: entries no power of two or above 32768, the ring not at the start
- *   of a page, a flag that the kernel does not know
+ * - EINVAL: entries 0, no power of two or above 32768, the ring not at the start
+ *   of a page, a flag or a min_left that the kernel does not know
+ * - ENOMEM: no memory, or RLIMIT_MEMLOCK is too small
  */
 ROTA_API int rota_register_buf_ring(struct rota_ring *ring, const struct io_uring_buf_reg *reg,
                                     unsigned flags);
@@ -64,7 +71,8 @@ ROTA_API int rota_register_buf_ring(struct rota_ring *ring, const struct io_urin
  * rota_buf_ring_head - how far the kernel has consumed the ring of a group (6.8).
  *
  * Stores the index of the entry that it takes next; untouched on failure.
- * Returns 0, -ENOENT for no such group, -EINVAL for one without a ring.
+ * Returns 0, -ENOENT for no such group, -EINVAL for one without a ring or an
+ * older kernel.
  */
 ROTA_API int rota_buf_ring_head(struct rota_ring *ring, int buf_group, uint16_t *head);
 
@@ -73,9 +81,9 @@ ROTA_API int rota_buf_ring_head(struct rota_ring *ring, int buf_group, uint16_t 
  *
  * `nentries` is a power of two up to 32768; `flags` are IOU_PBUF_RING_*, with
  * IOU_PBUF_RING_MMAP for memory of the kernel. The ring is empty. Returns it,
- * or NULL with -errno in *err (which may be NULL) and nothing left behind:
- * as rota_register_buf_ring(), -ENOMEM for no memory, and -EBADF for memory
- * of the kernel on a ring without descriptor.
+ * or NULL with -errno in *err (which may be NULL; 0 on success) and nothing
+ * left behind: as rota_register_buf_ring(), -EINVAL for a group that is not 0
+ * to 65535, and -EBADF for memory of the kernel on a ring without descriptor.
  */
 ROTA_API struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned nentries,
                                                        int bgid, unsigned flags, int *err);
@@ -84,8 +92,8 @@ ROTA_API struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, u
  * rota_free_buf_ring - end the group and give the memory of its ring back.
  *
  * Arguments as for rota_setup_buf_ring(), which has made it. Returns 0 or,
- * with the memory kept, -ENOENT or -EINVAL for a group that is none or has no
- * ring.
+ * with the memory kept, -ENOENT for a group that there is not, -EINVAL for one
+ * that has no ring or is not 0 to 65535.
  */
 ROTA_API int rota_free_buf_ring(struct rota_ring *ring, struct io_uring_buf_ring *br,
                                 unsigned nentries, int bgid);
@@ -239,10 +247,10 @@ ROTA_API int rota_buffers_init_sized(struct rota_ring *ring, struct rota_buffers
  * Returns 0, or with nothing left behind:
  *
  * - EBADF: kernel memory (IOU_PBUF_RING_MMAP) on a ring without descriptor
- * - EEXIST: the group exists and is not empty
- * - EINVAL: count 0 or above 32768, size 0 or above 1 GiB, a reserved member
- *   not zero, memory not at the start of a page, a flag that the kernel does
- *   not know
+ * - EEXIST: the group exists: it has a ring, or buffers
+ * - EINVAL: count 0 or above 32768, size 0 or above 1 GiB, an unknown option, a
+ *   reserved member not zero, memory not at the start of a page, a flag or a
+ *   min_left that the kernel does not know
  * - ENOMEM: no memory, or config->memory_size too small
  */
 ROTA_INLINE int rota_buffers_init(struct rota_ring *ring, struct rota_buffers *buffers,
@@ -317,9 +325,9 @@ ROTA_INLINE void rota_buffers_cut(struct rota_buffers *buffers, struct rota_piec
  * that consume what they report, such as receives: a file read that ends early
  * has consumed as much as it has asked for.
  *
- * Returns 1; 0 when the CQE has no buffer, with *piece empty; -EINVAL when it
- * names one that is not the kernel's, so that it is of another group or was
- * taken before.
+ * Returns 1; 0 when the CQE has no buffer; -EINVAL when it names one that is
+ * not the kernel's, so that it is of another group or was taken before. But
+ * for 1, *piece is empty.
  */
 ROTA_INLINE int rota_buffers_take(struct rota_buffers *buffers, const struct io_uring_cqe *cqe,
                                   struct rota_piece *piece)
@@ -345,8 +353,9 @@ ROTA_INLINE int rota_buffers_take(struct rota_buffers *buffers, const struct io_
  * rota_buffers_next - the next piece of the same completion.
  *
  * `piece` is what rota_buffers_take() or this function has filled; its buffer
- * may have been given back. Returns 1, 0 when that was the last piece, or
- * -EINVAL when the ring has no further buffer of the kernel's.
+ * may have been given back. Returns 1; with *piece as it was, 0 when that was
+ * the last piece, or -EINVAL when the ring has no further buffer of the
+ * kernel's.
  */
 ROTA_INLINE int rota_buffers_next(struct rota_buffers *buffers, struct rota_piece *piece)
 {

@@ -164,18 +164,34 @@ static void test_errors(struct rota_ring *ring)
 {
     struct io_uring_buf_ring *br;
     struct io_uring_buf_reg reg;
+    uint16_t head;
+    void *page;
     int err = 0;
 
     ok(!rota_setup_buf_ring(ring, 3, GROUP, 0, &err), "three entries");
     is_int(err, -EINVAL, "are no power of two");
     ok(!rota_setup_buf_ring(ring, 65536, GROUP, 0, &err), "65536 entries");
     is_int(err, -EINVAL, "are too many");
+    ok(!rota_setup_buf_ring(ring, 1U << 31, GROUP, 0, &err), "2^31 entries");
+    is_int(err, -EINVAL, "are, too, whether there is memory or not");
     ok(!rota_setup_buf_ring(ring, 0, GROUP, 0, &err), "no entries");
     is_int(err, -EINVAL, "are too few");
+    ok(!rota_setup_buf_ring(ring, 4, 65536 + GROUP, 0, &err), "a group above 65535");
+    is_int(err, -EINVAL, "is none");
+    ok(!rota_setup_buf_ring(ring, 4, -1, 0, &err), "one below 0");
+    is_int(err, -EINVAL, "neither");
     ok(!rota_setup_buf_ring(ring, 4, GROUP, 0x8000, &err), "a flag of the future");
     is_int(err, -EINVAL, "is not known");
     br = rota_setup_buf_ring(ring, 4, GROUP, 0, NULL);
     ok(br, "the error is not asked for");
+    ok(!rota_setup_buf_ring(ring, 4, GROUP, 0, &err), "the group, although empty,");
+    is_int(err, -EEXIST, "exists");
+    is_int(rota_free_buf_ring(ring, br, 4, 65536 + GROUP), -EINVAL, "it is not the one above");
+    is_int(rota_free_buf_ring(ring, br, 4, GROUP + 1), -ENOENT, "nor the next, which is none");
+    if (rota_buf_ring_head(ring, GROUP, &head) == -EINVAL)
+        skip(1, "the kernel does not tell heads (6.8)");
+    else
+        is_int(rota_buf_ring_head(ring, GROUP + 1, &head), -ENOENT, "and has no head");
     rota_buf_ring_add(br, &reg, 8, 0, 3, 0);
     rota_buf_ring_advance(br, 1);
     ok(!rota_setup_buf_ring(ring, 4, GROUP, 0, &err), "the group");
@@ -189,6 +205,10 @@ static void test_errors(struct rota_ring *ring)
     is_int(rota_register_buf_ring(ring, &reg, 0), -EINVAL, "not at the start of a page");
     reg.ring_addr = 0;
     is_int(rota_register_buf_ring(ring, &reg, 0), -EFAULT, "no address");
+    page = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(page, 65536);
+    reg.ring_addr = (uint64_t)(uintptr_t)page;
+    is_int(rota_register_buf_ring(ring, &reg, 0), -EFAULT, "nothing at the address");
     is_int(reg.flags, 0, "the structure is as before");
 }
 

@@ -171,6 +171,7 @@ static void test_refused(void)
     ok(piece.data == rota_buffers_data(&buffers, 1), "at its start");
     is_int(rota_buffers_next(&buffers, &piece), 0, "and no other");
     is_int(rota_buffers_take(&buffers, &cqe, &piece), -EINVAL, "taken once only");
+    ok(!piece.data && !piece.size && !piece.rest, "leaves no piece");
     owns(&buffers, 2, 1);
     cqe.res = -EIO;
     cqe.flags = IORING_CQE_F_BUFFER | 2U << IORING_CQE_BUFFER_SHIFT;
@@ -181,6 +182,16 @@ static void test_refused(void)
     owns(&buffers, 3, 0);
     ok(!rota_buffers_data(&buffers, 3), "there is no fourth");
     is_int(rota_buffers_provide(&buffers, 0, 8), -EINVAL, "the kernel's cannot be provided");
+    cqe.res = 5;
+    cqe.flags = IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE;
+    is_int(rota_buffers_take(&buffers, &cqe, &piece), 1, "a first piece");
+    cqe.flags = IORING_CQE_F_BUFFER;
+    is_int(rota_buffers_take(&buffers, &cqe, &piece), 1, "and a second of the same buffer");
+    owns(&buffers, 2, 1);
+    is_int(rota_buffers_provide(&buffers, 0, 8), -EINVAL, "cannot be provided as one");
+    is_int(rota_buffers_give(&buffers, 0), 0, "but when one has gone back");
+    is_int(rota_buffers_provide(&buffers, 0, 8), 0, "the other can");
+    owns(&buffers, 3, 0);
     rota_buffers_exit(&ring, &buffers);
     rota_queue_exit(&ring);
 }

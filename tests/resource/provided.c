@@ -89,7 +89,8 @@ static void test_remove(void)
 {
     struct io_uring_sqe *sqe;
     struct rota_ring ring;
-    int fd = temporary_file();
+    uint16_t head = 7;
+    int fd = temporary_file(), err = 0;
 
     if (write(fd, memory, SIZE) != SIZE)
         bail("write: %s", strerror(errno));
@@ -98,6 +99,11 @@ static void test_remove(void)
     rota_prep_remove_buffers(sqe, 1, GROUP);
     is_int(run_one(&ring).res, -ENOENT, "there is no such group");
     is_cqe(provide(&ring, 0, COUNT), 1, 0, 0, "four buffers handed over");
+    is_int(rota_buf_ring_head(&ring, GROUP, &head), -EINVAL, "the group has no ring");
+    is_int(head, 7, "nor a head");
+    is_int(rota_free_buf_ring(&ring, NULL, COUNT, GROUP), -EINVAL, "that could be freed");
+    ok(!rota_setup_buf_ring(&ring, COUNT, GROUP, 0, &err), "and cannot have one");
+    ok(err == -EEXIST || err == -EINVAL, "because it exists, or the kernel is older than 5.19");
     sqe = must_get_sqe(&ring);
     rota_prep_remove_buffers(sqe, 3, GROUP);
     is_int(run_one(&ring).res, 3, "three are taken back");
