@@ -22,11 +22,14 @@ ROTA_BEGIN_DECLS
  * to it, `size` its size. What the kernel does not fill becomes zero, so that
  * a structure of newer headers reads as "nothing of that" on an older kernel.
  *
- * Returns how many bytes the kernel has filled, or:
+ * From any thread. Returns how many bytes the kernel has filled, or with the
+ * answer all zero:
  *
- * - EINVAL: the kernel is older than 6.18
+ * - EINVAL: the kernel is older than 6.18, or size 0
+ * - ENOSYS: it has no io_uring
  * - EOPNOTSUPP: it does not know the question
- * - EPERM: io_uring is forbidden
+ * - EPERM: seccomp forbids the call, if that is its answer; the sysctl
+ *   kernel.io_uring_disabled does not
  */
 ROTA_API int rota_query(unsigned query_op, void *answer, size_t size);
 

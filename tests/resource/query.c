@@ -68,6 +68,7 @@ static void test_query(void)
     is_mem(small + 4, "\x5a\x5a\x5a\x5a", 4, "and no more");
     is_int(rota_query(999, &opcodes, sizeof(opcodes)), -EOPNOTSUPP, "an unknown question");
     is_int(opcodes.nr_request_opcodes, 0, "leaves a clean answer");
+    is_int(rota_query(IO_URING_QUERY_OPCODES, &opcodes, 0), -EINVAL, "no room for an answer");
 
     /* Several at once: one that is not understood does not harm the others. */
     rota_query_prep(&list[0], IO_URING_QUERY_OPCODES, &opcodes, sizeof(opcodes), &list[1]);
