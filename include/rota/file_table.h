@@ -17,8 +17,9 @@
  * the program's choice from rota_file_table_reserve(), or any slot of a range
  * that is left to the kernel, see rota_file_table_leave_to_kernel().
  *
- * Functions that take the ring follow the rules of rota/register.h; the table
- * itself needs a lock when several threads use it.
+ * Functions that take the ring follow the rules of rota/register.h, and return
+ * the errors that it names for all calls beside those listed; the table itself
+ * needs a lock when several threads use it.
  */
 #ifndef ROTA_FILE_TABLE_H
 #define ROTA_FILE_TABLE_H
@@ -49,7 +50,7 @@ struct rota_file_table {
  * Returns 0, or:
  *
  * - EBUSY: the ring has a file table
- * - EINVAL: slots 0
+ * - EINVAL: slots 0, or no map
  * - EMFILE: more slots than RLIMIT_NOFILE or the kernel's limit
  * - ENOMEM: no memory
  */
@@ -72,9 +73,10 @@ ROTA_API void rota_file_table_exit(struct rota_ring *ring, struct rota_file_tabl
  * none. Such a slot comes back with a close_direct request, or with
  * rota_file_table_remove().
  *
- * Returns 0, or -EINVAL when count is above the number of slots, or one of
- * them is in use; with count 0 the kernel may use no slot. Slots that come
- * back to the table because count is lower than before must be empty.
+ * Returns 0, or with nothing changed -EINVAL when count is above the number of
+ * slots, one of them is in use, or the kernel is older; with count 0 the kernel
+ * may use no slot. Slots that come back to the table because count is lower than
+ * before must be empty.
  */
 ROTA_API int rota_file_table_leave_to_kernel(struct rota_ring *ring, struct rota_file_table *table,
                                              unsigned count);
@@ -82,8 +84,8 @@ ROTA_API int rota_file_table_leave_to_kernel(struct rota_ring *ring, struct rota
 /*
  * rota_file_table_install - put a file into the lowest free slot.
  *
- * Returns the slot; -ENFILE when there is none; -EBADF when `fd` is not open,
- * or is that of a ring.
+ * Returns the slot, or with nothing changed -ENFILE when there is none, -EBADF
+ * when `fd` is not open or is that of a ring, -ENOMEM for no memory.
  */
 ROTA_API int rota_file_table_install(struct rota_ring *ring, struct rota_file_table *table, int fd);
 
@@ -91,9 +93,10 @@ ROTA_API int rota_file_table_install(struct rota_ring *ring, struct rota_file_ta
  * rota_file_table_update - put another file into a slot that is in use.
  *
  * Requests in flight keep the former one. Returns 0; -EINVAL for a slot that
- * is not in use or not in the table; -EBADF as above. The kernel takes the
- * former file out before it looks for the new one: when that is not open, the
- * slot is empty, and still in use.
+ * is not in use or not one that this table allocates; -EBADF and -ENOMEM as
+ * above. The kernel takes the former file out before it looks for the new one:
+ * when that is not open, or is a ring, the slot is empty, and still in use. A
+ * negative `fd` changes nothing.
  */
 ROTA_API int rota_file_table_update(struct rota_ring *ring, struct rota_file_table *table,
                                     unsigned slot, int fd);
@@ -101,8 +104,9 @@ ROTA_API int rota_file_table_update(struct rota_ring *ring, struct rota_file_tab
 /*
  * rota_file_table_remove - empty a slot and make it free.
  *
- * Takes slots of the kernel's range, too. Returns 0, or -EINVAL for a slot
- * that is free or not in the table.
+ * Takes slots of the kernel's range, too, also empty ones. Returns 0, or with
+ * nothing changed -EINVAL for a slot of this table's that is free, or one that
+ * is not in the table; -ENOMEM for no memory.
  */
 ROTA_API int rota_file_table_remove(struct rota_ring *ring, struct rota_file_table *table,
                                     unsigned slot);

@@ -479,6 +479,13 @@ static void test_file_table(void)
     is_int(rota_file_table_release(&table, 40), 0, "the last one that is used");
     is_int(rota_file_table_leave_to_kernel(&ring, &table, 60), 0, "the rest is the kernel's");
     is_int(rota_file_table_reserve(&table), -ENFILE, "and not ours");
+    is_int(rota_file_table_release(&table, 40), -EINVAL, "nor ours to release");
+    is_int(rota_file_table_update(&ring, &table, 40, 3), -EINVAL, "nor to update");
+    is_int(rota_file_table_remove(&ring, &table, 40), 0, "but to empty");
+    refuse(IORING_REGISTER_FILES_UPDATE, -ENOMEM);
+    is_int(rota_file_table_update(&ring, &table, 0, 3), -ENOMEM, "a failure of an update");
+    ok(rota_file_table_is_used(&table, 0), "frees no slot");
+    refuse(~0U, 0);
     is_int(rota_file_table_leave_to_kernel(&ring, &table, 101), -EINVAL, "more than there are");
     rota_file_table_exit(&ring, &table);
     rota_queue_exit(&ring);

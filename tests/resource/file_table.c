@@ -3,6 +3,7 @@
 #include "resource.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 static uint64_t map[ROTA_FILE_TABLE_WORDS(300)];
 
@@ -40,6 +41,22 @@ static void test_slots(void)
     memset(map, 0xff, sizeof(map));
     is_int(rota_file_table_init(&ring, &table, 0, map), -EINVAL, "no slots");
     is_int(rota_file_table_init(&ring, &table, 3, NULL), -EINVAL, "no map");
+    is_int(rota_file_table_init(&ring, &table, (1U << 20) + 1, map), -EMFILE, "too many slots");
+    if (in_valgrind()) {
+        skip(1, "valgrind keeps that limit to itself");
+    } else {
+        struct rlimit limit, few;
+        int ret;
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        few = limit;
+        few.rlim_cur = 64;
+        setrlimit(RLIMIT_NOFILE, &few);
+        ret = rota_file_table_init(&ring, &table, 65, map);
+        setrlimit(RLIMIT_NOFILE, &limit);
+        is_int(ret, -EMFILE, "more than the process may have open");
+    }
+    is_int(table.slots, 0, "there is no table");
     is_int(rota_file_table_init(&ring, &table, 130, map), 0, "130 slots");
     is_int(rota_file_table_init(&ring, &other, 4, map + 4), -EBUSY, "one table for a ring");
     is_int(rota_file_table_free(&table), 130, "all are free");
@@ -83,6 +100,9 @@ static void test_slots(void)
     is_int(first_byte(&ring, 2), 'b', "which it has now");
     is_int(rota_file_table_update(&ring, &table, 2, -1), -EBADF, "no file");
     is_int(first_byte(&ring, 2), 'b', "changes nothing");
+    is_int(rota_file_table_update(&ring, &table, 2, ring.ring_fd), -EBADF, "a ring");
+    is_int(first_byte(&ring, 2), -EBADF, "leaves the slot empty");
+    is_int(rota_file_table_update(&ring, &table, 2, fd2), 0, "until the next");
     is_int(rota_file_table_update(&ring, &table, 2, 9999), -EBADF, "a file that is not open");
     ok(rota_file_table_is_used(&table, 2), "leaves the slot in use");
     is_int(rota_file_table_update(&ring, &table, 2, fd), 0, "for the next");
