@@ -5,7 +5,10 @@
  * A wait names an element of an array in it instead of handing a timeout and
  * a signal mask over, which the kernel would have to copy each time. The ring
  * must be disabled (IORING_SETUP_R_DISABLED) when the memory is registered,
- * has at most one such region, and keeps it until it ends.
+ * has at most one such region, and keeps it until it ends. The register calls
+ * here have the rules of rota/resource.h, and beside the errors listed return
+ * -EBADF for a ring that is torn down, -EEXIST from a thread that does not own a
+ * single-issuer ring, and -EACCES when a restriction forbids them.
  *
  *     struct rota_region region;
  *     struct io_uring_reg_wait *waits;
@@ -36,13 +39,15 @@ struct rota_region {
  * rota_region_init - get memory of at least `size` bytes and register it.
  *
  * `flags` are IORING_MEM_REGION_REG_WAIT_ARG, ROTA_REGION_KERNEL, or both, or
- * 0 for memory that is only kept. Returns 0, or with nothing left behind:
+ * 0 for memory that is only kept. Returns 0, or with `region` empty and nothing
+ * left behind:
  *
  * - EBADF: kernel memory on a ring without descriptor
  * - EBUSY: the ring has a region
- * - EINVAL: size 0; REG_WAIT_ARG, and the ring is enabled; an unknown flag;
- *   the kernel is older
- * - ENOMEM: no memory
+ * - EINVAL: size 0 or beyond the address space; REG_WAIT_ARG, and the ring is
+ *   enabled; an unknown flag; the kernel is older
+ * - ENOMEM: no memory, or RLIMIT_MEMLOCK is too small. When it is the mapping of
+ *   kernel memory that fails, the ring has its region all the same
  */
 ROTA_API int rota_region_init(struct rota_ring *ring, struct rota_region *region, size_t size,
                               unsigned flags);
@@ -51,7 +56,8 @@ ROTA_API int rota_region_init(struct rota_ring *ring, struct rota_region *region
  * rota_region_exit - unmap the memory.
  *
  * The kernel keeps using its pages until the ring ends: call it after
- * rota_queue_exit(), or make no more waits that name elements.
+ * rota_queue_exit(), or make no more waits that name elements. Calling it again,
+ * or after a failed rota_region_init(), does nothing.
  */
 ROTA_API void rota_region_exit(struct rota_ring *ring, struct rota_region *region);
 
@@ -66,8 +72,9 @@ ROTA_API void rota_region_exit(struct rota_ring *ring, struct rota_region *regio
  *
  * - EBUSY: the ring has a region already, of this or another kind
  * - EFAULT: the pages are not mapped for writing
- * - EINVAL: the ring is enabled, nr below 1, reg not at the start of a page;
- *   the kernel is older
+ * - EINVAL: the ring is enabled, nr below 1, reg NULL or not at the start of a
+ *   page; the kernel is older
+ * - ENOMEM: no memory, or RLIMIT_MEMLOCK is too small
  */
 ROTA_API int rota_register_wait_reg(struct rota_ring *ring, struct io_uring_reg_wait *reg, int nr);
 

@@ -504,6 +504,7 @@ static void test_region(void)
     is_int(rota_region_init(&ring, &region, SIZE_MAX, 0), -EINVAL, "more than there is");
     refuse(IORING_REGISTER_MEM_REGION, -EBUSY);
     is_int(rota_region_init(&ring, &region, 100, ROTA_REGION_KERNEL), -EBUSY, "the kernel refuses");
+    ok(!region.memory && !region.size, "so there is none");
     ring.ring_fd = -1; /* as after rota_close_ring_fd() */
     is_int(rota_region_init(&ring, &region, 100, ROTA_REGION_KERNEL), -EBADF, "no descriptor");
     ring.ring_fd = FAKE_FD;

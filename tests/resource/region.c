@@ -96,13 +96,28 @@ static void test_errors(void)
     rota_region_exit(&ring, &second);
     rota_queue_exit(&ring);
     rota_region_exit(&ring, &region);
+    rota_region_exit(&ring, &region);
+    ok(!region.memory, "which ends once");
 
     waits = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    make_ring(&ring, 8, 0);
+    is_int(rota_register_wait_reg(&ring, waits, 4), -EINVAL, "a ring that is enabled");
+    is_int(wait_with(&ring, 0, &ms), -EFAULT, "and has no array");
+    rota_queue_exit(&ring);
     make_ring(&ring, 8, IORING_SETUP_R_DISABLED);
     is_int(rota_register_wait_reg(&ring, waits, 0), -EINVAL, "no elements");
     is_int(rota_register_wait_reg(&ring, waits, -1), -EINVAL, "less than none");
     is_int(rota_register_wait_reg(&ring, NULL, 4), -EINVAL, "no array");
     is_int(rota_register_wait_reg(&ring, waits + 1, 4), -EINVAL, "not at the start of a page");
+    mprotect(waits, 8192, PROT_READ);
+    is_int(rota_register_wait_reg(&ring, waits, 4), -EFAULT, "memory that cannot be written");
+    mprotect(waits, 8192, PROT_READ | PROT_WRITE);
+    {
+        void *gone = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        munmap(gone, 65536);
+        is_int(rota_register_wait_reg(&ring, gone, 4), -EFAULT, "no memory at all");
+    }
     is_int(rota_register_wait_reg(&ring, waits, 4), 0, "an array of the caller's");
     is_int(rota_register_wait_reg(&ring, waits, 4), -EBUSY, "once");
     test_waits(&ring, waits);
@@ -141,7 +156,13 @@ static void test_region(unsigned flags)
         is_int(rota_region_init(&ring, &region, 64, flags), -ENOMEM, "call %d fails", at);
         ok(disarm_fault() && !region.memory, "so there is no region");
         is_clean(before, "a failed region");
+        if (at == 2 && (flags & ROTA_REGION_KERNEL))
+            is_int(rota_region_init(&ring, &region, 64, flags), -EBUSY,
+                   "but for the kernel's, which the ring has");
+        else
+            is_int(rota_region_init(&ring, &region, 64, flags), 0, "the next attempt succeeds");
         rota_queue_exit(&ring);
+        rota_region_exit(&ring, &region);
     }
 }
 
