@@ -7,6 +7,9 @@
 
 #define ENTRIES_MAX 32768u
 
+/* In the smallest pages: larger ones the kernel asks for itself, once it has looked at the device. */
+#define PAGE_REST ((1u << ROTA_PAGE_SHIFT_MIN) - 1)
+
 /* True when `bytes` at `offset`, in units of `alignment`, lie inside `size`. */
 static bool fits(uint64_t offset, uint64_t bytes, uint64_t alignment, uint64_t size)
 {
@@ -91,7 +94,8 @@ int rota_zcrx_init(struct rota_ring *ring, struct rota_zcrx *zcrx,
     /* What is imported has an area and a refill ring already. */
     if ((config->flags & ZCRX_REG_IMPORT) || config->reserved0 || config->reserved[0] ||
         config->reserved[1] || !config->area_size || !config->rq_entries ||
-        config->rq_entries > ENTRIES_MAX)
+        config->rq_entries > ENTRIES_MAX || (config->area_size & PAGE_REST) ||
+        ((uintptr_t)config->area & PAGE_REST))
         return -EINVAL;
     zcrx->area = config->area;
     zcrx->area_size = config->area_size;

@@ -14953,7 +14953,9 @@ static const struct rota_error_info register_zcrx_ifq_errors[] = {
     {"The ring lacks DEFER_TASKRUN or large CQEs, the number of entries is 0 or above 32768, or a flag is unknown.", NULL, -EINVAL},
     {"There is no network device of that index.", NULL, -ENODEV},
     {"The device cannot hand a receive queue over.", NULL, -EOPNOTSUPP},
-    {"The receive queue has another owner.", NULL, -EBUSY},
+    {"An AF_XDP socket has the receive queue; on 6.15, the ring has an instance already.", NULL, -EBUSY},
+    {"The receive queue has another memory provider, or the device an XDP program.", NULL, -EEXIST},
+    {"The device has no such receive queue.", NULL, -ERANGE},
 };
 static const struct rota_error_info register_resize_rings_errors[] = {
     {"The ring was made without IORING_SETUP_DEFER_TASKRUN.", NULL, -EINVAL},
@@ -15504,7 +15506,7 @@ const struct rota_register_info rota_register_infos[] = {
         .refuses = 0,
         .since = ROTA_KERNEL(6, 15),
         .without_ring = 0,
-        .error_count = 5,
+        .error_count = 7,
         .only_without_ring = false,
         .backported = false,
     },

@@ -67,17 +67,23 @@ struct rota_zcrx {
 /*
  * rota_zcrx_init - take a receive queue over.
  *
- * Returns 0, or with nothing left behind:
+ * A register call, with the rules of rota/resource.h. Returns 0, or with `zcrx`
+ * empty and nothing left behind:
  *
- * - EBUSY: the queue has another owner
+ * - EBADF: the ring is torn down
+ * - EBUSY: an AF_XDP socket has the queue; on 6.15, the ring has an instance
+ * - EEXIST: the queue has another owner, or the device an XDP program; the
+ *   ring belongs to another thread
  * - EINVAL: the ring lacks DEFER_TASKRUN or large CQEs; entries 0 or above
- *   32768; area_size 0 or no whole pages; a reserved member not zero; an
- *   unknown flag; the kernel is older
+ *   32768; area_size 0 or no whole pages, area not at the start of one; a
+ *   reserved member not zero; an unknown flag, or ZCRX_REG_IMPORT; the device
+ *   does not split headers from data; the kernel is older
  * - ENODEV: no such device
  * - ENOMEM: no memory
  * - EOPNOTSUPP: the device cannot hand a queue over
  * - EPERM: no CAP_NET_ADMIN
  * - EPROTO: the kernel answered with offsets that make no sense
+ * - ERANGE: the device has no such queue
  */
 ROTA_API int rota_zcrx_init(struct rota_ring *ring, struct rota_zcrx *zcrx,
                             const struct rota_zcrx_config *config);
@@ -93,7 +99,8 @@ ROTA_API void rota_zcrx_exit(struct rota_zcrx *zcrx);
 /*
  * rota_zcrx_flush - let the kernel take in what lies in the refill ring, now (6.19).
  *
- * Returns 0, or -EINVAL on older kernels.
+ * Returns 0, or -EINVAL on older kernels, -ENXIO when the ring has no such
+ * instance, and what register calls return besides.
  */
 ROTA_API int rota_zcrx_flush(struct rota_ring *ring, struct rota_zcrx *zcrx);
 

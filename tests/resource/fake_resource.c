@@ -513,6 +513,7 @@ static void test_region(void)
 
 static void test_zcrx(void)
 {
+    static const int errors[] = {-EBUSY, -EEXIST, -EPERM, -ERANGE};
     struct rota_zcrx_config config = {.if_idx = 1, .rq_entries = 30, .area_size = 8192};
     struct rota_zcrx zcrx;
     struct rota_ring ring;
@@ -561,6 +562,14 @@ static void test_zcrx(void)
     REFUSED("entries that reach outside", script.zcrx_entries = 1024);
     REFUSED("entries at an odd place", script.offsets.rqes = 132);
     REFUSED("a number of entries that is none", script.zcrx_entries = 3);
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        refuse(IORING_REGISTER_ZCRX_IFQ, errors[i]);
+        is_int(rota_zcrx_init(&ring, &zcrx, &config), errors[i], "the kernel refuses: %s",
+               strerror(-errors[i]));
+        ok(!zcrx.rq.ring_ptr && !zcrx.area, "which leaves nothing");
+    }
+    refuse(IORING_REGISTER_ZCRX_CTRL, -EINVAL);
+    is_int(rota_zcrx_flush(&ring, &zcrx), -EINVAL, "a kernel that cannot flush");
     rota_queue_exit(&ring);
 }
 

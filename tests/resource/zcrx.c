@@ -52,6 +52,15 @@ static void test_refill(void)
     ok(!rota_zcrx_data(&zcrx, cqe), "wherever they are");
 }
 
+/* Whether the kernel takes commands to an instance (6.19). */
+static bool kernel_flushes(void)
+{
+    struct rota_caps caps;
+
+    return !rota_caps_get(&caps, NULL) &&
+           rota_caps_register(&caps, IORING_REGISTER_ZCRX_CTRL, NULL) == ROTA_YES;
+}
+
 static void test_refused(void)
 {
     struct rota_zcrx_config config = {.rq_entries = 64, .area_size = 16 * 4096};
@@ -81,6 +90,21 @@ static void test_refused(void)
     bad = config;
     bad.reserved[1] = 1;
     is_int(rota_zcrx_init(&ring, &zcrx, &bad), -EINVAL, "a reserved member");
+    bad = config;
+    bad.reserved0 = 1;
+    is_int(rota_zcrx_init(&ring, &zcrx, &bad), -EINVAL, "another one");
+    bad = config;
+    bad.area_size = 16 * 4096 + 8;
+    is_int(rota_zcrx_init(&ring, &zcrx, &bad), -EINVAL, "an area of no whole pages");
+    bad = config;
+    bad.area = (char *)&zcrx + (-(uintptr_t)&zcrx & 4095) + 8; /* not looked into */
+    is_int(rota_zcrx_init(&ring, &zcrx, &bad), -EINVAL, "an area that does not start on one");
+    bad = config;
+    bad.flags = 1U << 30;
+    is_int(rota_zcrx_init(&ring, &zcrx, &bad), -EINVAL, "a flag of the future");
+    ok(!zcrx.area && !zcrx.rq.ring_ptr, "none leaves anything");
+    is_int(rota_zcrx_flush(&ring, &zcrx), kernel_flushes() ? -ENXIO : -EINVAL,
+           "there is no instance to flush");
     bad = config;
     bad.if_idx = 0x7ffffff0;
     is_int(rota_zcrx_init(&ring, &zcrx, &bad), -ENODEV, "no such device");

@@ -578,7 +578,11 @@ ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
  *               entries is 0 or above 32768, or a flag is unknown.
  * -ENODEV       There is no network device of that index.
  * -EOPNOTSUPP   The device cannot hand a receive queue over.
- * -EBUSY        The receive queue has another owner.
+ * -EBUSY        An AF_XDP socket has the receive queue; on 6.15, the ring has
+ *               an instance already.
+ * -EEXIST       The receive queue has another memory provider, or the device
+ *               an XDP program.
+ * -ERANGE       The device has no such receive queue.
  * First kernel: 6.15.
  * The memory behind the argument must stay until it is unregistered.
  */
