@@ -128,8 +128,10 @@ int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
     struct io_uring_sqe *again;
     int ret = -EINVAL;
 
-    if (!sqe || !ring->sq.khead)
-        return rota_calls_room(ring, 1) < 0 ? rota_calls_room(ring, 1) : -EINVAL;
+    if (!ring->sq.khead)
+        return rota_calls_room(ring, 1); /* which says why */
+    if (!sqe)
+        return -EINVAL;
     /* Taken back first, so that room can be made and a failure leaves nothing. */
     for (size_t i = 0; i < words; i++)
         copy[i] = ((const rota_word *)(const void *)sqe)[i];

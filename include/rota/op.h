@@ -329,7 +329,8 @@ ROTA_INLINE int rota_call_begin128(struct rota_ring *ring, struct rota_op *op,
  * priority, a command of your own).
  *
  * Returns as every start; -EINVAL for an SQE with CQE_SKIP_SUCCESS or a link
- * flag. On failure the SQE has been taken back.
+ * flag, and for NULL, which rota_get_sqe() returns of a full queue. On failure
+ * the SQE has been taken back.
  */
 ROTA_API int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe);
 
