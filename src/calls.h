@@ -90,9 +90,17 @@ int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered
 /* CLOCK_MONOTONIC in nanoseconds. */
 int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
 
+/* What there is to say of a ring that is none. */
+static inline int rota_calls_no_ring(const struct rota_ring *ring)
+{
+    return ring->calls.no_ring ? ring->calls.no_ring : -EBADF;
+}
+
 /* 0 when completions may be taken from the queue now, else the -errno that says why not. */
 static inline int rota_calls_may_wait(const struct rota_ring *ring)
 {
+    if (ring->calls.mode & ROTA_CALLS_NO_RING)
+        return rota_calls_no_ring(ring);
     if (ring->calls.mode & ROTA_CALLS_DELIVERING)
         return -EDEADLK;
     return ring->calls.mode & ROTA_CALLS_CHAIN ? -EBUSY : 0;

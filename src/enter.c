@@ -20,7 +20,7 @@ int rota_calls_room(struct rota_ring *ring, uint32_t count)
     int ret;
 
     if (!ring->sq.khead)
-        return ring->calls.no_ring ? ring->calls.no_ring : -EBADF;
+        return rota_calls_no_ring(ring);
     if (count > ring->sq.ring_entries)
         return -EINVAL;
     while (rota_sq_space_left(ring) < count) {

@@ -128,8 +128,8 @@ int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
     struct io_uring_sqe *again;
     int ret = -EINVAL;
 
-    if (!ring->sq.khead)
-        return rota_calls_room(ring, 1); /* which says why */
+    if (ring->calls.mode & ROTA_CALLS_NO_RING)
+        return rota_calls_no_ring(ring);
     if (!sqe)
         return -EINVAL;
     /* Taken back first, so that room can be made and a failure leaves nothing. */

@@ -85,6 +85,7 @@ static void make_dead(struct rota_ring *ring)
     rota_zero(ring, sizeof(*ring));
     ring->ring_fd = -1;
     ring->enter_ring_fd = -1;
+    ring->calls.mode = ROTA_CALLS_NO_RING;
     rota_submit_choose(ring);
 }
 
@@ -122,8 +123,8 @@ static int take_fd(struct rota_ring *ring, int fd, const struct io_uring_params 
     ring->int_flags |= derived_int_flags(p->flags);
     if (options & ROTA_WAIT_INTERRUPTIBLE)
         ring->int_flags |= ROTA_INT_INTERRUPTIBLE;
-    if (p->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED))
-        ring->calls.mode = ROTA_CALLS_BIG;
+    ring->calls.mode =
+        p->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED) ? ROTA_CALLS_BIG : 0;
     if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
         ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
         ring->int_flags |= ROTA_INT_REGISTERED_FD;

@@ -239,8 +239,10 @@ ROTA_INLINE bool rota_is_op_data(uint64_t user_data)
 #define ROTA_CALLS_BATCH      (1U << 2)
 #define ROTA_CALLS_DELIVERING (1U << 8)
 #define ROTA_CALLS_BIG        (1U << 9)
+#define ROTA_CALLS_NO_RING    (1U << 10)
 #define ROTA_CALLS_STARTS     (ROTA_CALLS_CHAIN | ROTA_CALLS_CLOSING | ROTA_CALLS_BATCH)
-#define ROTA_CALLS_AWAITS     (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG)
+#define ROTA_CALLS_AWAITS \
+    (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG | ROTA_CALLS_NO_RING)
 
 /* The general paths of what generated start and call functions consist of. */
 ROTA_API int rota_op_begin_slow(struct rota_ring *ring, struct rota_op *op,
@@ -363,8 +365,9 @@ ROTA_API void rota_submit_after(struct rota_ring *ring, unsigned starts);
  * IOSQE_IO_HARDLINK when not. Until the end nothing else may enter the queue
  * and nothing can be awaited.
  *
- * Returns 0; -EBUSY: a chain is open; -EINVAL: another flag, or more than the
- * ring's queue can hold; the errors of rota_submit() when it was full.
+ * Returns 0; -EBUSY: a chain is open; -EINVAL: another flag, count 0, or more
+ * than the ring's queue can hold; and as a start when the queue was full, or
+ * there is no ring.
  */
 ROTA_API int rota_chain_begin(struct rota_ring *ring, unsigned count, unsigned link);
 
@@ -384,6 +387,8 @@ ROTA_API void rota_chain_drop(struct rota_ring *ring);
  * Waiting. Besides what each function says, all of them return, with every
  * handle as it was:
  *
+ * - EBADF, or the reason why rota_thread_ring() has no ring: there is no ring,
+ *   or not any more
  * - EDEADLK: called from a callback
  * - EBUSY: a chain is open; or the completion queue is full of completions
  *   that this call may not take (the caller's own, and those of streams that

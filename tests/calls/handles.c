@@ -565,16 +565,90 @@ static void large(void)
     is_empty(ring, "large");
 }
 
-static void no_ring(void)
+/* A queue of one has no room for a request and its deadline. */
+static void queue_of_one(void)
 {
-    struct rota_ring dead;
     struct rota_op a = ROTA_OP_INIT;
+    struct rota_ring one;
 
-    if (rota_init(&dead, 0, NULL) != -EINVAL)
-        bail("a ring of nothing");
-    is_int(rota_start_nop(&dead, &a), -EBADF, "a start without a ring fails");
-    is_int(rota_call_nop(&dead), -EBADF, "so does a call");
-    ok(!rota_op_active(&a), "and the handle is as before");
+    if (rota_init(&one, 1, NULL) < 0)
+        bail("no ring");
+    rota_op_deadline(&a, SEC);
+    is_int(rota_start_nop(&one, &a), -EINVAL, "a deadline in a queue of one");
+    ok(!rota_op_active(&a) && !rota_sq_ready(&one), "leaves nothing");
+    rota_op_deadline(&a, 0);
+    is_int(rota_start_nop(&one, &a), 0, "without it there is room");
+    is_int(rota_await(&one, &a), 0, "for the request");
+    rota_queue_exit(&one);
+}
+
+/* The completion of a handle that still has an earlier result is not for it to take. */
+static void deliver_twice(void)
+{
+    struct rota_op polling = ROTA_OP_INIT;
+    struct io_uring_cqe *cqe;
+    struct rota_ring own_ring;
+    int pair[2], ret = 1;
+
+    if (rota_init(&own_ring, 8, NULL) < 0)
+        bail("no ring");
+    make_pair(pair);
+    if (write(pair[1], "x", 1) != 1)
+        bail("write: %s", strerror(errno));
+    rota_start_poll_multishot(&own_ring, &polling, pair[0], POLLIN);
+    rota_submit_and_wait(&own_ring, 1);
+    if (rota_peek_cqe(&own_ring, &cqe) || !rota_cqe_has_more(cqe)) {
+        skip(4, "no multishot poll (5.13)");
+    } else {
+        is_int(rota_deliver(&own_ring, cqe), 1, "a first result is delivered");
+        rota_cqe_seen(&own_ring, cqe);
+        rota_op_request_cancel(&own_ring, &polling);
+        rota_submit_and_wait(&own_ring, 2);
+        while (ret == 1 && !rota_peek_cqe(&own_ring, &cqe)) {
+            ret = rota_deliver(&own_ring, cqe);
+            if (ret == 1)
+                rota_cqe_seen(&own_ring, cqe);
+        }
+        is_int(ret, -EBUSY, "a second is not while nobody has taken the first");
+        ok(rota_await(&own_ring, &polling) > 0, "which an await does");
+        is_int(rota_await(&own_ring, &polling), -ECANCELED, "and then the second");
+    }
+    close_pair(pair);
+    rota_queue_exit(&own_ring);
+}
+
+static void no_ring(struct rota_ring *dead, int reason, const char *why)
+{
+    struct rota_op a = ROTA_OP_INIT, left = ROTA_OP_INIT;
+    struct rota_op *both[2] = {&a, &left};
+    struct io_uring_sqe sqe;
+
+    memset(&sqe, 0, sizeof(sqe));
+    is_int(rota_start_nop(dead, &a), reason, "%s: a start fails", why);
+    rota_op_deadline(&a, SEC);
+    is_int(rota_start_nop(dead, &a), reason, "%s: with a deadline, too", why);
+    is_int(rota_start_sqe(dead, &a, &sqe), reason, "%s: or by hand", why);
+    is_int(rota_start_sqe(dead, &a, NULL), reason, "%s: or of nothing", why);
+    is_int(rota_call_nop(dead), reason, "%s: so does a call", why);
+    ok(!rota_op_active(&a), "%s: and the handle is as before", why);
+    is_int(rota_await(dead, &a), -EINVAL, "%s: never started", why);
+    is_int(rota_chain_begin(dead, 1, IOSQE_IO_LINK), reason, "%s: no chain", why);
+    is_int(rota_await_any(dead, both, 2), -ENOENT, "%s: none is active", why);
+    is_int(rota_await_all(dead, both, 2), 0, "%s: so all have ended", why);
+    is_int(rota_poll(dead), reason, "%s: no poll", why);
+    is_int(rota_run(dead), reason, "%s: no loop", why);
+    is_int(rota_run_once(dead), reason, "%s: nor a round of it", why);
+    is_int(rota_cancel_all(dead), reason, "%s: nothing to cancel", why);
+
+    left.state = ROTA_OP_PENDING; /* its ring ended before it */
+    is_int(rota_await(dead, &left), reason, "%s: no result is to come", why);
+    is_int(rota_await_timeout(dead, &left, SEC), reason, "%s: for however long", why);
+    is_int(rota_await_any(dead, both, 2), reason, "%s: nor any", why);
+    is_int(rota_await_all(dead, both, 2), reason, "%s: nor all", why);
+    is_int(rota_op_request_cancel(dead, &left), reason, "%s: it cannot be cancelled", why);
+    is_int(rota_op_cancel(dead, &left), reason, "%s: in either way", why);
+    left.state = ROTA_OP_DONE;
+    is_int(rota_await(dead, &left), 0, "%s: but what has ended has its result", why);
 }
 
 int main(void)
@@ -607,6 +681,20 @@ int main(void)
         large();
         rota_queue_exit(&made);
     }
-    no_ring();
+    queue_of_one();
+    deliver_twice();
+    {
+        struct rota_ring dead;
+
+        if (rota_init(&dead, 0, NULL) != -EINVAL)
+            bail("a ring of nothing");
+        no_ring(&dead, -EBADF, "never made");
+        if (rota_init(&dead, 8, NULL) < 0)
+            bail("no ring");
+        rota_queue_exit(&dead);
+        no_ring(&dead, -EBADF, "torn down");
+        dead.calls.no_ring = -EMFILE; /* as that of rota_thread_ring() */
+        no_ring(&dead, -EMFILE, "for a reason");
+    }
     return done();
 }

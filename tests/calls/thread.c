@@ -146,6 +146,7 @@ static void no_ring(void)
     none.rlim_cur = 0;
     setrlimit(RLIMIT_NOFILE, &none);
     ret = rota_call_nop(rota_thread_ring());
+    is_int(rota_poll(rota_thread_ring()), -EMFILE, "there is nothing to wait on without a ring");
     setrlimit(RLIMIT_NOFILE, &limit);
     is_int(ret, -EMFILE, "without a ring a call says why there is none");
     is_int(rota_call_nop(rota_thread_ring()), 0, "and the next one makes it");
