@@ -313,10 +313,12 @@ ROTA_INLINE int rota_call_begin128(struct rota_ring *ring, struct rota_op *op,
  *
  * - EALREADY: the handle's request is in flight
  * - EAGAIN, EBUSY and the other errors of rota_submit(): the queue was full,
- *   and the kernel would not take what is in it
- * - EINVAL: the handle's address is not usable (not aligned to 8, or above
- *   2^48); the ring has no SQEs of the size (128 bytes, or the second one of a
- *   deadline)
+ *   and the kernel would not take what is in it; with SQPOLL those of
+ *   rota_sqring_wait(), too
+ * - EINVAL: the ring has no SQEs of the size (128 bytes, or the second one of a
+ *   deadline); the handle's address is not usable (NULL, not aligned to 8, or
+ *   above 2^48), as far as that is looked at: the fast path takes every handle
+ *   for one
  * - ENOSPC: the chain has no room left, see rota_chain_begin()
  * - ESHUTDOWN: rota_cancel_all() is at work
  * - EBADF, or the reason why rota_thread_ring() has no ring: there is no ring
@@ -471,8 +473,9 @@ ROTA_INLINE int rota_await(struct rota_ring *ring, struct rota_op *op)
  * became of it, and go on waiting, or rota_op_cancel() it. With 0 it does not
  * sleep.
  *
- * Returns one of the three above, or -errno; -EOPNOTSUPP on kernels without
- * IORING_FEAT_EXT_ARG (5.11).
+ * Returns one of the three above, or -errno; -EINVAL for a handle that was never
+ * started; -EOPNOTSUPP on kernels without IORING_FEAT_EXT_ARG (5.11), while the
+ * result is not there.
  */
 ROTA_API int rota_await_timeout(struct rota_ring *ring, struct rota_op *op, uint64_t nsec);
 
@@ -488,8 +491,9 @@ ROTA_API int rota_await_any(struct rota_ring *ring, struct rota_op *const *ops, 
 /*
  * rota_await_all - wait until none of `count` handles is active.
  *
- * Entries may be NULL; the results are in the handles. Returns 0. -EBUSY when
- * one is a stream without callback that has more results than one.
+ * Entries may be NULL; the results are in the handles. Returns 0, at once when
+ * none is active. -EBUSY when one is a stream without callback that has more
+ * results than one.
  */
 ROTA_API int rota_await_all(struct rota_ring *ring, struct rota_op *const *ops, unsigned count);
 
@@ -550,15 +554,15 @@ ROTA_API int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe
  *
  * A request that cannot be stopped, such as a read from a disk that is under
  * way, is waited for. So is the buffer of a zero-copy send that is through:
- * until the other side has taken the data, or the connection is reset. Results that a stream without callback gives meanwhile
- * are dropped: where they matter (descriptors of multishot accept), use
- * rota_op_request_cancel() and go on awaiting. To cancel a chain, cancel the
- * one that is running.
+ * until the other side has taken the data, or the connection is reset. Results
+ * that a stream without callback gives meanwhile are dropped: where they matter
+ * (descriptors of multishot accept), use rota_op_request_cancel() and go on
+ * awaiting. To cancel a chain, cancel the one that is running.
  *
  * Returns what became of it: -ECANCELED, or -EINTR for one that was stopped
  * halfway, or its result when it was faster; -EINVAL when it was never
  * started. When rota_op_active() is true afterwards, the error is that of the
- * wait; signals do not end it.
+ * wait, or of a start for lack of an SQE; signals do not end it.
  */
 ROTA_API int rota_op_cancel(struct rota_ring *ring, struct rota_op *op);
 
@@ -566,8 +570,8 @@ ROTA_API int rota_op_cancel(struct rota_ring *ring, struct rota_op *op);
  * rota_op_request_cancel - ask for the same, without waiting.
  *
  * May be called from callbacks. The end comes as any other result. Returns 0,
- * also when it is not active; -EBUSY: a chain is open; the errors of a start
- * for lack of an SQE.
+ * also when it is not active or this was asked for before; -EBUSY: a chain is
+ * open; the errors of a start for lack of an SQE or a ring.
  */
 ROTA_API int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op);
 
@@ -580,7 +584,8 @@ ROTA_API int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op);
  * caller's own requests are in the queue or will come there soon.
  *
  * Returns 0; -EOPNOTSUPP before 5.19, with nothing cancelled; -EBUSY when a
- * stream without callback has results that only rota_await() can take.
+ * stream without callback has results that only rota_await() can take; the
+ * errors of a start for lack of an SQE. Signals do not end it.
  */
 ROTA_API int rota_cancel_all(struct rota_ring *ring);
 

@@ -356,6 +356,33 @@ static void shutdown_all(void)
     close_pair(pair);
 }
 
+/* Shutting down leaves results of a stream to whoever awaits it. */
+static void shutdown_stream(void)
+{
+    struct rota_op polling = ROTA_OP_INIT, nop = ROTA_OP_INIT;
+    int pair[2], ret;
+
+    make_pair(pair);
+    if (write(pair[1], "x", 1) != 1)
+        bail("write: %s", strerror(errno));
+    rota_start_poll_multishot(ring, &polling, pair[0], POLLIN);
+    for (int i = 0; !(polling.state & ROTA_OP_FRESH) && i < 1000; i++) {
+        rota_start_nop(ring, &nop);
+        rota_await(ring, &nop);
+    }
+    ret = rota_cancel_all(ring);
+    if (ret == -EOPNOTSUPP) {
+        skip(3, "this kernel cannot cancel everything at once");
+        rota_op_cancel(ring, &polling);
+    } else {
+        is_int(ret, -EBUSY, "a stream has a result that nobody took");
+        ok(rota_await(ring, &polling) > 0, "which an await does");
+        is_int(rota_await(ring, &polling), -ECANCELED, "and then its end");
+    }
+    is_empty(ring, "shutdown of a stream");
+    close_pair(pair);
+}
+
 /*
  * Signals
  */
@@ -424,6 +451,7 @@ int main(void)
         for_a_while();
         chain();
         shutdown_all();
+        shutdown_stream();
         rota_queue_exit(&made);
     }
     interrupted();

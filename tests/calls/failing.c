@@ -11,11 +11,26 @@ static struct rota_kernel kernel;
 
 /* The next `fails` calls of io_uring_enter do nothing and return `error`. */
 static int error, fails, entered;
+static bool no_cancel_any; /* as before 5.19: requests that cancel everything are refused */
+
+static void spoil_cancels(uint32_t submit)
+{
+    uint32_t head = rota_load_relaxed(ring.sq.khead);
+
+    for (uint32_t i = 0; i < submit; i++) {
+        struct io_uring_sqe *sqe = &ring.sq.sqes[(head + i) & ring.sq.ring_mask];
+
+        if (sqe->opcode == IORING_OP_ASYNC_CANCEL && (sqe->cancel_flags & IORING_ASYNC_CANCEL_ANY))
+            sqe->cancel_flags = 1U << 31;
+    }
+}
 
 static int failing_enter(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
                          size_t size)
 {
     entered++;
+    if (no_cancel_any)
+        spoil_cancels(submit);
     if (fails > 0) {
         fails--;
         return error;
@@ -86,6 +101,33 @@ static void awaits(void)
         is_int(rota_run(&ring), 0, "with its cancel request");
         is_empty(&ring, "awaits");
     }
+}
+
+/* What kernels before 5.11 and 5.19 cannot. */
+static void old_kernels(void)
+{
+    uint32_t features = ring.features;
+    struct rota_op op = ROTA_OP_INIT;
+    char byte;
+    int pair[2];
+
+    make_pair(pair);
+    is_int(rota_await_timeout(&ring, &op, SEC), -EINVAL, "never started");
+    rota_start_recv(&ring, &op, pair[0], &byte, 1, 0);
+    ring.features &= ~(uint32_t)IORING_FEAT_EXT_ARG;
+    is_int(rota_await_timeout(&ring, &op, SEC), -EOPNOTSUPP, "no waits with a limit");
+    is_int(rota_await_timeout(&ring, &op, 0), -EOPNOTSUPP, "however short");
+    ok(rota_op_active(&op), "the request goes on");
+    ring.features = features;
+    rota_submit(&ring);
+    no_cancel_any = true;
+    is_int(rota_cancel_all(&ring), -EOPNOTSUPP, "no way to cancel everything");
+    ok(rota_op_active(&op), "so nothing was");
+    no_cancel_any = false;
+    fail_next(0, 0);
+    is_int(rota_op_cancel(&ring, &op), -ECANCELED, "one by one it goes");
+    is_empty(&ring, "old kernels");
+    close_pair(pair);
 }
 
 static void calls(void)
@@ -169,6 +211,7 @@ int main(void)
         bail("rota_init: %s", strerror(-ret));
     starts();
     awaits();
+    old_kernels();
     calls();
     chains();
     batches();

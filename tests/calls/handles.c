@@ -78,16 +78,25 @@ static void in_order(void)
  */
 
 static struct rota_op chained, refused;
-static int rounds, inside[5];
+static int rounds, inside[11];
 
 static void again(struct rota_ring *r, struct rota_op *op)
 {
+    struct io_uring_cqe cqe = {.user_data = 1};
+    struct rota_op *one[1] = {&refused};
+
     if (!rounds++) {
         inside[0] = rota_await(r, &refused);
         inside[1] = rota_call_nop(r);
         inside[2] = rota_poll(r);
         inside[3] = rota_run(r);
         inside[4] = rota_op_cancel(r, &refused);
+        inside[5] = rota_await_timeout(r, &refused, 0);
+        inside[6] = rota_await_any(r, one, 1);
+        inside[7] = rota_await_all(r, one, 1);
+        inside[8] = rota_run_once(r);
+        inside[9] = rota_cancel_all(r);
+        inside[10] = rota_deliver(r, &cqe);
     }
     if (rounds < 100)
         rota_start_nop(r, op);
@@ -110,7 +119,7 @@ static void callbacks(void)
     while (rounds < 100 && rota_poll(ring) >= 0)
         ;
     is_int(rounds, 100, "a callback restarts its handle until it releases it");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 11; i++)
         is_int(inside[i], -EDEADLK, "waiting in a callback is refused (%d)", i);
     is_int(rota_op_cancel(ring, &refused), -ECANCELED, "what it refused to wait for is untouched");
     is_empty(ring, "callbacks");
@@ -313,6 +322,7 @@ static void stream(void)
     }
     is_int(rota_await_all(ring, one, 1), -EBUSY, "results that nobody takes are reported by all");
     is_int(rota_run(ring), -EBUSY, "and by run");
+    is_int(rota_run_once(ring), -EBUSY, "and by one round of it");
     for (; results < 3; results++) {
         ret = rota_await(ring, &polling);
         ok(ret > 0 && (ret & POLLIN), "result %u of the stream", results + 1);
@@ -324,8 +334,18 @@ static void stream(void)
     rota_chain_begin(ring, 1, IOSQE_IO_LINK);
     is_int(rota_await(ring, &polling), -EBUSY, "an await that fails");
     ok(rota_op_active(&polling) && !rota_op_has_more(&polling), "is told from a result");
+    is_int(rota_await_timeout(ring, &polling, 0), -EBUSY, "so does one with a limit");
+    is_int(rota_await_any(ring, one, 1), -EBUSY, "one of any");
+    is_int(rota_await_all(ring, one, 1), -EBUSY, "one of all");
+    is_int(rota_poll(ring), -EBUSY, "a poll");
+    is_int(rota_run(ring), -EBUSY, "a loop");
+    is_int(rota_run_once(ring), -EBUSY, "a round of it");
+    is_int(rota_op_request_cancel(ring, &polling), -EBUSY, "what needs an SQE");
+    is_int(rota_op_cancel(ring, &polling), -EBUSY, "or waits for its end");
+    is_int(rota_cancel_all(ring), -EBUSY, "or for everybody's");
     rota_chain_drop(ring);
     is_int(rota_op_request_cancel(ring, &polling), 0, "the end is asked for");
+    is_int(rota_op_request_cancel(ring, &polling), 0, "or has been");
     while ((ret = rota_await(ring, &polling)) > 0)
         results++;
     is_int(ret, -ECANCELED, "and comes");
@@ -481,6 +501,24 @@ static void prepared(void)
     rota_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
     is_int(rota_start_sqe(ring, &a, sqe), -EINVAL, "one that would not complete is refused");
     is_int(rota_sq_tail(ring), tail, "and taken back");
+    for (unsigned i = 0; i < 2; i++) {
+        sqe = rota_get_sqe(ring);
+        rota_prep_nop(sqe);
+        rota_sqe_set_flags(sqe, i ? IOSQE_IO_LINK : IOSQE_IO_HARDLINK);
+        is_int(rota_start_sqe(ring, &a, sqe), -EINVAL, "one of a chain of the caller's, too");
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        _Alignas(8) char bytes[sizeof(a) + 8] = {0};
+
+        sqe = rota_get_sqe(ring);
+        rota_prep_nop(sqe);
+        is_int(rota_start_sqe(ring, i ? (struct rota_op *)(void *)(bytes + 4) : NULL, sqe), -EINVAL,
+               i ? "a handle at an odd address" : "no handle");
+    }
+    is_int(rota_sq_tail(ring), tail, "all are taken back");
+    ok(!rota_op_active(&a), "and the handle is as before");
+    rota_start_nop(ring, &a);
+    is_int(rota_await(ring, &a), 0, "which works");
     is_empty(ring, "prepared");
 }
 

@@ -6,6 +6,8 @@
  */
 #include "fake_kernel.h"
 
+#include <rota/call.h>
+
 static struct rota_ring ring;
 static struct io_uring_cqe *cqe;
 
@@ -371,8 +373,30 @@ static void test_hidden_reasons(void)
     rota_queue_exit(&ring);
 }
 
+/* A polled ring finds nothing more while a completion that is not the handles' waits in it. */
+static void test_polled_handles(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_IOPOLL, 0);
+    rota_start_nop(&ring, &op);
+    fake_then(0)->count = true;
+    fake.script[0].take = 1;
+    rota_submit(&ring);
+    fake_post(5, 0, 0);
+    fake.enters = 0;
+    is_int(rota_await(&ring, &op), -EBUSY, "handles: one completion of the caller's is in the way");
+    is_int(fake.enters, 0, "so nobody is asked");
+    rota_peek_cqe(&ring, &cqe);
+    rota_cqe_seen(&ring, cqe);
+    is_int(rota_await(&ring, &op), 0, "and not any more");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
+    test_polled_handles();
     test_min_timeout();
     test_until();
     test_registered();
