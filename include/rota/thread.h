@@ -31,9 +31,12 @@ ROTA_BEGIN_DECLS
  * the fork is so for ever in the child; rota_op_init() makes it usable.
  *
  * Never NULL. When no ring can be made, the one that is returned fails every
- * start with the reason (those of rota_init, for example -ENOSYS or -EPERM),
- * and the next call tries again. -ENOMEM when the thread's end could not be
- * arranged for.
+ * start, and every wait of rota/op.h, with the reason (those of rota_init, for
+ * example -ENOSYS or -EPERM), and the next call tries again. The reason is
+ * -EAGAIN or -ENOMEM when the thread's end could not be arranged for: no key of
+ * pthread_key_create(3), or no memory, is left.
+ *
+ * From any thread. First kernel: that of rota_init().
  */
 ROTA_API struct rota_ring *rota_thread_ring(void);
 

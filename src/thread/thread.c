@@ -16,9 +16,7 @@ struct own_ring {
 
 static _Thread_local struct own_ring own;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t at_exit;
-static int no_key; /* why there is no key, or 0 */
+static uintptr_t at_exit; /* the process's key plus one; 0: there is none yet */
 static unsigned generation;
 
 /* Runs in the child, which has one thread: this one. */
@@ -43,21 +41,37 @@ static void thread_ends(void *mine)
     tear_down(mine);
 }
 
-static void prepare(void)
+/*
+ * Makes the key, which every thread that finds none tries. Without a lock,
+ * which a fork could leave locked in the child: of two threads at once one
+ * makes a key in vain, and counts forks twice, which does no harm.
+ */
+static int prepare(void)
 {
-    no_key = -pthread_key_create(&at_exit, thread_ends);
-    if (!no_key)
-        no_key = -pthread_atfork(NULL, NULL, forked);
+    uintptr_t none = 0;
+    pthread_key_t key;
+    int ret;
+
+    /* Acquire, release: a key is used after it was made. */
+    if (__atomic_load_n(&at_exit, __ATOMIC_ACQUIRE))
+        return 0;
+    ret = -pthread_key_create(&key, thread_ends);
+    if (ret < 0)
+        return ret;
+    ret = -pthread_atfork(NULL, NULL, forked);
+    if (ret < 0 || !__atomic_compare_exchange_n(&at_exit, &none, (uintptr_t)key + 1, false,
+                                                __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        (void)pthread_key_delete(key);
+    return ret;
 }
 
 static int make(void)
 {
-    int ret = -pthread_once(&once, prepare);
+    int ret = prepare();
 
     if (!ret)
-        ret = no_key;
-    if (!ret)
-        ret = -pthread_setspecific(at_exit, &own);
+        ret = -pthread_setspecific((pthread_key_t)(__atomic_load_n(&at_exit, __ATOMIC_ACQUIRE) - 1),
+                                   &own);
     if (ret < 0)
         (void)rota_init(&own.ring, 0, NULL); /* a ring that is none, safe to use */
     else

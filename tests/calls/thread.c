@@ -72,6 +72,25 @@ static void *busy_thread(void *unused)
     return failed ? "a call fails" : NULL;
 }
 
+/* All keys of the process are in use: a thread could not be told of its end. */
+static void no_key(void)
+{
+    enum {
+        MOST = 4096
+    };
+    static pthread_key_t keys[MOST];
+    int count = 0;
+
+    while (count < MOST && pthread_key_create(&keys[count], NULL) == 0)
+        count++;
+    ok(count < MOST, "%d keys are all there are", count);
+    is_int(rota_call_nop(rota_thread_ring()), -EAGAIN, "without a key a call says so");
+    is_int(rota_run(rota_thread_ring()), -EAGAIN, "and so does a wait");
+    while (count)
+        pthread_key_delete(keys[--count]);
+    is_int(rota_call_nop(rota_thread_ring()), 0, "with one the next call makes the ring");
+}
+
 static void threads(void)
 {
     struct rota_ring *mine = rota_thread_ring(), *theirs = NULL;
@@ -163,6 +182,7 @@ int main(void)
     if (ret == -ENOSYS || ret == -EPERM)
         skip_all("this system gives no ring: %s", strerror(-ret));
     rota_queue_exit(&probe);
+    no_key(); /* before there is one */
     threads();
     child();
     no_ring();
