@@ -73,10 +73,17 @@ ROTA_API int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, c
 ROTA_API int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *sqe,
                              unsigned options, char *buf, size_t size);
 
-/* rota_params_format - what goes into io_uring_setup(2), or comes out of it, as text. */
+/*
+ * rota_params_format - what goes into io_uring_setup(2), or comes out of it, as text.
+ *
+ * Returns as rota_sqe_format(), -EINVAL when `params` is NULL.
+ */
 ROTA_API int rota_params_format(const struct io_uring_params *params, char *buf, size_t size);
 
-/* The name of an error, positive or negative: "EINVAL" of -22. NULL for a number that is none. */
+/*
+ * The name of an error, positive or negative: "EINVAL" of -22. NULL for a
+ * number that is none, or one that neither the kernel nor this library answers.
+ */
 ROTA_API const char *rota_error_name(int error);
 
 /* What it means when nothing more is known, in a few words. NULL as above. */

@@ -242,13 +242,37 @@ static void parameters(void)
     is_int(rota_params_format(NULL, text, sizeof(text)), -EINVAL, "no parameters is EINVAL");
 }
 
+#define OWN(name)   \
+    {               \
+        name, #name \
+    }
+
 static void errors(void)
 {
+    static const struct {
+        int error;
+        const char *name;
+    } own[] = {
+        OWN(EPERM),           OWN(ENOENT),    OWN(EINTR),     OWN(ENXIO),     OWN(EBADF),
+        OWN(EAGAIN),          OWN(ENOMEM),    OWN(EACCES),    OWN(EFAULT),    OWN(EBUSY),
+        OWN(EEXIST),          OWN(ENODEV),    OWN(EINVAL),    OWN(ENFILE),    OWN(EMFILE),
+        OWN(ENOSPC),          OWN(ERANGE),    OWN(EDEADLK),   OWN(ENOSYS),    OWN(EBADR),
+        OWN(ETIME),           OWN(EPROTO),    OWN(EOVERFLOW), OWN(EBADFD),    OWN(EOPNOTSUPP),
+        OWN(ENOBUFS),         OWN(ESHUTDOWN), OWN(EALREADY),  OWN(ECANCELED), OWN(EOWNERDEAD),
+        OWN(ENOTRECOVERABLE),
+    };
+
     is_str(rota_error_name(-EINVAL), "EINVAL", "the name of a result");
     is_str(rota_error_name(ECANCELED), "ECANCELED", "the name of an errno");
     ok(!rota_error_name(0) && !rota_error_name(4000) && !rota_error_name(INT32_MIN),
        "a number that is no error has no name");
     ok(rota_error_meaning(-ENOBUFS), "an error has a meaning");
+    ok(!rota_error_meaning(0) && !rota_error_meaning(EINVAL + 4096), "no error has none");
+    /* What the headers say that functions of this library return. */
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        is_str(rota_error_name(-own[i].error), own[i].name, "%s has its name", own[i].name);
+        ok(rota_error_meaning(-own[i].error), "and a meaning");
+    }
 }
 
 int main(void)
