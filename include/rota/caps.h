@@ -138,7 +138,8 @@ ROTA_API bool rota_caps_valid(const struct rota_caps *caps);
 
 /*
  * Questions. Each answers ROTA_YES, ROTA_NO or ROTA_UNKNOWN, and, where `how`
- * is not NULL, stores how that is known.
+ * is not NULL, stores how that is known: ROTA_LEARNT_NOT of what is not. From
+ * any thread.
  */
 
 /* A request opcode, IORING_OP_*. */
@@ -164,7 +165,7 @@ ROTA_API enum rota_answer rota_caps_flag(const struct rota_caps *caps, const cha
  * opcode   as for rota_caps_flag()
  *
  * Writes as rota_sqe_format() does; returns what the whole text needs, or
- * -EINVAL for a kind that there is not.
+ * -EINVAL for a kind that there is not, and when `caps` or `kind` is NULL.
  */
 ROTA_API int rota_caps_why(const struct rota_caps *caps, const char *kind, uint64_t value,
                            unsigned opcode, char *buf, size_t size);
@@ -174,7 +175,7 @@ ROTA_API int rota_caps_why(const struct rota_caps *caps, const char *kind, uint6
  *
  * Keys: ring_error, kernel, opcodes, registers, setup, feature, enter, sqe
  * (each a list of {name, has, how, since}) and flags (per opcode and field).
- * Writes as rota_sqe_format() does.
+ * Writes as rota_sqe_format() does, -EINVAL when `caps` is NULL.
  */
 ROTA_API int rota_caps_format(const struct rota_caps *caps, char *buf, size_t size);
 

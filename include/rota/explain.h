@@ -69,6 +69,8 @@ ROTA_API int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, c
  * rota_cqe_format - a completion as text.
  *
  * sqe   the request that it answers, or NULL when that is not known
+ *
+ * Returns as rota_sqe_format(), -EINVAL when `cqe` is NULL.
  */
 ROTA_API int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *sqe,
                              unsigned options, char *buf, size_t size);
@@ -160,7 +162,8 @@ ROTA_API int rota_sqe_check(const struct rota_ring *ring, const struct rota_caps
  *
  * entries   its first argument, or that of rota_init() and rota_queue_init*()
  *
- * As rota_sqe_check(), except that `offset` counts in struct io_uring_params.
+ * As rota_sqe_check(), except that `offset` counts in struct io_uring_params;
+ * -EINVAL when `params` is NULL.
  */
 ROTA_API int rota_params_check(unsigned entries, const struct io_uring_params *params,
                                const struct rota_caps *caps, struct rota_finding *findings,
@@ -249,7 +252,8 @@ struct rota_cause {
 /*
  * The causes of an error, the surest first. Each function stores up to `max`
  * of them and returns how many it stored; 0 when `ret` is no error. -EINVAL
- * when a pointer that must be there is NULL.
+ * when a pointer that must be there is NULL: the request, the ring of
+ * rota_enter_causes(), or `causes` when `max` is not 0.
  *
  * rota_request_causes: of the result `res` of the request `sqe`. `ring` and
  *     `caps` may be NULL. The descriptors, paths and addresses of the request
@@ -279,7 +283,8 @@ ROTA_API int rota_register_causes(const struct rota_ring *ring, const struct rot
  *      1. certain: RECV: off/addr2 must be 0 (is 0x10)
  *
  * A result that is no error is said to be none, with what it means. Return as
- * rota_sqe_format().
+ * rota_sqe_format(), -EINVAL when the request, or the ring of
+ * rota_explain_submit(), is NULL.
  */
 ROTA_API int rota_explain(const struct rota_ring *ring, const struct rota_caps *caps,
                           const struct io_uring_sqe *sqe, int res, char *buf, size_t size);

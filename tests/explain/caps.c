@@ -136,6 +136,11 @@ static void sentences(void)
     rota_caps_why(&caps, "poll", IORING_POLL_ADD_LEVEL, IORING_OP_POLL_ADD, text, sizeof(text));
     ok(!strncmp(text, "no: ", 4) && strstr(text, "Only release candidates"),
        "a flag that no kernel takes: %s", text);
+    is_int(rota_caps_why(NULL, "opcode", 1, 0, text, sizeof(text)), -EINVAL, "of no answer");
+    is_int(rota_caps_why(&caps, NULL, 1, 0, text, sizeof(text)), -EINVAL, "and of no kind");
+    is_int(rota_caps_format(NULL, text, sizeof(text)), -EINVAL, "there is nothing to tell");
+    is_int(rota_caps_flag(&caps, NULL, 1, 0, &how), ROTA_UNKNOWN, "a flag of no group");
+    is_int(how, ROTA_LEARNT_NOT, "was not learnt");
     is_int(rota_caps_why(&caps, "nonsense", 1, 0, text, sizeof(text)), -EINVAL,
            "a kind that there is not is EINVAL");
     is_int(rota_caps_flag(&caps, "nonsense", 1, 0, NULL), ROTA_UNKNOWN,

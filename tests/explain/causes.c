@@ -268,6 +268,16 @@ static void success(void)
     is_int(rota_request_causes(NULL, NULL, &sqe, 5, causes, 2), 0, "has no cause");
     is_int(rota_request_causes(NULL, NULL, NULL, -1, causes, 2), -EINVAL, "no request is EINVAL");
     is_int(rota_explain(NULL, NULL, NULL, -1, text, sizeof(text)), -EINVAL, "nor is it explained");
+    is_int(rota_request_causes(NULL, NULL, &sqe, -1, NULL, 2), -EINVAL, "no room for causes");
+    is_int(rota_setup_causes(1, NULL, -1, NULL, 2), -EINVAL, "  of a set-up");
+    is_int(rota_enter_causes(&ring, -1, NULL, 2), -EINVAL, "  of a submit");
+    is_int(rota_register_causes(&ring, NULL, 0, -1, NULL, 2), -EINVAL, "  of a register call");
+    is_int(rota_enter_causes(NULL, -1, causes, 2), -EINVAL, "no ring that a submit could be on");
+    is_int(rota_explain_submit(NULL, -1, text, sizeof(text)), -EINVAL, "nor is that explained");
+    is_int(rota_enter_causes(&ring, -EAGAIN, NULL, 0), 0, "no causes are asked for");
+    is_int(rota_setup_causes(1, NULL, 0, causes, 2) | rota_enter_causes(&ring, 1, causes, 2) |
+               rota_register_causes(&ring, NULL, 0, 1, causes, 2),
+           0, "what is no error has none");
     sqe.fd = 1000;
     is_int(rota_request_causes(NULL, NULL, &sqe, -EBADF, causes, 1), 1, "no more than asked for");
 }

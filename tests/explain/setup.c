@@ -149,6 +149,7 @@ static void sentences(void)
     p.resv[1] = 1;
     sentence(1, &p, "resv must be 0; clear the whole structure before it is filled");
     is_int(rota_params_check(1, NULL, NULL, NULL, 0), -EINVAL, "no parameters is EINVAL");
+    is_int(rota_params_check(1, &p, NULL, NULL, 1), -EINVAL, "so is no room");
 }
 
 /*
