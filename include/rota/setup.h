@@ -131,7 +131,7 @@ ROTA_INLINE int rota_init(struct rota_ring *ring, unsigned entries,
  * IORING_SETUP_NO_MMAP is refused: see rota_queue_init_mem(). Waits return
  * -EINTR when a signal interrupts them.
  *
- * Returns 0, or -errno as rota_init() with `params` as before; -EINVAL also
+ * Returns 0, or -errno as rota_init(); -EINVAL, with `params` as before, also
  * when it is NULL.
  */
 ROTA_INLINE int rota_queue_init_params(unsigned entries, struct rota_ring *ring,
@@ -183,8 +183,9 @@ ROTA_API void rota_queue_exit(struct rota_ring *ring);
  * `buf` and `buf_size` are the memory, with the demands of
  * rota_config::memory. rota_memory_size_params() tells how much it takes.
  *
- * Returns the number of bytes used, or -errno as rota_queue_init_params();
- * -ENOMEM when `buf_size` is too small, -EINVAL when `buf` is NULL.
+ * Returns the number of bytes used, or -errno as rota_queue_init_params(), with
+ * NO_MMAP taken out of `params` again; -ENOMEM when `buf_size` is too small,
+ * -EINVAL when `buf` is NULL.
  */
 ROTA_INLINE int rota_queue_init_mem(unsigned entries, struct rota_ring *ring,
                                     struct io_uring_params *params, void *buf, size_t buf_size)

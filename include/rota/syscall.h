@@ -28,8 +28,12 @@ ROTA_BEGIN_DECLS
  *
  * `params` carries the wishes in and the answer out; all of it must be set,
  * unused members to zero. Returns a file descriptor (close-on-exec) or, with
- * IORING_SETUP_REGISTERED_FD_ONLY, the registered index; -errno on failure:
+ * IORING_SETUP_REGISTERED_FD_ONLY, the registered index; -errno on failure
+ * (with -EINVAL `params` is as it was, else it may hold an answer to nothing):
  *
+ * - EACCES: forbidden by a security module
+ * - EAGAIN: SQPOLL, and the user may have no further thread
+ * - EBUSY: REGISTERED_FD_ONLY, and all 16 slots of the thread are in use
  * - EFAULT: `params` points outside the address space
  * - EINVAL: entries 0 or too large, unknown or conflicting flags, a reserved
  *   member not zero
@@ -37,10 +41,13 @@ ROTA_BEGIN_DECLS
  * - ENOMEM: no memory, or the locked-memory limit (before 5.12, and on
  *   some kernels from 6.13 to 7.1)
  * - ENOSYS: kernel without io_uring
+ * - ENXIO: ATTACH_WQ, and wq_fd is not open
+ * - EOVERFLOW: a mixed queue with a single entry
  * - EPERM: forbidden by the sysctl kernel.io_uring_disabled, by a security
  *   module, or (SQPOLL before 5.11) for lack of CAP_SYS_NICE; a seccomp
  *   filter also answers this, or what it was told to
  *
+ * Never sets errno. This and the two below may be called by any thread.
  * First kernel: 5.1.
  */
 ROTA_API int rota_sys_setup(uint32_t entries, struct io_uring_params *params);
@@ -51,16 +58,20 @@ ROTA_API int rota_sys_setup(uint32_t entries, struct io_uring_params *params);
  *
  * `arg` is a signal mask of `size` bytes, or with IORING_ENTER_EXT_ARG a
  * struct io_uring_getevents_arg. Returns the number of SQEs taken, or -errno
- * as the manual page of io_uring_enter lists them. A wait that fails after
- * SQEs were taken still returns their number. Never sets errno.
+ * as the manual page of io_uring_enter lists them: -EBADF when `fd` is not
+ * open, -EOPNOTSUPP when it is no ring. A wait that fails after SQEs were taken
+ * still returns their number. Never sets errno. First kernel: 5.1.
  */
 ROTA_API int rota_sys_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_t flags,
                             const void *arg, size_t size);
 
 /*
  * io_uring_register(2): `opcode` is one of IORING_REGISTER_*, `arg` and
- * `nr_args` mean what that opcode says. Returns 0 or a count or index as the
- * opcode says, or -errno. Never sets errno.
+ * `nr_args` mean what that opcode says. Descriptor -1 stands for no ring, with
+ * opcodes that need none. Returns 0 or a count or index as the opcode says, or
+ * -errno: -EBADF when `fd` is not open, -EOPNOTSUPP when it is no ring, -EINVAL
+ * for an opcode that the kernel does not know. Never sets errno. First kernel:
+ * 5.1.
  */
 ROTA_API int rota_sys_register(int fd, uint32_t opcode, const void *arg, uint32_t nr_args);
 

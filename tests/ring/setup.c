@@ -74,6 +74,39 @@ static void test_refusals(void)
     is_int(count_mappings(), mappings, "no mapping is left behind");
 }
 
+/* The calls as they are: what they say of arguments that are none, and that errno stays. */
+static void test_bare_calls(void)
+{
+    struct io_uring_params params;
+    int ends[2], fd;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        bail("pipe: %s", strerror(errno));
+    errno = 1234;
+    is_int(rota_sys_setup(8, NULL), -EFAULT, "setup: no parameters");
+    memset(&params, 0, sizeof(params));
+    params.resv[2] = 1;
+    is_int(rota_sys_setup(8, &params), -EINVAL, "setup: a reserved member");
+    is_int(params.resv[2], 1, "which it leaves");
+    is_int(params.features, 0, "without an answer");
+    params.resv[2] = 0;
+    fd = rota_sys_setup(8, &params);
+    ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "setup: a ring, closed by exec");
+    is_int(rota_sys_enter(fd, 0, 0, 0, NULL, 0), 0, "enter: nothing to do");
+    is_int(rota_sys_enter(fd, 0, 0, 1U << 31, NULL, 0), -EINVAL, "enter: an unknown flag");
+    is_int(rota_sys_register(fd, 0x7fff, NULL, 0), -EINVAL, "register: an unknown opcode");
+    close(fd);
+    errno = 1234;
+    is_int(rota_sys_enter(fd, 0, 0, 0, NULL, 0), -EBADF, "enter: a ring that is closed");
+    is_int(rota_sys_register(fd, IORING_UNREGISTER_FILES, NULL, 0), -EBADF, "register: the same");
+    is_int(rota_sys_enter(ends[0], 0, 0, 0, NULL, 0), -EOPNOTSUPP, "enter: a pipe");
+    is_int(rota_sys_register(ends[0], IORING_UNREGISTER_FILES, NULL, 0), -EOPNOTSUPP,
+           "register: the same");
+    is_int(errno, 1234, "none of them touches errno");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_exact(void)
 {
     struct io_uring_params params;
@@ -210,6 +243,7 @@ int main(void)
     rota_queue_exit(&ring);
     test_sizes();
     test_refusals();
+    test_bare_calls();
     test_exact();
     test_profiles();
     test_caller_memory();
