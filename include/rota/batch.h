@@ -206,7 +206,7 @@ ROTA_INLINE_ALWAYS void rota_batch_commit(struct rota_batch *batch)
     rota_batch_drop(batch);
 }
 
-/* rota_batch_flush - commit, then rota_submit(): what was in the queue before goes too. */
+/* rota_batch_flush - commit, then rota_submit(), with its results: what was queued before goes too. */
 ROTA_INLINE_ALWAYS int rota_batch_flush(struct rota_batch *batch)
 {
     rota_batch_commit(batch);

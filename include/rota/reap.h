@@ -94,9 +94,10 @@ ROTA_INLINE int rota_peek_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_
 /*
  * rota_wait_cqes - wait until `wait_nr` CQEs are ready, without submitting.
  *
- * Parameters and errors as rota_submit_and_wait_timeout(). Returns 0 with
- * *cqe_ptr the first CQE (wait_nr 0: as rota_peek_cqe). On failure *cqe_ptr
- * is the first CQE if some, but too few, are ready, else NULL.
+ * Parameters and errors as rota_submit_and_wait_timeout(), but `cqe_ptr` must
+ * not be NULL. Returns 0 with *cqe_ptr the first CQE (wait_nr 0: as
+ * rota_peek_cqe). On failure *cqe_ptr is the first CQE if some, but too few,
+ * are ready, else NULL; NULL also when an argument is bad or not supported.
  *
  * Unlike liburing's it never submits: SQEs that were taken stay in the queue.
  */
@@ -151,7 +152,8 @@ ROTA_INLINE int rota_wait_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_
  * rota_peek_batch_cqe - pointers to up to `count` CQEs that are ready.
  *
  * Stores them in `cqes` in order and returns their number; 0 when there are
- * none (after a visit to the kernel, as rota_peek_cqe). They stay valid until
+ * none (after a visit to the kernel, as rota_peek_cqe, whose errors are not
+ * told). They stay valid until
  * rota_cq_advance(). On a CQE_MIXED ring, advance by the sum of rota_cqe_nr().
  */
 ROTA_API unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes,
@@ -166,7 +168,8 @@ ROTA_API unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cq
  * is at most `count`.
  *
  * Returns the number copied. 0 when there is none and wait_nr is 0; -EINVAL
- * when wait_nr is above count; the errors of the wait when nothing is ready.
+ * when wait_nr is above count; the errors of the wait (with wait_nr 0, of
+ * rota_peek_cqe) when nothing is ready.
  */
 ROTA_API int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count,
                             unsigned wait_nr);

@@ -34,7 +34,7 @@ ROTA_INLINE uint32_t rota_sq_tail(const struct rota_ring *ring)
  * then.
  *
  * Returns NULL when the queue is full: submit, then try again (SQPOLL: see
- * rota_sqring_wait()). Taken one by one, a link chain that does not fit is cut
+ * rota_sqring_wait()); always, when the ring is torn down. Taken one by one, a link chain that does not fit is cut
  * where the queue ends: take it as a batch (rota/batch.h) instead.
  */
 ROTA_INLINE struct io_uring_sqe *rota_get_sqe(struct rota_ring *ring)
@@ -119,10 +119,14 @@ ROTA_INLINE unsigned rota_sq_dropped(const struct rota_ring *ring)
  * - EAGAIN: no memory for the requests; submit again later
  * - EBADF, EBADFD: the ring is torn down, or was made with R_DISABLED and not
  *   enabled
- * - EBADR: completions were lost for lack of memory; the next call goes on
+ * - EBADR: completions were lost for lack of memory; the next call goes on (told
+ *   by calls that wait, or run completion work)
  * - EBUSY: too many completions wait in the kernel: reap first (before 5.19)
  * - EEXIST: single-issuer ring, and this is not its thread
- * - EINVAL: the registered fd belongs to another thread
+ * - EINVAL, EBADF: the registered fd belongs to another thread, and this one
+ *   has registered none, or not so many
+ * - ENOMEM: no memory for what a thread needs at its first call
+ * - ENXIO: the ring is being torn down at this very moment
  * - EOWNERDEAD: the SQPOLL thread is gone (the SQEs are visible all the same)
  */
 ROTA_API int rota_submit(struct rota_ring *ring);
@@ -163,6 +167,7 @@ ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
  * Returns the number of SQEs taken when there is one, whatever became of the
  * wait; otherwise 0, or besides the errors of rota_submit():
  *
+ * - EFAULT: sigmask points to no memory of the process
  * - EINTR: interrupted by a signal, on an interruptible ring
  * - EINVAL: ts negative, or its nanoseconds not below 1000000000
  * - EOPNOTSUPP: ts given, and the kernel lacks IORING_FEAT_EXT_ARG (5.11).
@@ -212,7 +217,7 @@ ROTA_API int rota_submit_and_wait_until(struct rota_ring *ring, struct io_uring_
  * Returns as rota_submit_and_wait_timeout(), and:
  *
  * - EFAULT: no array is registered, or the index is beyond it
- * - EINVAL: the flags of the element are wrong
+ * - EINVAL: the flags of the element are wrong; the kernel is older than 6.13
  * - EOPNOTSUPP: the kernel lacks IORING_FEAT_EXT_ARG
  */
 ROTA_API int rota_submit_and_wait_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
@@ -238,15 +243,18 @@ ROTA_API int rota_submit_and_get_events(struct rota_ring *ring);
  * rota_get_events - run the completion work that waits, flush the overflow
  * backlog into the completion queue. Does not sleep.
  *
- * Returns 0, or -EEXIST from the wrong thread, -EBADF, -EBADFD as rota_submit().
+ * Returns 0, or the errors of rota_submit() that are not about SQEs: -EBADF,
+ * -EBADFD, -EBADR, -EBUSY, -EEXIST and -EINVAL from the wrong thread, -ENXIO,
+ * -EOWNERDEAD.
  */
 ROTA_API int rota_get_events(struct rota_ring *ring);
 
 /*
  * rota_sqring_wait - SQPOLL: wait until rota_get_sqe() can succeed.
  *
- * Returns 0 at once when there is space or the ring is not SQPOLL; else 0, or
- * -EINTR as a wait, -EINVAL before 5.10, -EOWNERDEAD as rota_submit().
+ * Of the submitting side. Returns 0 at once when there is space or the ring is
+ * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EOWNERDEAD and
+ * the other errors of rota_submit() that are not about SQEs.
  */
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 

@@ -207,10 +207,14 @@ static void test_times(void)
     fake_plain_ring(&ring, 0, 0);
     fake_prepare(&ring, 1, 1);
     for (unsigned i = 0; i < 3; i++) {
+        cqe = (struct io_uring_cqe *)(void *)&ring;
         is_int(rota_wait_cqe_timeout(&ring, &cqe, &wrong[i]), -EINVAL, "wrong time %u is refused",
                i);
+        ok(!cqe, "  without a CQE");
+        cqe = (struct io_uring_cqe *)(void *)&ring;
         is_int(rota_submit_and_wait_timeout(&ring, &cqe, 1, &wrong[i], NULL), -EINVAL,
                "  everywhere");
+        ok(!cqe, "  and nowhere with one");
     }
     is_int(fake.enters, 0, "and nothing was done");
     is_int(rota_sq_ready(&ring), 1, "the request is still there");
@@ -287,7 +291,9 @@ static void test_task_work(void)
 
     fake_reset();
     fake_plain_ring(&ring, defer | IORING_SETUP_TASKRUN_FLAG, 0);
+    cqe = (struct io_uring_cqe *)(void *)&ring;
     is_int(rota_peek_cqe(&ring, &cqe), -EAGAIN, "nothing is there");
+    ok(!cqe, "no CQE");
     is_int(fake.enters, 0, "and nobody is asked");
     fake.taken = 1;
     fake.header->sq_flags |= IORING_SQ_TASKRUN;
@@ -302,7 +308,15 @@ static void test_task_work(void)
     is_int(fake.enters, 102, "an iteration over nothing looks, too");
     rota_cq_advance(&ring, 1);
     fake_then(-EEXIST);
+    cqe = (struct io_uring_cqe *)(void *)&ring;
     is_int(rota_peek_cqe(&ring, &cqe), -EEXIST, "the wrong thread is told so");
+    ok(!cqe, "and gets no CQE");
+    fake_then(-EBADR);
+    cqe = (struct io_uring_cqe *)(void *)&ring;
+    is_int(rota_peek_cqe(&ring, &cqe), -EBADR, "what was lost is told by a peek, too");
+    ok(!cqe, "without a CQE");
+    fake_then(-EEXIST);
+    is_int(rota_peek_batch_cqe(&ring, &cqe, 1), 0, "a peek for several finds none");
     fake_then(-EEXIST);
     {
         uint64_t copies[2][2];
@@ -389,6 +403,8 @@ static void test_sqpoll(void)
     fake_then(0);
     fake_then(-EAGAIN);
     is_int(rota_sqring_wait(&ring), -EAGAIN, "a wait for space goes on until it fails");
+    fake_then(-EOWNERDEAD);
+    is_int(rota_sqring_wait(&ring), -EOWNERDEAD, "or there is nobody to make any");
     rota_queue_exit(&ring);
 
     fake_reset();

@@ -119,6 +119,18 @@ static void test_min_timeout(void)
     is_int(rota_wait_cqes_min_timeout(&ring, &cqe, 1, &ts, 1, NULL), -EOPNOTSUPP,
            "minimum: not before 6.12");
     is_int(rota_wait_cqes_until(&ring, &cqe, 1, &ts, NULL), -EOPNOTSUPP, "points in time, too");
+    fake_prepare(&ring, 1, 0);
+    cqe = (struct io_uring_cqe *)(void *)&ring;
+    is_int(rota_submit_and_wait_min_timeout(&ring, &cqe, 1, &ts, 1, NULL), -EOPNOTSUPP,
+           "minimum: nor with a submit");
+    ok(!cqe, "which has no CQE");
+    is_int(rota_submit_and_wait_until(&ring, &cqe, 1, &ts, NULL), -EOPNOTSUPP,
+           "points in time neither");
+    is_int(fake.enters, 0, "nothing is done");
+    is_int(rota_sq_ready(&ring), 1, "the request is still there");
+    is_int(rota_submit(&ring), 1, "and can go");
+    rota_cq_advance(&ring, 1);
+    fake.enters = fake.taken = fake.posted = 0;
     fake.taken = 1;
     is_int(rota_wait_cqes_min_timeout(&ring, &cqe, 1, &ts, 0, NULL), 0, "no minimum needs none");
     rota_cq_advance(&ring, 1);
@@ -193,6 +205,14 @@ static void test_registered(void)
     fake.features &= ~IORING_FEAT_EXT_ARG;
     fake_plain_ring(&ring, 0, 0);
     is_int(rota_wait_cqes_reg(&ring, &cqe, 1, 0), -EOPNOTSUPP, "registered: not before 5.11");
+    is_int(rota_submit_and_wait_reg(&ring, NULL, 1, 0), -EOPNOTSUPP, "registered: nor a submit");
+    rota_queue_exit(&ring);
+    start(0, 0);
+    then(-EINVAL, 0, 0);
+    is_int(rota_wait_cqes_reg(&ring, &cqe, 1, 0), -EINVAL, "registered: nor before 6.13");
+    fake_prepare(&ring, 1, 1);
+    is_int(rota_submit_and_wait_reg(&ring, NULL, 1, -1), -EFAULT, "registered: no such element");
+    is_int(rota_sq_ready(&ring), 1, "registered: nothing is done");
     rota_queue_exit(&ring);
 }
 

@@ -43,6 +43,9 @@ static void test_time_runs_out(struct rota_ring *ring)
     ok(took >= 49 && took < 5000, "which it took: %ld", took);
     ok(!cqe, "and there is no CQE");
     is_int(rota_wait_cqe_timeout(ring, &cqe, &none), -ETIME, "nothing is there right now");
+    is_int(rota_wait_cqes(ring, &cqe, 1, &ts, (const void *)16), -EFAULT, "a mask that is nowhere");
+    is_int(rota_submit_and_wait_timeout(ring, &cqe, 1, NULL, (const void *)16), -EFAULT,
+           "without a time, too");
 
     rota_prep_nop(must_get_sqe(ring));
     is_int(rota_submit_and_wait_timeout(ring, &cqe, 2, &ts, NULL), 1, "one of two comes");
