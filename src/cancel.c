@@ -152,7 +152,7 @@ static bool withdraw(struct rota_ring *ring, struct rota_op *op)
     const struct rota_sq *sq = &ring->sq;
     uint32_t i, tail;
 
-    if (!sq->khead)
+    if (rota_is_dead(ring))
         return false;
     /*
      * What was made visible to an SQPOLL thread is out of our hands. Otherwise

@@ -19,7 +19,7 @@ int rota_check_pending(const struct rota_ring *ring, const struct rota_caps *cap
     if (!ring)
         return -EINVAL;
     sq = &ring->sq;
-    if (!sq->khead)
+    if (rota_is_dead(ring))
         return 0;
     total = rota_check_thread(ring, findings, max);
     if (total && report)

@@ -50,6 +50,8 @@
 #define ROTA_INT_REGISTERED_FD (1U << 2)
 /* The kernel does not tell when it has completion work: an empty queue must ask. */
 #define ROTA_INT_ALWAYS_ASK (1U << 3)
+/* A submit takes no more than a store of the tail and a real system call. */
+#define ROTA_INT_SIMPLE (1U << 4)
 
 /* The sizes that base pages can have; which one it is only the kernel knows. */
 #if defined(__x86_64__) || defined(__i386__)
@@ -72,6 +74,12 @@ static inline void rota_zero(void *memory, size_t size)
         bytes[i] = 0;
         __asm__ volatile("" : : : "memory");
     }
+}
+
+/* True when the ring was torn down, or could not be made. */
+static inline bool rota_is_dead(const struct rota_ring *ring)
+{
+    return ring->enter_ring_fd < 0;
 }
 
 /* io_uring_enter on the ring's kernel. */
@@ -164,7 +172,7 @@ void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err)
  * submit.c
  */
 
-/* Sets the function pointers of `ring`, which has its flags and its kernel. */
+/* Chooses how `ring`, which has its flags and its kernel, submits. */
 void rota_submit_choose(struct rota_ring *ring);
 
 /* SQ_REWIND: the kernel took `taken` SQEs; what is left moves to the beginning of the queue. */

@@ -19,7 +19,7 @@ int rota_calls_room(struct rota_ring *ring, uint32_t count)
 {
     int ret;
 
-    if (!ring->sq.khead)
+    if (rota_is_dead(ring))
         return rota_calls_no_ring(ring);
     if (count > ring->sq.ring_entries)
         return -EINVAL;

@@ -79,10 +79,24 @@ static int setup_with_fallback(const struct rota_kernel *kernel, unsigned entrie
     }
 }
 
-/* A ring that is none: functions that check are safe on it, and rota_queue_exit does nothing. */
+/*
+ * A ring that is none: its queues look empty, what enters the kernel says
+ * -EBADF, and rota_queue_exit does nothing.
+ */
 static void make_dead(struct rota_ring *ring)
 {
+    static const uint32_t zero = 0;
+    static uint32_t unread; /* where CQEs that there are not are marked seen */
+    uint32_t *word = (uint32_t *)(uintptr_t)&zero;
+
     rota_zero(ring, sizeof(*ring));
+    ring->sq.khead = word;
+    ring->sq.kflags = word;
+    ring->sq.kdropped = word;
+    ring->cq.khead = &unread;
+    ring->cq.ktail = word;
+    ring->cq.kpeek = word;
+    ring->cq.koverflow = word;
     ring->ring_fd = -1;
     ring->enter_ring_fd = -1;
     ring->calls.mode = ROTA_CALLS_NO_RING;

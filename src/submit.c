@@ -55,11 +55,9 @@ static inline uint32_t publish(struct rota_ring *ring)
     return tail - rota_load_relaxed(ring->sq.khead);
 }
 
-/* True when a submit takes no more than a store of the tail and a real system call. */
 static inline bool is_simple(const struct rota_ring *ring)
 {
-    return !ring->kernel &&
-           !(ring->flags & (IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL | IORING_SETUP_SQ_REWIND));
+    return ring->int_flags & ROTA_INT_SIMPLE;
 }
 
 /*
@@ -86,6 +84,8 @@ static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, ui
     uint32_t published = 0;
     int ret;
 
+    if (rota_is_dead(ring))
+        return -EBADF;
     wait.wait_nr = wait_nr;
     wait.flags = enter_flags;
     wait.limit = limit;
@@ -139,8 +139,6 @@ static uint32_t find_free(struct rota_ring *ring)
     struct rota_sq *sq = &ring->sq;
     uint32_t tail, place, run;
 
-    if (!sq->khead)
-        return 0; /* torn down, or never made */
     tail = rota_sq_tail(ring);
     /*
      * Acquire: under SQPOLL another thread consumes, and pairs with this when
@@ -235,7 +233,7 @@ int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr)
     const struct rota_sq *sq = &ring->sq;
     uint32_t space, run;
 
-    if (!sq->khead)
+    if (rota_is_dead(ring))
         return -EBADF;
     if (!nr || nr > sq->ring_entries)
         return -EINVAL;
@@ -303,27 +301,17 @@ static int submit_and_wait_large(struct rota_ring *ring, struct io_uring_sqe *ne
     return submit_and_wait_simple(ring, next, wait_nr, 7);
 }
 
-static int submit_and_wait_dead(struct rota_ring *ring, struct io_uring_sqe *next, unsigned wait_nr)
-{
-    (void)ring;
-    (void)next;
-    (void)wait_nr;
-    return -EBADF;
-}
-
 void rota_submit_choose(struct rota_ring *ring)
 {
-    static const uint32_t no_tail = 0;
+    const uint32_t special = IORING_SETUP_SQPOLL | IORING_SETUP_IOPOLL | IORING_SETUP_SQ_REWIND;
 
-    if (ring->enter_ring_fd < 0) {
-        ring->submit_and_wait = submit_and_wait_dead;
-        ring->cq.kpeek = &no_tail;
-    } else if (!is_simple(ring)) {
-        ring->submit_and_wait = submit_and_wait_general;
-    } else {
-        ring->submit_and_wait =
-            ring->flags & IORING_SETUP_SQE128 ? submit_and_wait_large : submit_and_wait_small;
-    }
+    ring->int_flags &= ~ROTA_INT_SIMPLE;
+    ring->submit_and_wait = submit_and_wait_general;
+    if (rota_is_dead(ring) || ring->kernel || (ring->flags & special))
+        return;
+    ring->int_flags |= ROTA_INT_SIMPLE;
+    ring->submit_and_wait =
+        ring->flags & IORING_SETUP_SQE128 ? submit_and_wait_large : submit_and_wait_small;
 }
 
 int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret)
@@ -406,6 +394,8 @@ int rota_sqring_wait(struct rota_ring *ring)
 {
     int ret;
 
+    if (rota_is_dead(ring))
+        return -EBADF;
     if (!(ring->flags & IORING_SETUP_SQPOLL) || rota_sq_space_left(ring))
         return 0;
     do {

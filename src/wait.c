@@ -14,6 +14,8 @@ int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limi
 {
     const struct __kernel_timespec *ts = limit->ts;
 
+    if (rota_is_dead(ring))
+        return -EBADF;
     if (ts && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC))
         return -EINVAL;
     if ((ts || limit->registered) && !(ring->features & IORING_FEAT_EXT_ARG))
@@ -252,6 +254,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     struct clocked time;
     int taken = 0, ret;
 
+    if (rota_is_dead(ring))
+        return -EBADF;
     if (wait_nr > ring->cq.ring_entries)
         wait_nr = ring->cq.ring_entries;
     if (wait_nr)
@@ -330,6 +334,8 @@ int rota_get_events(struct rota_ring *ring)
 {
     int ret;
 
+    if (rota_is_dead(ring))
+        return -EBADF;
     count_overflow(ring);
     ret = rota_kernel_enter(ring, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
     return ret < 0 ? ret : 0;
@@ -342,6 +348,8 @@ int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
     *cqe_ptr = rota_first_cqe(ring);
     if (*cqe_ptr)
         return 0;
+    if (rota_is_dead(ring))
+        return -EBADF;
     /* Relaxed: a hint about work that only the system call below touches. */
     if (!(ring->int_flags & ROTA_INT_ALWAYS_ASK) &&
         !(rota_load_relaxed(ring->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))

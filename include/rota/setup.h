@@ -156,7 +156,9 @@ ROTA_INLINE int rota_queue_init(unsigned entries, struct rota_ring *ring, unsign
  * rota_queue_exit - tear a ring down.
  *
  * Unmaps, unregisters and closes; ring->ring_fd is -1 afterwards, and calling
- * it again does nothing. A ring whose fd is registered must be torn down by
+ * it again does nothing. What is called on the ring all the same finds its
+ * queues empty, and says -EBADF where it would enter the kernel; so it does on
+ * a ring that could not be made. A ring whose fd is registered must be torn down by
  * the thread that made it.
  *
  * Requests in flight: the kernel cancels those that wait and finishes those

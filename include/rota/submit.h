@@ -34,8 +34,9 @@ ROTA_INLINE uint32_t rota_sq_tail(const struct rota_ring *ring)
  * then.
  *
  * Returns NULL when the queue is full: submit, then try again (SQPOLL: see
- * rota_sqring_wait()); always, when the ring is torn down. Taken one by one, a link chain that does not fit is cut
- * where the queue ends: take it as a batch (rota/batch.h) instead.
+ * rota_sqring_wait()); always, when the ring is torn down. Taken one by one, a
+ * link chain that does not fit is cut where the queue ends: take it as a batch
+ * (rota/batch.h) instead.
  */
 ROTA_INLINE struct io_uring_sqe *rota_get_sqe(struct rota_ring *ring)
 {
@@ -253,8 +254,8 @@ ROTA_API int rota_get_events(struct rota_ring *ring);
  * rota_sqring_wait - SQPOLL: wait until rota_get_sqe() can succeed.
  *
  * Of the submitting side. Returns 0 at once when there is space or the ring is
- * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EOWNERDEAD and
- * the other errors of rota_submit() that are not about SQEs.
+ * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EBADF,
+ * -EOWNERDEAD and the other errors of rota_submit() that are not about SQEs.
  */
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 

@@ -107,6 +107,61 @@ static void test_bare_calls(void)
     close(ends[1]);
 }
 
+/* Every function on a ring that is none: an answer, and no crash. */
+static void test_dead(struct rota_ring *ring, const char *kind)
+{
+    struct __kernel_timespec ts = {1, 0};
+    uint64_t memory[4];
+    struct io_uring_cqe *copies = (struct io_uring_cqe *)(void *)memory, *cqes[2], *cqe = copies;
+    struct rota_batch batch;
+    unsigned head, seen = 0;
+
+    ok(!rota_get_sqe(ring) && !rota_get_sqe128(ring), "%s: no SQE", kind);
+    is_int(rota_batch_begin(&batch, ring, 1), -EBADF, "%s: no batch", kind);
+    ok(!rota_batch_add(&batch) && !rota_batch_add128(&batch), "%s: with nothing in it", kind);
+    is_int(rota_batch_flush(&batch), -EBADF, "%s: nor to flush", kind);
+    is_int(rota_batch_flush_and_wait(&batch, 1), -EBADF, "%s: nor to wait for", kind);
+    is_int(rota_sq_ready(ring), 0, "%s: nothing is ready", kind);
+    is_int(rota_sq_space_left(ring), 0, "%s: nothing is free", kind);
+    is_int(rota_sq_dropped(ring), 0, "%s: nothing was dropped", kind);
+    is_int(rota_cq_ready(ring), 0, "%s: nothing is complete", kind);
+    is_int(rota_cq_lost(ring), 0, "%s: nothing is lost", kind);
+    ok(!rota_cq_has_overflow(ring), "%s: nothing waits in the kernel", kind);
+
+    is_int(rota_submit(ring), -EBADF, "%s: submit", kind);
+    for (unsigned nr = 0; nr < 2; nr++) {
+        is_int(rota_submit_and_wait(ring, nr), -EBADF, "%s: submit and wait for %u", kind, nr);
+        is_int(rota_submit_and_wait_timeout(ring, &cqe, nr, &ts, NULL), -EBADF, "%s: for a time",
+               kind);
+        is_int(rota_submit_and_wait_timeout(ring, NULL, nr, NULL, NULL), -EBADF, "%s: for ever",
+               kind);
+        is_int(rota_submit_and_wait_min_timeout(ring, &cqe, nr, &ts, 5, NULL), -EBADF,
+               "%s: for a minimum time", kind);
+        is_int(rota_submit_and_wait_until(ring, &cqe, nr, &ts, NULL), -EBADF, "%s: until", kind);
+        is_int(rota_submit_and_wait_reg(ring, &cqe, nr, 0), -EBADF, "%s: registered", kind);
+        is_int(rota_wait_cqes(ring, &cqe, nr, &ts, NULL), -EBADF, "%s: wait for %u", kind, nr);
+        is_int(rota_wait_cqes(ring, &cqe, nr, NULL, NULL), -EBADF, "%s: wait for ever", kind);
+        is_int(rota_wait_cqes_min_timeout(ring, &cqe, nr, &ts, 5, NULL), -EBADF,
+               "%s: wait for a minimum time", kind);
+        is_int(rota_wait_cqes_until(ring, &cqe, nr, &ts, NULL), -EBADF, "%s: wait until", kind);
+        is_int(rota_wait_cqes_reg(ring, &cqe, nr, 0), -EBADF, "%s: wait registered", kind);
+        is_int(rota_copy_cqes(ring, copies, 2, nr), -EBADF, "%s: copy %u", kind, nr);
+        ok(!cqe, "%s: none of them brings a CQE", kind);
+    }
+    cqe = copies;
+    is_int(rota_peek_cqe(ring, &cqe), -EBADF, "%s: peek", kind);
+    ok(!cqe, "%s: finds nothing", kind);
+    is_int(rota_wait_cqe(ring, &cqe), -EBADF, "%s: wait for one", kind);
+    is_int(rota_peek_batch_cqe(ring, cqes, 2), 0, "%s: peek at two", kind);
+    rota_for_each_cqe (ring, head, cqe)
+        seen++;
+    is_int(seen, 0, "%s: an iteration over nothing", kind);
+    rota_cq_advance(ring, seen);
+    is_int(rota_get_events(ring), -EBADF, "%s: get events", kind);
+    is_int(rota_submit_and_get_events(ring), -EBADF, "%s: submit and get events", kind);
+    is_int(rota_sqring_wait(ring), -EBADF, "%s: wait for the queue", kind);
+}
+
 static void test_exact(void)
 {
     struct io_uring_params params;
@@ -127,10 +182,11 @@ static void test_exact(void)
     rota_queue_exit(&ring);
     is_int(ring.ring_fd, -1, "after the end the fd is -1");
     is_int(count_fds(), fds, "and closed");
-    ok(!rota_get_sqe(&ring), "a ring that was torn down has no SQE");
-    is_int(rota_submit_and_wait(&ring, 1), -EBADF, "and waits for nothing");
+    test_dead(&ring, "torn down");
     rota_queue_exit(&ring);
     ok(true, "tearing down twice does nothing");
+    is_int(rota_queue_init(0, &ring, 0), -EINVAL, "no ring without entries");
+    test_dead(&ring, "never made");
 
     memset(&params, 0, sizeof(params));
     params.flags = IORING_SETUP_CQSIZE;
