@@ -155,6 +155,7 @@ static int with_call(const struct call_trial *t, struct live *l, struct outcome 
     }
     if (acts && pthread_create(&thread, NULL, play, &player))
         return -EAGAIN;
+    l->first_only = true;
     out->res = t->call(l);
     if (acts)
         pthread_join(thread, NULL);

@@ -39,6 +39,7 @@ struct live {
     const char *failed;   /* what `check` found wrong */
     unsigned setup_flags; /* flags for the ring; set before live_ring_open */
     uint64_t request;     /* user_data of the trial's own request */
+    bool first_only;      /* a stream is ended after its first result */
 
     /* files and memory */
     int fd;
