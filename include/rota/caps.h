@@ -7,7 +7,7 @@
  *     int ret = rota_caps_get(&caps, NULL);
  *     if (ret < 0)
  *         return ret;
- *     if (rota_caps_opcode(&caps, IORING_OP_FUTEX_WAIT) == ROTA_NO)
+ *     if (rota_caps_opcode(&caps, IORING_OP_FUTEX_WAIT, NULL) == ROTA_NO)
  *         use_a_thread_instead();
  *
  * Three sources, in this order: the query interface of the kernel
