@@ -187,9 +187,11 @@ ROTA_API int rota_check_pending(const struct rota_ring *ring, const struct rota_
 
 /*
  * A program that is compiled with -DROTA_CHECK=NAME has every submit checked:
- * the submitting calls of rota/ring.h call rota_check_pending() first, which
- * reports to the function NAME, a rota_check_report that the program defines
- * (`arg` is NULL). Nothing is held back. Without it nothing is compiled in.
+ * the submitting calls of rota/ring.h, those of batches included, call
+ * rota_check_pending() first, which reports to the function NAME, a
+ * rota_check_report that the program defines (`arg` is NULL). Nothing is held
+ * back. Without it nothing is compiled in. What the handles of rota/op.h submit
+ * by themselves is not checked.
  */
 #if defined(ROTA_CHECK)
 extern rota_check_report ROTA_CHECK;
@@ -216,16 +218,61 @@ static inline int rota_checked_submit_and_wait_timeout(struct rota_ring *ring,
     return rota_submit_and_wait_timeout(ring, cqe_ptr, wait_nr, ts, sigmask);
 }
 
+static inline int rota_checked_submit_and_wait_min_timeout(struct rota_ring *ring,
+                                                           struct io_uring_cqe **cqe_ptr,
+                                                           unsigned wait_nr,
+                                                           const struct __kernel_timespec *ts,
+                                                           unsigned min_wait, const void *sigmask)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_wait_min_timeout(ring, cqe_ptr, wait_nr, ts, min_wait, sigmask);
+}
+
+static inline int rota_checked_submit_and_wait_until(struct rota_ring *ring,
+                                                     struct io_uring_cqe **cqe_ptr,
+                                                     unsigned wait_nr,
+                                                     const struct __kernel_timespec *deadline,
+                                                     const void *sigmask)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_wait_until(ring, cqe_ptr, wait_nr, deadline, sigmask);
+}
+
+static inline int rota_checked_submit_and_wait_reg(struct rota_ring *ring,
+                                                   struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                                                   int reg_index)
+{
+    (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
+    return rota_submit_and_wait_reg(ring, cqe_ptr, wait_nr, reg_index);
+}
+
 static inline int rota_checked_submit_and_get_events(struct rota_ring *ring)
 {
     (void)rota_check_pending(ring, NULL, ROTA_CHECK, NULL);
     return rota_submit_and_get_events(ring);
 }
 
-#define rota_submit                  rota_checked_submit
-#define rota_submit_and_wait         rota_checked_submit_and_wait
-#define rota_submit_and_wait_timeout rota_checked_submit_and_wait_timeout
-#define rota_submit_and_get_events   rota_checked_submit_and_get_events
+static inline int rota_checked_batch_flush(struct rota_batch *batch)
+{
+    rota_batch_commit(batch);
+    return rota_checked_submit(batch->ring);
+}
+
+static inline int rota_checked_batch_flush_and_wait(struct rota_batch *batch, unsigned wait_nr)
+{
+    rota_batch_commit(batch);
+    return rota_checked_submit_and_wait(batch->ring, wait_nr);
+}
+
+#define rota_submit                      rota_checked_submit
+#define rota_submit_and_wait             rota_checked_submit_and_wait
+#define rota_submit_and_wait_timeout     rota_checked_submit_and_wait_timeout
+#define rota_submit_and_wait_min_timeout rota_checked_submit_and_wait_min_timeout
+#define rota_submit_and_wait_until       rota_checked_submit_and_wait_until
+#define rota_submit_and_wait_reg         rota_checked_submit_and_wait_reg
+#define rota_submit_and_get_events       rota_checked_submit_and_get_events
+#define rota_batch_flush                 rota_checked_batch_flush
+#define rota_batch_flush_and_wait        rota_checked_batch_flush_and_wait
 #endif
 
 /*

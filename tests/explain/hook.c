@@ -35,6 +35,68 @@ static int reap(struct rota_ring *ring, uint64_t user_data)
     return res;
 }
 
+/* A wrong request, handed over by the caller. */
+static void take_wrong(struct rota_ring *ring)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(ring);
+
+    rota_prep_nop(sqe);
+    sqe->flags = 0x80;
+    reports = 0;
+}
+
+/* Sends what a call has refused and left in the queue, and takes what came of it. */
+static void clear(struct rota_ring *ring)
+{
+    rota_submit_and_get_events(ring);
+    reap(ring, 0);
+}
+
+/* Each call that submits checks; kernels that lack the wait refuse it after the check. */
+static void each_call(struct rota_ring *ring)
+{
+    struct __kernel_timespec *ts = (struct __kernel_timespec *)(void *)&(int64_t[2]){5, 0};
+    struct __kernel_timespec *past = (struct __kernel_timespec *)(void *)&(int64_t[2]){0, 1};
+    struct io_uring_cqe *cqe;
+    struct rota_batch batch;
+
+    take_wrong(ring);
+    rota_submit_and_wait_timeout(ring, &cqe, 1, ts, NULL);
+    is_int(reports, 1, "submit_and_wait_timeout checks");
+    clear(ring);
+    take_wrong(ring);
+    rota_submit_and_wait_min_timeout(ring, &cqe, 1, ts, 1, NULL);
+    is_int(reports, 1, "submit_and_wait_min_timeout checks");
+    clear(ring);
+    take_wrong(ring);
+    rota_submit_and_wait_until(ring, &cqe, 1, past, NULL);
+    is_int(reports, 1, "submit_and_wait_until checks");
+    clear(ring);
+    take_wrong(ring);
+    rota_submit_and_wait_reg(ring, &cqe, 1, 0);
+    is_int(reports, 1, "submit_and_wait_reg checks");
+    clear(ring);
+    take_wrong(ring);
+    rota_submit_and_get_events(ring);
+    is_int(reports, 1, "submit_and_get_events checks");
+    reap(ring, 0);
+
+    for (int wait = 0; wait < 2; wait++) {
+        struct io_uring_sqe *sqe;
+
+        if (rota_batch_begin(&batch, ring, 1))
+            bail("no room for a batch");
+        sqe = rota_batch_add(&batch);
+        rota_prep_nop(sqe);
+        sqe->flags = 0x80;
+        reports = 0;
+        is_int(wait ? rota_batch_flush_and_wait(&batch, 1) : rota_batch_flush(&batch), 1,
+               "a batch is submitted");
+        is_int(reports, 1, "and checked before");
+        reap(ring, 0);
+    }
+}
+
 int main(void)
 {
     struct rota_config config;
@@ -100,6 +162,9 @@ int main(void)
     sqe->flags = 0x80;
     is_int(rota_check_pending(&ring, NULL, NULL, NULL), 1, "counting needs no report");
     is_int(rota_check_pending(NULL, NULL, NULL, NULL), -EINVAL, "no ring is EINVAL");
+    rota_submit_and_wait(&ring, 1);
+    reap(&ring, 0);
+    each_call(&ring);
     rota_queue_exit(&ring);
     is_int(rota_check_pending(&ring, NULL, NULL, NULL), 0, "a ring that is torn down has nothing");
     return done();
