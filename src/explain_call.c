@@ -44,6 +44,25 @@ static bool has_overflow(const struct rota_ring *ring)
     return ring->sq.kflags && (rota_load_relaxed(ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW);
 }
 
+/* Requests that nobody has submitted: peeks and waits do not. SQPOLL takes them in its own time. */
+static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *ring,
+                          enum rota_certainty certainty)
+{
+    unsigned waiting = ring->sq.khead && !is_dead(ring) ? rota_sq_ready(ring) : 0;
+    struct rota_cause_writer w;
+
+    if (!waiting || (ring->flags & IORING_SETUP_SQPOLL))
+        return false;
+    if (!rota_cause_add(list, certainty, &w))
+        return true;
+    rota_text_decimal(&w.text, waiting);
+    rota_text_put(&w.text, waiting == 1 ? " request stands" : " requests stand");
+    rota_text_put(&w.text, " in the queue and nothing has submitted what is there");
+    rota_text_put(&w.remedy, "call rota_submit() or rota_submit_and_wait(): peeks and waits alone "
+                             "do not submit");
+    return true;
+}
+
 int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *causes,
                       unsigned max)
 {
@@ -67,8 +86,12 @@ int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *
                        "reap more often, or make a larger completion queue");
         break;
     case EAGAIN:
-        rota_cause_put(&list, ROTA_LIKELY, "the kernel has no memory for more requests now",
-                       "reap completions, then submit again");
+        /* A submit without memory leaves its requests in the queue, too. */
+        if (look_at_queue(&list, ring, ROTA_LIKELY))
+            rota_cause_put(&list, ROTA_POSSIBLE, "the kernel has no memory for more requests now",
+                           "reap completions, then submit again");
+        else
+            rota_cause_put(&list, ROTA_LIKELY, "no completion is ready, as a peek answers", NULL);
         break;
     case EINTR:
         rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived during the wait",
@@ -76,6 +99,7 @@ int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *
                        "ROTA_WAIT_INTERRUPTIBLE is set");
         break;
     case ETIME:
+        look_at_queue(&list, ring, ROTA_CERTAIN);
         rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
         break;
     case EOPNOTSUPP:

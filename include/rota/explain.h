@@ -307,7 +307,7 @@ struct rota_cause {
  *     are looked at in the calling process as they are now, so call it soon.
  * rota_setup_causes: of what io_uring_setup(2), rota_init() or
  *     rota_queue_init*() returned. `params` NULL stands for a plain ring.
- * rota_enter_causes: of what a submit or wait on `ring` returned.
+ * rota_enter_causes: of what a submit, a wait or a peek on `ring` returned.
  * rota_register_causes: of what a register call on `ring` returned; `ring`
  *     NULL for a call without one.
  */

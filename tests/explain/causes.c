@@ -192,6 +192,40 @@ static void set_up(void)
     ok(strstr(text, "1. certain: the ring was torn down, or never made"), "which is explained");
 }
 
+static void forgotten(void)
+{
+    struct __kernel_timespec soon = {0};
+    struct io_uring_cqe *cqe;
+    char text[2048];
+    int ret;
+
+    soon.tv_nsec = 1000000;
+    ret = rota_peek_cqe(&ring, &cqe);
+    is_int(ret, -EAGAIN, "a peek at nothing");
+    rota_explain_submit(&ring, ret, text, sizeof(text));
+    ok(strstr(text, "1. likely: no completion is ready, as a peek answers"), "is explained");
+
+    rota_prep_nop(rota_get_sqe(&ring));
+    ret = rota_peek_cqe(&ring, &cqe);
+    is_int(ret, -EAGAIN, "a peek before the submit");
+    rota_explain_submit(&ring, ret, text, sizeof(text));
+    ok(strstr(text, "1. likely: 1 request stands in the queue and nothing has submitted what is "
+                    "there -> call rota_submit()"),
+       "says that it was forgotten");
+
+    rota_prep_nop(rota_get_sqe(&ring));
+    if (ring.features & IORING_FEAT_EXT_ARG) {
+        ret = rota_wait_cqe_timeout(&ring, &cqe, &soon);
+        is_int(ret, -ETIME, "a wait before the submit");
+        rota_explain_submit(&ring, ret, text, sizeof(text));
+        ok(strstr(text, "1. certain: 2 requests stand in the queue"), "says that it was forgotten");
+    } else {
+        skip(2, "this kernel has no IORING_FEAT_EXT_ARG");
+    }
+    is_int(rota_submit_and_wait(&ring, 2), 2, "then it is made up for");
+    rota_cq_advance(&ring, rota_cq_ready(&ring));
+}
+
 struct visit {
     struct rota_ring *ring;
     char text[2048];
@@ -294,6 +328,7 @@ int main(void)
     paths();
     alignment();
     set_up();
+    forgotten();
     threads();
     register_calls();
     success();
