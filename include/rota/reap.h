@@ -99,7 +99,8 @@ ROTA_INLINE int rota_peek_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_
  * rota_peek_cqe). On failure *cqe_ptr is the first CQE if some, but too few,
  * are ready, else NULL; NULL also when an argument is bad or not supported.
  *
- * Unlike liburing's it never submits: SQEs that were taken stay in the queue.
+ * It never submits: SQEs that were taken stay in the queue. liburing's submits
+ * them before 5.11, when a time is given.
  */
 ROTA_API int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
                             const struct __kernel_timespec *ts, const void *sigmask);

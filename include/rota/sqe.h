@@ -35,8 +35,9 @@ ROTA_INLINE void rota_sqe_clear128(struct io_uring_sqe *sqe)
 
 /*
  * Attaches 64 bits (or a pointer) that the completion hands back unchanged.
- * Unlike liburing's, the prep functions never touch it, so that it may be set
- * before or after them.
+ * The prep functions never touch it, so that it may be set before or after
+ * them. Without it user_data is 0: unlike liburing's, rota_get_sqe() leaves
+ * nothing there of an earlier request.
  */
 ROTA_INLINE void rota_sqe_set_data64(struct io_uring_sqe *sqe, uint64_t data)
 {

@@ -172,7 +172,7 @@ ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
  * - EINTR: interrupted by a signal, on an interruptible ring
  * - EINVAL: ts negative, or its nanoseconds not below 1000000000
  * - EOPNOTSUPP: ts given, and the kernel lacks IORING_FEAT_EXT_ARG (5.11).
- *   Unlike liburing, no timeout request is submitted behind your back
+ *   liburing submits a timeout request of its own there
  * - ETIME: time is up; CQEs that are ready but fewer than wait_nr stay ready
  */
 ROTA_API int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
