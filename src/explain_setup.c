@@ -75,17 +75,23 @@ static bool in_group(long group)
     return false;
 }
 
-/* A plain ring with one entry: what the kernel says to the least that can be asked. */
-static int try_smallest(void)
+/* What the kernel says to a plain ring. */
+static int try_plain(unsigned entries)
 {
     struct io_uring_params params;
     int fd;
 
     rota_zero(&params, sizeof(params));
-    fd = rota_sys_setup(1, &params);
+    fd = rota_sys_setup(entries, &params);
     if (fd >= 0)
         rota_kernel_real.close(fd);
     return fd < 0 ? fd : 0;
+}
+
+/* The least that can be asked. */
+static int try_smallest(void)
+{
+    return try_plain(1);
 }
 
 /*
@@ -219,7 +225,18 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
     bool small_works = !try_smallest();
     struct rota_cause_writer w;
 
-    if (small_works && entries > 1 && rota_cause_add(list, ROTA_CERTAIN, &w)) {
+    if (small_works && !try_plain(entries)) {
+        /* rota_init() says the same when rota_config::memory_size is too small. */
+        if (rota_cause_add(list, ROTA_LIKELY, &w)) {
+            rota_text_put(&w.text, "a plain ring with ");
+            rota_text_decimal(&w.text, entries);
+            rota_text_put(&w.text, entries == 1 ? " entry" : " entries");
+            rota_text_put(&w.text, " can be made here now: the memory given for the queues is too "
+                                   "small, other flags or sizes take more, or the lack is over");
+            rota_text_put(&w.remedy, "give what rota_config_memory_size() or "
+                                     "rota_memory_size_params() tells");
+        }
+    } else if (small_works && entries > 1 && rota_cause_add(list, ROTA_CERTAIN, &w)) {
         rota_text_put(&w.text, "a ring with 1 entry can be made here, one with ");
         rota_text_decimal(&w.text, entries);
         rota_text_put(&w.text, " cannot: it is too large");
@@ -308,6 +325,12 @@ int rota_setup_causes(unsigned entries, const struct io_uring_params *params, in
     /* A filter can answer with any error. */
     if (ret < 0 && !list.count)
         look_at_seccomp(&list, ret);
+    /* Of rota_config, only what becomes part of `params` has been looked at. */
+    if (ret == -EINVAL && !rota_cause_known(&list, ROTA_CERTAIN))
+        rota_cause_put(&list, ROTA_POSSIBLE,
+                       "of a rota_config, an option is unknown, a reserved member is not 0, or the "
+                       "memory does not start at a multiple of ROTA_MEMORY_ALIGN",
+                       "fill it with rota_config_plain() or another of its kind first");
     rota_cause_rank(&list);
     return (int)list.count;
 }

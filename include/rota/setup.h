@@ -101,7 +101,7 @@ ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring,
  *   rules); a required flag that the kernel does not know; an unknown option,
  *   a reserved member not zero; memory misaligned, or before 6.10 not
  *   contiguous; NO_MMAP without memory; no such CPU. rota_explain_setup()
- *   tells which
+ *   tells which, given the flags and sizes as struct io_uring_params
  * - ENOMEM: the kernel has none; RLIMIT_MEMLOCK before 5.12, and on some
  *   kernels from 6.13 to 7.1; or config->memory_size below
  *   rota_config_memory_size()

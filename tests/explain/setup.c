@@ -299,11 +299,62 @@ static int no_descriptor(char *text, size_t size, const char **wanted)
     return ret == -EMFILE ? DONE : CANNOT;
 }
 
+/* A kernel that has memory for small rings only. */
+static int deny_large(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 425, 0, 3), /* io_uring_setup */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) +
+                                               (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 32768, 0, 1), /* entries */
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 static int too_large(char *text, size_t size, const char **wanted)
 {
     *wanted = "1. certain: a ring with 1 entry can be made here, one with 32768 cannot";
+    if (deny_large())
+        return CANNOT;
     rota_explain_setup(32768, NULL, -ENOMEM, text, size);
     return DONE;
+}
+
+/* The library says ENOMEM, too: not because of the size of the ring. */
+static int too_little_given(char *text, size_t size, const char **wanted)
+{
+    static unsigned char memory[ROTA_MEMORY_ALIGN] __attribute__((aligned(ROTA_MEMORY_ALIGN)));
+    struct rota_config config;
+    struct rota_ring ring;
+    int ret;
+
+    *wanted = "1. likely: a plain ring with 8 entries can be made here now: the memory given";
+    rota_config_plain(&config);
+    config.memory = memory;
+    config.memory_size = 100;
+    ret = rota_init(&ring, 8, &config);
+    rota_explain_setup(8, NULL, ret, text, size);
+    return ret == -ENOMEM ? DONE : CANNOT;
+}
+
+static int wrong_config(char *text, size_t size, const char **wanted)
+{
+    struct rota_config config;
+    struct rota_ring ring;
+    int ret;
+
+    *wanted = "possible: of a rota_config, an option is unknown";
+    rota_config_plain(&config);
+    config.options = 0x80;
+    ret = rota_init(&ring, 8, &config);
+    rota_explain_setup(8, NULL, ret, text, size);
+    return ret == -EINVAL ? DONE : CANNOT;
 }
 
 static int little_memory(char *text, size_t size, const char **wanted)
@@ -368,6 +419,8 @@ int main(void)
     apart("the sysctl at 1 with our own group", for_our_group);
     apart("a process without a free descriptor", no_descriptor);
     apart("a ring that is too large", too_large);
+    apart("memory of our own that is too small", too_little_given);
+    apart("a member of the configuration that makes no sense", wrong_config);
     apart("a small limit on locked memory", little_memory);
     apart("flags that exclude each other", conflict);
     apart("a flag that the kernel lacks", too_old);
