@@ -154,8 +154,8 @@ ROTA_INLINE int rota_wait_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_
  *
  * Stores them in `cqes` in order and returns their number; 0 when there are
  * none (after a visit to the kernel, as rota_peek_cqe, whose errors are not
- * told). They stay valid until
- * rota_cq_advance(). On a CQE_MIXED ring, advance by the sum of rota_cqe_nr().
+ * told). They stay valid until rota_cq_advance(). On a CQE_MIXED ring, advance
+ * by the sum of rota_cqe_nr().
  */
 ROTA_API unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes,
                                       unsigned count);
@@ -222,6 +222,9 @@ ROTA_INLINE void rota_cqe_seen(struct rota_ring *ring, const struct io_uring_cqe
  * comes with the next one. When the queue is empty and completions need a
  * visit to the kernel, it is made, as in rota_peek_cqe(). `head` is the index
  * of the CQE's slot, `cqe` NULL after the last one.
+ *
+ * The iterator is the macro's own: its functions work otherwise than those that
+ * liburing has under these names.
  */
 struct rota_cqe_iter {
     struct rota_ring *ring;
