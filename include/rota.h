@@ -22,6 +22,7 @@
 #include <rota/file_table.h>
 #include <rota/region.h>
 #include <rota/query.h>
+#include <rota/recvmsg.h>
 #include <rota/zcrx.h>
 #include <rota/names.h>
 #include <rota/info.h>

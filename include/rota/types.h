@@ -9,6 +9,8 @@
 #include <rota/config.h>
 
 struct __kernel_timespec; /* <linux/time_types.h>: two 64-bit words, seconds and nanoseconds */
+struct cmsghdr;           /* <sys/socket.h> */
+struct msghdr;            /* <sys/socket.h> */
 struct iovec;             /* <sys/uio.h> */
 
 #endif /* ROTA_TYPES_H */
