@@ -5,17 +5,12 @@
 
 #include <linux/resource.h>
 
-static bool is_dead(const struct rota_ring *ring)
-{
-    return ring->ring_fd < 0 && ring->enter_ring_fd < 0;
-}
-
 /* The ring is not what the caller thinks: torn down, closed, another thread's, disabled. */
 static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *ring, int ret)
 {
     struct rota_finding finding;
 
-    if (ret == -EBADF && is_dead(ring))
+    if (ret == -EBADF && rota_is_dead(ring))
         rota_cause_put(list, ROTA_CERTAIN, "the ring was torn down, or never made", NULL);
     else if (ret == -EBADF && ring->ring_fd >= 0 &&
              rota_file_kind(ring->ring_fd) == ROTA_FILE_CLOSED)
@@ -48,7 +43,7 @@ static bool has_overflow(const struct rota_ring *ring)
 static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *ring,
                           enum rota_certainty certainty)
 {
-    unsigned waiting = ring->sq.khead && !is_dead(ring) ? rota_sq_ready(ring) : 0;
+    unsigned waiting = ring->sq.khead ? rota_sq_ready(ring) : 0;
     struct rota_cause_writer w;
 
     if (!waiting || (ring->flags & IORING_SETUP_SQPOLL))
