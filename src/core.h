@@ -208,7 +208,7 @@ int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limi
 
 /*
  * The one loop under every wait: enters until wait_nr CQEs are ready, the time
- * is up, or something fails. Returns the number of SQEs taken if there is one,
+ * is up, or something fails. Not for a ring that is dead. Returns the number of SQEs taken if there is one,
  * else 0 or -errno.
  */
 int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);

@@ -20,7 +20,7 @@ int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
     int ret;
 
     /* To the kernel, descriptor -1 means that there is no ring: some calls would do something. */
-    if (ring->enter_ring_fd < 0)
+    if (rota_is_dead(ring))
         return -EBADF;
     /* A ring without an fd of its own is named by its registered index. */
     if (ring->ring_fd < 0 && (ring->int_flags & ROTA_INT_REGISTERED_FD))
@@ -41,7 +41,7 @@ int rota_enable_rings(struct rota_ring *ring)
 int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src, unsigned dst_off,
                               unsigned src_off, unsigned nr, unsigned flags)
 {
-    if (src->enter_ring_fd < 0)
+    if (rota_is_dead(src))
         return -EBADF;
     if (src->ring_fd >= 0)
         return rota_clone_buffers_fd(ring, src->ring_fd, dst_off, src_off, nr, flags);

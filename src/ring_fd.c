@@ -19,7 +19,7 @@ int rota_register_ring_fd(struct rota_ring *ring)
     struct io_uring_rsrc_update update;
     int ret;
 
-    if (ring->enter_ring_fd < 0)
+    if (rota_is_dead(ring))
         return -EBADF;
     if (ring->int_flags & ROTA_INT_REGISTERED_FD)
         return 1;
@@ -60,7 +60,7 @@ int rota_unregister_ring_fd(struct rota_ring *ring)
 
 int rota_close_ring_fd(struct rota_ring *ring)
 {
-    if (ring->enter_ring_fd < 0)
+    if (rota_is_dead(ring))
         return -EBADF;
     if (!(ring->features & IORING_FEAT_REG_REG_RING))
         return -EOPNOTSUPP;

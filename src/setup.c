@@ -319,7 +319,7 @@ int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct r
 
 void rota_queue_exit(struct rota_ring *ring)
 {
-    if (!ring || ring->enter_ring_fd < 0)
+    if (!ring || rota_is_dead(ring))
         return;
     rota_memory_detach(ring);
     release_fd(ring);

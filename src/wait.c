@@ -254,8 +254,6 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     struct clocked time;
     int taken = 0, ret;
 
-    if (rota_is_dead(ring))
-        return -EBADF;
     if (wait_nr > ring->cq.ring_entries)
         wait_nr = ring->cq.ring_entries;
     if (wait_nr)

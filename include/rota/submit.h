@@ -145,6 +145,7 @@ ROTA_API int rota_submit(struct rota_ring *ring);
  */
 ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
 {
+    /* Volatile: or gcc keeps it in a register through the loop before, at a copy for each SQE. */
     int ret =
         ring->submit_and_wait(ring, *(struct io_uring_sqe *volatile *)&ring->sq.sqe_next, wait_nr);
 
