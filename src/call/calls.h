@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources of the call layer share: marks in user_data, and one scan over the queue. */
+#ifndef ROTA_CALLS_H
+#define ROTA_CALLS_H
+
+#include "ring/core.h"
+
+#include <rota/op.h>
+
+/* User_data with the low bits of ROTA_OP_DATA changed: other completions of this layer. */
+#define DATA_OP         ROTA_OP_DATA
+#define DATA_TIMER      (ROTA_OP_DATA ^ 1 ^ 2) /* of a handle's deadline */
+#define DATA_CANCEL     (ROTA_OP_DATA ^ 1 ^ 3) /* of a cancel request; no address */
+#define DATA_CANCEL_ALL (ROTA_OP_DATA ^ 1 ^ 4) /* the same */
+#define DATA_TAKEN      (ROTA_OP_DATA ^ 1 ^ 5) /* never in a request: a slot that was emptied */
+
+/* Which of the above; anything else is the caller's. */
+static inline uint64_t data_kind(uint64_t user_data)
+{
+    return user_data & ROTA_OP_DATA_MASK;
+}
+
+/* The handle in user_data of kind DATA_OP or DATA_TIMER. */
+static inline struct rota_op *data_handle(uint64_t user_data)
+{
+    return (struct rota_op *)(uintptr_t)(user_data & ~ROTA_OP_DATA_MASK);
+}
+
+static inline uint64_t data_of(const struct rota_op *op, uint64_t kind)
+{
+    return (uint64_t)(uintptr_t)op ^ kind;
+}
+
+/* A word that may lie over any type: for copies that no compiler makes a call to memcpy. */
+typedef uint64_t rota_word __attribute__((may_alias));
+
+/* SQEs of ordinary size on this ring; they are not, on a ring of large ones. */
+static inline bool rota_calls_small(const struct rota_ring *ring)
+{
+    return ring->sq.sqe_shift == 6;
+}
+
+/* One walk over the completion queue, which may go on after more has come. */
+struct rota_scan {
+    const struct rota_op *target; /* stop when it has a result; NULL: take what there is */
+    const struct rota_op *watch;  /* a stream whose untaken results are looked for; NULL: any */
+    bool no_blocked;              /* give up the wait when `blocked` becomes true */
+
+    bool hit;           /* the target has a result */
+    bool ended;         /* and it was the last one */
+    bool blocked;       /* a watched stream has a result for which its handle has no room */
+    uint32_t state;     /* of the target when it had the result; its callback may have freed it */
+    int res;            /* the target's result */
+    int cancel_all;     /* res of a DATA_CANCEL_ALL completion; INT32_MIN: none came */
+    unsigned delivered; /* results that reached a handle */
+    unsigned taken;     /* completions that left the queue */
+    uint32_t pos;       /* slots before it were looked at and stay */
+};
+
+/*
+ * deliver.c
+ */
+
+void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
+                     const struct rota_op *target);
+
+/* Delivers from scan->pos on, until the target is hit or the queue is at its end. */
+void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan);
+
+/*
+ * enter.c
+ */
+
+/* Makes room for `count` SQEs, submitting what is there; 0 or -errno. */
+int rota_calls_room(struct rota_ring *ring, uint32_t count);
+
+/*
+ * Scans, and sleeps until the target is hit or, without target, anything was
+ * taken. `deadline`: NULL, or the CLOCK_MONOTONIC nanoseconds at which it gives
+ * up with -ETIME.
+ */
+int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline);
+
+/*
+ * What a rota_calls_enter() for `wait_nr` completions really said. After SQEs
+ * were taken a signal is reported as their count, and only the queues tell.
+ */
+int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
+
+/* What there is to say of a ring that is none. */
+static inline int rota_calls_no_ring(const struct rota_ring *ring)
+{
+    return ring->calls.no_ring ? ring->calls.no_ring : -EBADF;
+}
+
+/* 0 when completions may be taken from the queue now, else the -errno that says why not. */
+static inline int rota_calls_may_wait(const struct rota_ring *ring)
+{
+    if (ring->calls.mode & ROTA_CALLS_NO_RING)
+        return rota_calls_no_ring(ring);
+    if (ring->calls.mode & ROTA_CALLS_DELIVERING)
+        return -EDEADLK;
+    return ring->calls.mode & ROTA_CALLS_CHAIN ? -EBUSY : 0;
+}
+
+#endif /* ROTA_CALLS_H */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* How the call layer goes to the kernel: room for SQEs, and the one wait under all its waits. */
+#include "call/calls.h"
+
+#include <linux/time.h>
+
+#define NSEC_PER_SEC 1000000000u
+
+int rota_calls_clock(const struct rota_ring *ring, uint64_t *now)
+{
+    struct __kernel_timespec ts = {0, 0};
+    int ret = rota_kernel_of(ring)->clock(CLOCK_MONOTONIC, &ts);
+
+    *now = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+    return ret;
+}
+
+int rota_calls_room(struct rota_ring *ring, uint32_t count)
+{
+    int ret;
+
+    if (rota_is_dead(ring))
+        return rota_calls_no_ring(ring);
+    if (count > ring->sq.ring_entries)
+        return -EINVAL;
+    while (rota_sq_space_left(ring) < count) {
+        ret = rota_calls_enter(ring, 0, NULL);
+        if (ret < 0)
+            return ret;
+        if (ring->flags & IORING_SETUP_SQPOLL)
+            ret = rota_sqring_wait(ring);
+        else if (!ret)
+            ret = -EAGAIN;
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered)
+{
+    if (entered < 0 || !(ring->int_flags & ROTA_INT_INTERRUPTIBLE) ||
+        rota_cq_ready(ring) >= wait_nr)
+        return entered;
+    /* A short submit ends the wait too; an SQPOLL thread takes SQEs when it likes. */
+    if (!(ring->flags & IORING_SETUP_SQPOLL) && rota_sq_ready(ring))
+        return entered;
+    return -EINTR;
+}
+
+/* Goes to the kernel for more than the `kept` completions that stay; 0 when there may be some. */
+static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline)
+{
+    struct __kernel_timespec ts;
+    uint64_t now, left;
+    int ret;
+
+    if (kept >= ring->cq.ring_entries || (kept && (ring->flags & IORING_SETUP_IOPOLL)))
+        return -EBUSY;
+    if (!deadline)
+        return rota_calls_woken(ring, kept + 1, rota_calls_enter(ring, kept + 1, NULL));
+    ret = rota_calls_clock(ring, &now);
+    if (ret < 0)
+        return ret;
+    /* At the end of the time one look without sleep is left. */
+    left = *deadline > now ? *deadline - now : 0;
+    ts.tv_sec = (int64_t)(left / NSEC_PER_SEC);
+    ts.tv_nsec = (int64_t)(left % NSEC_PER_SEC);
+    ret = rota_calls_enter(ring, kept + 1, &ts);
+    if (ret >= 0 && !left)
+        return -ETIME;
+    /* That time is up is hidden behind a count like a signal: the clock tells them apart. */
+    if (ret >= 0 && rota_calls_woken(ring, kept + 1, ret) == -EINTR) {
+        ret = rota_calls_clock(ring, &now);
+        if (ret >= 0)
+            ret = now < *deadline ? -EINTR : -ETIME;
+    }
+    return ret;
+}
+
+int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline)
+{
+    int error = 0;
+
+    for (;;) {
+        unsigned before = scan->taken;
+
+        rota_scan_queue(ring, scan);
+        if (scan->target ? scan->hit : scan->taken)
+            return 0;
+        if (scan->no_blocked && scan->blocked)
+            return -EBUSY;
+        /*
+         * Kernels before 5.19 refuse SQEs while completions wait for room: what
+         * the scan took may have made some. -EBADR tells of a loss, once.
+         */
+        if (error < 0 && error != -EBADR && !(error == -EBUSY && scan->taken != before))
+            return error;
+        error = fetch(ring, scan->pos - ring->cq.cqe_head, deadline);
+    }
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists of causes, and their text. */
+#include "explain/explain.h"
+#include "ring/core.h"
+
+bool rota_cause_add(struct rota_cause_list *list, enum rota_certainty certainty,
+                    struct rota_cause_writer *writer)
+{
+    struct rota_cause *cause;
+
+    if (list->count >= list->max)
+        return false;
+    cause = &list->causes[list->count++];
+    cause->certainty = (uint8_t)certainty;
+    rota_text_start(&writer->text, cause->text, sizeof(cause->text));
+    rota_text_start(&writer->remedy, cause->remedy, sizeof(cause->remedy));
+    return true;
+}
+
+void rota_cause_put(struct rota_cause_list *list, enum rota_certainty certainty, const char *text,
+                    const char *remedy)
+{
+    struct rota_cause_writer writer;
+
+    if (!rota_cause_add(list, certainty, &writer))
+        return;
+    rota_text_put(&writer.text, text);
+    rota_text_put(&writer.remedy, remedy);
+}
+
+static void swap(struct rota_cause *a, struct rota_cause *b)
+{
+    unsigned char *left = (unsigned char *)a, *right = (unsigned char *)b;
+
+    /* Byte by byte: a copy of the structures would be a call to memcpy. */
+    for (size_t i = 0; i < sizeof(*a); i++) {
+        unsigned char byte = left[i];
+
+        left[i] = right[i];
+        right[i] = byte;
+    }
+}
+
+void rota_cause_rank(struct rota_cause_list *list)
+{
+    for (unsigned i = 1; i < list->count; i++) {
+        for (unsigned k = i; k && list->causes[k - 1].certainty < list->causes[k].certainty; k--)
+            swap(&list->causes[k - 1], &list->causes[k]);
+    }
+}
+
+bool rota_cause_known(const struct rota_cause_list *list, enum rota_certainty certainty)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        if (list->causes[i].certainty >= certainty)
+            return true;
+    }
+    return false;
+}
+
+void rota_answer_text(struct rota_text *text, const char *name, int ret)
+{
+    const char *meaning = rota_error_meaning(ret);
+
+    rota_text_all(text, name, ": ", NULL);
+    rota_text_signed(text, ret);
+    if (ret >= 0)
+        return;
+    if (rota_error_name(ret))
+        rota_text_all(text, " ", rota_error_name(ret), NULL);
+    if (meaning)
+        rota_text_all(text, ": ", meaning, NULL);
+}
+
+void rota_cause_text(struct rota_text *text, const struct rota_cause *causes, int count)
+{
+    static const char *const words[] = {
+        [ROTA_POSSIBLE] = "possible",
+        [ROTA_LIKELY] = "likely",
+        [ROTA_CERTAIN] = "certain",
+    };
+
+    for (int i = 0; i < count; i++) {
+        rota_text_put(text, "\n ");
+        rota_text_decimal(text, (unsigned)i + 1);
+        rota_text_all(text, ". ", words[causes[i].certainty], ": ", causes[i].text, NULL);
+        if (causes[i].remedy[0])
+            rota_text_all(text, " -> ", causes[i].remedy, NULL);
+    }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Explains what a submit, a wait or a register call returned. */
+#include "explain/explain.h"
+#include "ring/core.h"
+
+#include <linux/resource.h>
+
+/* The ring is not what the caller thinks: torn down, closed, another thread's, disabled. */
+static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *ring, int ret)
+{
+    struct rota_finding finding;
+
+    if (ret == -EBADF && rota_is_dead(ring))
+        rota_cause_put(list, ROTA_CERTAIN, "the ring was torn down, or never made", NULL);
+    else if (ret == -EBADF && ring->ring_fd >= 0 &&
+             rota_file_kind(ring->ring_fd) == ROTA_FILE_CLOSED)
+        rota_cause_put(list, ROTA_CERTAIN, "the ring's descriptor was closed by somebody else",
+                       "look for a close of a wrong number");
+    else if ((ret == -EBADF || ret == -EINVAL) && (ring->int_flags & ROTA_INT_REGISTERED_FD))
+        rota_cause_put(list, ROTA_LIKELY,
+                       "the ring's descriptor is registered with the thread that made it, and "
+                       "this is another one",
+                       "use a ring per thread, or make it without ROTA_REGISTER_RING_FD");
+    if (ret == -EEXIST && rota_check_thread(ring, &finding, 1))
+        rota_cause_put(list, ROTA_CERTAIN, finding.text,
+                       "use the ring from its own thread only, or make it with "
+                       "rota_config_shared()");
+    else if (ret == -EEXIST && (ring->flags & IORING_SETUP_SINGLE_ISSUER))
+        rota_cause_put(list, ROTA_LIKELY, "a SINGLE_ISSUER ring is used from another thread",
+                       "use the ring from its own thread only");
+    if (ret == -EBADFD)
+        rota_cause_put(list, ring->flags & IORING_SETUP_R_DISABLED ? ROTA_CERTAIN : ROTA_LIKELY,
+                       "the ring was made with IORING_SETUP_R_DISABLED and is not enabled",
+                       "call rota_enable_rings()");
+}
+
+static bool has_overflow(const struct rota_ring *ring)
+{
+    return ring->sq.kflags && (rota_load_relaxed(ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Requests that nobody has submitted: peeks and waits do not. SQPOLL takes them in its own time. */
+static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *ring,
+                          enum rota_certainty certainty)
+{
+    unsigned waiting = ring->sq.khead ? rota_sq_ready(ring) : 0;
+    struct rota_cause_writer w;
+
+    if (!waiting || (ring->flags & IORING_SETUP_SQPOLL))
+        return false;
+    if (!rota_cause_add(list, certainty, &w))
+        return true;
+    rota_text_decimal(&w.text, waiting);
+    rota_text_put(&w.text, waiting == 1 ? " request stands" : " requests stand");
+    rota_text_put(&w.text, " in the queue and nothing has submitted what is there");
+    rota_text_put(&w.remedy, "call rota_submit() or rota_submit_and_wait(): peeks and waits alone "
+                             "do not submit");
+    return true;
+}
+
+int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *causes,
+                      unsigned max)
+{
+    struct rota_cause_list list = {causes, max, 0};
+
+    if (!ring || (max && !causes))
+        return -EINVAL;
+    if (ret >= 0)
+        return 0;
+    look_at_ring(&list, ring, ret);
+    switch (-ret) {
+    case EBUSY:
+    case EOVERFLOW:
+        rota_cause_put(&list, has_overflow(ring) ? ROTA_CERTAIN : ROTA_LIKELY,
+                       "the completion queue is full and completions wait in the kernel",
+                       "reap before submitting more, or make a larger completion queue");
+        break;
+    case EBADR:
+        rota_cause_put(&list, ROTA_LIKELY,
+                       "completions were dropped because the kernel had no memory to keep them",
+                       "reap more often, or make a larger completion queue");
+        break;
+    case EAGAIN:
+        /* A submit without memory leaves its requests in the queue, too. */
+        if (look_at_queue(&list, ring, ROTA_LIKELY))
+            rota_cause_put(&list, ROTA_POSSIBLE, "the kernel has no memory for more requests now",
+                           "reap completions, then submit again");
+        else
+            rota_cause_put(&list, ROTA_LIKELY, "no completion is ready, as a peek answers", NULL);
+        break;
+    case EINTR:
+        rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived during the wait",
+                       "wait again; rota_init() does so by itself unless "
+                       "ROTA_WAIT_INTERRUPTIBLE is set");
+        break;
+    case ETIME:
+        look_at_queue(&list, ring, ROTA_CERTAIN);
+        rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
+        break;
+    case EOPNOTSUPP:
+        rota_cause_put(&list, ring->features & IORING_FEAT_EXT_ARG ? ROTA_POSSIBLE : ROTA_CERTAIN,
+                       "a wait with a timeout needs IORING_FEAT_EXT_ARG (5.11)",
+                       "wait without a timeout, or send a TIMEOUT request");
+        break;
+    case EOWNERDEAD:
+        rota_cause_put(&list, ring->flags & IORING_SETUP_SQPOLL ? ROTA_LIKELY : ROTA_POSSIBLE,
+                       "the polling thread has ended, as it does when its process calls execve(2) "
+                       "or ends",
+                       "make a new ring");
+        break;
+    case EFAULT:
+        rota_cause_put(&list, ROTA_LIKELY,
+                       "the time or the signal mask given for the wait is not readable memory",
+                       NULL);
+        break;
+    case EINVAL:
+        rota_cause_put(&list, ROTA_POSSIBLE,
+                       "the time given is negative or has more than 999999999 nanoseconds, or the "
+                       "kernel lacks a flag of the call",
+                       NULL);
+        break;
+    case ENXIO:
+        rota_cause_put(&list, ROTA_LIKELY, "the ring is being torn down", NULL);
+        break;
+    default:
+        break;
+    }
+    rota_cause_rank(&list);
+    return (int)list.count;
+}
+
+int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t size)
+{
+    struct rota_cause causes[ROTA_MAX_CAUSES];
+    struct rota_text text;
+
+    if (!ring)
+        return -EINVAL;
+    rota_text_start(&text, buf, size);
+    rota_answer_text(&text, "submit or wait", ret);
+    if (ret >= 0) {
+        rota_text_put(&text, " is no error: so many requests were taken");
+        return rota_text_result(&text);
+    }
+    rota_cause_text(&text, causes, rota_enter_causes(ring, ret, causes, ROTA_MAX_CAUSES));
+    return rota_text_result(&text);
+}
+
+/*
+ * Register calls
+ */
+
+static void look_at_kind(struct rota_cause_list *list, const struct rota_ring *ring,
+                         const struct rota_register_info *info)
+{
+    struct rota_cause_writer w;
+
+    if ((ring->flags & info->needs) != info->needs && rota_cause_add(list, ROTA_CERTAIN, &w)) {
+        rota_text_all(&w.text, info->name, " needs a ring with ", NULL);
+        rota_text_group(&w.text, "setup", info->needs & ~ring->flags);
+    }
+    if ((ring->flags & info->refuses) && rota_cause_add(list, ROTA_CERTAIN, &w)) {
+        rota_text_all(&w.text, info->name, " is refused on a ring with ", NULL);
+        rota_text_group(&w.text, "setup", ring->flags & info->refuses);
+    }
+}
+
+static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps *caps,
+                           const struct rota_register_info *info, unsigned opcode)
+{
+    struct rota_cause_writer w;
+
+    if (!caps || rota_caps_register(caps, opcode, NULL) != ROTA_NO ||
+        !rota_cause_add(list, ROTA_CERTAIN, &w))
+        return;
+    rota_text_all(&w.text, "this kernel has no ", info->name, " (first in ", NULL);
+    rota_text_kernel(&w.text, info->since);
+    rota_text_char(&w.text, ')');
+}
+
+int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                         unsigned opcode, int ret, struct rota_cause *causes, unsigned max)
+{
+    const struct rota_register_info *info = rota_register_opcode_info(opcode);
+    struct rota_cause_list list = {causes, max, 0};
+    struct rota_cause_writer w;
+
+    if (max && !causes)
+        return -EINVAL;
+    if (ret >= 0)
+        return 0;
+    if (info && ret == -EINVAL)
+        look_at_kernel(&list, caps, info, opcode);
+    if (info && ring)
+        look_at_kind(&list, ring, info);
+    if (ring)
+        look_at_ring(&list, ring, ret);
+    for (unsigned i = 0; info && i < info->error_count; i++) {
+        if (info->errors[i].error == ret)
+            rota_cause_put(&list, ROTA_LIKELY, info->errors[i].cause, info->errors[i].remedy);
+    }
+    if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
+        rota_cause_put(&list, ROTA_CERTAIN, "the call needs a ring", NULL);
+    if (ret == -EINVAL && info && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
+        rota_text_put(&w.text, "the argument or the count is not what the call takes; count: ");
+        rota_text_put(&w.text, info->nr_args);
+    }
+    if (ret == -EFAULT)
+        rota_cause_put(&list, ROTA_LIKELY,
+                       "the argument, or an address in it, is no memory of "
+                       "this process",
+                       NULL);
+    if (ret == -ENOMEM && rota_limit(RLIMIT_MEMLOCK) != UINT64_MAX &&
+        rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
+        rota_text_put(&w.text, "the process may lock ");
+        rota_text_decimal(&w.text, rota_limit(RLIMIT_MEMLOCK));
+        rota_text_put(&w.text, " bytes of memory");
+        rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
+    }
+    if (ret == -EACCES)
+        rota_cause_put(&list, ROTA_POSSIBLE, "the ring has restrictions that forbid the call",
+                       NULL);
+    rota_cause_rank(&list);
+    return (int)list.count;
+}
+
+int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
+                          unsigned opcode, int ret, char *buf, size_t size)
+{
+    const struct rota_register_info *info = rota_register_opcode_info(opcode);
+    struct rota_cause causes[ROTA_MAX_CAUSES];
+    struct rota_text text;
+
+    rota_text_start(&text, buf, size);
+    rota_answer_text(&text, info ? info->name : "an unknown register call", ret);
+    if (ret >= 0) {
+        rota_text_put(&text, " is no error");
+        if (info && info->res)
+            rota_text_all(&text, ": ", info->res, NULL);
+        return rota_text_result(&text);
+    }
+    rota_cause_text(&text, causes,
+                    rota_register_causes(ring, caps, opcode, ret, causes, ROTA_MAX_CAUSES));
+    return rota_text_result(&text);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests, completions and set-up parameters as text. */
+#include <rota/names.h>
+
+#include "ring/core.h"
+#include "explain/follow.h"
+#include "table/info_tables.h"
+#include "explain/understand.h"
+
+/* A list of items with commas between them. */
+struct list {
+    struct rota_text *text;
+    bool any;
+};
+
+static void item(struct list *list, const char *name)
+{
+    if (list->any)
+        rota_text_put(list->text, ", ");
+    list->any = true;
+    if (name)
+        rota_text_all(list->text, name, "=", NULL);
+}
+
+static bool is_pointer(const char *type)
+{
+    for (; type && *type; type++) {
+        if (*type == '*')
+            return true;
+    }
+    return false;
+}
+
+static bool is_signed(const char *type)
+{
+    return type && (rota_text_same(type, "int") || rota_text_same(type, "__s64"));
+}
+
+static uint64_t sign_extend(uint64_t value, unsigned size)
+{
+    uint64_t sign = UINT64_C(1) << (8 * size - 1);
+
+    return (value ^ sign) - sign;
+}
+
+/* One of the values of a group by its name, or the number. */
+static void put_value(struct rota_text *text, const struct rota_field_info *field, uint64_t value)
+{
+    for (unsigned i = 0; i < field->group_count; i++) {
+        if ((field->group_rules[i].value & rota_field_mask(field->size)) == value) {
+            rota_text_put(text, field->group_rules[i].name);
+            return;
+        }
+    }
+    rota_text_number(text, value);
+}
+
+static void put_slot(struct rota_text *text, uint64_t value)
+{
+    if (value == IORING_FILE_INDEX_ALLOC) {
+        rota_text_put(text, "IORING_FILE_INDEX_ALLOC");
+    } else {
+        rota_text_decimal(text, value);
+        if (value) {
+            rota_text_put(text, " (slot ");
+            rota_text_decimal(text, value - 1);
+            rota_text_char(text, ')');
+        }
+    }
+}
+
+static void put_field(struct rota_text *text, const struct io_uring_sqe *sqe,
+                      const struct rota_field_info *field, unsigned options)
+{
+    uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
+
+    if (field->group && field->values) {
+        put_value(text, field, value);
+    } else if (field->group) {
+        rota_text_flags(text, field->group_rules, field->group_count,
+                        rota_field_flags(field, value));
+    } else if (is_pointer(field->type)) {
+        if ((options & ROTA_FORMAT_FOLLOW) && value)
+            rota_follow(text, sqe, field, value);
+        else if (value)
+            rota_text_hex(text, value);
+        else
+            rota_text_put(text, "NULL");
+    } else if (field->role == ROTA_ROLE_FILE && (sqe->flags & IOSQE_FIXED_FILE)) {
+        rota_text_put(text, "slot ");
+        rota_text_decimal(text, value);
+    } else if (field->role == ROTA_ROLE_SLOT) {
+        put_slot(text, value);
+    } else if (field->role != ROTA_ROLE_FILE && field->size == 4 &&
+               field->offset == offsetof(struct io_uring_sqe, fd) && value == (uint32_t)-100) {
+        rota_text_put(text, "AT_FDCWD");
+    } else if (field->role == ROTA_ROLE_FILE || is_signed(field->type) || value == UINT64_MAX) {
+        rota_text_signed(text, (int64_t)sign_extend(value, field->size));
+    } else {
+        rota_text_number(text, value);
+    }
+}
+
+static void put_fields(struct list *list, const struct io_uring_sqe *sqe,
+                       const struct rota_op_info *op, unsigned options, uint64_t *shown)
+{
+    for (unsigned i = 0; i < op->field_count; i++) {
+        const struct rota_field_info *field = &op->fields[i];
+        uint64_t bytes = ((UINT64_C(1) << field->size) - 1) << field->offset;
+        uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
+
+        if (rota_conditions_hold(field->when, field->when_count, sqe, NULL) != ROTA_YES)
+            continue;
+        *shown |= bytes;
+        /* What the prep functions take always shows, the rest when it is set. */
+        if (!value && !field->arg)
+            continue;
+        item(list, field->name);
+        put_field(list->text, sqe, field, options);
+    }
+}
+
+/* Members that are set although nothing above showed them. */
+static void put_rest(struct rota_text *text, const struct io_uring_sqe *sqe, uint64_t shown)
+{
+    struct list list = {text, false};
+
+    for (unsigned i = 0; i < rota_sqe_slot_count; i++) {
+        const struct rota_slot_info *slot = &rota_sqe_slots[i];
+        uint64_t bytes, value;
+
+        if (!slot->size || slot->size > 8 || (slot->size & (slot->size - 1U)))
+            continue; /* an array */
+        bytes = ((UINT64_C(1) << slot->size) - 1) << slot->offset;
+        if (bytes & shown)
+            continue;
+        value = rota_sqe_field(sqe, slot->offset, slot->size);
+        if (!value)
+            continue;
+        if (!list.any)
+            rota_text_put(text, "; not read: ");
+        shown |= bytes;
+        item(&list, slot->name);
+        rota_text_hex(text, value);
+    }
+    /* Bytes beside a shorter member that was shown. */
+    for (unsigned byte = 0; byte < 64; byte++) {
+        if ((shown >> byte & 1) || !rota_sqe_field(sqe, byte, 1))
+            continue;
+        rota_text_put(text, list.any ? ", byte " : "; not read: byte ");
+        list.any = true;
+        rota_text_decimal(text, byte);
+        rota_text_char(text, '=');
+        rota_text_hex(text, rota_sqe_field(sqe, byte, 1));
+    }
+}
+
+static void put_bytes(struct rota_text *text, const unsigned char *bytes, unsigned count)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned i = 0; i < count; i++) {
+        rota_text_char(text, digits[bytes[i] >> 4]);
+        rota_text_char(text, digits[bytes[i] & 15]);
+    }
+}
+
+static bool all_zero(const unsigned char *bytes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
+int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf, size_t size)
+{
+    /* Shown by themselves: opcode, flags, user_data, personality. */
+    uint64_t shown = UINT64_C(0x3) | UINT64_C(0xff) << 32 | UINT64_C(0x3) << 42;
+    const struct rota_op_info *op;
+    struct rota_text text;
+    struct list list = {&text, false};
+
+    if (!sqe)
+        return -EINVAL;
+    rota_text_start(&text, buf, size);
+    op = rota_opcode_info(sqe->opcode);
+    if (op) {
+        rota_text_put(&text, op->name);
+        rota_text_char(&text, '(');
+        put_fields(&list, sqe, op, options, &shown);
+    } else {
+        rota_text_put(&text, "opcode ");
+        rota_text_decimal(&text, sqe->opcode);
+        rota_text_char(&text, '(');
+    }
+    if (sqe->flags & IOSQE_BUFFER_SELECT && !(shown >> 40 & 3)) {
+        shown |= UINT64_C(3) << 40;
+        item(&list, "buf_group");
+        rota_text_decimal(&text, sqe->buf_group);
+    }
+    rota_text_char(&text, ')');
+    if (sqe->flags) {
+        rota_text_put(&text, " flags=");
+        rota_text_group(&text, "sqe", sqe->flags);
+    }
+    if (sqe->personality) {
+        rota_text_put(&text, " personality=");
+        rota_text_decimal(&text, sqe->personality);
+    }
+    if (sqe->user_data) {
+        rota_text_put(&text, " user_data=");
+        rota_text_hex(&text, sqe->user_data);
+    }
+    put_rest(&text, sqe, shown);
+    if (options & ROTA_FORMAT_BIG) {
+        const unsigned char *second = (const unsigned char *)sqe + 64;
+
+        if (!all_zero(second, 64)) {
+            rota_text_put(&text, "; second half ");
+            put_bytes(&text, second, 64);
+        }
+    }
+    return rota_text_result(&text);
+}
+
+int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *sqe,
+                    unsigned options, char *buf, size_t size)
+{
+    const struct rota_op_info *op = sqe ? rota_opcode_info(sqe->opcode) : NULL;
+    uint32_t flags;
+    struct rota_text text;
+
+    if (!cqe)
+        return -EINVAL;
+    rota_text_start(&text, buf, size);
+    if (op)
+        rota_text_all(&text, op->name, ": ", NULL);
+    rota_text_put(&text, "res=");
+    rota_text_signed(&text, cqe->res);
+    if (cqe->res < 0 && rota_error_name(cqe->res))
+        rota_text_all(&text, " (", rota_error_name(cqe->res), ")", NULL);
+    flags = cqe->flags;
+    if (flags & IORING_CQE_F_BUFFER) {
+        rota_text_put(&text, " buffer=");
+        rota_text_decimal(&text, flags >> IORING_CQE_BUFFER_SHIFT);
+        flags &= ((1U << IORING_CQE_BUFFER_SHIFT) - 1) & ~IORING_CQE_F_BUFFER;
+    }
+    if (flags) {
+        rota_text_put(&text, " flags=");
+        rota_text_group(&text, "cqe", flags);
+    }
+    if (cqe->user_data) {
+        rota_text_put(&text, " user_data=");
+        rota_text_hex(&text, cqe->user_data);
+    }
+    if ((options & ROTA_FORMAT_BIG) || (cqe->flags & IORING_CQE_F_32)) {
+        /* The two words behind the first half; F_32 says that they are there. */
+        const unsigned char *second = (const unsigned char *)cqe + 16;
+
+        if (options & ROTA_FORMAT_BIG) {
+            rota_text_put(&text, " big_cqe=");
+            put_bytes(&text, second, 16);
+        }
+    }
+    return rota_text_result(&text);
+}
+
+static void put_number(struct list *list, const char *name, uint64_t value)
+{
+    if (!value)
+        return;
+    item(list, name);
+    rota_text_number(list->text, value);
+}
+
+int rota_params_format(const struct io_uring_params *params, char *buf, size_t size)
+{
+    struct rota_text text;
+    struct list list = {&text, false};
+
+    if (!params)
+        return -EINVAL;
+    rota_text_start(&text, buf, size);
+    rota_text_char(&text, '{');
+    item(&list, "flags");
+    rota_text_group(&text, "setup", params->flags);
+    put_number(&list, "sq_entries", params->sq_entries);
+    put_number(&list, "cq_entries", params->cq_entries);
+    if (params->flags & IORING_SETUP_SQ_AFF) {
+        item(&list, "sq_thread_cpu");
+        rota_text_decimal(&text, params->sq_thread_cpu);
+    } else {
+        put_number(&list, "sq_thread_cpu", params->sq_thread_cpu);
+    }
+    put_number(&list, "sq_thread_idle", params->sq_thread_idle);
+    if (params->features) {
+        item(&list, "features");
+        rota_text_group(&text, "feature", params->features);
+    }
+    if (params->flags & IORING_SETUP_ATTACH_WQ) {
+        item(&list, "wq_fd");
+        rota_text_signed(&text, (int32_t)params->wq_fd);
+    } else {
+        put_number(&list, "wq_fd", params->wq_fd);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        put_number(&list, "resv", params->resv[i]);
+    put_number(&list, "sq_off.user_addr", params->sq_off.user_addr);
+    put_number(&list, "cq_off.user_addr", params->cq_off.user_addr);
+    rota_text_char(&text, '}');
+    return rota_text_result(&text);
+}

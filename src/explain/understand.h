@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts that explain things share: reading fields, conditions and
+ * facts of the table, the text of flags, looks at the process.
+ */
+#ifndef ROTA_SRC_UNDERSTAND_H
+#define ROTA_SRC_UNDERSTAND_H
+
+#include <rota/explain.h>
+
+#include "table/text.h"
+
+/* The flag rules of a field or group that stand beside each other. */
+struct rota_flag_list {
+    const struct rota_flag_rule *rules;
+    unsigned count;
+};
+
+/* A member of the SQE by its place. */
+static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned offset,
+                                      unsigned size)
+{
+    const unsigned char *at = (const unsigned char *)sqe + offset;
+    uint16_t half;
+    uint32_t word;
+    uint64_t whole;
+
+    switch (size) {
+    case 1:
+        return *at;
+    case 2:
+        __builtin_memcpy(&half, at, sizeof(half));
+        return half;
+    case 4:
+        __builtin_memcpy(&word, at, sizeof(word));
+        return word;
+    default:
+        __builtin_memcpy(&whole, at, sizeof(whole));
+        return whole;
+    }
+}
+
+/* All bits of a field of that size. */
+static inline uint64_t rota_field_mask(unsigned size)
+{
+    return size >= 8 ? ~UINT64_C(0) : (UINT64_C(1) << (8 * size)) - 1;
+}
+
+/* A flag field as its flags are defined: poll masks have their half-words swapped back. */
+static inline uint64_t rota_field_flags(const struct rota_field_info *field, uint64_t value)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    if (field->half_words)
+        return (value << 16 | value >> 16) & 0xffffffff;
+#else
+    (void)field;
+#endif
+    return value;
+}
+
+/*
+ * facts.c
+ */
+
+/* Whether a condition holds; a condition on a ring that is not known is ROTA_UNKNOWN. */
+enum rota_answer rota_condition_holds(const struct rota_condition *condition,
+                                      const struct io_uring_sqe *sqe, const struct rota_ring *ring);
+/* Whether all of them hold. */
+enum rota_answer rota_conditions_hold(const struct rota_condition *conditions, unsigned count,
+                                      const struct io_uring_sqe *sqe, const struct rota_ring *ring);
+
+/* Whether what came with kernel `since` is there; `caps` NULL is the newest kernel. */
+enum rota_answer rota_since_holds(const struct rota_caps *caps, unsigned since, bool backported);
+/* Whether the kernel reads a field, does not take it yet, or checks a rule. */
+enum rota_answer rota_fact_field(const struct rota_caps *caps, const struct rota_op_info *op,
+                                 unsigned index);
+enum rota_answer rota_fact_rule(const struct rota_caps *caps, const struct rota_op_info *op,
+                                unsigned index);
+/* Whether it wants an ignored field to be zero. */
+enum rota_answer rota_fact_ignored(const struct rota_caps *caps, const struct rota_op_info *op,
+                                   unsigned index);
+/* Whether it takes flag `flag` of field `index`. */
+enum rota_answer rota_fact_flag(const struct rota_caps *caps, const struct rota_op_info *op,
+                                unsigned index, unsigned flag);
+/* Which of rota_caps_op::flags belongs to that field; ROTA_CAPS_FLAG_SETS: none. */
+unsigned rota_flag_set_of(const struct rota_op_info *op, unsigned index);
+
+/* Flags by name, joined by |, and what has no name in hexadecimal; "0" for none. */
+void rota_text_flags(struct rota_text *text, const struct rota_flag_rule *rules, unsigned count,
+                     uint64_t value);
+/* The same of a group by its name; a group that numbers values gives the one name. */
+void rota_text_group(struct rota_text *text, const char *group, uint64_t value);
+/* A kernel release as in "6.7". */
+void rota_text_kernel(struct rota_text *text, unsigned release);
+/* An error as in "EINVAL", or its number. */
+void rota_text_error(struct rota_text *text, int error);
+
+/*
+ * process.c: looks at the calling process, by system calls that change nothing.
+ */
+
+enum rota_file_kind {
+    ROTA_FILE_CLOSED, /* the descriptor is not open */
+    ROTA_FILE_REGULAR,
+    ROTA_FILE_DIRECTORY,
+    ROTA_FILE_SOCKET,
+    ROTA_FILE_PIPE,
+    ROTA_FILE_CHARACTER,
+    ROTA_FILE_BLOCK,
+    ROTA_FILE_LINK,
+    ROTA_FILE_OTHER,   /* eventfd, epoll, ring and their like */
+    ROTA_FILE_UNKNOWN, /* it could not be looked at */
+};
+
+enum rota_file_kind rota_file_kind(int fd);
+const char *rota_file_kind_name(enum rota_file_kind kind);
+/* O_* flags of an open descriptor, or -errno. */
+int rota_file_flags(int fd);
+/* The caller's thread id. */
+int rota_thread_id(void);
+/* Copies up to `size` bytes of the process's own memory; the number copied, or -errno. */
+long rota_peek_memory(uint64_t address, void *to, size_t size);
+/* 0 or -errno of a look whether there is such a path. */
+int rota_path_exists(int dirfd, const char *path);
+/* The soft limit of a RLIMIT_*; UINT64_MAX: none, or it cannot be read. */
+uint64_t rota_limit(int resource);
+/* Reads the start of a file into `buf`, terminated; its length or -errno. */
+int rota_read_file(const char *path, char *buf, size_t size);
+
+/*
+ * check.c
+ */
+
+/* rota_sqe_check, with the request before it in the queue; `first` NULL: not known. */
+int rota_check_in_chain(const struct rota_ring *ring, const struct rota_caps *caps,
+                        const struct io_uring_sqe *sqe, bool chain_known,
+                        const struct io_uring_sqe *before, struct rota_finding *findings,
+                        unsigned max);
+
+/* A finding when the ring belongs to another thread. */
+int rota_check_thread(const struct rota_ring *ring, struct rota_finding *findings, unsigned max);
+
+#endif /* ROTA_SRC_UNDERSTAND_H */

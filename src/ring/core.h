@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources of the core share: internal flags, kernel headers, the way into the kernel. */
+#ifndef ROTA_CORE_H
+#define ROTA_CORE_H
+
+#include <rota/ring.h>
+
+#include <asm/errno.h>
+#include <linux/time_types.h>
+
+#include "arch/syscall.h"
+
+/*
+ * rota_ring::int_flags
+ */
+
+/* A signal ends a wait with -EINTR. */
+#define ROTA_INT_INTERRUPTIBLE (1U << 0)
+/* The queues lie in the caller's memory: nothing to unmap. */
+#define ROTA_INT_CALLER_MEMORY (1U << 1)
+/* enter_ring_fd is a registered index, to be given back. */
+#define ROTA_INT_REGISTERED_FD (1U << 2)
+/* The kernel does not tell when it has completion work: an empty queue must ask. */
+#define ROTA_INT_ALWAYS_ASK (1U << 3)
+/* A submit takes no more than a store of the tail and a real system call. */
+#define ROTA_INT_SIMPLE (1U << 4)
+
+/* The sizes that base pages can have; which one it is only the kernel knows. */
+#if defined(__x86_64__) || defined(__i386__)
+#define ROTA_PAGE_SHIFT_MIN 12u
+#define ROTA_PAGE_SHIFT_MAX 12u
+#else
+#define ROTA_PAGE_SHIFT_MIN 12u
+#define ROTA_PAGE_SHIFT_MAX 18u
+#endif
+
+/* Kept out of the functions whose fast path has no room for it. */
+#define ROTA_COLD __attribute__((cold, noinline))
+
+/* Sets `size` bytes to zero. The barrier keeps the compiler from making this a call to memset. */
+static inline void rota_zero(void *memory, size_t size)
+{
+    unsigned char *bytes = memory;
+
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = 0;
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
+/* True when the ring was torn down, or could not be made. */
+static inline bool rota_is_dead(const struct rota_ring *ring)
+{
+    return ring->enter_ring_fd < 0;
+}
+
+/* io_uring_enter on the ring's kernel. */
+static inline int rota_kernel_enter(const struct rota_ring *ring, uint32_t submit, uint32_t wait_nr,
+                                    uint32_t flags, const void *arg, size_t size)
+{
+    flags |= ring->enter_flags;
+    if (ROTA_UNLIKELY(ring->kernel))
+        return ring->kernel->enter(ring->enter_ring_fd, submit, wait_nr, flags, arg, size);
+    return rota_sys_enter(ring->enter_ring_fd, submit, wait_nr, flags, arg, size);
+}
+
+/* io_uring_enter on the real kernel, without an argument, in place: the fast path. */
+static inline int rota_real_enter(const struct rota_ring *ring, uint32_t submit, uint32_t wait_nr,
+                                  uint32_t flags)
+{
+    return (int)rota_syscall_enter(__NR_io_uring_enter, &ring->enter_ring_fd, submit, wait_nr,
+                                   flags);
+}
+
+/* The ring's table of system calls; for everything but enter. */
+static inline const struct rota_kernel *rota_kernel_of(const struct rota_ring *ring)
+{
+    return ring->kernel ? ring->kernel : &rota_kernel_real;
+}
+
+/* The SQE in slot `index` modulo the size of the queue. */
+static inline struct io_uring_sqe *rota_sqe_at(const struct rota_ring *ring, uint32_t index)
+{
+    size_t offset = (size_t)(index & ring->sq.ring_mask) << ring->sq.sqe_shift;
+
+    return (struct io_uring_sqe *)(void *)((char *)ring->sq.sqes + offset);
+}
+
+/* The next SQE that is handed out is that of index `tail`. */
+static inline void rota_sq_continue_at(struct rota_ring *ring, uint32_t tail)
+{
+    struct rota_sq *sq = &ring->sq;
+
+    sq->sqe_next = rota_sqe_at(ring, tail);
+    sq->sqe_stop = sq->sqes; /* the slow path works out the new ones */
+    sq->sqe_stop_large = sq->sqes;
+    sq->sqe_bias = tail - (uint32_t)((uintptr_t)sq->sqe_next >> sq->sqe_shift);
+}
+
+/*
+ * memory.c: the only file that makes pointers from what the kernel answers.
+ */
+
+/* Where the queues go when the caller brings the memory: SQEs first, the ring at `ring_offset`. */
+struct rota_placement {
+    void *memory; /* NULL: the kernel's memory, mapped */
+    size_t size;
+    size_t ring_offset;
+};
+
+/* Divides placement->memory between the queues and stores the addresses in `params`. */
+int rota_memory_place(struct rota_placement *placement, unsigned entries,
+                      struct io_uring_params *params);
+
+/* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills sq and cq. */
+int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_params *params,
+                       const struct rota_placement *placement);
+
+/* Unmaps what rota_memory_attach mapped (the queues at least), and forgets all pointers. */
+void rota_memory_detach(struct rota_ring *ring);
+
+/*
+ * Bytes of address space, at least, that the queues of a ring of these
+ * entries and flags take. Rounds the entries in `p` as the kernel does; 0 when
+ * no kernel would take them.
+ */
+size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags);
+
+/*
+ * ring_fd.c
+ */
+
+/* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
+int rota_release_index(struct rota_ring *ring);
+
+/*
+ * buf_ring.c
+ */
+
+/* Maps the ring of a group that is the kernel's (IOU_PBUF_RING_MMAP); NULL with -errno in `*err`. */
+void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err);
+
+/*
+ * submit.c
+ */
+
+/* Chooses how `ring`, which has its flags and its kernel, submits. */
+void rota_submit_choose(struct rota_ring *ring);
+
+/* SQ_REWIND: the kernel took `taken` SQEs; what is left moves to the beginning of the queue. */
+void rota_submit_rewind(struct rota_ring *ring, uint32_t taken);
+
+/*
+ * wait.c
+ */
+
+/* How long, and how, a call waits. */
+struct rota_limit {
+    const struct __kernel_timespec *ts; /* NULL: no limit */
+    const void *sigmask;                /* NULL: the thread's own */
+    uint32_t min_usec;                  /* after this time, one CQE is enough; 0: never */
+    bool absolute;                      /* `ts` is a point in time */
+    bool registered;                    /* all of it is in the registered element `index` */
+    int index;
+};
+
+/* No limit. */
+extern const struct rota_limit rota_unlimited;
+
+/* What one call of rota_wait_for is to achieve. */
+struct rota_wait {
+    uint32_t submit;  /* SQEs to hand over, visible already */
+    uint32_t wait_nr; /* CQEs that must be ready before it returns */
+    uint32_t flags;   /* IORING_ENTER_* for the first system call */
+    const struct rota_limit *limit;
+};
+
+/* Returns 0 when this ring can wait with that limit, else -errno. */
+int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit);
+
+/*
+ * The one loop under every wait: enters until wait_nr CQEs are ready, the time
+ * is up, or something fails. Not for a ring that is dead. Returns the number of SQEs taken if there is one,
+ * else 0 or -errno.
+ */
+int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);
+
+/* The first CQE that is ready, past gap fillers; NULL if there is none. */
+struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring);
+
+#endif /* ROTA_CORE_H */

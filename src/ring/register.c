@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Registration: what a ring lends to its requests. */
+#include "ring/core.h"
+
+#include <rota/resource.h>
+
+/* What the library has to know of a registration that succeeded. */
+static void note(struct rota_ring *ring, unsigned opcode, const void *arg)
+{
+    if (opcode == IORING_REGISTER_CLOCK)
+        ring->clock_id = (int32_t)((const struct io_uring_clock_register *)arg)->clockid;
+    /* The kernel, too, takes the thread that enables a ring for its single issuer. */
+    if (opcode == IORING_REGISTER_ENABLE_RINGS && (ring->flags & IORING_SETUP_SINGLE_ISSUER))
+        ring->owner = (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg, unsigned nr_args)
+{
+    const struct rota_kernel *kernel = rota_kernel_of(ring);
+    int ret;
+
+    /* To the kernel, descriptor -1 means that there is no ring: some calls would do something. */
+    if (rota_is_dead(ring))
+        return -EBADF;
+    /* A ring without an fd of its own is named by its registered index. */
+    if (ring->ring_fd < 0 && (ring->int_flags & ROTA_INT_REGISTERED_FD))
+        ret = kernel->reg(ring->enter_ring_fd, opcode | IORING_REGISTER_USE_REGISTERED_RING, arg,
+                          nr_args);
+    else
+        ret = kernel->reg(ring->ring_fd, opcode, arg, nr_args);
+    if (ret >= 0)
+        note(ring, opcode, arg);
+    return ret;
+}
+
+int rota_enable_rings(struct rota_ring *ring)
+{
+    return rota_ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src, unsigned dst_off,
+                              unsigned src_off, unsigned nr, unsigned flags)
+{
+    if (rota_is_dead(src))
+        return -EBADF;
+    if (src->ring_fd >= 0)
+        return rota_clone_buffers_fd(ring, src->ring_fd, dst_off, src_off, nr, flags);
+    return rota_clone_buffers_fd(ring, src->enter_ring_fd, dst_off, src_off, nr,
+                                 flags | IORING_REGISTER_SRC_REGISTERED);
+}
+
+int rota_clone_buffers(struct rota_ring *ring, struct rota_ring *src)
+{
+    return rota_clone_buffers_offset(ring, src, 0, 0, 0, 0);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The descriptor of a ring: the index that stands for it, closing it, adopting one. */
+#include "ring/core.h"
+
+#include <rota/resource.h>
+
+#include <linux/mman.h>
+
+/* Calls enter with `fd` from now on, and with `flags` that say what it is. */
+static void enter_with(struct rota_ring *ring, int fd, uint32_t flags)
+{
+    ring->enter_ring_fd = fd;
+    ring->enter_flags = (ring->enter_flags & ~IORING_ENTER_REGISTERED_RING) | flags;
+    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
+}
+
+int rota_register_ring_fd(struct rota_ring *ring)
+{
+    struct io_uring_rsrc_update update;
+    int ret;
+
+    if (rota_is_dead(ring))
+        return -EBADF;
+    if (ring->int_flags & ROTA_INT_REGISTERED_FD)
+        return 1;
+    update.offset = UINT32_MAX; /* any free slot */
+    update.resv = 0;
+    update.data = (uint32_t)ring->ring_fd;
+    ret = rota_ring_register(ring, IORING_REGISTER_RING_FDS, &update, 1);
+    if (ret != 1)
+        return ret;
+    enter_with(ring, (int)update.offset, IORING_ENTER_REGISTERED_RING);
+    ring->int_flags |= ROTA_INT_REGISTERED_FD;
+    return 1;
+}
+
+int rota_release_index(struct rota_ring *ring)
+{
+    struct io_uring_rsrc_update update;
+
+    update.offset = (uint32_t)ring->enter_ring_fd;
+    update.resv = 0;
+    update.data = 0;
+    return rota_ring_register(ring, IORING_UNREGISTER_RING_FDS, &update, 1);
+}
+
+int rota_unregister_ring_fd(struct rota_ring *ring)
+{
+    int ret;
+
+    if (!(ring->int_flags & ROTA_INT_REGISTERED_FD) || ring->ring_fd < 0)
+        return -EINVAL;
+    ret = rota_release_index(ring);
+    if (ret != 1)
+        return ret;
+    ring->int_flags &= ~ROTA_INT_REGISTERED_FD;
+    enter_with(ring, ring->ring_fd, 0);
+    return 1;
+}
+
+int rota_close_ring_fd(struct rota_ring *ring)
+{
+    if (rota_is_dead(ring))
+        return -EBADF;
+    if (!(ring->features & IORING_FEAT_REG_REG_RING))
+        return -EOPNOTSUPP;
+    if (!(ring->int_flags & ROTA_INT_REGISTERED_FD))
+        return -EINVAL;
+    if (ring->ring_fd < 0)
+        return -EBADF;
+    /* The descriptor is gone whatever close says. */
+    rota_kernel_of(ring)->close(ring->ring_fd);
+    ring->ring_fd = -1;
+    return 1;
+}
+
+int rota_ring_dontfork(struct rota_ring *ring)
+{
+    int ret;
+
+    if (!ring->sq.ring_ptr)
+        return -EINVAL;
+    ret = (int)rota_syscall6(__NR_madvise, (long)ring->sq.sqes, (long)ring->sq.sqes_sz,
+                             MADV_DONTFORK, 0, 0, 0);
+    if (ret < 0)
+        return ret;
+    return (int)rota_syscall6(__NR_madvise, (long)ring->sq.ring_ptr, (long)ring->sq.ring_sz,
+                              MADV_DONTFORK, 0, 0, 0);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting and reaping: one loop under every wait, and what peeks do when the queue is empty. */
+#include "ring/core.h"
+
+#include <linux/time.h>
+
+#define NSEC_PER_SEC  1000000000
+#define NSEC_PER_USEC 1000
+#define USEC_PER_SEC  1000000u
+
+const struct rota_limit rota_unlimited = {.ts = NULL};
+
+int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit)
+{
+    const struct __kernel_timespec *ts = limit->ts;
+
+    if (rota_is_dead(ring))
+        return -EBADF;
+    if (ts && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC))
+        return -EINVAL;
+    if ((ts || limit->registered) && !(ring->features & IORING_FEAT_EXT_ARG))
+        return -EOPNOTSUPP;
+    if (limit->registered && limit->index < 0)
+        return -EFAULT; /* as the kernel says of an index that is too large */
+    /* Points in time have no feature bit of their own; they came with minimum times. */
+    if ((limit->min_usec || (limit->absolute && ts)) && !(ring->features & IORING_FEAT_MIN_TIMEOUT))
+        return -EOPNOTSUPP;
+    return 0;
+}
+
+/*
+ * Times. Sums saturate at the largest second instead of wrapping: a timeout of
+ * 2^63 seconds is "for ever".
+ */
+
+static void time_add(struct __kernel_timespec *to, const struct __kernel_timespec *ts)
+{
+    int64_t carry = 0;
+
+    to->tv_nsec += ts->tv_nsec;
+    if (to->tv_nsec >= NSEC_PER_SEC) {
+        to->tv_nsec -= NSEC_PER_SEC;
+        carry = 1;
+    }
+    if (ts->tv_sec > INT64_MAX - 1 - to->tv_sec)
+        to->tv_sec = INT64_MAX;
+    else
+        to->tv_sec += ts->tv_sec + carry;
+}
+
+/* Stores deadline - now in `left`; false when that is not positive. */
+static bool time_left(const struct __kernel_timespec *deadline, const struct __kernel_timespec *now,
+                      struct __kernel_timespec *left)
+{
+    left->tv_sec = deadline->tv_sec - now->tv_sec;
+    left->tv_nsec = deadline->tv_nsec - now->tv_nsec;
+    if (left->tv_nsec < 0) {
+        left->tv_nsec += NSEC_PER_SEC;
+        left->tv_sec--;
+    }
+    return left->tv_sec >= 0 && (left->tv_sec > 0 || left->tv_nsec > 0);
+}
+
+static bool is_zero(const struct __kernel_timespec *ts)
+{
+    return !ts->tv_sec && !ts->tv_nsec;
+}
+
+struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring)
+{
+    struct rota_cq *cq = &ring->cq;
+
+    while (rota_cq_ready(ring)) {
+        struct io_uring_cqe *cqe = rota_cqe_at(ring, cq->cqe_head);
+
+        if (ROTA_LIKELY(!(ring->flags & IORING_SETUP_CQE_MIXED) ||
+                        !(cqe->flags & IORING_CQE_F_SKIP)))
+            return cqe;
+        /* Release: its flags were read before the kernel may reuse the slot. */
+        rota_store_release(cq->khead, ++cq->cqe_head);
+    }
+    return NULL;
+}
+
+/* Notes that the kernel holds a backlog, which every call with GETEVENTS flushes. */
+static void count_overflow(struct rota_ring *ring)
+{
+    if (ROTA_LIKELY(!rota_cq_has_overflow(ring)))
+        return;
+    ring->cq.overflows++;
+    if (ring->overflow_hook)
+        ring->overflow_hook(ring, ring->overflow_data);
+}
+
+struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left)
+{
+    struct io_uring_cqe *cqe;
+
+    if (*left) {
+        count_overflow(ring); /* the queue is full: there may be more than fitted */
+        return rota_cqe_at(ring, ring->cq.cqe_head);
+    }
+    (void)rota_peek_slow(ring, &cqe);
+    ring->cq.mixed_next = ring->cq.cqe_head;
+    if (!cqe)
+        return NULL;
+    if (ring->flags & IORING_SETUP_CQE_MIXED) {
+        *left = UINT32_MAX;
+        return rota_cqe_iter_mixed(ring);
+    }
+    *left = rota_cq_ready(ring);
+    return cqe;
+}
+
+struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring)
+{
+    struct rota_cq *cq = &ring->cq;
+    struct io_uring_cqe *cqe = rota_cqe_at(ring, cq->mixed_next);
+
+    /*
+     * rota_cq_advance counts the slots of those that were shown, in one piece:
+     * so a gap filler ends the round. Acquire: pairs with the kernel's release
+     * after it has written the CQEs.
+     */
+    if (cq->mixed_next == rota_load_acquire(cq->ktail) || (cqe->flags & IORING_CQE_F_SKIP))
+        return NULL;
+    cq->mixed_next += rota_cqe_nr(cqe);
+    return cqe;
+}
+
+/* True when `nr` CQEs are ready, or as many as this ring can be waited for. */
+static bool is_satisfied(struct rota_ring *ring, uint32_t nr)
+{
+    if (ring->flags & IORING_SETUP_CQE_MIXED)
+        (void)rota_first_cqe(ring); /* a gap filler is no completion */
+    /* A polled ring finds no more completions while one of them waits to be seen. */
+    if ((ring->flags & IORING_SETUP_IOPOLL) && nr > 1)
+        nr = 1;
+    return rota_cq_ready(ring) >= nr;
+}
+
+/* What is left of a limit, and the points in time that it stands for. */
+struct clocked {
+    const struct __kernel_timespec *ts;
+    uint32_t min_usec;
+    struct __kernel_timespec deadline, min_deadline, left;
+};
+
+/* One io_uring_enter of a wait, with the argument that the limit asks for. */
+static int enter_once(struct rota_ring *ring, uint32_t submit, uint32_t wait_nr, uint32_t flags,
+                      const struct rota_limit *limit, const struct clocked *time)
+{
+    struct io_uring_getevents_arg arg;
+    const void *offset;
+
+    if (limit->registered) {
+        /* The argument is where the element lies in the registered region. */
+        offset = (const void *)((uintptr_t)limit->index * sizeof(struct io_uring_reg_wait));
+        return rota_kernel_enter(ring, submit, wait_nr,
+                                 flags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG, offset,
+                                 sizeof(struct io_uring_reg_wait));
+    }
+    if (!time->ts && !time->min_usec)
+        return rota_kernel_enter(ring, submit, wait_nr, flags, limit->sigmask,
+                                 limit->sigmask ? ROTA_SIGSET_SIZE : 0);
+    rota_zero(&arg, sizeof(arg));
+    arg.sigmask = (uint64_t)(uintptr_t)limit->sigmask;
+    arg.sigmask_sz = ROTA_SIGSET_SIZE;
+    arg.min_wait_usec = time->min_usec;
+    arg.ts = (uint64_t)(uintptr_t)time->ts;
+    if (limit->absolute) /* which excludes a minimum, so that there is a time */
+        flags |= IORING_ENTER_ABS_TIMER;
+    return rota_kernel_enter(ring, submit, wait_nr, flags | IORING_ENTER_EXT_ARG, &arg,
+                             sizeof(arg));
+}
+
+/* True when the kernel ends a wait for one CQE only with the CQE or with an error. */
+static bool is_simple_wait(const struct rota_ring *ring)
+{
+    return !(ring->flags & (IORING_SETUP_IOPOLL | IORING_SETUP_CQE_MIXED));
+}
+
+/*
+ * True when a wait that ended early, without an error, was ended by a signal
+ * or by time. The kernel reports neither when at least one CQE is ready.
+ * Otherwise it was a gap in a mixed queue, or polling that made a pause.
+ */
+static bool hides_a_reason(const struct rota_ring *ring, uint32_t wait_nr)
+{
+    return wait_nr > 1 && is_simple_wait(ring);
+}
+
+/* True when the limit is "not at all": one look, whatever it finds. */
+static bool is_instant(const struct rota_limit *limit)
+{
+    return limit->ts && !limit->absolute && is_zero(limit->ts);
+}
+
+/* Reads the clock and works out when the time is up. */
+static int start_clock(const struct rota_ring *ring, const struct rota_limit *limit,
+                       struct clocked *time)
+{
+    struct __kernel_timespec min, now;
+    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+
+    if (ret < 0)
+        return ret;
+    if (limit->ts && !limit->absolute) {
+        time->deadline = now;
+        time_add(&time->deadline, limit->ts);
+    } else if (limit->ts) {
+        time->deadline = *limit->ts;
+    }
+    min.tv_sec = limit->min_usec / USEC_PER_SEC;
+    min.tv_nsec = limit->min_usec % USEC_PER_SEC * NSEC_PER_USEC;
+    time->min_deadline = now;
+    time_add(&time->min_deadline, &min);
+    return 0;
+}
+
+/* Reads the clock again. Returns 0 with the rest of the times in `time`, -ETIME when all is up. */
+static int check_clock(const struct rota_ring *ring, const struct rota_limit *limit,
+                       struct clocked *time)
+{
+    struct __kernel_timespec now, min;
+    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+
+    if (ret < 0)
+        return ret;
+    if (limit->ts) {
+        if (!time_left(&time->deadline, &now, &time->left))
+            return -ETIME;
+        if (!limit->absolute)
+            time->ts = &time->left;
+    }
+    if (time->min_usec)
+        time->min_usec = time_left(&time->min_deadline, &now, &min)
+                             ? (uint32_t)(min.tv_sec * USEC_PER_SEC + min.tv_nsec / NSEC_PER_USEC)
+                             : 0;
+    return 0;
+}
+
+/* What a wait says that ended early: what was taken goes before the reason. */
+static int early(int taken, int reason)
+{
+    return taken ? taken : reason;
+}
+
+int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
+{
+    uint32_t submit = wanted->submit, wait_nr = wanted->wait_nr, flags = wanted->flags;
+    const struct rota_limit *limit = wanted->limit;
+    bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
+    struct clocked time;
+    int taken = 0, ret;
+
+    if (wait_nr > ring->cq.ring_entries)
+        wait_nr = ring->cq.ring_entries;
+    if (wait_nr)
+        flags |= IORING_ENTER_GETEVENTS;
+    time.ts = limit->ts;
+    time.min_usec = limit->min_usec;
+    /* The clock is a system call, too: it is read only when there may be a second round. */
+    timed = wait_nr && ((limit->ts && !is_instant(limit)) || limit->min_usec) &&
+            (retry || wait_nr > 1 || !is_simple_wait(ring));
+
+    /* Nothing to hand over and enough there already: no system call for that. */
+    if (!submit && wait_nr && !(flags & ~IORING_ENTER_GETEVENTS) && is_satisfied(ring, wait_nr))
+        return 0;
+    if (timed) {
+        ret = start_clock(ring, limit, &time);
+        if (ret < 0)
+            return ret;
+    }
+
+    for (;;) {
+        if (flags & IORING_ENTER_GETEVENTS)
+            count_overflow(ring);
+        ret = enter_once(ring, submit, wait_nr, flags, limit, &time);
+        if (ret < 0 && ret != -EINTR)
+            return early(taken, ret);
+        if (ret >= 0) {
+            taken += ret;
+            if (ret && (ring->flags & IORING_SETUP_SQ_REWIND))
+                rota_submit_rewind(ring, (uint32_t)ret);
+            /* After a short submit the kernel has not waited. */
+            if ((uint32_t)ret < submit || !wait_nr || is_satisfied(ring, wait_nr))
+                return taken;
+            submit = 0; /* after a signal before anything was taken, they go with the next round */
+        }
+
+        /* The wait ended early. What was taken is reported first, as the kernel does. */
+        if (taken && !retry)
+            return taken;
+        if (limit->registered)
+            return ret < 0 ? early(taken, ret) : taken; /* the library does not know the time */
+        if (is_instant(limit))
+            return early(taken, -ETIME);
+        if (timed) {
+            int error = check_clock(ring, limit, &time);
+
+            if (error < 0)
+                return early(taken, error);
+            if (limit->min_usec && !time.min_usec) {
+                wait_nr = 1; /* from here on, any will do */
+                if (is_satisfied(ring, wait_nr))
+                    return taken;
+            }
+        }
+        if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr)))
+            return -EINTR;
+        if (ret >= 0)
+            flags = IORING_ENTER_GETEVENTS;
+        if (!submit && wait_nr && is_satisfied(ring, wait_nr))
+            return taken;
+    }
+}
+
+int rota_set_iowait(struct rota_ring *ring, bool enable)
+{
+    if (!(ring->features & IORING_FEAT_NO_IOWAIT))
+        return -EOPNOTSUPP;
+    if (enable)
+        ring->enter_flags &= ~IORING_ENTER_NO_IOWAIT;
+    else
+        ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
+    return 0;
+}
+
+int rota_get_events(struct rota_ring *ring)
+{
+    int ret;
+
+    if (rota_is_dead(ring))
+        return -EBADF;
+    count_overflow(ring);
+    ret = rota_kernel_enter(ring, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
+    return ret < 0 ? ret : 0;
+}
+
+int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
+{
+    int ret;
+
+    *cqe_ptr = rota_first_cqe(ring);
+    if (*cqe_ptr)
+        return 0;
+    if (rota_is_dead(ring))
+        return -EBADF;
+    /* Relaxed: a hint about work that only the system call below touches. */
+    if (!(ring->int_flags & ROTA_INT_ALWAYS_ASK) &&
+        !(rota_load_relaxed(ring->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
+        return -EAGAIN;
+    ret = rota_get_events(ring);
+    *cqe_ptr = rota_first_cqe(ring);
+    if (*cqe_ptr)
+        return 0;
+    return ret < 0 ? ret : -EAGAIN;
+}
+
+/* What is common to all that wait without submitting. */
+static int wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                       const struct rota_limit *limit)
+{
+    struct rota_wait wait;
+    int ret = rota_limit_check(ring, limit);
+
+    *cqe_ptr = NULL;
+    if (ret < 0)
+        return ret;
+    if (!wait_nr)
+        return rota_peek_slow(ring, cqe_ptr);
+    wait.submit = 0;
+    wait.wait_nr = wait_nr;
+    wait.flags = 0;
+    wait.limit = limit;
+    ret = rota_wait_for(ring, &wait);
+    *cqe_ptr = rota_first_cqe(ring);
+    return ret;
+}
+
+int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                   const struct __kernel_timespec *ts, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
+                               unsigned wait_nr, const struct __kernel_timespec *ts,
+                               unsigned min_wait, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = ts, .sigmask = sigmask, .min_usec = min_wait};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                         const struct __kernel_timespec *deadline, const void *sigmask)
+{
+    struct rota_limit limit = {.ts = deadline, .sigmask = sigmask, .absolute = true};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+int rota_wait_cqes_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                       int reg_index)
+{
+    struct rota_limit limit = {.registered = true, .index = reg_index};
+
+    return wait_within(ring, cqe_ptr, wait_nr, &limit);
+}
+
+unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes, unsigned count)
+{
+    struct rota_cqe_iter iter = rota_cqe_iter_init(ring);
+    unsigned found = 0;
+
+    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED)) {
+        for (; found < count && iter.cqe; rota_cqe_iter_next(&iter))
+            cqes[found++] = iter.cqe;
+        return found;
+    }
+    if (count > iter.left)
+        count = iter.left;
+    for (; found < count; found++)
+        cqes[found] = rota_cqe_at(ring, iter.end - iter.left + found);
+    return count;
+}
+
+/* An element of the array that rota_copy_cqes() fills. */
+static struct io_uring_cqe *element(struct io_uring_cqe *cqes, size_t index, size_t size)
+{
+    return (struct io_uring_cqe *)(void *)((char *)cqes + index * size);
+}
+
+/* Copies a CQE of a mixed queue; of a small one the second half becomes zero. */
+static void copy_mixed(struct io_uring_cqe *to, const struct io_uring_cqe *from)
+{
+    uint64_t *words = (uint64_t *)(void *)to;
+
+    *to = *from;
+    words[2] = rota_cqe_is_32(from) ? from->big_cqe[0] : 0;
+    words[3] = rota_cqe_is_32(from) ? from->big_cqe[1] : 0;
+}
+
+static unsigned copy_all_mixed(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
+{
+    const struct io_uring_cqe *cqe;
+    unsigned copied = 0;
+
+    while (copied < count && (cqe = rota_first_cqe(ring))) {
+        copy_mixed(element(cqes, copied++, 2 * sizeof(*cqe)), cqe);
+        rota_cq_advance(ring, rota_cqe_nr(cqe));
+    }
+    return copied;
+}
+
+static unsigned copy_all(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
+{
+    const struct rota_cq *cq = &ring->cq;
+    unsigned ready = rota_cq_ready(ring);
+
+    if (count > ready)
+        count = ready;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct io_uring_cqe *from = rota_cqe_at(ring, cq->cqe_head + i);
+        struct io_uring_cqe *to = element(cqes, i, cq->cqe_size);
+
+        *to = *from;
+        if (cq->cqe_size != sizeof(*to)) {
+            to->big_cqe[0] = from->big_cqe[0];
+            to->big_cqe[1] = from->big_cqe[1];
+        }
+    }
+    rota_cq_advance(ring, count);
+    return count;
+}
+
+int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count,
+                   unsigned wait_nr)
+{
+    struct io_uring_cqe *cqe;
+    int ret;
+
+    if (wait_nr > count)
+        return -EINVAL;
+    ret = rota_wait_cqes(ring, &cqe, wait_nr, NULL, NULL);
+    if (!cqe)
+        return ret == -EAGAIN && !wait_nr ? 0 : ret;
+    if (ring->flags & IORING_SETUP_CQE_MIXED)
+        return (int)copy_all_mixed(ring, cqes, count);
+    return (int)copy_all(ring, cqes, count);
+}
