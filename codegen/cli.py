@@ -7,7 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from codegen import adopt, checks, coverage, diff, header, load, model, render
+from codegen import coverage
+from codegen.kernel import adopt, diff, header
+from codegen.table import checks, load, model
+from codegen.write import render
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "python3 -m codegen generate"

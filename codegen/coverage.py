@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from codegen.model import Call, Error, Prep, Table, Trial
+from codegen.table.model import Call, Error, Prep, Table, Trial
 
 _CHECK = re.compile(r"^(not )?ok\b *\d* *(?:- )?(.*)$")
 

@@ -23,8 +23,9 @@ from codegen import __main__ as entry  # noqa: E402 (the path comes first)
 if entry.missing() and (other := entry.other_interpreter()):
     os.execv(other, [other, *sys.argv])
 
-from codegen import edit, layout, load, names  # noqa: E402
-from codegen.model import SQE  # noqa: E402
+from codegen.kernel import edit  # noqa: E402
+from codegen.table import layout, load, names  # noqa: E402
+from codegen.table.model import SQE  # noqa: E402
 
 GONE = object()
 # Keys that give a name instead of referring to one.

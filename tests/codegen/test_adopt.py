@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from codegen import load, model
+from codegen.table import load, model
 from conftest import HERE, ROOT, TINY, Command, compile_c, compiler, kernel_headers, whole_table
 from test_diff import ADDED, NEW, OLD, changed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from codegen import names
+from codegen.table import names
 
 
 @pytest.mark.parametrize("ages, series", [

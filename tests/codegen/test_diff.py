@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from codegen import layout, load, names
+from codegen.table import layout, load, names
 from conftest import HERE, TINY, Command, compiler, kernel_headers, whole_table
 
 OLD = HERE / "headers" / "old" / "linux" / "io_uring.h"

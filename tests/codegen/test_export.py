@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codegen import checks, export, load, model, render
+from codegen.table import checks, load, model
+from codegen.write import export, render
 from conftest import TINY, Command, whole_table
 
 SCHEMA = render.TEMPLATES / "ops.schema.json"

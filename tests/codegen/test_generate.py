@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen import load
+from codegen.table import load
 from conftest import HERE, ROOT, TINY, Command, compile_c, whole_table
 
 EXPECTED = HERE / "expected"
@@ -209,7 +209,7 @@ def used_words(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def test_tiny_uses_every_key_and_value() -> None:
-    schema = yaml.safe_load((ROOT / "codegen" / "schema.yaml").read_text("utf-8"))
+    schema = yaml.safe_load((ROOT / "codegen" / "table" / "schema.yaml").read_text("utf-8"))
     used = set(used_words(load.load(TINY).data))
     lacking = set()
     for where, key in schema_paths(schema, schema):
@@ -223,7 +223,7 @@ def test_tiny_uses_every_key_and_value() -> None:
 
 
 def test_tiny_uses_every_operator() -> None:
-    from codegen.conditions import OPERATORS
+    from codegen.table.conditions import OPERATORS
     text = TINY.read_text("utf-8")
     for operator in OPERATORS:
         assert f" {operator} " in text, operator

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen import header
+from codegen.kernel import header
 from conftest import HERE, TINY, Command, compiler
 
 OLD = HERE / "headers" / "old" / "linux" / "io_uring.h"

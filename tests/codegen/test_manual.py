@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen import checks, export, load, model, prose, render
-from codegen.subject import Subject
+from codegen.table import checks, load, model
+from codegen.write import export, prose, render
+from codegen.write.subject import Subject
 from conftest import TINY, whole_table
 
 

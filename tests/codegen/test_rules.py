@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from codegen import checks, load
+from codegen.table import checks, load
 from conftest import ROOT, TINY, Command
 
 
@@ -424,7 +424,7 @@ def keywords(schema: Any) -> Iterator[str]:
 
 
 def test_every_kind_of_schema_rule_has_a_case() -> None:
-    schema = yaml.safe_load((ROOT / "codegen" / "schema.yaml").read_text("utf-8"))
+    schema = yaml.safe_load((ROOT / "codegen" / "table" / "schema.yaml").read_text("utf-8"))
     broken = set()
     for bad in SCHEMA:
         source = load.Source("bad.yaml", made(bad)[0])
@@ -442,7 +442,7 @@ def test_every_kind_of_schema_rule_has_a_case() -> None:
 
 
 def test_every_key_is_described() -> None:
-    schema = yaml.safe_load((ROOT / "codegen" / "schema.yaml").read_text("utf-8"))
+    schema = yaml.safe_load((ROOT / "codegen" / "table" / "schema.yaml").read_text("utf-8"))
 
     def undescribed(part: Any, place: str) -> Iterator[str]:
         if not isinstance(part, dict):
@@ -464,7 +464,7 @@ def test_every_key_is_described() -> None:
 
 
 def test_every_mapping_is_closed() -> None:
-    schema = yaml.safe_load((ROOT / "codegen" / "schema.yaml").read_text("utf-8"))
+    schema = yaml.safe_load((ROOT / "codegen" / "table" / "schema.yaml").read_text("utf-8"))
 
     def opened(part: Any, place: str) -> Iterator[str]:
         if isinstance(part, dict):

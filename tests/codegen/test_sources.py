@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from codegen import load, names
+from codegen.table import load, names
 from conftest import HERE, ROOT, TINY, whole_table
 
 CODEGEN = ROOT / "codegen"

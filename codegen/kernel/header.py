@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from codegen.layout import FOREIGN, SCALARS
+from codegen.table.layout import FOREIGN, SCALARS
 
 # C's own types as the table writes them, for members that use no kernel typedef.
 _PLAIN = {

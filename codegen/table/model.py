@@ -9,10 +9,10 @@ from dataclasses import dataclass, field as dc_field
 from functools import cached_property
 from typing import Any
 
-from codegen import names
-from codegen.conditions import Condition, is_number, parse
-from codegen.layout import Layouts, Placed
-from codegen.load import Source
+from codegen.table import names
+from codegen.table.conditions import Condition, is_number, parse
+from codegen.table.layout import Layouts, Placed
+from codegen.table.load import Source
 
 UNSIGNED = {1: "__u8", 2: "__u16", 4: "__u32", 8: "__u64"}
 SQE = "io_uring_sqe"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from codegen import names
-from codegen.conditions import is_number, parse
-from codegen.layout import Layouts, flat
-from codegen.load import Place, Source
-from codegen.model import SQE
+from codegen.table import names
+from codegen.table.conditions import is_number, parse
+from codegen.table.layout import Layouts, flat
+from codegen.table.load import Place, Source
+from codegen.table.model import SQE
 
 # Named by conditions and trials, owned by another header.
 _RESULT_WORDS = ("fd", "positive")

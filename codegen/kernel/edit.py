@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from codegen.load import compose
+from codegen.table.load import compose
 
 WIDTH = 100
 _SPECIAL = re.compile(r"""^[-?:,\[\]{}#&*!|>'"%@`]|: |:$| #|^\s|\s$|^$""")

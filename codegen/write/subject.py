@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codegen.conditions import Condition, is_number
-from codegen.model import Op, Prep, Slot, Table
-from codegen.prose import bold, italic, listed
+from codegen.table.conditions import Condition, is_number
+from codegen.table.model import Op, Prep, Slot, Table
+from codegen.write.prose import bold, italic, listed
 
 
 class Subject:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from codegen.model import Call
-from codegen.subject import Subject
+from codegen.table.model import Call
+from codegen.write.subject import Subject
 
 
 def _c_call(indent: str, head: str, arguments: list[str], tail: str, width: int = 72) -> str:

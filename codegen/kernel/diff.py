@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from codegen import names
-from codegen.header import Constant, Header, Place, Struct
-from codegen.layout import Placed
-from codegen.model import Entry, Group, Table
-from codegen.model import Struct as TableStruct
+from codegen.table import names
+from codegen.kernel.header import Constant, Header, Place, Struct
+from codegen.table.layout import Placed
+from codegen.table.model import Entry, Group, Table
+from codegen.table.model import Struct as TableStruct
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 LAST = re.compile(r"_(LAST|MAX|END)$")

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from codegen.conditions import Condition, is_number
-from codegen.model import (Arg, Call, Completion, Constant, Entry, Error, Field, Group, Ignored,
+from codegen.table.conditions import Condition, is_number
+from codegen.table.model import (Arg, Call, Completion, Constant, Entry, Error, Field, Group, Ignored,
                            Op, Prep, RegisterOp, Rule, Slot, Store, Struct, Table)
 
 SCHEMA_VERSION = 1

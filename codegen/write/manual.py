@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from codegen import examples, names
-from codegen.conditions import is_number
-from codegen.model import (Arg, Call, CallArg, Entry, Field, Group, Op, Prep, RegisterOp, Rule,
+from codegen.table import names
+from codegen.write import examples
+from codegen.table.conditions import is_number
+from codegen.table.model import (Arg, Call, CallArg, Entry, Field, Group, Op, Prep, RegisterOp, Rule,
                            Table)
-from codegen.prose import (Item, Prose, bold, clause, italic, listed, literal, name_line, page,
+from codegen.write.prose import (Item, Prose, bold, clause, italic, listed, literal, name_line, page,
                            parameter, references, synopsis, tag)
-from codegen.subject import Subject
+from codegen.write.subject import Subject
 
 MANY = 8  # more flags of another owner than this are named only, in one sentence
 MORE = "IORING_CQE_F_MORE"

@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 
-from codegen import checks, diff, edit, load, model, names
-from codegen.header import Constant, Enum, Header, Member, Struct
-from codegen.layout import FOREIGN
+from codegen.kernel import diff, edit
+from codegen.table import checks, load, model, names
+from codegen.kernel.header import Constant, Enum, Header, Member, Struct
+from codegen.table.layout import FOREIGN
 
 UNKNOWN = "Not described yet."
 RESERVED = "Must be zero."

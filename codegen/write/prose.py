@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from codegen import names
-from codegen.model import Table
+from codegen.table import names
+from codegen.table.model import Table
 
 WIDTH = 79
 SYNOPSIS_WIDTH = 72  # what a terminal of 80 columns leaves beside the margin
@@ -230,7 +230,7 @@ def functions_of(text: str) -> list[str]:
 @cache
 def handwritten_names() -> frozenset[str]:
     """The functions whose pages are written by hand, as templates without a loop."""
-    folder = Path(__file__).with_name("templates") / "man" / "man3"
+    folder = Path(__file__).parents[1] / "templates" / "man" / "man3"
     return frozenset(name for path in folder.glob("rota_*.j2")
                      for name in functions_of(path.read_text("utf-8")))
 

@@ -1,0 +1,1 @@
+"""Reads ops.yaml and turns it into a checked, frozen model."""

@@ -1,0 +1,1 @@
+"""Renders the model: C, manual pages, JSON."""
