@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from codegen import coverage
-from codegen.kernel import adopt, diff, header
+from codegen.kernel import adopt, diff, header, read
 from codegen.table import checks, load, model
+from codegen.table.build import build_table
 from codegen.write import render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,7 @@ COMMAND = "python3 -m codegen generate"
 def read_table(path: Path) -> model.Table:
     source = load.load(path)
     checks.check(source)
-    return model.build(source)
+    return build_table(source)
 
 
 def complain(found: list[render.Difference], root: Path) -> int:
@@ -45,7 +46,7 @@ def generate(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     source = load.load(args.table)
     checks.check(source)
-    found = render.compare(render.render(model.build(source)), args.out)
+    found = render.compare(render.render(build_table(source)), args.out)
     complain(found, args.out)
     for line, name in source.drafts():
         print(f"{args.table.name}:{line}: draft: {name}: a person has to complete it")
@@ -80,7 +81,7 @@ def show_coverage(args: argparse.Namespace) -> int:
 
 def show_differences(args: argparse.Namespace) -> int:
     table = read_table(args.table)
-    found = diff.compare(table, header.read(args.header, args.include))
+    found = diff.compare(table, read.read_header(args.header, args.include))
     if args.json:
         print(json.dumps({"kernel": table.kernel, "headers": [str(path) for path in args.header],
                           "differences": [item.plain() for item in found]}, indent=2))
@@ -92,7 +93,7 @@ def show_differences(args: argparse.Namespace) -> int:
 
 def adopt_header(args: argparse.Namespace) -> int:
     text = args.table.read_text("utf-8")
-    done = adopt.adopt(text, args.table.name, header.read(args.header, args.include), args.since)
+    done = adopt.adopt(text, args.table.name, read.read_header(args.header, args.include), args.since)
     if done.text != text:
         args.table.write_text(done.text, "utf-8")
     for item in done.adopted:

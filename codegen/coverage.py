@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from codegen.table.model import Call, Error, Prep, Table, Trial
+from codegen.table.calls import Call
+from codegen.table.model import Table
+from codegen.table.requests import Prep
+from codegen.table.trials import Error, Trial
 
 _CHECK = re.compile(r"^(not )?ok\b *\d* *(?:- )?(.*)$")
 

@@ -11,8 +11,9 @@ from typing import Any
 from codegen.table import names
 from codegen.kernel.header import Constant, Header, Place, Struct
 from codegen.table.layout import Placed
-from codegen.table.model import Entry, Group, Table
-from codegen.table.model import Struct as TableStruct
+from codegen.table.model import Table
+from codegen.table.numbers import Entry, Group
+from codegen.table.structs import Struct as TableStruct
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 LAST = re.compile(r"_(LAST|MAX|END)$")

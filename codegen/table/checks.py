@@ -9,7 +9,7 @@ from codegen.table import names
 from codegen.table.conditions import is_number, parse
 from codegen.table.layout import Layouts, flat
 from codegen.table.load import Place, Source
-from codegen.table.model import SQE
+from codegen.table.structs import SQE
 
 # Named by conditions and trials, owned by another header.
 _RESULT_WORDS = ("fd", "positive")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from codegen.table.model import Call
+from codegen.table.calls import Call
 from codegen.write.subject import Subject
 
 

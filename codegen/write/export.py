@@ -12,8 +12,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from codegen.table.conditions import Condition, is_number
-from codegen.table.model import (Arg, Call, Completion, Constant, Entry, Error, Field, Group, Ignored,
-                           Op, Prep, RegisterOp, Rule, Slot, Store, Struct, Table)
+from codegen.table.calls import Call, RegisterOp
+from codegen.table.model import Table
+from codegen.table.numbers import Constant, Entry, Group
+from codegen.table.requests import Arg, Completion, Field, Ignored, Op, Prep, Rule, Store
+from codegen.table.structs import Slot, Struct
+from codegen.table.trials import Error
 
 SCHEMA_VERSION = 1
 WIDTH = 100

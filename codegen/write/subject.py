@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codegen.table.conditions import Condition, is_number
-from codegen.table.model import Op, Prep, Slot, Table
+from codegen.table.model import Table
+from codegen.table.requests import Op, Prep
+from codegen.table.structs import Slot
 from codegen.write.prose import bold, italic, listed
 
 

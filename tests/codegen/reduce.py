@@ -25,7 +25,7 @@ if entry.missing() and (other := entry.other_interpreter()):
 
 from codegen.kernel import edit  # noqa: E402
 from codegen.table import layout, load, names  # noqa: E402
-from codegen.table.model import SQE  # noqa: E402
+from codegen.table.structs import SQE  # noqa: E402
 
 GONE = object()
 # Keys that give a name instead of referring to one.

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from codegen.table import load, model
+from codegen.table import load
+from codegen.table.build import build_table
 from conftest import HERE, ROOT, TINY, Command, compile_c, compiler, kernel_headers, whole_table
 from test_diff import ADDED, NEW, OLD, changed
 
@@ -347,7 +348,7 @@ def reduced(tmp_path: Path, series: str) -> Path:
 
 
 def constants(table: Path) -> dict[str, int | None]:
-    found = model.build(load.load(table))
+    found = build_table(load.load(table))
     values: dict[str, int | None] = {op.constant: op.number for op in found.ops}
     values |= {row.constant: row.number for row in found.registers}
     values |= {item.name: item.value for item in found.constants}
@@ -361,7 +362,7 @@ def constants(table: Path) -> dict[str, int | None]:
 def layouts(table: Path) -> dict[str, Any]:
     return {item.name: (item.size, {(place.path, place.offset, place.ctype, place.count)
                                     for place in item.placed})
-            for item in model.build(load.load(table)).structs}
+            for item in build_table(load.load(table)).structs}
 
 
 def test_reduced_to_the_newest_is_the_same(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codegen.table import checks, load, model
+from codegen.table import checks, images, load, model
+from codegen.table.build import build_table
 from codegen.write import export, render
 from conftest import TINY, Command, whole_table
 
@@ -21,7 +22,7 @@ SCHEMA = render.TEMPLATES / "ops.schema.json"
 def build(path: Path) -> model.Table:
     source = load.load(path)
     checks.check(source)
-    return model.build(source)
+    return build_table(source)
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_replayed_stores_give_the_image(table: model.Table, exported: Any, order
     for op, row in zip(exported["opcodes"], table.ops):
         for prep, expected in zip(op["prep"], row.preps):
             assert prep["name"] == expected.name
-            values = {arg.name: model.sample(arg.ctype, index)[1]
+            values = {arg.name: images.sample(arg.ctype, index)[1]
                       for index, arg in enumerate(expected.args)}
             image = bytearray(op["sqe_size"])
             for store in prep["stores"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.kernel import header
+from codegen.kernel import header, read
 from conftest import HERE, TINY, Command, compiler
 
 OLD = HERE / "headers" / "old" / "linux" / "io_uring.h"
@@ -28,7 +28,7 @@ def lone(tmp_path: Path, text: str) -> Path:
 
 
 def test_values_and_suffixes() -> None:
-    found = header.read([OLD]).constants
+    found = read.read_header([OLD]).constants
     facts = {name: (found[name].value, found[name].suffix) for name in (
         "TINY_SHIFT", "TINY_FAR", "TINY_SKIP", "IORING_FILE_INDEX_ALLOC", "LOOK_BOTH",
         "IORING_OP_WATCH", "TINY_BESIDE", "IOSQE_CQE_SKIP_SUCCESS_BIT")}
@@ -40,7 +40,7 @@ def test_values_and_suffixes() -> None:
 
 
 def test_what_is_no_constant() -> None:
-    found = header.read([OLD]).constants
+    found = read.read_header([OLD]).constants
     for name in ("TINY_CALL", "TINY_NAME", "TINY_NOWHERE", "TINY_POINTER", "TINY_GONE",
                  "LINUX_IO_URING_H"):
         assert name not in found
@@ -49,18 +49,18 @@ def test_what_is_no_constant() -> None:
 
 def test_only_the_headers_own_names() -> None:
     """Nothing of linux/types.h and the like."""
-    found = header.read([OLD])
+    found = read.read_header([OLD])
     assert set(found.structs) == {"io_uring_sqe", "io_uring_cqe", "tiny_words", "tiny_arg"}
     assert found.files == {"linux/io_uring.h": "LINUX_IO_URING_H",
                            "linux/io_uring/tiny.h": "LINUX_IO_TINY_H"}
 
 
 def test_members() -> None:
-    sqe = {item.path: item for item in header.read([OLD]).structs["io_uring_sqe"].placed}
+    sqe = {item.path: item for item in read.read_header([OLD]).structs["io_uring_sqe"].placed}
     assert (sqe["cmd_op"].offset, sqe["cmd_op"].size, sqe["cmd_op"].ctype) == (8, 4, "__u32")
     assert (sqe["cmd"].offset, sqe["cmd"].size, sqe["cmd"].count) == (48, 0, 0)
     assert (sqe["__pad2"].offset, sqe["__pad2"].size, sqe["__pad2"].count) == (56, 8, 1)
-    arg = header.read([OLD]).structs["tiny_arg"]
+    arg = read.read_header([OLD]).structs["tiny_arg"]
     paths = {item.path: (item.ctype, item.offset, item.count) for item in arg.placed}
     assert (arg.size, arg.align) == (64, 16)
     assert paths == {
@@ -71,7 +71,7 @@ def test_members() -> None:
 
 
 def test_unions_and_flexible_arrays(tmp_path: Path) -> None:
-    found = header.read([lone(tmp_path, """
+    found = read.read_header([lone(tmp_path, """
         #include <linux/stddef.h>
         struct one { __u32 n; __DECLARE_FLEX_ARRAY(__u16, all); };
         struct two { union { __u64 a; __DECLARE_FLEX_ARRAY(struct one, ones); }; };
@@ -88,12 +88,12 @@ def test_every_compiler_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [name for name in ("gcc", "clang") if shutil.which(name)]
     if len(found) < 2:
         pytest.skip("only one of gcc and clang is installed")
-    read = []
+    seen = []
     for name in found:
         monkeypatch.setenv("CC", name)
-        read.append(header.read([NEW]))
-    assert read[0].structs == read[1].structs
-    assert read[0].constants == read[1].constants
+        seen.append(read.read_header([NEW]))
+    assert seen[0].structs == seen[1].structs
+    assert seen[0].constants == seen[1].constants
 
 
 def test_beside_it(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_beside_it(tmp_path: Path) -> None:
     (root / "io_uring").mkdir(parents=True)
     (root / "io_uring.h").write_text("#define ONE 1U\n", "utf-8")
     (root / "io_uring" / "two.h").write_text("#define TWO 2U\n", "utf-8")
-    found = header.read([root / "io_uring.h", root / "io_uring" / "two.h"])
+    found = read.read_header([root / "io_uring.h", root / "io_uring" / "two.h"])
     assert list(found.constants) == ["ONE", "TWO"]
-    assert list(header.read([root / "io_uring.h"]).constants) == ["ONE", "TWO"]
-    assert list(header.read([root / "io_uring" / "two.h"]).constants) == ["TWO"]
+    assert list(read.read_header([root / "io_uring.h"]).constants) == ["ONE", "TWO"]
+    assert list(read.read_header([root / "io_uring" / "two.h"]).constants) == ["TWO"]
 
 
 def test_include_directories(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_include_directories(tmp_path: Path) -> None:
     (tmp_path / "far" / "far.h").write_text("#define FAR 7U\n", "utf-8")
     path = lone(tmp_path, "#include <far.h>\n#define NEAR (FAR + 1U)")
     with pytest.raises(header.HeaderError, match="far.h"):
-        header.read([path])
-    found = header.read([path], [tmp_path / "far"])
+        read.read_header([path])
+    found = read.read_header([path], [tmp_path / "far"])
     assert {name: item.value for name, item in found.constants.items()} == {"NEAR": 8}
 
 

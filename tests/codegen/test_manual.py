@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from codegen.table import checks, load, model
+from codegen.table import checks, conditions, load, model
+from codegen.table.build import build_table
 from codegen.write import export, prose, render
 from codegen.write.subject import Subject
 from conftest import TINY, whole_table
@@ -20,7 +21,7 @@ from conftest import TINY, whole_table
 def build(path: Path) -> model.Table:
     source = load.load(path)
     checks.check(source)
-    return model.build(source)
+    return build_table(source)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_prose_gives_each_sentence_its_line(table: model.Table) -> None:
 
 def test_conditions_in_words(table: model.Table) -> None:
     about = subject(table, "recv")
-    parse = model.parse
+    parse = conditions.parse
 
     def say(text: str, negated: bool = False) -> str:
         return prose.Prose(table)(about.say(parse(text), negated)).replace("\n", " ")
@@ -129,7 +130,7 @@ def test_conditions_in_words(table: model.Table) -> None:
 ])
 def test_what_a_function_settles(table: model.Table, name: str, condition: str,
                                  wanted: bool | None) -> None:
-    assert subject(table, name).holds(model.parse(condition)) is wanted
+    assert subject(table, name).holds(conditions.parse(condition)) is wanted
 
 
 # -- pages ------------------------------------------------------------------

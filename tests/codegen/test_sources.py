@@ -20,7 +20,7 @@ CODEGEN = ROOT / "codegen"
 
 
 def sources() -> Iterator[Path]:
-    for pattern in ("*.py", "*.yaml", "templates/**/*.j2"):
+    for pattern in ("**/*.py", "**/*.yaml", "templates/**/*.j2"):
         yield from sorted(CODEGEN.glob(pattern))
 
 

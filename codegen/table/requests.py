@@ -1,0 +1,218 @@
+"""An opcode: what a request reads, what it refuses, what comes back, who fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field as dc_field
+
+from codegen.table import names
+from codegen.table.conditions import Condition
+from codegen.table.numbers import Group
+from codegen.table.structs import Slot
+from codegen.table.trials import Error, Trial
+
+UNSIGNED = {1: "__u8", 2: "__u16", 4: "__u32", 8: "__u64"}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A flag that an opcode takes, and since when."""
+
+    name: str
+    since: str
+    backports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    slot: Slot
+    summary: str
+    ctype: str | None
+    arg: str | None
+    via: str | None
+    role: str | None
+    memory: str | None
+    lives: str | None
+    group: Group | None
+    takes: tuple[Taken, ...]
+    when: tuple[Condition, ...]
+    otherwise_ignored: bool
+    others: str
+    since: str | None
+    before_ignored: bool
+    note: str | None
+    backports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Arg:
+    """A parameter of a prep function."""
+
+    name: str
+    ctype: str
+    slot: Slot
+    via: str | None
+    summary: str
+    field: Field | None
+
+    @property
+    def declaration(self) -> str:
+        return names.declaration(self.ctype, self.name)
+
+    @property
+    def pointer(self) -> bool:
+        return names.is_pointer(self.ctype)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One assignment of a prep function: an argument, constants, or both ORed."""
+
+    slot: Slot
+    arg: Arg | None
+    constants: tuple[str, ...]
+    comment: str | None
+
+    @property
+    def expression(self) -> str:
+        fixed = " | ".join(self.constants)
+        if self.arg is None:
+            negative = fixed.startswith("-") and not self.slot.ctype.startswith("__s")
+            return f"({self.slot.ctype}){fixed}" if negative else fixed
+        value = self.arg.name
+        if self.arg.via:
+            wanted = "int" if self.arg.via == "zero_extend" else "unsigned"
+            cast = "" if self.arg.ctype == wanted else f"({wanted})"
+            value = f"{names.HOOKS[self.arg.via]}({cast}{value})"
+            source = "__u32"
+        elif self.arg.pointer:
+            value, source = f"(uintptr_t){value}", "uintptr_t"
+        else:
+            source = self.arg.ctype
+        if self.constants:
+            value = f"(({UNSIGNED[max(self.slot.size, 4)]}){value} | {fixed})"
+            source = UNSIGNED[max(self.slot.size, 4)]
+            if self.slot.ctype == source:
+                return value[1:-1]
+        return value if source == self.slot.ctype else f"({self.slot.ctype}){value}"
+
+
+@dataclass(frozen=True)
+class Prep:
+    name: str
+    summary: str
+    op_name: str
+    args: tuple[Arg, ...]
+    stores: tuple[Store, ...]
+    amends: bool
+    own: bool
+    differs: str | None
+    since: str
+    trials: tuple[Trial, ...]
+    untried: str | None
+    expected: tuple[tuple[str, tuple[int, ...]], ...] = dc_field(repr=False)
+    probes: tuple[str, ...] = ()
+    touched: tuple[int, ...] = ()
+    no_handle: str | None = None
+
+    @property
+    def function(self) -> str:
+        return names.prep(self.name)
+
+    @property
+    def start(self) -> str:
+        return names.start(self.name)
+
+    @property
+    def awaited(self) -> str:
+        return names.awaited(self.name)
+
+    def sets(self, condition: Condition) -> bool:
+        """Whether its constants alone fulfil a condition."""
+        return condition.operator == "has" and any(
+            store.slot.name == condition.subject and set(condition.operands) <= set(store.constants)
+            for store in self.stores)
+
+    @property
+    def prototype(self) -> str:
+        params = ["struct io_uring_sqe *sqe", *(arg.declaration for arg in self.args)]
+        return f"void {self.function}({', '.join(params)})"
+
+
+@dataclass(frozen=True)
+class Rule:
+    when: tuple[Condition, ...]
+    must: tuple[Condition, ...]
+    errno: str
+    because: str
+    since: str | None
+    until: str | None
+    at_issue: bool
+    backports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Completion:
+    shape: str
+    when: tuple[Condition, ...]
+    res: str
+    flags: tuple[str, ...]
+    big: str | None
+
+
+@dataclass(frozen=True)
+class Ignored:
+    slot: Slot
+    until: str | None
+    backports: tuple[str, ...]
+    upper: bool = False  # of the 64 bits only the upper 32, as a number
+
+
+@dataclass(frozen=True)
+class Op:
+    name: str
+    number: int
+    since: str
+    summary: str
+    syscall: str | None
+    config: str | None
+    note: str | None
+    fields: tuple[Field, ...]
+    ignored: tuple[Ignored, ...]
+    fixed_file: str
+    buffer_select: str
+    cqe_skip: str
+    iosqe_since: tuple[tuple[str, str], ...]
+    iopoll: bool
+    rings_one_of: tuple[str, ...]
+    big: bool
+    behind_link: bool
+    rules: tuple[Rule, ...]
+    completion: Completion
+    errors: tuple[Error, ...]
+    preps: tuple[Prep, ...]
+    backports: tuple[str, ...]
+    draft: bool
+
+    @property
+    def constant(self) -> str:
+        return names.opcode(self.name)
+
+    @property
+    def may_stream(self) -> bool:
+        return self.completion.shape == "stream"
+
+    @property
+    def started(self) -> tuple[Prep, ...]:
+        """The preps that make a whole request, and one that a handle can carry."""
+        return tuple(prep for prep in self.preps if not prep.amends and not prep.no_handle)
+
+    def streams(self, prep: Prep) -> bool:
+        """Whether every request of this prep gives a stream of completions."""
+        return self.may_stream and all(prep.sets(item) for item in self.completion.when)
+
+    @property
+    def untried(self) -> str | None:
+        """Why no prep function of it is tried; None when one is."""
+        if any(prep.trials for prep in self.preps):
+            return None
+        return next((prep.untried for prep in self.preps), "It has no prep function.")

@@ -1,0 +1,39 @@
+"""What a live test sends, in which scenario, and what it expects back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    summary: str
+    offers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One request that a live test sends, or one register call that it makes."""
+
+    scenario: str
+    function: str
+    args: tuple[str, ...]
+    sets: tuple[tuple[str, str], ...]
+    res: str
+    kind: str  # exact, fd or positive
+    cqes: int
+    flags: tuple[str, ...]
+    since: str
+    backports: tuple[str, ...]
+    title: str
+    expects_error: bool
+
+
+@dataclass(frozen=True)
+class Error:
+    errno: str
+    cause: str
+    remedy: str | None
+    trial: Trial | None
+    untried: str | None
