@@ -33,6 +33,23 @@
 ROTA_BEGIN_DECLS
 
 /*
+ * Another process, for those who look at its requests from outside: tracers,
+ * debuggers, supervisors. Where a function takes one, descriptors, paths,
+ * limits and memory are looked at there, with the rights that ptrace(2) needs
+ * to read it; what may not be seen is left out of the answer. NULL stands for
+ * the calling process.
+ */
+struct rota_process {
+    int32_t pid;         /* the process */
+    int32_t tid;         /* the thread that sent the request; 0: not known */
+    uint32_t flags;      /* ROTA_PROCESS_* */
+    uint32_t data_shown; /* bytes of data that ROTA_FORMAT_FOLLOW shows; 0: 32 */
+};
+
+/* Its pointers have 32 bits. */
+#define ROTA_PROCESS_32BIT (1U << 0)
+
+/*
  * Text
  */
 
@@ -45,7 +62,8 @@ ROTA_BEGIN_DECLS
  * header that a field points to, and the first bytes of data to be sent. The
  * memory is read through process_vm_readv(2) on the own process, so that an
  * address that leads nowhere is printed as a number and does no harm. Only for
- * requests of this process, and before their memory is reused.
+ * requests of this process (rota_process_sqe_format() is for others), and
+ * before their memory is reused.
  */
 #define ROTA_FORMAT_FOLLOW (1U << 0)
 /* The entry is a large one: 128 bytes of SQE, 32 bytes of CQE. */
@@ -64,6 +82,11 @@ ROTA_BEGIN_DECLS
  */
 ROTA_API int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf,
                              size_t size);
+
+/* The same of a request of another process: ROTA_FORMAT_FOLLOW reads its memory. */
+ROTA_API int rota_process_sqe_format(const struct rota_process *process,
+                                     const struct io_uring_sqe *sqe, unsigned options, char *buf,
+                                     size_t size);
 
 /*
  * rota_cqe_format - a completion as text.
@@ -340,6 +363,27 @@ ROTA_API int rota_explain_setup(unsigned entries, const struct io_uring_params *
 ROTA_API int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t size);
 ROTA_API int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
                                    unsigned opcode, int ret, char *buf, size_t size);
+
+/*
+ * The same of what another process sent, called and got. `ring` may describe
+ * its ring: a zeroed struct rota_ring of which `flags`, `features`, `ring_fd`
+ * and `owner` were set; NULL: not known. Rings that are made on trial, to see
+ * what is allowed, are made in the calling process, and therefore not made
+ * here. -EINVAL also when `process` is NULL.
+ */
+ROTA_API int rota_process_explain(const struct rota_process *process, const struct rota_ring *ring,
+                                  const struct rota_caps *caps, const struct io_uring_sqe *sqe,
+                                  int res, char *buf, size_t size);
+ROTA_API int rota_process_explain_setup(const struct rota_process *process, unsigned entries,
+                                        const struct io_uring_params *params, int ret, char *buf,
+                                        size_t size);
+ROTA_API int rota_process_explain_submit(const struct rota_process *process,
+                                         const struct rota_ring *ring, int ret, char *buf,
+                                         size_t size);
+ROTA_API int rota_process_explain_register(const struct rota_process *process,
+                                           const struct rota_ring *ring,
+                                           const struct rota_caps *caps, unsigned opcode, int ret,
+                                           char *buf, size_t size);
 
 /*
  * rota_setup_explain - can a ring be made here, and if not, why?

@@ -439,22 +439,23 @@ static void check_chain(struct rota_check *c, const struct io_uring_sqe *before)
                              "IOSQE_IO_HARDLINK");
 }
 
-static bool is_other_thread(const struct rota_ring *ring, int *self)
+static bool is_other_thread(const struct rota_process *process, const struct rota_ring *ring,
+                            int *self)
 {
     if (!(ring->flags & IORING_SETUP_SINGLE_ISSUER) || !ring->owner)
         return false;
-    *self = rota_thread_id();
-    return *self != ring->owner;
+    *self = rota_thread_id(process);
+    return *self && *self != ring->owner;
 }
 
 /* Reports a ring that belongs to another thread. */
-static void check_thread(struct rota_check *c)
+static void check_thread(struct rota_check *c, const struct rota_process *process)
 {
     struct rota_text text;
     struct rota_finding *f;
     int self;
 
-    if (!c->ring || !is_other_thread(c->ring, &self))
+    if (!c->ring || !is_other_thread(process, c->ring, &self))
         return;
     f = rota_check_found(c, ROTA_FINDING_THREAD, ROTA_STAGE_CALL, -EEXIST, &text);
     if (!f)
@@ -497,12 +498,13 @@ static void start(struct rota_check *c, const struct rota_ring *ring, const stru
     c->read = 0;
 }
 
-int rota_check_thread(const struct rota_ring *ring, struct rota_finding *findings, unsigned max)
+int rota_check_thread(const struct rota_process *process, const struct rota_ring *ring,
+                      struct rota_finding *findings, unsigned max)
 {
     struct rota_check c;
 
     start(&c, ring, NULL, NULL, findings, max);
-    check_thread(&c);
+    check_thread(&c, process);
     return (int)c.count;
 }
 
@@ -526,7 +528,7 @@ int rota_sqe_check(const struct rota_ring *ring, const struct rota_caps *caps,
     if (!sqe || (max && !findings))
         return -EINVAL;
     start(&c, ring, caps, sqe, findings, max);
-    check_thread(&c);
+    check_thread(&c, NULL);
     check_request(&c, false, NULL);
     return (int)c.count;
 }

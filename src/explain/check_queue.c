@@ -21,7 +21,7 @@ int rota_check_pending(const struct rota_ring *ring, const struct rota_caps *cap
     sq = &ring->sq;
     if (rota_is_dead(ring))
         return 0;
-    total = rota_check_thread(ring, findings, max);
+    total = rota_check_thread(NULL, ring, findings, max);
     if (total && report)
         report(arg, ring, NULL, &findings[0]);
     /* Under SQPOLL what was made visible is the kernel's; else it has consumed up to its head. */

@@ -30,10 +30,20 @@ struct subject {
  * What the check finds
  */
 
+static int check(const struct subject *s, struct rota_finding *findings, unsigned max)
+{
+    int other = s->ring ? rota_check_thread(s->list->process, s->ring, findings, max) : 0;
+
+    if (other < 0 || (unsigned)other >= max)
+        return other;
+    return other + rota_check_in_chain(s->ring, s->caps, s->sqe, false, NULL, findings + other,
+                                       max - (unsigned)other);
+}
+
 static void from_check(struct subject *s)
 {
     struct rota_finding findings[4];
-    int count = rota_sqe_check(s->ring, s->caps, s->sqe, findings, 4);
+    int count = check(s, findings, 4);
 
     for (int i = 0; i < count && i < 4; i++) {
         if (findings[i].error == s->res)
@@ -77,7 +87,7 @@ static void closed(struct subject *s, const char *name, int fd)
 
 static void wrong_mode(struct subject *s, const char *name, int fd)
 {
-    int flags = rota_file_flags(fd);
+    int flags = rota_file_flags(s->list->process, fd);
     enum rota_memory wanted = direction(s->op);
     struct rota_cause_writer w;
     const char *lack = NULL;
@@ -100,7 +110,7 @@ static void wrong_mode(struct subject *s, const char *name, int fd)
 /* Files opened past the page cache are particular about positions, lengths and addresses. */
 static void look_at_direct(struct subject *s, const char *name, int fd)
 {
-    int flags = rota_file_flags(fd);
+    int flags = rota_file_flags(s->list->process, fd);
     struct rota_cause_writer w;
     bool polled = s->ring && (s->ring->flags & IORING_SETUP_IOPOLL);
 
@@ -163,7 +173,7 @@ static void look_at_fd(struct subject *s, const struct rota_field_info *field)
     }
     if (field->role != ROTA_ROLE_FILE && fd < 0)
         return; /* AT_FDCWD, or no descriptor at all */
-    kind = rota_file_kind(fd);
+    kind = rota_file_kind(s->list->process, fd);
     if (kind == ROTA_FILE_CLOSED && s->res == -EBADF)
         closed(s, field->name, fd);
     if (kind == ROTA_FILE_CLOSED || kind == ROTA_FILE_UNKNOWN)
@@ -215,20 +225,19 @@ static void look_at_vectors(struct subject *s, const struct rota_field_info *fie
     struct rota_cause_writer w;
 
     for (uint32_t i = 0; i < s->sqe->len && i < VECTORS_SEEN; i++) {
-        size_t vector[2]; /* base and length */
+        uint64_t base, size;
         unsigned char byte;
 
-        if (rota_peek_memory(address + i * sizeof(vector), vector, sizeof(vector)) !=
-            (long)sizeof(vector))
+        if (!rota_peek_vector(s->list->process, address, i, &base, &size))
             return;
-        if (!vector[1] || rota_peek_memory(vector[0], &byte, 1) != -EFAULT)
+        if (!size || rota_peek_memory(s->list->process, base, &byte, 1) != -EFAULT)
             continue;
         if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
             return;
         rota_text_put(&w.text, "element ");
         rota_text_decimal(&w.text, i);
         rota_text_all(&w.text, " of the vector at ", field->name, " has the base ", NULL);
-        rota_text_hex(&w.text, vector[0]);
+        rota_text_hex(&w.text, base);
         rota_text_put(&w.text, ", which is no memory of this process");
         return;
     }
@@ -240,7 +249,7 @@ static void look_at_address(struct subject *s, const struct rota_field_info *fie
     struct rota_cause_writer w;
     unsigned char byte;
 
-    if (rota_peek_memory(address, &byte, 1) != -EFAULT) {
+    if (rota_peek_memory(s->list->process, address, &byte, 1) != -EFAULT) {
         if (rota_text_same(field->type, "const struct iovec *"))
             look_at_vectors(s, field, address);
         return;
@@ -270,8 +279,9 @@ static int directory_of(const struct subject *s)
 static void look_at_path(struct subject *s, const struct rota_field_info *field)
 {
     char path[256];
-    long got = rota_peek_memory(rota_sqe_field(s->sqe, field->offset, field->size), path,
-                                sizeof(path) - 1);
+    long got =
+        rota_peek_memory(s->list->process, rota_sqe_field(s->sqe, field->offset, field->size), path,
+                         sizeof(path) - 1);
     struct rota_cause_writer w;
     long end = 0;
     int found;
@@ -280,7 +290,7 @@ static void look_at_path(struct subject *s, const struct rota_field_info *field)
         end++;
     if (got <= 0 || end == got)
         return; /* no text, or too long a one to look at */
-    found = rota_path_exists(directory_of(s), path);
+    found = rota_path_exists(s->list->process, directory_of(s), path);
     if (!((s->res == -ENOENT && found == -ENOENT) || (s->res == -EEXIST && !found) ||
           (found < 0 && found == s->res)))
         return;
@@ -326,7 +336,7 @@ static void look_at_limits(struct subject *s)
     uint64_t limit;
 
     if (s->res == -EMFILE || s->res == -ENFILE) {
-        limit = rota_limit(RLIMIT_NOFILE);
+        limit = rota_limit(s->list->process, RLIMIT_NOFILE);
         if (s->res == -EMFILE && limit != UINT64_MAX && rota_cause_add(s->list, ROTA_LIKELY, &w)) {
             rota_text_put(&w.text, "the process may have ");
             rota_text_decimal(&w.text, limit);
@@ -335,7 +345,7 @@ static void look_at_limits(struct subject *s)
                                      "ring's table");
         }
     } else if (s->res == -ENOMEM) {
-        limit = rota_limit(RLIMIT_MEMLOCK);
+        limit = rota_limit(s->list->process, RLIMIT_MEMLOCK);
         if (limit != UINT64_MAX && rota_cause_add(s->list, ROTA_POSSIBLE, &w)) {
             rota_text_put(&w.text, "the process may lock ");
             rota_text_decimal(&w.text, limit);
@@ -343,7 +353,7 @@ static void look_at_limits(struct subject *s)
             rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
         }
     } else if (s->res == -EFBIG) {
-        limit = rota_limit(RLIMIT_FSIZE);
+        limit = rota_limit(s->list->process, RLIMIT_FSIZE);
         if (limit != UINT64_MAX && rota_cause_add(s->list, ROTA_LIKELY, &w)) {
             rota_text_put(&w.text, "files of this process may have ");
             rota_text_decimal(&w.text, limit);
@@ -424,15 +434,13 @@ static void from_all_requests(struct subject *s)
     }
 }
 
-int rota_request_causes(const struct rota_ring *ring, const struct rota_caps *caps,
-                        const struct io_uring_sqe *sqe, int res, struct rota_cause *causes,
-                        unsigned max)
+static int causes_of(const struct rota_process *process, const struct rota_ring *ring,
+                     const struct rota_caps *caps, const struct io_uring_sqe *sqe, int res,
+                     struct rota_cause *causes, unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0};
+    struct rota_cause_list list = {causes, max, 0, process};
     struct subject s;
 
-    if (!sqe || (max && !causes))
-        return -EINVAL;
     if (res >= 0)
         return 0;
     s.ring = ring;
@@ -452,6 +460,15 @@ int rota_request_causes(const struct rota_ring *ring, const struct rota_caps *ca
     return (int)list.count;
 }
 
+int rota_request_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                        const struct io_uring_sqe *sqe, int res, struct rota_cause *causes,
+                        unsigned max)
+{
+    if (!sqe || (max && !causes))
+        return -EINVAL;
+    return causes_of(NULL, ring, caps, sqe, res, causes, max);
+}
+
 /* What a result that is no error means. */
 static void put_success(struct rota_text *text, const struct rota_op_info *op, int res)
 {
@@ -462,8 +479,9 @@ static void put_success(struct rota_text *text, const struct rota_op_info *op, i
         rota_text_all(text, ": ", op->res, NULL);
 }
 
-int rota_explain(const struct rota_ring *ring, const struct rota_caps *caps,
-                 const struct io_uring_sqe *sqe, int res, char *buf, size_t size)
+static int explain(const struct rota_process *process, const struct rota_ring *ring,
+                   const struct rota_caps *caps, const struct io_uring_sqe *sqe, int res, char *buf,
+                   size_t size)
 {
     struct rota_cause causes[ROTA_MAX_CAUSES];
     const struct rota_op_info *op;
@@ -478,8 +496,21 @@ int rota_explain(const struct rota_ring *ring, const struct rota_caps *caps,
         put_success(&text, op, res);
         return rota_text_result(&text);
     }
-    count = rota_request_causes(ring, caps, sqe, res, causes, ROTA_MAX_CAUSES);
+    count = causes_of(process, ring, caps, sqe, res, causes, ROTA_MAX_CAUSES);
     rota_answer_text(&text, op ? op->name : "an unknown opcode", res);
     rota_cause_text(&text, causes, count);
     return rota_text_result(&text);
+}
+
+int rota_explain(const struct rota_ring *ring, const struct rota_caps *caps,
+                 const struct io_uring_sqe *sqe, int res, char *buf, size_t size)
+{
+    return explain(NULL, ring, caps, sqe, res, buf, size);
+}
+
+int rota_process_explain(const struct rota_process *process, const struct rota_ring *ring,
+                         const struct rota_caps *caps, const struct io_uring_sqe *sqe, int res,
+                         char *buf, size_t size)
+{
+    return process ? explain(process, ring, caps, sqe, res, buf, size) : -EINVAL;
 }

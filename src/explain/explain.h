@@ -9,6 +9,7 @@ struct rota_cause_list {
     struct rota_cause *causes;
     unsigned max;
     unsigned count;
+    const struct rota_process *process; /* where to look; NULL: the calling one */
 };
 
 /* One cause while it is written: `text` and `remedy` write into the list's last place. */

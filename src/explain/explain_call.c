@@ -13,7 +13,7 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
     if (ret == -EBADF && rota_is_dead(ring))
         rota_cause_put(list, ROTA_CERTAIN, "the ring was torn down, or never made", NULL);
     else if (ret == -EBADF && ring->ring_fd >= 0 &&
-             rota_file_kind(ring->ring_fd) == ROTA_FILE_CLOSED)
+             rota_file_kind(list->process, ring->ring_fd) == ROTA_FILE_CLOSED)
         rota_cause_put(list, ROTA_CERTAIN, "the ring's descriptor was closed by somebody else",
                        "look for a close of a wrong number");
     else if ((ret == -EBADF || ret == -EINVAL) && (ring->int_flags & ROTA_INT_REGISTERED_FD))
@@ -21,7 +21,7 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
                        "the ring's descriptor is registered with the thread that made it, and "
                        "this is another one",
                        "use a ring per thread, or make it without ROTA_REGISTER_RING_FD");
-    if (ret == -EEXIST && rota_check_thread(ring, &finding, 1))
+    if (ret == -EEXIST && rota_check_thread(list->process, ring, &finding, 1))
         rota_cause_put(list, ROTA_CERTAIN, finding.text,
                        "use the ring from its own thread only, or make it with "
                        "rota_config_shared()");
@@ -58,13 +58,11 @@ static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *
     return true;
 }
 
-int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *causes,
-                      unsigned max)
+static int enter_causes(const struct rota_process *process, const struct rota_ring *ring, int ret,
+                        struct rota_cause *causes, unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0};
+    struct rota_cause_list list = {causes, max, 0, process};
 
-    if (!ring || (max && !causes))
-        return -EINVAL;
     if (ret >= 0)
         return 0;
     look_at_ring(&list, ring, ret);
@@ -129,7 +127,16 @@ int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *
     return (int)list.count;
 }
 
-int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t size)
+int rota_enter_causes(const struct rota_ring *ring, int ret, struct rota_cause *causes,
+                      unsigned max)
+{
+    if (!ring || (max && !causes))
+        return -EINVAL;
+    return enter_causes(NULL, ring, ret, causes, max);
+}
+
+static int explain_submit(const struct rota_process *process, const struct rota_ring *ring, int ret,
+                          char *buf, size_t size)
 {
     struct rota_cause causes[ROTA_MAX_CAUSES];
     struct rota_text text;
@@ -142,8 +149,19 @@ int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t
         rota_text_put(&text, " is no error: so many requests were taken");
         return rota_text_result(&text);
     }
-    rota_cause_text(&text, causes, rota_enter_causes(ring, ret, causes, ROTA_MAX_CAUSES));
+    rota_cause_text(&text, causes, enter_causes(process, ring, ret, causes, ROTA_MAX_CAUSES));
     return rota_text_result(&text);
+}
+
+int rota_explain_submit(const struct rota_ring *ring, int ret, char *buf, size_t size)
+{
+    return explain_submit(NULL, ring, ret, buf, size);
+}
+
+int rota_process_explain_submit(const struct rota_process *process, const struct rota_ring *ring,
+                                int ret, char *buf, size_t size)
+{
+    return process ? explain_submit(process, ring, ret, buf, size) : -EINVAL;
 }
 
 /*
@@ -178,15 +196,14 @@ static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps 
     rota_text_char(&w.text, ')');
 }
 
-int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *caps,
-                         unsigned opcode, int ret, struct rota_cause *causes, unsigned max)
+static int register_causes(const struct rota_process *process, const struct rota_ring *ring,
+                           const struct rota_caps *caps, unsigned opcode, int ret,
+                           struct rota_cause *causes, unsigned max)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
-    struct rota_cause_list list = {causes, max, 0};
+    struct rota_cause_list list = {causes, max, 0, process};
     struct rota_cause_writer w;
 
-    if (max && !causes)
-        return -EINVAL;
     if (ret >= 0)
         return 0;
     if (info && ret == -EINVAL)
@@ -210,10 +227,10 @@ int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *c
                        "the argument, or an address in it, is no memory of "
                        "this process",
                        NULL);
-    if (ret == -ENOMEM && rota_limit(RLIMIT_MEMLOCK) != UINT64_MAX &&
+    if (ret == -ENOMEM && rota_limit(process, RLIMIT_MEMLOCK) != UINT64_MAX &&
         rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
         rota_text_put(&w.text, "the process may lock ");
-        rota_text_decimal(&w.text, rota_limit(RLIMIT_MEMLOCK));
+        rota_text_decimal(&w.text, rota_limit(process, RLIMIT_MEMLOCK));
         rota_text_put(&w.text, " bytes of memory");
         rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
     }
@@ -224,8 +241,17 @@ int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *c
     return (int)list.count;
 }
 
-int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
-                          unsigned opcode, int ret, char *buf, size_t size)
+int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                         unsigned opcode, int ret, struct rota_cause *causes, unsigned max)
+{
+    if (max && !causes)
+        return -EINVAL;
+    return register_causes(NULL, ring, caps, opcode, ret, causes, max);
+}
+
+static int explain_register(const struct rota_process *process, const struct rota_ring *ring,
+                            const struct rota_caps *caps, unsigned opcode, int ret, char *buf,
+                            size_t size)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
     struct rota_cause causes[ROTA_MAX_CAUSES];
@@ -240,6 +266,19 @@ int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *
         return rota_text_result(&text);
     }
     rota_cause_text(&text, causes,
-                    rota_register_causes(ring, caps, opcode, ret, causes, ROTA_MAX_CAUSES));
+                    register_causes(process, ring, caps, opcode, ret, causes, ROTA_MAX_CAUSES));
     return rota_text_result(&text);
+}
+
+int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
+                          unsigned opcode, int ret, char *buf, size_t size)
+{
+    return explain_register(NULL, ring, caps, opcode, ret, buf, size);
+}
+
+int rota_process_explain_register(const struct rota_process *process, const struct rota_ring *ring,
+                                  const struct rota_caps *caps, unsigned opcode, int ret, char *buf,
+                                  size_t size)
+{
+    return process ? explain_register(process, ring, caps, opcode, ret, buf, size) : -EINVAL;
 }

@@ -37,12 +37,12 @@ static long sysctl(const char *path)
     return rota_read_file(path, buf, sizeof(buf)) > 0 ? number_in(buf) : -1;
 }
 
-/* The number behind a key of /proc/self/status; -1 when it is not there. */
-static long status_of(const char *key)
+/* The number behind a key of /proc/PID/status; -1 when it is not there. */
+static long status_of(const struct rota_process *process, const char *key)
 {
     char buf[4096];
 
-    if (rota_read_file("/proc/self/status", buf, sizeof(buf)) <= 0)
+    if (rota_read_proc(process, "status", -1, buf, sizeof(buf)) <= 0)
         return -1;
     for (const char *line = buf; *line;) {
         const char *p = line, *k = key;
@@ -113,9 +113,9 @@ static void look_at_sysctl(struct rota_cause_list *list)
     if (disabled != 1)
         return;
     group = sysctl("/proc/sys/kernel/io_uring_group");
-    if (group >= 0 && in_group(group))
+    if (group >= 0 && !list->process && in_group(group))
         return;
-    if (!rota_cause_add(list, ROTA_CERTAIN, &w))
+    if (!rota_cause_add(list, list->process ? ROTA_LIKELY : ROTA_CERTAIN, &w))
         return;
     rota_text_put(&w.text, "kernel.io_uring_disabled is 1: only processes with CAP_SYS_ADMIN");
     if (group >= 0) {
@@ -130,7 +130,7 @@ static void look_at_sysctl(struct rota_cause_list *list)
 
 static void look_at_seccomp(struct rota_cause_list *list, int ret)
 {
-    long mode = status_of("Seccomp:");
+    long mode = status_of(list->process, "Seccomp:");
 
     if (mode == 2)
         rota_cause_put(list, ROTA_LIKELY,
@@ -187,7 +187,7 @@ static void look_at_shared_ring(struct rota_cause_list *list, const struct io_ur
 
     if (!(p->flags & IORING_SETUP_ATTACH_WQ))
         return;
-    kind = rota_file_kind((int)p->wq_fd);
+    kind = rota_file_kind(list->process, (int)p->wq_fd);
     if (kind == ROTA_FILE_CLOSED)
         rota_cause_put(list, ROTA_CERTAIN, "wq_fd is not an open descriptor", NULL);
     else if (kind != ROTA_FILE_OTHER && kind != ROTA_FILE_UNKNOWN)
@@ -221,8 +221,10 @@ static uint64_t memory_of(unsigned entries)
 
 static void no_memory(struct rota_cause_list *list, unsigned entries)
 {
-    uint64_t limit = rota_limit(RLIMIT_MEMLOCK);
-    bool small_works = !try_smallest();
+    uint64_t limit = rota_limit(list->process, RLIMIT_MEMLOCK);
+    /* What another process may do is not tried out here. */
+    bool try = !list->process;
+    bool small_works = try && !try_smallest();
     struct rota_cause_writer w;
 
     if (small_works && !try_plain(entries)) {
@@ -245,7 +247,8 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
     }
     if (limit != UINT64_MAX &&
         rota_cause_add(
-            list, !small_works || limit < memory_of(entries) ? ROTA_LIKELY : ROTA_POSSIBLE, &w)) {
+            list, (try && !small_works) || limit < memory_of(entries) ? ROTA_LIKELY : ROTA_POSSIBLE,
+            &w)) {
         rota_text_put(&w.text, "RLIMIT_MEMLOCK is ");
         rota_text_decimal(&w.text, limit);
         /* Seen to count on 6.16 to 7.1, and not on 6.1, 6.12, 7.2 and 7.3. */
@@ -259,7 +262,7 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
 
 static void no_descriptor(struct rota_cause_list *list, int ret)
 {
-    uint64_t limit = rota_limit(RLIMIT_NOFILE);
+    uint64_t limit = rota_limit(list->process, RLIMIT_NOFILE);
     struct rota_cause_writer w;
 
     if (!rota_cause_add(list, ROTA_LIKELY, &w))
@@ -275,14 +278,13 @@ static void no_descriptor(struct rota_cause_list *list, int ret)
     }
 }
 
-int rota_setup_causes(unsigned entries, const struct io_uring_params *params, int ret,
-                      struct rota_cause *causes, unsigned max)
+static int causes_of(const struct rota_process *process, unsigned entries,
+                     const struct io_uring_params *params, int ret, struct rota_cause *causes,
+                     unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0};
+    struct rota_cause_list list = {causes, max, 0, process};
     struct io_uring_params plain;
 
-    if (max && !causes)
-        return -EINVAL;
     if (!params) {
         rota_zero(&plain, sizeof(plain));
         params = &plain;
@@ -326,7 +328,7 @@ int rota_setup_causes(unsigned entries, const struct io_uring_params *params, in
     if (ret < 0 && !list.count)
         look_at_seccomp(&list, ret);
     /* Of rota_config, only what becomes part of `params` has been looked at. */
-    if (ret == -EINVAL && !rota_cause_known(&list, ROTA_CERTAIN))
+    if (ret == -EINVAL && !process && !rota_cause_known(&list, ROTA_CERTAIN))
         rota_cause_put(&list, ROTA_POSSIBLE,
                        "of a rota_config, an option is unknown, a reserved member is not 0, or the "
                        "memory does not start at a multiple of ROTA_MEMORY_ALIGN",
@@ -335,8 +337,16 @@ int rota_setup_causes(unsigned entries, const struct io_uring_params *params, in
     return (int)list.count;
 }
 
-int rota_explain_setup(unsigned entries, const struct io_uring_params *params, int ret, char *buf,
-                       size_t size)
+int rota_setup_causes(unsigned entries, const struct io_uring_params *params, int ret,
+                      struct rota_cause *causes, unsigned max)
+{
+    if (max && !causes)
+        return -EINVAL;
+    return causes_of(NULL, entries, params, ret, causes, max);
+}
+
+static int explain(const struct rota_process *process, unsigned entries,
+                   const struct io_uring_params *params, int ret, char *buf, size_t size)
 {
     struct rota_cause causes[ROTA_MAX_CAUSES];
     struct rota_text text;
@@ -348,8 +358,21 @@ int rota_explain_setup(unsigned entries, const struct io_uring_params *params, i
         return rota_text_result(&text);
     }
     rota_cause_text(&text, causes,
-                    rota_setup_causes(entries, params, ret, causes, ROTA_MAX_CAUSES));
+                    causes_of(process, entries, params, ret, causes, ROTA_MAX_CAUSES));
     return rota_text_result(&text);
+}
+
+int rota_explain_setup(unsigned entries, const struct io_uring_params *params, int ret, char *buf,
+                       size_t size)
+{
+    return explain(NULL, entries, params, ret, buf, size);
+}
+
+int rota_process_explain_setup(const struct rota_process *process, unsigned entries,
+                               const struct io_uring_params *params, int ret, char *buf,
+                               size_t size)
+{
+    return process ? explain(process, entries, params, ret, buf, size) : -EINVAL;
 }
 
 int rota_setup_explain(int *ret, char *buf, size_t size)

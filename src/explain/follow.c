@@ -12,11 +12,6 @@
 #define VECTORS_SHOWN 4
 
 /* What the kernel finds in memory; the types of libc would differ in name only. */
-struct vector {
-    uintptr_t base;
-    size_t size;
-};
-
 struct message {
     uintptr_t name;
     uint32_t name_size;
@@ -24,6 +19,17 @@ struct message {
     size_t vector_count;
     uintptr_t control;
     size_t control_size;
+    uint32_t flags;
+};
+
+/* The same of a program of 32 bits. */
+struct message32 {
+    uint32_t name;
+    uint32_t name_size;
+    uint32_t vectors;
+    uint32_t vector_count;
+    uint32_t control;
+    uint32_t control_size;
     uint32_t flags;
 };
 
@@ -47,10 +53,10 @@ static void put_quoted(struct rota_text *text, const unsigned char *bytes, size_
     rota_text_put(text, more ? "\"..." : "\"");
 }
 
-static void put_string(struct rota_text *text, uint64_t address)
+static void put_string(struct rota_text *text, const struct rota_process *process, uint64_t address)
 {
     unsigned char bytes[TEXT_SHOWN];
-    long got = rota_peek_memory(address, bytes, sizeof(bytes));
+    long got = rota_peek_memory(process, address, bytes, sizeof(bytes));
 
     if (got <= 0)
         return;
@@ -65,42 +71,61 @@ static void put_string(struct rota_text *text, uint64_t address)
     put_quoted(text, bytes, (size_t)got, true);
 }
 
-static void put_data(struct rota_text *text, uint64_t address, uint64_t size)
+static void put_data(struct rota_text *text, const struct rota_process *process, uint64_t address,
+                     uint64_t size)
 {
+    uint64_t wanted = process && process->data_shown ? process->data_shown : DATA_SHOWN;
     unsigned char bytes[DATA_SHOWN];
-    size_t wanted = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
-    long got = wanted ? rota_peek_memory(address, bytes, wanted) : 0;
+    uint64_t done = 0;
 
-    if (got <= 0)
-        return;
-    rota_text_char(text, ' ');
-    put_quoted(text, bytes, (size_t)got, size > (uint64_t)got);
+    if (wanted > size)
+        wanted = size;
+    while (done < wanted) {
+        uint64_t part = wanted - done < sizeof(bytes) ? wanted - done : sizeof(bytes);
+        long got = rota_peek_memory(process, address + done, bytes, (size_t)part);
+
+        if (got <= 0)
+            break;
+        rota_text_put(text, done ? "" : " \"");
+        for (long i = 0; i < got; i++)
+            rota_text_escaped(text, bytes[i], false);
+        done += (uint64_t)got;
+        if ((uint64_t)got < part)
+            break;
+    }
+    if (done)
+        rota_text_put(text, size > done ? "\"..." : "\"");
 }
 
-static void put_vectors(struct rota_text *text, uint64_t address, uint64_t count)
+static void put_vectors(struct rota_text *text, const struct rota_process *process,
+                        uint64_t address, uint64_t count)
 {
-    struct vector vectors[VECTORS_SHOWN];
     uint64_t shown = count < VECTORS_SHOWN ? count : VECTORS_SHOWN;
-    size_t size = (size_t)shown * sizeof(vectors[0]);
+    uint64_t base[VECTORS_SHOWN], size[VECTORS_SHOWN];
 
-    if (!shown || rota_peek_memory(address, vectors, size) != (long)size)
+    for (uint64_t i = 0; i < shown; i++) {
+        if (!rota_peek_vector(process, address, i, &base[i], &size[i]))
+            return;
+    }
+    if (!shown)
         return;
     rota_text_put(text, " [");
     for (uint64_t i = 0; i < shown; i++) {
         rota_text_put(text, i ? ", {" : "{");
-        rota_text_hex(text, vectors[i].base);
+        rota_text_hex(text, base[i]);
         rota_text_put(text, ", ");
-        rota_text_number(text, vectors[i].size);
+        rota_text_number(text, size[i]);
         rota_text_char(text, '}');
     }
     rota_text_put(text, count > shown ? ", ...]" : "]");
 }
 
-static void put_address(struct rota_text *text, uint64_t address, uint64_t size)
+static void put_address(struct rota_text *text, const struct rota_process *process,
+                        uint64_t address, uint64_t size)
 {
     unsigned char bytes[28];
     size_t wanted = size && size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
-    long got = rota_peek_memory(address, bytes, wanted);
+    long got = rota_peek_memory(process, address, bytes, wanted);
     uint16_t family;
 
     if (got < (long)sizeof(family))
@@ -134,7 +159,7 @@ static void put_address(struct rota_text *text, uint64_t address, uint64_t size)
     } else if (family == 1) {
         rota_text_put(text, " {AF_UNIX,");
         if (bytes[2])
-            put_string(text, address + 2);
+            put_string(text, process, address + 2);
         rota_text_char(text, '}');
     } else {
         rota_text_put(text, " {family ");
@@ -143,11 +168,11 @@ static void put_address(struct rota_text *text, uint64_t address, uint64_t size)
     }
 }
 
-static void put_time(struct rota_text *text, uint64_t address)
+static void put_time(struct rota_text *text, const struct rota_process *process, uint64_t address)
 {
     int64_t time[2];
 
-    if (rota_peek_memory(address, time, sizeof(time)) != (long)sizeof(time))
+    if (rota_peek_memory(process, address, time, sizeof(time)) != (long)sizeof(time))
         return;
     rota_text_put(text, " {");
     rota_text_signed(text, time[0]);
@@ -156,22 +181,43 @@ static void put_time(struct rota_text *text, uint64_t address)
     rota_text_put(text, " ns}");
 }
 
-static void put_message(struct rota_text *text, uint64_t address)
+static bool peek_message(const struct rota_process *process, uint64_t address,
+                         struct message *message)
+{
+    struct message32 small;
+
+    if (!process || !(process->flags & ROTA_PROCESS_32BIT))
+        return rota_peek_memory(process, address, message, sizeof(*message)) ==
+               (long)sizeof(*message);
+    if (rota_peek_memory(process, address, &small, sizeof(small)) != (long)sizeof(small))
+        return false;
+    message->name = small.name;
+    message->name_size = small.name_size;
+    message->vectors = small.vectors;
+    message->vector_count = small.vector_count;
+    message->control = small.control;
+    message->control_size = small.control_size;
+    message->flags = small.flags;
+    return true;
+}
+
+static void put_message(struct rota_text *text, const struct rota_process *process,
+                        uint64_t address)
 {
     struct message message;
 
-    if (rota_peek_memory(address, &message, sizeof(message)) != (long)sizeof(message))
+    if (!peek_message(process, address, &message))
         return;
     rota_text_put(text, " {");
     if (message.name) {
         rota_text_put(text, "name=");
         rota_text_hex(text, message.name);
-        put_address(text, message.name, message.name_size);
+        put_address(text, process, message.name, message.name_size);
         rota_text_put(text, ", ");
     }
     rota_text_put(text, "iov=");
     rota_text_hex(text, message.vectors);
-    put_vectors(text, message.vectors, message.vector_count);
+    put_vectors(text, process, message.vectors, message.vector_count);
     if (message.control_size) {
         rota_text_put(text, ", control=");
         rota_text_number(text, message.control_size);
@@ -186,8 +232,9 @@ static uint64_t length_of(const struct io_uring_sqe *sqe)
     return sqe->len;
 }
 
-void rota_follow(struct rota_text *text, const struct io_uring_sqe *sqe,
-                 const struct rota_field_info *field, uint64_t address)
+void rota_follow(struct rota_text *text, const struct rota_process *process,
+                 const struct io_uring_sqe *sqe, const struct rota_field_info *field,
+                 uint64_t address)
 {
     const char *type = field->type;
 
@@ -196,15 +243,15 @@ void rota_follow(struct rota_text *text, const struct io_uring_sqe *sqe,
     if (field->memory == ROTA_MEMORY_WRITTEN)
         return;
     if (ends_with(type, "struct iovec *"))
-        put_vectors(text, address, length_of(sqe));
+        put_vectors(text, process, address, length_of(sqe));
     else if (ends_with(type, "struct msghdr *"))
-        put_message(text, address);
+        put_message(text, process, address);
     else if (ends_with(type, "struct sockaddr *"))
-        put_address(text, address, 0);
+        put_address(text, process, address, 0);
     else if (ends_with(type, "struct __kernel_timespec *"))
-        put_time(text, address);
+        put_time(text, process, address);
     else if (ends_with(type, "char *"))
-        put_string(text, address);
+        put_string(text, process, address);
     else if (rota_text_same(type, "const void *"))
-        put_data(text, address, length_of(sqe));
+        put_data(text, process, address, length_of(sqe));
 }

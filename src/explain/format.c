@@ -69,8 +69,9 @@ static void put_slot(struct rota_text *text, uint64_t value)
     }
 }
 
-static void put_field(struct rota_text *text, const struct io_uring_sqe *sqe,
-                      const struct rota_field_info *field, unsigned options)
+static void put_field(struct rota_text *text, const struct rota_process *process,
+                      const struct io_uring_sqe *sqe, const struct rota_field_info *field,
+                      unsigned options)
 {
     uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
 
@@ -81,7 +82,7 @@ static void put_field(struct rota_text *text, const struct io_uring_sqe *sqe,
                         rota_field_flags(field, value));
     } else if (is_pointer(field->type)) {
         if ((options & ROTA_FORMAT_FOLLOW) && value)
-            rota_follow(text, sqe, field, value);
+            rota_follow(text, process, sqe, field, value);
         else if (value)
             rota_text_hex(text, value);
         else
@@ -101,8 +102,9 @@ static void put_field(struct rota_text *text, const struct io_uring_sqe *sqe,
     }
 }
 
-static void put_fields(struct list *list, const struct io_uring_sqe *sqe,
-                       const struct rota_op_info *op, unsigned options, uint64_t *shown)
+static void put_fields(struct list *list, const struct rota_process *process,
+                       const struct io_uring_sqe *sqe, const struct rota_op_info *op,
+                       unsigned options, uint64_t *shown)
 {
     for (unsigned i = 0; i < op->field_count; i++) {
         const struct rota_field_info *field = &op->fields[i];
@@ -116,7 +118,7 @@ static void put_fields(struct list *list, const struct io_uring_sqe *sqe,
         if (!value && !field->arg)
             continue;
         item(list, field->name);
-        put_field(list->text, sqe, field, options);
+        put_field(list->text, process, sqe, field, options);
     }
 }
 
@@ -174,7 +176,8 @@ static bool all_zero(const unsigned char *bytes, unsigned count)
     return true;
 }
 
-int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf, size_t size)
+static int sqe_format(const struct rota_process *process, const struct io_uring_sqe *sqe,
+                      unsigned options, char *buf, size_t size)
 {
     /* Shown by themselves: opcode, flags, user_data, personality. */
     uint64_t shown = UINT64_C(0x3) | UINT64_C(0xff) << 32 | UINT64_C(0x3) << 42;
@@ -189,7 +192,7 @@ int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf,
     if (op) {
         rota_text_put(&text, op->name);
         rota_text_char(&text, '(');
-        put_fields(&list, sqe, op, options, &shown);
+        put_fields(&list, process, sqe, op, options, &shown);
     } else {
         rota_text_put(&text, "opcode ");
         rota_text_decimal(&text, sqe->opcode);
@@ -223,6 +226,17 @@ int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf,
         }
     }
     return rota_text_result(&text);
+}
+
+int rota_sqe_format(const struct io_uring_sqe *sqe, unsigned options, char *buf, size_t size)
+{
+    return sqe_format(NULL, sqe, options, buf, size);
+}
+
+int rota_process_sqe_format(const struct rota_process *process, const struct io_uring_sqe *sqe,
+                            unsigned options, char *buf, size_t size)
+{
+    return process ? sqe_format(process, sqe, options, buf, size) : -EINVAL;
 }
 
 int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *sqe,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks at the calling process: its descriptors, memory, paths and limits. Changes nothing. */
+/* Looks at a process, the calling one or another: its descriptors, memory, paths and limits. Changes nothing. */
 #include "ring/core.h"
 #include "explain/understand.h"
 
@@ -15,11 +15,41 @@ struct span {
     size_t size;
 };
 
-enum rota_file_kind rota_file_kind(int fd)
+/* Room for "/proc/PID/fdinfo/NUMBER". */
+#define PROC_PATH 64
+
+static void proc_path(char *path, const struct rota_process *process, const char *name, int fd)
+{
+    struct rota_text text;
+
+    rota_text_start(&text, path, PROC_PATH);
+    rota_text_put(&text, "/proc/");
+    if (process)
+        rota_text_signed(&text, process->pid);
+    else
+        rota_text_put(&text, "self");
+    rota_text_all(&text, "/", name, NULL);
+    if (fd >= 0)
+        rota_text_signed(&text, fd);
+}
+
+enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)
 {
     struct statx found;
-    long ret = rota_syscall6(__NR_statx, fd, (long)"", AT_EMPTY_PATH, STATX_TYPE, (long)&found, 0);
+    char path[PROC_PATH];
+    long ret;
 
+    if (!process) {
+        ret = rota_syscall6(__NR_statx, fd, (long)"", AT_EMPTY_PATH, STATX_TYPE, (long)&found, 0);
+    } else if (fd < 0) {
+        return ROTA_FILE_CLOSED;
+    } else {
+        proc_path(path, process, "fd/", fd);
+        ret = rota_syscall6(__NR_statx, AT_FDCWD, (long)path, 0, STATX_TYPE, (long)&found, 0);
+        /* Nothing of that name: either the descriptor is not open, or there is no such process. */
+        if (ret == -ENOENT && rota_read_proc(process, "stat", -1, path, sizeof(path)) > 0)
+            ret = -EBADF;
+    }
     if (ret == -EBADF)
         return ROTA_FILE_CLOSED;
     if (ret < 0)
@@ -62,8 +92,40 @@ const char *rota_file_kind_name(enum rota_file_kind kind)
     return names[kind];
 }
 
-int rota_file_flags(int fd)
+/* The octal number behind "flags:" of /proc/PID/fdinfo/FD, which begins "pos: ... flags: ...". */
+static int flags_in(const char *info)
 {
+    static const char key[] = "flags:";
+    int flags = 0;
+
+    for (; *info; info++) {
+        const char *at = info;
+        const char *k = key;
+
+        while (*k && *at == *k) {
+            at++;
+            k++;
+        }
+        if (*k)
+            continue;
+        while (*at == ' ' || *at == '\t')
+            at++;
+        for (; *at >= '0' && *at <= '7'; at++)
+            flags = flags << 3 | (*at - '0');
+        return flags;
+    }
+    return -EINVAL;
+}
+
+int rota_file_flags(const struct rota_process *process, int fd)
+{
+    char info[256];
+    int ret;
+
+    if (process) {
+        ret = fd < 0 ? -EBADF : rota_read_proc(process, "fdinfo/", fd, info, sizeof(info));
+        return ret < 0 ? ret : flags_in(info);
+    }
 #ifdef __NR_fcntl
     return (int)rota_syscall6(__NR_fcntl, fd, F_GETFL, 0, 0, 0, 0);
 #else
@@ -71,12 +133,14 @@ int rota_file_flags(int fd)
 #endif
 }
 
-int rota_thread_id(void)
+int rota_thread_id(const struct rota_process *process)
 {
+    if (process)
+        return process->tid;
     return (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-long rota_peek_memory(uint64_t address, void *to, size_t size)
+long rota_peek_memory(const struct rota_process *process, uint64_t address, void *to, size_t size)
 {
     struct span local, remote;
     long pid;
@@ -87,23 +151,76 @@ long rota_peek_memory(uint64_t address, void *to, size_t size)
     local.size = size;
     remote.base = (void *)(uintptr_t)address;
     remote.size = size;
-    pid = rota_syscall6(__NR_getpid, 0, 0, 0, 0, 0, 0);
+    pid = process ? process->pid : rota_syscall6(__NR_getpid, 0, 0, 0, 0, 0, 0);
     return rota_syscall6(__NR_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0);
 }
 
-int rota_path_exists(int dirfd, const char *path)
+bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint64_t index,
+                      uint64_t *base, uint64_t *size)
+{
+    if (process && (process->flags & ROTA_PROCESS_32BIT)) {
+        uint32_t vector[2];
+
+        if (rota_peek_memory(process, address + index * sizeof(vector), vector, sizeof(vector)) !=
+            (long)sizeof(vector))
+            return false;
+        *base = vector[0];
+        *size = vector[1];
+    } else {
+        size_t vector[2];
+
+        if (rota_peek_memory(process, address + index * sizeof(vector), vector, sizeof(vector)) !=
+            (long)sizeof(vector))
+            return false;
+        *base = vector[0];
+        *size = vector[1];
+    }
+    return true;
+}
+
+/* Where paths of the other process begin: its root, its directory, or a descriptor of it. */
+static long open_start(const struct rota_process *process, int dirfd, bool absolute)
+{
+    char start[PROC_PATH];
+
+    if (absolute)
+        proc_path(start, process, "root", -1);
+    else if (dirfd == AT_FDCWD)
+        proc_path(start, process, "cwd", -1);
+    else if (dirfd < 0)
+        return -EBADF;
+    else
+        proc_path(start, process, "fd/", dirfd);
+    return rota_syscall6(__NR_openat, AT_FDCWD, (long)start, O_PATH | O_CLOEXEC, 0, 0, 0);
+}
+
+int rota_path_exists(const struct rota_process *process, int dirfd, const char *path)
 {
     struct statx found;
+    long start, ret;
 
+    if (process) {
+        start = open_start(process, dirfd, *path == '/');
+        if (start < 0)
+            return (int)start;
+        while (*path == '/' && path[1])
+            path++;
+        if (*path == '/')
+            path = ".";
+        ret = rota_syscall6(__NR_statx, start, (long)path, PATH_FLAGS, STATX_TYPE, (long)&found, 0);
+        rota_syscall6(__NR_close, start, 0, 0, 0, 0, 0);
+        return (int)ret;
+    }
     return (int)rota_syscall6(__NR_statx, dirfd, (long)path, PATH_FLAGS, STATX_TYPE, (long)&found,
                               0);
 }
 
-uint64_t rota_limit(int resource)
+uint64_t rota_limit(const struct rota_process *process, int resource)
 {
     uint64_t limits[2]; /* struct rlimit64 */
 
-    if (rota_syscall6(__NR_prlimit64, 0, resource, 0, (long)limits, 0, 0) < 0)
+    if (rota_syscall6(__NR_prlimit64, process ? process->pid : 0, resource, 0, (long)limits, 0, 0) <
+        0)
         return UINT64_MAX;
     return limits[0];
 }
@@ -126,4 +243,13 @@ int rota_read_file(const char *path, char *buf, size_t size)
     rota_syscall6(__NR_close, fd, 0, 0, 0, 0, 0);
     buf[length] = '\0';
     return ret < 0 ? (int)ret : (int)length;
+}
+
+int rota_read_proc(const struct rota_process *process, const char *name, int fd, char *buf,
+                   size_t size)
+{
+    char path[PROC_PATH];
+
+    proc_path(path, process, name, fd);
+    return rota_read_file(path, buf, size);
 }

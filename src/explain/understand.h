@@ -96,7 +96,8 @@ void rota_text_kernel(struct rota_text *text, unsigned release);
 void rota_text_error(struct rota_text *text, int error);
 
 /*
- * process.c: looks at the calling process, by system calls that change nothing.
+ * process.c: looks at a process, by system calls that change nothing. `process`
+ * NULL is the calling one.
  */
 
 enum rota_file_kind {
@@ -112,20 +113,26 @@ enum rota_file_kind {
     ROTA_FILE_UNKNOWN, /* it could not be looked at */
 };
 
-enum rota_file_kind rota_file_kind(int fd);
+enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd);
 const char *rota_file_kind_name(enum rota_file_kind kind);
 /* O_* flags of an open descriptor, or -errno. */
-int rota_file_flags(int fd);
-/* The caller's thread id. */
-int rota_thread_id(void);
-/* Copies up to `size` bytes of the process's own memory; the number copied, or -errno. */
-long rota_peek_memory(uint64_t address, void *to, size_t size);
+int rota_file_flags(const struct rota_process *process, int fd);
+/* The thread that asks, or that sent the request; 0: not known. */
+int rota_thread_id(const struct rota_process *process);
+/* Copies up to `size` bytes of the process's memory; the number copied, or -errno. */
+long rota_peek_memory(const struct rota_process *process, uint64_t address, void *to, size_t size);
+/* Element `index` of a struct iovec array there; false when it cannot be read. */
+bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint64_t index,
+                      uint64_t *base, uint64_t *size);
 /* 0 or -errno of a look whether there is such a path. */
-int rota_path_exists(int dirfd, const char *path);
+int rota_path_exists(const struct rota_process *process, int dirfd, const char *path);
 /* The soft limit of a RLIMIT_*; UINT64_MAX: none, or it cannot be read. */
-uint64_t rota_limit(int resource);
+uint64_t rota_limit(const struct rota_process *process, int resource);
 /* Reads the start of a file into `buf`, terminated; its length or -errno. */
 int rota_read_file(const char *path, char *buf, size_t size);
+/* The same of /proc/PID/`name`; `fd` 0 or more is appended to the name. */
+int rota_read_proc(const struct rota_process *process, const char *name, int fd, char *buf,
+                   size_t size);
 
 /*
  * check.c
@@ -137,7 +144,8 @@ int rota_check_in_chain(const struct rota_ring *ring, const struct rota_caps *ca
                         const struct io_uring_sqe *before, struct rota_finding *findings,
                         unsigned max);
 
-/* A finding when the ring belongs to another thread. */
-int rota_check_thread(const struct rota_ring *ring, struct rota_finding *findings, unsigned max);
+/* A finding when the ring belongs to another thread than the one that asks or sent the request. */
+int rota_check_thread(const struct rota_process *process, const struct rota_ring *ring,
+                      struct rota_finding *findings, unsigned max);
 
 #endif /* ROTA_SRC_UNDERSTAND_H */
