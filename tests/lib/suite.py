@@ -43,6 +43,7 @@ class Case:
 
 Stage = Callable[[], Iterator[Case]]
 STAGES: dict[str, Stage] = {}
+LONG: set[str] = set()  # the stages that run only when they are named
 
 
 def stage(function: Stage) -> Stage:
@@ -50,11 +51,20 @@ def stage(function: Stage) -> Stage:
     return function
 
 
+def long_stage(function: Stage) -> Stage:
+    LONG.add(function.__name__.replace("_", "-"))
+    return stage(function)
+
+
 class Died(Exception):
     """A command that a stage is made of came to no end; the message has its last lines."""
 
 
 def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return run_within(LIMIT, *command, **env)
+
+
+def run_within(limit: int, *command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     words = [str(part) for part in command]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         # In a session of its own, so that what it started can be ended with it.
@@ -63,7 +73,7 @@ def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
                                    env={**os.environ, **env})
         status = None
         try:
-            status = process.wait(LIMIT)
+            status = process.wait(limit)
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -72,7 +82,7 @@ def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         output.seek(0)
         text = output.read()
     if status is None:
-        raise Died("\n".join([f"{shlex.join(words[:8])}: took longer than {LIMIT} s",
+        raise Died("\n".join([f"{shlex.join(words[:8])}: took longer than {limit} s",
                               *text.splitlines()[-25:]]))
     return subprocess.CompletedProcess(words, status, text)
 
@@ -345,6 +355,18 @@ def cross() -> Iterator[Case]:
     yield from script("cross", "tests/cross/run")
 
 
+@long_stage
+def fuzz() -> Iterator[Case]:
+    """New inputs for the fuzz targets, an hour long (ROTA_FUZZ_SECONDS): only when it is named."""
+    seconds = int(os.environ.get("ROTA_FUZZ_SECONDS", "3600"))
+    targets = len(list((ROOT / "tests" / "fuzz").glob("fuzz_*.c")))
+    done = run_within(seconds + LIMIT, "tests/fuzz/run", ROOT, str(max(1, seconds // targets)))
+    if done.returncode == 77:
+        yield Case("fuzz", "skipped", done.stdout.strip().splitlines()[-1])
+        return
+    yield from tap("fuzz", done.stdout, done.returncode)
+
+
 def guarded(name: str, function: Stage) -> Iterator[Case]:
     """The cases of a stage; when it dies, those found by then and a failure."""
     try:
@@ -365,16 +387,17 @@ def main() -> int:
                         help="leave a stage out (as a skip)")
     parser.add_argument("--list", action="store_true", help="name the stages to run, and stop")
     args = parser.parse_args()
+    wanted = args.stages or [name for name in STAGES if name not in LONG]
     unknown = [name for name in (*args.stages, *args.without) if name not in STAGES]
     if unknown:
         parser.error(f"no such stage: {', '.join(unknown)}")
     if args.list:
-        print("\n".join(name for name in args.stages or STAGES if name not in args.without))
+        print("\n".join(name for name in wanted if name not in args.without))
         return 0
     # What is running has a session of its own: it is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     cases: list[Case] = []
-    for name in args.stages or STAGES:
+    for name in wanted:
         start = time.monotonic()
         found = ([Case(name, "skipped", "left out on request")] if name in args.without
                  else list(guarded(name, STAGES[name])))
