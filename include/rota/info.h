@@ -3,6 +3,17 @@
  * The table at run time: for each opcode the fields that the kernel reads, the
  * flags they take, the combinations it refuses, and what comes back. Constant
  * data; every function may be called from any thread at any time.
+ *
+ * A row holds numbers only: texts, and rows that belong to it, are named by
+ * their place in the library's tables, so that the loader has nothing to mend
+ * there and a process that looks nothing up pays nothing when it starts. The
+ * functions rota_info_*() give what stands at a place:
+ *
+ *     const struct rota_op_info *op = rota_opcode_info(IORING_OP_READ);
+ *     const struct rota_field_info *fields = rota_info_fields(op->fields);
+ *
+ *     for (unsigned i = 0; i < op->fields.count; i++)
+ *         puts(rota_info_text(fields[i].name));
  */
 #ifndef ROTA_INFO_H
 #define ROTA_INFO_H
@@ -14,6 +25,14 @@ ROTA_BEGIN_DECLS
 
 /* A kernel release as one number: ROTA_KERNEL(5, 10) < ROTA_KERNEL(6, 1). */
 #define ROTA_KERNEL(major, minor) (((major) << 8) | (minor))
+
+/* A text of the table; `at` is 0 when there is none. */
+struct rota_text_place {
+    uint32_t at;
+};
+
+/* The text as a C string that is valid for ever, or NULL when there is none. */
+ROTA_API const char *rota_info_text(struct rota_text_place text);
 
 /* What a condition compares. */
 enum rota_cond_kind {
@@ -31,20 +50,38 @@ enum rota_cond_kind {
 
 /* A test on a request: `ioprio has IORING_RECV_MULTISHOT`. */
 struct rota_condition {
-    const char *text; /* as it stands in the table */
     uint64_t value;
-    uint8_t offset; /* of the field in the SQE, or ROTA_COND_ON_RING */
-    uint8_t size;   /* bytes */
-    uint8_t kind;   /* enum rota_cond_kind */
+    struct rota_text_place text; /* as it stands in the table */
+    uint8_t offset;              /* of the field in the SQE, or ROTA_COND_ON_RING */
+    uint8_t size;                /* bytes */
+    uint8_t kind;                /* enum rota_cond_kind */
 };
+
+/* Conditions. */
+struct rota_condition_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_condition *rota_info_conditions(struct rota_condition_rows rows);
 
 /* A flag that a field takes. */
 struct rota_flag_info {
-    const char *name;
     uint64_t value;
+    struct rota_text_place name;
     uint16_t since;  /* first kernel where this opcode takes it; 0: not recorded */
     bool backported; /* stable series before `since` take it too */
 };
+
+/* Flags that a field takes. */
+struct rota_flag_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_flag_info *rota_info_flags(struct rota_flag_rows rows);
 
 enum rota_role {
     ROTA_ROLE_NUMBER,
@@ -72,16 +109,25 @@ enum rota_lives {
 
 /* What the table says of one flag of a group such as "setup". */
 struct rota_flag_rule {
-    const char *name;
-    const char *summary;
-    const char *refused; /* why no released kernel takes it, or NULL */
     uint64_t value;
     uint64_t needs;     /* flags of the group that must be set with it */
     uint64_t needs_one; /* of which one must be */
     uint64_t excludes;  /* which must not be */
+    struct rota_text_place name;
+    struct rota_text_place summary;
+    struct rota_text_place refused; /* why no released kernel takes it, or none */
     uint16_t since;
     bool backported; /* stable series before `since` may have it too */
 };
+
+/* The flags or values of a group, in order of value. */
+struct rota_flag_rule_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_flag_rule *rota_info_flag_rules(struct rota_flag_rule_rows rows);
 
 /* What becomes of flags or values that a field does not take. */
 enum rota_others {
@@ -92,17 +138,14 @@ enum rota_others {
 
 /* A field that the kernel reads. */
 struct rota_field_info {
-    const char *name; /* member of struct io_uring_sqe */
-    const char *arg;  /* the prep functions' argument, or NULL */
-    const char *type; /* its C type, or NULL */
-    const char *summary;
-    const char *group; /* of flags or values, or NULL; see rota/names.h */
-    const struct rota_flag_info *flags;
-    const struct rota_flag_rule *group_rules; /* all of the group */
-    const struct rota_condition *when;        /* it is read when all of these hold */
-    uint16_t flag_count;
-    uint16_t group_count;
-    uint8_t when_count;
+    struct rota_text_place name; /* member of struct io_uring_sqe */
+    struct rota_text_place arg;  /* the prep functions' argument, or none */
+    struct rota_text_place type; /* its C type, or none */
+    struct rota_text_place summary;
+    struct rota_text_place group;           /* of flags or values, or none; see rota/names.h */
+    struct rota_flag_rows flags;            /* that it takes */
+    struct rota_flag_rule_rows group_rules; /* all of the group */
+    struct rota_condition_rows when;        /* it is read when all of these hold */
     uint8_t offset;
     uint8_t size;
     uint8_t role;   /* enum rota_role */
@@ -119,34 +162,68 @@ struct rota_field_info {
     bool backported;      /* stable series before `since` may read it too */
 };
 
+/* Fields of a request. */
+struct rota_field_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_field_info *rota_info_fields(struct rota_field_rows rows);
+
 /* A field that is not looked at. */
 struct rota_ignored_info {
-    const char *name;
+    struct rota_text_place name;
     uint8_t offset;
     uint8_t size;   /* 4 where the field has 8: its upper half is not looked at */
     uint16_t until; /* first kernel that wants zero; 0: none does */
 };
 
+/* Fields that are not looked at. */
+struct rota_ignored_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_ignored_info *rota_info_ignored(struct rota_ignored_rows rows);
+
 /* A combination that the kernel refuses: when all of `when` holds, each of `must` has to. */
 struct rota_rule_info {
-    const struct rota_condition *when;
-    const struct rota_condition *must;
-    const char *because;
-    int16_t error;  /* negative errno */
-    uint16_t since; /* first kernel that checks it; 0: as old as the opcode */
-    uint16_t until; /* first kernel that no longer does; 0: none */
-    uint8_t when_count;
-    uint8_t must_count;
+    struct rota_condition_rows when;
+    struct rota_condition_rows must;
+    struct rota_text_place because;
+    int16_t error;   /* negative errno */
+    uint16_t since;  /* first kernel that checks it; 0: as old as the opcode */
+    uint16_t until;  /* first kernel that no longer does; 0: none */
     bool at_issue;   /* found when the request runs, not when it is taken */
     bool backported; /* stable series before `since` may check it too */
 };
 
+/* Combinations that are refused. */
+struct rota_rule_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_rule_info *rota_info_rules(struct rota_rule_rows rows);
+
 /* An error particular to the operation. */
 struct rota_error_info {
-    const char *cause;
-    const char *remedy; /* or NULL */
-    int16_t error;      /* negative errno */
+    struct rota_text_place cause;
+    struct rota_text_place remedy; /* or none */
+    int16_t error;                 /* negative errno */
 };
+
+/* Errors of an operation. */
+struct rota_error_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_error_info *rota_info_errors(struct rota_error_rows rows);
 
 enum rota_iosqe {
     ROTA_IOSQE_TAKEN,
@@ -163,25 +240,20 @@ enum rota_shape {
 
 /* One row of the table. */
 struct rota_op_info {
-    const char *name; /* without IORING_OP_ */
-    const char *summary;
-    const char *syscall; /* the system call it stands for, as "recv(2)", or NULL */
-    const char *config;  /* the kernel option without which it is missing, or NULL */
-    const char *note;    /* what surprises, or NULL */
-    const char *res;     /* meaning of the result */
-    const struct rota_field_info *fields;
-    const struct rota_ignored_info *ignored;
-    const struct rota_rule_info *rules;
-    const struct rota_error_info *errors;
-    const struct rota_condition *stream_when; /* the shape holds when all of these do */
-    uint32_t cqe_flags;                       /* IORING_CQE_F_* that may be set */
+    struct rota_text_place name; /* without IORING_OP_ */
+    struct rota_text_place summary;
+    struct rota_text_place syscall; /* the system call it stands for, as "recv(2)", or none */
+    struct rota_text_place config;  /* the kernel option without which it is missing, or none */
+    struct rota_text_place note;    /* what surprises, or none */
+    struct rota_text_place res;     /* meaning of the result */
+    struct rota_field_rows fields;
+    struct rota_ignored_rows ignored;
+    struct rota_rule_rows rules;
+    struct rota_error_rows errors;
+    struct rota_condition_rows stream_when; /* the shape holds when all of these do */
+    uint32_t cqe_flags;                     /* IORING_CQE_F_* that may be set */
     uint32_t setup_one_of; /* IORING_SETUP_* of which the ring needs one; 0: none */
     uint16_t since;
-    uint8_t field_count;
-    uint8_t ignored_count;
-    uint8_t rule_count;
-    uint8_t error_count;
-    uint8_t stream_when_count;
     uint8_t shape; /* enum rota_shape */
     uint8_t opcode;
     /* What IOSQE_FIXED_FILE, _BUFFER_SELECT and _CQE_SKIP_SUCCESS do here. */
@@ -209,18 +281,17 @@ ROTA_API const struct rota_op_info *rota_opcode_info(unsigned opcode);
 
 /* One row of the table for io_uring_register(2). */
 struct rota_register_info {
-    const char *name; /* without IORING_ */
-    const char *summary;
-    const char *arg;     /* C type of what the argument points to, or NULL */
-    const char *nr_args; /* what the count means */
-    const char *res;     /* meaning of the result */
-    const char *note;    /* or NULL */
-    const struct rota_error_info *errors;
+    struct rota_text_place name; /* without IORING_ */
+    struct rota_text_place summary;
+    struct rota_text_place arg;     /* C type of what the argument points to, or none */
+    struct rota_text_place nr_args; /* what the count means */
+    struct rota_text_place res;     /* meaning of the result */
+    struct rota_text_place note;    /* or none */
+    struct rota_error_rows errors;
     uint32_t needs;   /* IORING_SETUP_* that the ring must have */
     uint32_t refuses; /* and must not have */
     uint16_t since;
     uint16_t without_ring; /* first kernel where it works on fd -1; 0: none */
-    uint8_t error_count;
     bool only_without_ring;
     bool backported; /* stable series before `since` may have it too */
 };
@@ -243,9 +314,9 @@ ROTA_API const struct rota_flag_rule *rota_group_info(const char *group, unsigne
 
 /* A prep function, for those who print how a request is made. */
 struct rota_prep_info {
-    const char *name;      /* such as "rota_prep_read" */
-    const char *prototype; /* the whole declaration */
-    const char *summary;
+    struct rota_text_place name;      /* such as "rota_prep_read" */
+    struct rota_text_place prototype; /* the whole declaration */
+    struct rota_text_place summary;
     uint16_t since;
     uint8_t opcode;
 };

@@ -138,7 +138,7 @@ static void try_registers(struct rota_caps *caps, struct rota_ring *ring)
         int ret;
 
         /* Those without an argument would do what they say. */
-        if (!info->arg)
+        if (!info->arg.at)
             continue;
         ret = rota_ring_register(ring, i, (const void *)NOWHERE, 1);
         if (ret == -EINVAL || ret == -EPERM || ret == -EACCES)
@@ -189,14 +189,14 @@ static void estimate_trials(struct rota_caps *caps)
     for (unsigned i = 0; i < rota_op_info_count && i < ROTA_CAPS_OPS; i++) {
         const struct rota_op_info *op = &rota_op_infos[i];
 
-        for (unsigned k = 0; k < op->field_count; k++) {
-            const struct rota_field_info *field = &op->fields[k];
+        for (unsigned k = 0; k < op->fields.count; k++) {
+            const struct rota_field_info *field = &rota_fields(op->fields)[k];
             unsigned set = rota_flag_set_of(op, k);
 
-            for (unsigned f = 0; set < ROTA_CAPS_FLAG_SETS && field->group && !field->values &&
-                                 f < field->flag_count;
+            for (unsigned f = 0; set < ROTA_CAPS_FLAG_SETS && field->group.at && !field->values &&
+                                 f < field->flags.count;
                  f++) {
-                const struct rota_flag_info *flag = &field->flags[f];
+                const struct rota_flag_info *flag = &rota_flags(field->flags)[f];
 
                 if (caps->ops[i].flags[set].taken & flag->value)
                     there(caps, flag->since, flag->backported);
@@ -367,14 +367,14 @@ static enum rota_answer ask_word(uint32_t flags, uint32_t known, uint64_t value,
 static enum rota_answer ask_field_flag(const struct rota_caps *caps, const struct rota_op_info *op,
                                        const char *group, uint64_t value, enum rota_learnt *how)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(op->fields)[i];
         unsigned set = rota_flag_set_of(op, i);
 
-        if (!field->group || !rota_text_same(field->group, group))
+        if (!field->group.at || !rota_text_same(rota_word(field->group), group))
             continue;
-        for (unsigned k = 0; k < field->flag_count; k++) {
-            if (field->flags[k].value != value)
+        for (unsigned k = 0; k < field->flags.count; k++) {
+            if (rota_flags(field->flags)[k].value != value)
                 continue;
             if (op->opcode < ROTA_CAPS_OPS && !field->values && set < ROTA_CAPS_FLAG_SETS &&
                 (caps->ops[op->opcode].flags[set].tried & value))

@@ -68,17 +68,18 @@ static unsigned since_of_flag(const char *group, uint64_t value, const struct ro
     for (unsigned i = 0; i < count; i++) {
         if (rules[i].value == value) {
             since = rules[i].since;
-            *refused = rules[i].refused;
+            *refused = rota_word(rules[i].refused);
         }
     }
-    for (unsigned i = 0; op && i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; op && i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(op->fields)[i];
 
-        if (!field->group || !rota_text_same(field->group, group))
+        if (!field->group.at || !rota_text_same(rota_word(field->group), group))
             continue;
-        for (unsigned k = 0; k < field->flag_count; k++) {
-            if (field->flags[k].value == value && field->flags[k].since > since)
-                since = field->flags[k].since;
+        for (unsigned k = 0; k < field->flags.count; k++) {
+            if (rota_flags(field->flags)[k].value == value &&
+                rota_flags(field->flags)[k].since > since)
+                since = rota_flags(field->flags)[k].since;
         }
     }
     return since;
@@ -106,7 +107,7 @@ int rota_caps_why(const struct rota_caps *caps, const char *kind, uint64_t value
     if (rota_text_same(kind, "opcode")) {
         op = rota_opcode_info((unsigned)value);
         answer = rota_caps_opcode(caps, (unsigned)value, &how);
-        put_why(&text, caps, answer, how, op ? op->since : 0, op ? op->config : NULL);
+        put_why(&text, caps, answer, how, op ? op->since : 0, op ? rota_word(op->config) : NULL);
     } else if (rota_text_same(kind, "register")) {
         const struct rota_register_info *info = rota_register_opcode_info((unsigned)value);
 
@@ -181,7 +182,7 @@ static void put_group(struct rota_text *text, const struct rota_caps *caps, cons
 
         if (i)
             rota_text_char(text, ',');
-        put_thing(text, rules[i].name, answer, how, rules[i].since);
+        put_thing(text, rota_word(rules[i].name), answer, how, rules[i].since);
     }
     rota_text_char(text, ']');
 }
@@ -192,21 +193,22 @@ static void put_field(struct rota_text *text, const struct rota_caps *caps,
 {
     rota_text_char(text, '{');
     put_key(text, "opcode");
-    put_string(text, op->name);
+    put_string(text, rota_word(op->name));
     rota_text_char(text, ',');
     put_key(text, "field");
-    put_string(text, field->name);
+    put_string(text, rota_word(field->name));
     rota_text_char(text, ',');
     put_key(text, "flags");
     rota_text_char(text, '[');
-    for (unsigned k = 0; k < field->flag_count; k++) {
+    for (unsigned k = 0; k < field->flags.count; k++) {
         enum rota_learnt how;
-        enum rota_answer answer =
-            rota_caps_flag(caps, field->group, field->flags[k].value, op->opcode, &how);
+        enum rota_answer answer = rota_caps_flag(
+            caps, rota_word(field->group), rota_flags(field->flags)[k].value, op->opcode, &how);
 
         if (k)
             rota_text_char(text, ',');
-        put_thing(text, field->flags[k].name, answer, how, field->flags[k].since);
+        put_thing(text, rota_word(rota_flags(field->flags)[k].name), answer, how,
+                  rota_flags(field->flags)[k].since);
     }
     rota_text_put(text, "]}");
 }
@@ -221,13 +223,13 @@ static void put_fields(struct rota_text *text, const struct rota_caps *caps)
     for (unsigned i = 0; i < rota_op_info_count; i++) {
         const struct rota_op_info *op = &rota_op_infos[i];
 
-        for (unsigned k = 0; k < op->field_count; k++) {
-            if (!op->fields[k].group || op->fields[k].values)
+        for (unsigned k = 0; k < op->fields.count; k++) {
+            if (!rota_fields(op->fields)[k].group.at || rota_fields(op->fields)[k].values)
                 continue;
             if (!first)
                 rota_text_char(text, ',');
             first = false;
-            put_field(text, caps, op, &op->fields[k]);
+            put_field(text, caps, op, &rota_fields(op->fields)[k]);
         }
     }
     rota_text_char(text, ']');
@@ -270,7 +272,7 @@ int rota_caps_format(const struct rota_caps *caps, char *buf, size_t size)
         answer = rota_caps_opcode(caps, i, &how);
         if (i)
             rota_text_char(&text, ',');
-        put_thing(&text, rota_op_infos[i].name, answer, how, rota_op_infos[i].since);
+        put_thing(&text, rota_word(rota_op_infos[i].name), answer, how, rota_op_infos[i].since);
     }
     rota_text_put(&text, "],");
     put_key(&text, "registers");
@@ -279,7 +281,8 @@ int rota_caps_format(const struct rota_caps *caps, char *buf, size_t size)
         answer = rota_caps_register(caps, i, &how);
         if (i)
             rota_text_char(&text, ',');
-        put_thing(&text, rota_register_infos[i].name, answer, how, rota_register_infos[i].since);
+        put_thing(&text, rota_word(rota_register_infos[i].name), answer, how,
+                  rota_register_infos[i].since);
     }
     rota_text_char(&text, ']');
     put_group(&text, caps, "setup");

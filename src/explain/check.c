@@ -37,17 +37,17 @@ static bool check_opcode(struct rota_check *c)
     if (!c->caps || rota_caps_opcode(c->caps, opcode, NULL) != ROTA_NO)
         return true;
     f = rota_check_found(c, ROTA_FINDING_MISSING, ROTA_STAGE_TAKE,
-                         opcode < c->caps->opcode_count && c->op->config ? -EOPNOTSUPP : -EINVAL,
+                         opcode < c->caps->opcode_count && c->op->config.at ? -EOPNOTSUPP : -EINVAL,
                          &text);
     if (f) {
         rota_check_place(f, "opcode", 0, 1, opcode);
         f->since = c->op->since;
         rota_text_start(&text, f->text, sizeof(f->text));
-        rota_text_all(&text, "this kernel has no ", c->op->name, " (first in ", NULL);
+        rota_text_all(&text, "this kernel has no ", rota_word(c->op->name), " (first in ", NULL);
         rota_text_kernel(&text, c->op->since);
         rota_text_char(&text, ')');
-        if (c->op->config)
-            rota_text_all(&text, ", or was built without ", c->op->config, NULL);
+        if (c->op->config.at)
+            rota_text_all(&text, ", or was built without ", rota_word(c->op->config), NULL);
         rota_check_put_answer(&text, f->error);
     }
     return false;
@@ -201,19 +201,19 @@ static void check_value(struct rota_check *c, const struct rota_field_info *fiel
 
     if (field->others == ROTA_OTHERS_IGNORED)
         return;
-    for (unsigned i = 0; i < field->flag_count; i++) {
-        if ((field->flags[i].value & rota_field_mask(field->size)) == value)
+    for (unsigned i = 0; i < field->flags.count; i++) {
+        if ((rota_flags(field->flags)[i].value & rota_field_mask(field->size)) == value)
             return;
     }
     f = rota_check_found(c, ROTA_FINDING_VALUE, stage_of(field), field->others_error, &text);
     if (!f)
         return;
-    rota_check_place(f, field->name, field->offset, field->size, value);
-    rota_text_all(&text, ": ", field->name, " is ", NULL);
+    rota_check_place(f, rota_word(field->name), field->offset, field->size, value);
+    rota_text_all(&text, ": ", rota_word(field->name), " is ", NULL);
     rota_text_number(&text, value);
     rota_text_put(&text, ", which is none of ");
-    for (unsigned i = 0; i < field->flag_count; i++)
-        rota_text_all(&text, i ? ", " : "", field->flags[i].name, NULL);
+    for (unsigned i = 0; i < field->flags.count; i++)
+        rota_text_all(&text, i ? ", " : "", rota_word(rota_flags(field->flags)[i].name), NULL);
 }
 
 /* Flags that exclude or need each other, as the group says. */
@@ -223,8 +223,8 @@ static void check_conflicts(struct rota_check *c, const struct rota_field_info *
     struct rota_text text;
     struct rota_finding *f;
 
-    for (unsigned i = 0; i < field->group_count; i++) {
-        const struct rota_flag_rule *rule = &field->group_rules[i];
+    for (unsigned i = 0; i < field->group_rules.count; i++) {
+        const struct rota_flag_rule *rule = &rota_flag_rules(field->group_rules)[i];
         uint64_t clash = value & rule->excludes;
         uint64_t lacking = rule->needs & ~value;
         uint64_t one_of = value & rule->needs_one ? 0 : rule->needs_one;
@@ -232,12 +232,12 @@ static void check_conflicts(struct rota_check *c, const struct rota_field_info *
         if (!rule->value || (value & rule->value) != rule->value)
             continue;
         /* Of those that the opcode takes none is refused by all kernels. */
-        if (rule->refused && field->others == ROTA_OTHERS_IGNORED) {
+        if (rule->refused.at && field->others == ROTA_OTHERS_IGNORED) {
             f = rota_check_found(c, ROTA_FINDING_FLAGS, stage_of(field), -EINVAL, &text);
             if (f) {
-                rota_check_place(f, field->name, field->offset, field->size, value);
-                rota_text_all(&text, ": ", field->name, " has ", rule->name, ": ", rule->refused,
-                              NULL);
+                rota_check_place(f, rota_word(field->name), field->offset, field->size, value);
+                rota_text_all(&text, ": ", rota_word(field->name), " has ", rota_word(rule->name),
+                              ": ", rota_word(rule->refused), NULL);
             }
         }
         /* Of two that exclude each other the first reports it. */
@@ -248,12 +248,12 @@ static void check_conflicts(struct rota_check *c, const struct rota_field_info *
         f = rota_check_found(c, ROTA_FINDING_CONFLICT, stage_of(field), -EINVAL, &text);
         if (!f)
             continue;
-        rota_check_place(f, field->name, field->offset, field->size, value);
-        rota_text_all(&text, ": ", field->name, " has ", rule->name,
+        rota_check_place(f, rota_word(field->name), field->offset, field->size, value);
+        rota_text_all(&text, ": ", rota_word(field->name), " has ", rota_word(rule->name),
                       clash ? ", which excludes " : ", which needs ", NULL);
         if (!clash && !lacking)
             rota_text_put(&text, "one of ");
-        rota_text_flags(&text, field->group_rules, field->group_count,
+        rota_text_flags(&text, rota_flag_rules(field->group_rules), field->group_rules.count,
                         clash     ? clash
                         : lacking ? lacking
                                   : one_of);
@@ -265,13 +265,14 @@ static uint64_t flags_of_rules(const struct rota_check *c, const struct rota_fie
 {
     uint64_t flags = 0;
 
-    for (unsigned i = 0; i < c->op->rule_count; i++) {
-        const struct rota_rule_info *rule = &c->op->rules[i];
+    for (unsigned i = 0; i < c->op->rules.count; i++) {
+        const struct rota_rule_info *rule = &rota_rules(c->op->rules)[i];
 
-        for (unsigned k = 0; !rule->when_count && k < rule->must_count; k++) {
-            if (rule->must[k].kind == ROTA_COND_LACKS && rule->must[k].offset == field->offset &&
+        for (unsigned k = 0; !rule->when.count && k < rule->must.count; k++) {
+            if (rota_conditions(rule->must)[k].kind == ROTA_COND_LACKS &&
+                rota_conditions(rule->must)[k].offset == field->offset &&
                 rota_fact_rule(c->caps, c->op, i) == ROTA_YES)
-                flags |= rule->must[k].value;
+                flags |= rota_conditions(rule->must)[k].value;
         }
     }
     return flags;
@@ -279,13 +280,13 @@ static uint64_t flags_of_rules(const struct rota_check *c, const struct rota_fie
 
 static void check_taken(struct rota_check *c, unsigned index, uint64_t raw, uint64_t value)
 {
-    const struct rota_field_info *field = &c->op->fields[index];
+    const struct rota_field_info *field = &rota_fields(c->op->fields)[index];
     uint64_t rest = value;
     struct rota_text text;
     struct rota_finding *f;
 
-    for (unsigned i = 0; i < field->flag_count && rest; i++) {
-        const struct rota_flag_info *flag = &field->flags[i];
+    for (unsigned i = 0; i < field->flags.count && rest; i++) {
+        const struct rota_flag_info *flag = &rota_flags(field->flags)[i];
 
         if (!flag->value || (value & flag->value) != flag->value)
             continue;
@@ -294,9 +295,9 @@ static void check_taken(struct rota_check *c, unsigned index, uint64_t raw, uint
             continue;
         f = rota_check_found(c, ROTA_FINDING_TOO_NEW, stage_of(field), field->others_error, &text);
         if (f) {
-            rota_check_place(f, field->name, field->offset, field->size, raw);
+            rota_check_place(f, rota_word(field->name), field->offset, field->size, raw);
             f->since = flag->since;
-            rota_text_all(&text, ": ", field->name, " has ", flag->name,
+            rota_text_all(&text, ": ", rota_word(field->name), " has ", rota_word(flag->name),
                           ", which this kernel does not take here (first in ", NULL);
             rota_text_kernel(&text, flag->since);
             rota_text_char(&text, ')');
@@ -309,9 +310,9 @@ static void check_taken(struct rota_check *c, unsigned index, uint64_t raw, uint
     c->flagged |= UINT64_C(1) << field->offset;
     f = rota_check_found(c, ROTA_FINDING_FLAGS, stage_of(field), field->others_error, &text);
     if (f) {
-        rota_check_place(f, field->name, field->offset, field->size, raw);
-        rota_text_all(&text, ": ", field->name, " has ", NULL);
-        rota_text_flags(&text, field->group_rules, field->group_count, rest);
+        rota_check_place(f, rota_word(field->name), field->offset, field->size, raw);
+        rota_text_all(&text, ": ", rota_word(field->name), " has ", NULL);
+        rota_text_flags(&text, rota_flag_rules(field->group_rules), field->group_rules.count, rest);
         rota_text_put(&text, ", which it does not take; leave it out");
         rota_check_put_answer(&text, f->error);
     }
@@ -319,7 +320,7 @@ static void check_taken(struct rota_check *c, unsigned index, uint64_t raw, uint
 
 static void check_flag_field(struct rota_check *c, unsigned index, uint64_t raw)
 {
-    const struct rota_field_info *field = &c->op->fields[index];
+    const struct rota_field_info *field = &rota_fields(c->op->fields)[index];
     uint64_t value = rota_field_flags(field, raw);
 
     if (field->others != ROTA_OTHERS_IGNORED)
@@ -330,9 +331,11 @@ static void check_flag_field(struct rota_check *c, unsigned index, uint64_t raw)
 static void check_fields(struct rota_check *c)
 {
     const struct rota_op_info *op = c->op;
+    const struct rota_field_info *fields = rota_fields(op->fields);
+    const struct rota_ignored_info *ignored = rota_ignored(op->ignored);
 
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &fields[i];
         uint64_t bytes = rota_check_bytes(field->offset, field->size);
         enum rota_answer there = rota_fact_field(c->caps, op, i);
         enum rota_answer when = ROTA_YES;
@@ -343,15 +346,15 @@ static void check_fields(struct rota_check *c)
                 c->read |= bytes;
             continue;
         }
-        if (field->when_count)
-            when = rota_conditions_hold(field->when, field->when_count, c->sqe, c->ring);
+        if (field->when.count)
+            when = rota_conditions_hold(field->when, c->sqe, c->ring);
         if (when == ROTA_NO) {
             if (field->otherwise_ignored || there == ROTA_UNKNOWN)
                 c->read |= bytes;
             continue;
         }
         c->read |= bytes;
-        if (!field->group || when == ROTA_UNKNOWN || there == ROTA_UNKNOWN)
+        if (!field->group.at || when == ROTA_UNKNOWN || there == ROTA_UNKNOWN)
             continue;
         value = rota_sqe_field(c->sqe, field->offset, field->size);
         if (field->values)
@@ -359,11 +362,9 @@ static void check_fields(struct rota_check *c)
         else if (value)
             check_flag_field(c, i, value);
     }
-    for (unsigned i = 0; i < op->ignored_count; i++) {
-        const struct rota_ignored_info *ignored = &op->ignored[i];
-
+    for (unsigned i = 0; i < op->ignored.count; i++) {
         if (rota_fact_ignored(c->caps, op, i) != ROTA_YES)
-            c->read |= rota_check_bytes(ignored->offset, ignored->size);
+            c->read |= rota_check_bytes(ignored[i].offset, ignored[i].size);
     }
 }
 
@@ -378,7 +379,7 @@ static void report_rule(struct rota_check *c, const struct rota_rule_info *rule,
     struct rota_finding *f;
 
     /* That a field has unknown flags was said, when the rule says nothing else. */
-    if (!rule->when_count && broken->kind == ROTA_COND_BELOW && broken->offset < 64 &&
+    if (!rule->when.count && broken->kind == ROTA_COND_BELOW && broken->offset < 64 &&
         (c->flagged >> broken->offset & 1))
         return;
     f = rota_check_found(
@@ -393,31 +394,34 @@ static void report_rule(struct rota_check *c, const struct rota_rule_info *rule,
         const struct rota_field_info *field = rota_check_field_at(c, broken->offset);
         uint64_t value = rota_sqe_field(c->sqe, broken->offset, broken->size);
 
-        rota_check_place(f, field ? field->name : NULL, broken->offset, broken->size, value);
+        rota_check_place(f, field ? rota_word(field->name) : NULL, broken->offset, broken->size,
+                         value);
         rota_check_put_is(&text, value);
     }
-    if (rule->when_count) {
+    if (rule->when.count) {
         rota_text_put(&text, " when ");
-        rota_check_put_conditions(&text, rule->when, rule->when_count);
+        rota_check_put_conditions(&text, rule->when);
     }
     rota_check_put_answer(&text, rule->error);
-    rota_text_all(&text, ". ", rule->because, NULL);
+    rota_text_all(&text, ". ", rota_word(rule->because), NULL);
 }
 
 static void check_rules(struct rota_check *c)
 {
     const struct rota_op_info *op = c->op;
+    const struct rota_rule_info *rules = rota_rules(op->rules);
 
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        const struct rota_rule_info *rule = &op->rules[i];
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        const struct rota_rule_info *rule = &rules[i];
+        const struct rota_condition *must = rota_conditions(rule->must);
 
-        if (rota_conditions_hold(rule->when, rule->when_count, c->sqe, c->ring) != ROTA_YES)
+        if (rule->when.count && rota_conditions_hold(rule->when, c->sqe, c->ring) != ROTA_YES)
             continue;
-        for (unsigned k = 0; k < rule->must_count; k++) {
-            if (rota_condition_holds(&rule->must[k], c->sqe, c->ring) != ROTA_NO)
+        for (unsigned k = 0; k < rule->must.count; k++) {
+            if (rota_condition_holds(&must[k], c->sqe, c->ring) != ROTA_NO)
                 continue;
             if (rota_fact_rule(c->caps, op, i) == ROTA_YES)
-                report_rule(c, rule, &rule->must[k]);
+                report_rule(c, rule, &must[k]);
             break;
         }
     }

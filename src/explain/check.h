@@ -45,8 +45,7 @@ void rota_check_put_is(struct rota_text *text, uint64_t value);
 /* A condition as a demand: "ioprio must have IORING_RECV_MULTISHOT". */
 void rota_check_put_demand(struct rota_text *text, const struct rota_condition *condition);
 /* Conditions as they stand in the table, with "and" between them. */
-void rota_check_put_conditions(struct rota_text *text, const struct rota_condition *conditions,
-                               unsigned count);
+void rota_check_put_conditions(struct rota_text *text, struct rota_condition_rows rows);
 
 /* check_zero.c: all bytes that are not read must be zero. */
 void rota_check_zero(struct rota_check *c);

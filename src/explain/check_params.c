@@ -55,7 +55,8 @@ static void check_flags(struct check *c, const struct io_uring_params *p,
         f = found(c, ROTA_FINDING_TOO_NEW, &text, FLAGS(p));
         if (f) {
             f->since = rules[i].since;
-            rota_text_all(&text, "this kernel has no ", rules[i].name, " (first in ", NULL);
+            rota_text_all(&text, "this kernel has no ", rota_word(rules[i].name), " (first in ",
+                          NULL);
             rota_text_kernel(&text, rules[i].since);
             rota_text_char(&text, ')');
         }
@@ -83,16 +84,16 @@ static void check_conflicts(struct check *c, const struct io_uring_params *p,
         if (!(p->flags & rule->value))
             continue;
         if (clash && found(c, ROTA_FINDING_CONFLICT, &text, FLAGS(p))) {
-            rota_text_all(&text, rule->name, " excludes ", NULL);
+            rota_text_all(&text, rota_word(rule->name), " excludes ", NULL);
             rota_text_flags(&text, rules, count, clash);
         }
         if (lacking && found(c, ROTA_FINDING_CONFLICT, &text, FLAGS(p))) {
-            rota_text_all(&text, rule->name, " needs ", NULL);
+            rota_text_all(&text, rota_word(rule->name), " needs ", NULL);
             rota_text_flags(&text, rules, count, lacking);
         }
         if (rule->needs_one && !(p->flags & rule->needs_one) &&
             found(c, ROTA_FINDING_CONFLICT, &text, FLAGS(p))) {
-            rota_text_all(&text, rule->name, " needs one of ", NULL);
+            rota_text_all(&text, rota_word(rule->name), " needs one of ", NULL);
             rota_text_flags(&text, rules, count, rule->needs_one);
         }
     }

@@ -41,7 +41,9 @@ static void report_nonzero(struct rota_check *c, uint64_t zero, unsigned byte, u
     struct rota_text text;
     struct rota_finding *f;
     unsigned offset = field ? field->offset : slot ? slot->offset : byte;
-    const char *name = field ? field->name : slot ? slot->name : "a reserved byte";
+    const char *name = field  ? rota_word(field->name)
+                       : slot ? rota_word(slot->name)
+                              : "a reserved byte";
     const char *also = field || !slot ? NULL : other_name(slot);
     uint64_t value;
 
@@ -55,10 +57,9 @@ static void report_nonzero(struct rota_check *c, uint64_t zero, unsigned byte, u
     rota_check_put_is(&text, value);
     if (!field)
         return;
-    if (field->when_count &&
-        rota_conditions_hold(field->when, field->when_count, c->sqe, c->ring) == ROTA_NO) {
+    if (field->when.count && rota_conditions_hold(field->when, c->sqe, c->ring) == ROTA_NO) {
         rota_text_put(&text, " unless ");
-        rota_check_put_conditions(&text, field->when, field->when_count);
+        rota_check_put_conditions(&text, field->when);
     } else {
         f->since = field->since;
         f->code = ROTA_FINDING_TOO_NEW;

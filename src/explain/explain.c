@@ -58,11 +58,12 @@ static void from_check(struct subject *s)
 /* Whether the request reads from its file or writes to it, as its memory tells. */
 static enum rota_memory direction(const struct rota_op_info *op)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(op->fields)[i];
 
-        if (field->offset == offsetof(struct io_uring_sqe, addr) && field->type &&
-            (rota_text_same(field->type, "void *") || rota_text_same(field->type, "const void *")))
+        if (field->offset == offsetof(struct io_uring_sqe, addr) && field->type.at &&
+            (rota_text_same(rota_word(field->type), "void *") ||
+             rota_text_same(rota_word(field->type), "const void *")))
             return (enum rota_memory)field->memory;
     }
     return ROTA_MEMORY_NONE;
@@ -175,17 +176,17 @@ static void look_at_fd(struct subject *s, const struct rota_field_info *field)
         return; /* AT_FDCWD, or no descriptor at all */
     kind = rota_file_kind(s->list->process, fd);
     if (kind == ROTA_FILE_CLOSED && s->res == -EBADF)
-        closed(s, field->name, fd);
+        closed(s, rota_word(field->name), fd);
     if (kind == ROTA_FILE_CLOSED || kind == ROTA_FILE_UNKNOWN)
         return;
     if (field->role == ROTA_ROLE_FILE) {
         if (s->res == -EBADF)
-            wrong_mode(s, field->name, fd);
-        look_at_direct(s, field->name, fd);
+            wrong_mode(s, rota_word(field->name), fd);
+        look_at_direct(s, rota_word(field->name), fd);
     }
     if ((kind_explains(s->res, kind) || (s->res == -EINVAL && field->role == ROTA_ROLE_FILE)) &&
         rota_cause_add(s->list, s->res == -EINVAL ? ROTA_POSSIBLE : ROTA_CERTAIN, &w)) {
-        put_fd(&w.text, field->name, fd);
+        put_fd(&w.text, rota_word(field->name), fd);
         rota_text_all(&w.text, " is ", rota_file_kind_name(kind), NULL);
         if (s->res == -EINVAL)
             rota_text_put(&w.text, ", which may not be capable of this");
@@ -196,13 +197,13 @@ static void look_at_fd(struct subject *s, const struct rota_field_info *field)
 /* Fields that hold a descriptor: those of role file, and plain integers at the place of fd. */
 static bool is_descriptor(const struct rota_field_info *field)
 {
-    if (field->size != 4 || field->group)
+    if (field->size != 4 || field->group.at)
         return false;
     if (field->role == ROTA_ROLE_FILE)
         return true;
-    return field->type && rota_text_same(field->type, "int") && !field->role &&
+    return field->type.at && rota_text_same(rota_word(field->type), "int") && !field->role &&
            (field->offset == offsetof(struct io_uring_sqe, fd) ||
-            rota_text_same(field->name, "splice_fd_in"));
+            rota_text_same(rota_word(field->name), "splice_fd_in"));
 }
 
 /*
@@ -211,7 +212,7 @@ static bool is_descriptor(const struct rota_field_info *field)
 
 static bool is_pointer(const struct rota_field_info *field)
 {
-    for (const char *type = field->type; type && *type; type++) {
+    for (const char *type = rota_word(field->type); type && *type; type++) {
         if (*type == '*')
             return true;
     }
@@ -236,7 +237,8 @@ static void look_at_vectors(struct subject *s, const struct rota_field_info *fie
             return;
         rota_text_put(&w.text, "element ");
         rota_text_decimal(&w.text, i);
-        rota_text_all(&w.text, " of the vector at ", field->name, " has the base ", NULL);
+        rota_text_all(&w.text, " of the vector at ", rota_word(field->name), " has the base ",
+                      NULL);
         rota_text_hex(&w.text, base);
         rota_text_put(&w.text, ", which is no memory of this process");
         return;
@@ -250,13 +252,13 @@ static void look_at_address(struct subject *s, const struct rota_field_info *fie
     unsigned char byte;
 
     if (rota_peek_memory(s->list->process, address, &byte, 1) != -EFAULT) {
-        if (rota_text_same(field->type, "const struct iovec *"))
+        if (rota_text_same(rota_word(field->type), "const struct iovec *"))
             look_at_vectors(s, field, address);
         return;
     }
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
-    rota_text_all(&w.text, field->name, "=", NULL);
+    rota_text_all(&w.text, rota_word(field->name), "=", NULL);
     if (address)
         rota_text_hex(&w.text, address);
     else
@@ -269,9 +271,9 @@ static void look_at_address(struct subject *s, const struct rota_field_info *fie
 /* The directory that a path starts from: the descriptor before it in the row. */
 static int directory_of(const struct subject *s)
 {
-    for (unsigned i = 0; i < s->op->field_count; i++) {
-        if (is_descriptor(&s->op->fields[i]))
-            return (int32_t)rota_sqe_field(s->sqe, s->op->fields[i].offset, 4);
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        if (is_descriptor(&rota_fields(s->op->fields)[i]))
+            return (int32_t)rota_sqe_field(s->sqe, rota_fields(s->op->fields)[i].offset, 4);
     }
     return -100; /* AT_FDCWD */
 }
@@ -296,7 +298,7 @@ static void look_at_path(struct subject *s, const struct rota_field_info *field)
         return;
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
-    rota_text_all(&w.text, field->name, " names \"", NULL);
+    rota_text_all(&w.text, rota_word(field->name), " names \"", NULL);
     for (long i = 0; i < end; i++)
         rota_text_escaped(&w.text, (unsigned char)path[i], false);
     rota_text_put(&w.text, "\", ");
@@ -312,16 +314,16 @@ static void look_at_path(struct subject *s, const struct rota_field_info *field)
 
 static void look_at_fields(struct subject *s)
 {
-    for (unsigned i = 0; i < s->op->field_count; i++) {
-        const struct rota_field_info *field = &s->op->fields[i];
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
 
-        if (rota_conditions_hold(field->when, field->when_count, s->sqe, s->ring) == ROTA_NO)
+        if (rota_conditions_hold(field->when, s->sqe, s->ring) == ROTA_NO)
             continue;
         if (is_descriptor(field))
             look_at_fd(s, field);
         else if (is_pointer(field) && s->res == -EFAULT)
             look_at_address(s, field);
-        else if (is_pointer(field) && rota_text_same(field->type, "const char *"))
+        else if (is_pointer(field) && rota_text_same(rota_word(field->type), "const char *"))
             look_at_path(s, field);
     }
 }
@@ -369,9 +371,10 @@ static void look_at_limits(struct subject *s)
 
 static void from_row(struct subject *s)
 {
-    for (unsigned i = 0; i < s->op->error_count; i++) {
-        if (s->op->errors[i].error == s->res)
-            rota_cause_put(s->list, ROTA_LIKELY, s->op->errors[i].cause, s->op->errors[i].remedy);
+    for (unsigned i = 0; i < s->op->errors.count; i++) {
+        if (rota_errors(s->op->errors)[i].error == s->res)
+            rota_cause_put(s->list, ROTA_LIKELY, rota_word(rota_errors(s->op->errors)[i].cause),
+                           rota_word(rota_errors(s->op->errors)[i].remedy));
     }
 }
 
@@ -408,9 +411,9 @@ static void from_all_requests(struct subject *s)
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "a ring that has seen IOSQE_CQE_SKIP_SUCCESS refuses IOSQE_IO_DRAIN",
                            "use two rings, or only one of the flags");
-        if (s->op->config)
+        if (s->op->config.at)
             rota_cause_put(s->list, ROTA_POSSIBLE, "the kernel was built without the operation",
-                           s->op->config);
+                           rota_word(s->op->config));
         break;
     case ENOBUFS:
         if (s->sqe->flags & IOSQE_BUFFER_SELECT)
@@ -472,11 +475,11 @@ int rota_request_causes(const struct rota_ring *ring, const struct rota_caps *ca
 /* What a result that is no error means. */
 static void put_success(struct rota_text *text, const struct rota_op_info *op, int res)
 {
-    rota_text_all(text, op ? op->name : "the request", ": ", NULL);
+    rota_text_all(text, op ? rota_word(op->name) : "the request", ": ", NULL);
     rota_text_signed(text, res);
     rota_text_put(text, " is no error");
     if (op)
-        rota_text_all(text, ": ", op->res, NULL);
+        rota_text_all(text, ": ", rota_word(op->res), NULL);
 }
 
 static int explain(const struct rota_process *process, const struct rota_ring *ring,
@@ -497,7 +500,7 @@ static int explain(const struct rota_process *process, const struct rota_ring *r
         return rota_text_result(&text);
     }
     count = causes_of(process, ring, caps, sqe, res, causes, ROTA_MAX_CAUSES);
-    rota_answer_text(&text, op ? op->name : "an unknown opcode", res);
+    rota_answer_text(&text, op ? rota_word(op->name) : "an unknown opcode", res);
     rota_cause_text(&text, causes, count);
     return rota_text_result(&text);
 }

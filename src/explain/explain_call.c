@@ -174,11 +174,11 @@ static void look_at_kind(struct rota_cause_list *list, const struct rota_ring *r
     struct rota_cause_writer w;
 
     if ((ring->flags & info->needs) != info->needs && rota_cause_add(list, ROTA_CERTAIN, &w)) {
-        rota_text_all(&w.text, info->name, " needs a ring with ", NULL);
+        rota_text_all(&w.text, rota_word(info->name), " needs a ring with ", NULL);
         rota_text_group(&w.text, "setup", info->needs & ~ring->flags);
     }
     if ((ring->flags & info->refuses) && rota_cause_add(list, ROTA_CERTAIN, &w)) {
-        rota_text_all(&w.text, info->name, " is refused on a ring with ", NULL);
+        rota_text_all(&w.text, rota_word(info->name), " is refused on a ring with ", NULL);
         rota_text_group(&w.text, "setup", ring->flags & info->refuses);
     }
 }
@@ -191,7 +191,7 @@ static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps 
     if (!caps || rota_caps_register(caps, opcode, NULL) != ROTA_NO ||
         !rota_cause_add(list, ROTA_CERTAIN, &w))
         return;
-    rota_text_all(&w.text, "this kernel has no ", info->name, " (first in ", NULL);
+    rota_text_all(&w.text, "this kernel has no ", rota_word(info->name), " (first in ", NULL);
     rota_text_kernel(&w.text, info->since);
     rota_text_char(&w.text, ')');
 }
@@ -212,15 +212,16 @@ static int register_causes(const struct rota_process *process, const struct rota
         look_at_kind(&list, ring, info);
     if (ring)
         look_at_ring(&list, ring, ret);
-    for (unsigned i = 0; info && i < info->error_count; i++) {
-        if (info->errors[i].error == ret)
-            rota_cause_put(&list, ROTA_LIKELY, info->errors[i].cause, info->errors[i].remedy);
+    for (unsigned i = 0; info && i < info->errors.count; i++) {
+        if (rota_errors(info->errors)[i].error == ret)
+            rota_cause_put(&list, ROTA_LIKELY, rota_word(rota_errors(info->errors)[i].cause),
+                           rota_word(rota_errors(info->errors)[i].remedy));
     }
     if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
         rota_cause_put(&list, ROTA_CERTAIN, "the call needs a ring", NULL);
     if (ret == -EINVAL && info && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
         rota_text_put(&w.text, "the argument or the count is not what the call takes; count: ");
-        rota_text_put(&w.text, info->nr_args);
+        rota_text_put(&w.text, rota_word(info->nr_args));
     }
     if (ret == -EFAULT)
         rota_cause_put(&list, ROTA_LIKELY,
@@ -258,11 +259,11 @@ static int explain_register(const struct rota_process *process, const struct rot
     struct rota_text text;
 
     rota_text_start(&text, buf, size);
-    rota_answer_text(&text, info ? info->name : "an unknown register call", ret);
+    rota_answer_text(&text, info ? rota_word(info->name) : "an unknown register call", ret);
     if (ret >= 0) {
         rota_text_put(&text, " is no error");
-        if (info && info->res)
-            rota_text_all(&text, ": ", info->res, NULL);
+        if (info && info->res.at)
+            rota_text_all(&text, ": ", rota_word(info->res), NULL);
         return rota_text_result(&text);
     }
     rota_cause_text(&text, causes,

@@ -38,12 +38,13 @@ enum rota_answer rota_condition_holds(const struct rota_condition *condition,
     }
 }
 
-enum rota_answer rota_conditions_hold(const struct rota_condition *conditions, unsigned count,
+enum rota_answer rota_conditions_hold(struct rota_condition_rows rows,
                                       const struct io_uring_sqe *sqe, const struct rota_ring *ring)
 {
+    const struct rota_condition *conditions = rota_conditions(rows);
     enum rota_answer answer = ROTA_YES;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < rows.count; i++) {
         enum rota_answer one = rota_condition_holds(&conditions[i], sqe, ring);
 
         if (one == ROTA_NO)
@@ -83,7 +84,7 @@ static enum rota_answer tried(unsigned set, unsigned yes, unsigned index,
 enum rota_answer rota_fact_field(const struct rota_caps *caps, const struct rota_op_info *op,
                                  unsigned index)
 {
-    const struct rota_field_info *field = &op->fields[index];
+    const struct rota_field_info *field = &rota_fields(op->fields)[index];
     const struct rota_caps_op *trials = trials_of(caps, op);
     enum rota_answer inferred;
 
@@ -96,7 +97,7 @@ enum rota_answer rota_fact_field(const struct rota_caps *caps, const struct rota
 enum rota_answer rota_fact_rule(const struct rota_caps *caps, const struct rota_op_info *op,
                                 unsigned index)
 {
-    const struct rota_rule_info *rule = &op->rules[index];
+    const struct rota_rule_info *rule = &rota_rules(op->rules)[index];
     const struct rota_caps_op *trials = trials_of(caps, op);
     enum rota_answer begun, ended;
 
@@ -116,7 +117,7 @@ enum rota_answer rota_fact_rule(const struct rota_caps *caps, const struct rota_
 enum rota_answer rota_fact_ignored(const struct rota_caps *caps, const struct rota_op_info *op,
                                    unsigned index)
 {
-    const struct rota_ignored_info *ignored = &op->ignored[index];
+    const struct rota_ignored_info *ignored = &rota_ignored(op->ignored)[index];
     const struct rota_caps_op *trials = trials_of(caps, op);
 
     if (!ignored->until)
@@ -133,14 +134,14 @@ unsigned rota_flag_set_of(const struct rota_op_info *op, unsigned index)
     unsigned set = 0;
 
     for (unsigned i = 0; i < index; i++)
-        set += op->fields[i].group && !op->fields[i].values;
+        set += rota_fields(op->fields)[i].group.at && !rota_fields(op->fields)[i].values;
     return set < ROTA_CAPS_FLAG_SETS ? set : ROTA_CAPS_FLAG_SETS;
 }
 
 enum rota_answer rota_fact_flag(const struct rota_caps *caps, const struct rota_op_info *op,
                                 unsigned index, unsigned flag)
 {
-    const struct rota_flag_info *info = &op->fields[index].flags[flag];
+    const struct rota_flag_info *info = &rota_flags(rota_fields(op->fields)[index].flags)[flag];
     const struct rota_caps_op *trials = trials_of(caps, op);
     unsigned set;
 
@@ -179,13 +180,13 @@ void rota_text_flags(struct rota_text *text, const struct rota_flag_rule *rules,
     for (unsigned i = 0; i < count; i++) {
         if (rules[i].value && !single_bit(rules[i].value) &&
             (rest & rules[i].value) == rules[i].value) {
-            put_flag(text, rules[i].name, &first);
+            put_flag(text, rota_word(rules[i].name), &first);
             rest &= ~rules[i].value;
         }
     }
     for (unsigned i = 0; i < count; i++) {
         if (single_bit(rules[i].value) && (rest & rules[i].value)) {
-            put_flag(text, rules[i].name, &first);
+            put_flag(text, rota_word(rules[i].name), &first);
             rest &= ~rules[i].value;
         }
     }

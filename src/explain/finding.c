@@ -22,7 +22,7 @@ struct rota_finding *rota_check_found(struct rota_check *c, enum rota_finding_co
     f->rule = NULL;
     rota_text_start(text, f->text, sizeof(f->text));
     if (c->op)
-        rota_text_put(text, c->op->name);
+        rota_text_put(text, rota_word(c->op->name));
     return f;
 }
 
@@ -37,8 +37,8 @@ void rota_check_place(struct rota_finding *f, const char *name, unsigned offset,
 
 const struct rota_field_info *rota_check_field_at(const struct rota_check *c, unsigned byte)
 {
-    for (unsigned i = 0; i < c->op->field_count; i++) {
-        const struct rota_field_info *field = &c->op->fields[i];
+    for (unsigned i = 0; i < c->op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(c->op->fields)[i];
 
         if (byte >= field->offset && byte < (unsigned)field->offset + field->size)
             return field;
@@ -64,9 +64,9 @@ void rota_check_put_is(struct rota_text *text, uint64_t value)
 /* What follows the operator in a condition's text: the operand. */
 static const char *operand_of(const struct rota_condition *condition)
 {
-    const char *operand = condition->text;
+    const char *operand = rota_word(condition->text);
 
-    for (const char *p = condition->text; *p; p++) {
+    for (const char *p = rota_word(condition->text); *p; p++) {
         if (*p == ' ')
             operand = p + 1;
     }
@@ -84,14 +84,15 @@ void rota_check_put_demand(struct rota_text *text, const struct rota_condition *
 
     if (condition->offset == ROTA_COND_ON_RING)
         rota_text_put(text, "the ");
-    for (const char *p = condition->text; *p && *p != ' '; p++)
+    for (const char *p = rota_word(condition->text); *p && *p != ' '; p++)
         rota_text_char(text, *p);
     rota_text_all(text, demands[condition->kind], operand_of(condition), NULL);
 }
 
-void rota_check_put_conditions(struct rota_text *text, const struct rota_condition *conditions,
-                               unsigned count)
+void rota_check_put_conditions(struct rota_text *text, struct rota_condition_rows rows)
 {
-    for (unsigned i = 0; i < count; i++)
-        rota_text_all(text, i ? " and " : "", conditions[i].text, NULL);
+    const struct rota_condition *conditions = rota_conditions(rows);
+
+    for (unsigned i = 0; i < rows.count; i++)
+        rota_text_all(text, i ? " and " : "", rota_word(conditions[i].text), NULL);
 }

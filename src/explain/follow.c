@@ -236,7 +236,7 @@ void rota_follow(struct rota_text *text, const struct rota_process *process,
                  const struct io_uring_sqe *sqe, const struct rota_field_info *field,
                  uint64_t address)
 {
-    const char *type = field->type;
+    const char *type = rota_word(field->type);
 
     rota_text_hex(text, address);
     /* What the kernel is to write tells nothing yet. */

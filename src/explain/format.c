@@ -46,9 +46,10 @@ static uint64_t sign_extend(uint64_t value, unsigned size)
 /* One of the values of a group by its name, or the number. */
 static void put_value(struct rota_text *text, const struct rota_field_info *field, uint64_t value)
 {
-    for (unsigned i = 0; i < field->group_count; i++) {
-        if ((field->group_rules[i].value & rota_field_mask(field->size)) == value) {
-            rota_text_put(text, field->group_rules[i].name);
+    for (unsigned i = 0; i < field->group_rules.count; i++) {
+        if ((rota_flag_rules(field->group_rules)[i].value & rota_field_mask(field->size)) ==
+            value) {
+            rota_text_put(text, rota_word(rota_flag_rules(field->group_rules)[i].name));
             return;
         }
     }
@@ -75,12 +76,12 @@ static void put_field(struct rota_text *text, const struct rota_process *process
 {
     uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
 
-    if (field->group && field->values) {
+    if (field->group.at && field->values) {
         put_value(text, field, value);
-    } else if (field->group) {
-        rota_text_flags(text, field->group_rules, field->group_count,
+    } else if (field->group.at) {
+        rota_text_flags(text, rota_flag_rules(field->group_rules), field->group_rules.count,
                         rota_field_flags(field, value));
-    } else if (is_pointer(field->type)) {
+    } else if (is_pointer(rota_word(field->type))) {
         if ((options & ROTA_FORMAT_FOLLOW) && value)
             rota_follow(text, process, sqe, field, value);
         else if (value)
@@ -95,7 +96,8 @@ static void put_field(struct rota_text *text, const struct rota_process *process
     } else if (field->role != ROTA_ROLE_FILE && field->size == 4 &&
                field->offset == offsetof(struct io_uring_sqe, fd) && value == (uint32_t)-100) {
         rota_text_put(text, "AT_FDCWD");
-    } else if (field->role == ROTA_ROLE_FILE || is_signed(field->type) || value == UINT64_MAX) {
+    } else if (field->role == ROTA_ROLE_FILE || is_signed(rota_word(field->type)) ||
+               value == UINT64_MAX) {
         rota_text_signed(text, (int64_t)sign_extend(value, field->size));
     } else {
         rota_text_number(text, value);
@@ -106,18 +108,18 @@ static void put_fields(struct list *list, const struct rota_process *process,
                        const struct io_uring_sqe *sqe, const struct rota_op_info *op,
                        unsigned options, uint64_t *shown)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(op->fields)[i];
         uint64_t bytes = ((UINT64_C(1) << field->size) - 1) << field->offset;
         uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
 
-        if (rota_conditions_hold(field->when, field->when_count, sqe, NULL) != ROTA_YES)
+        if (rota_conditions_hold(field->when, sqe, NULL) != ROTA_YES)
             continue;
         *shown |= bytes;
         /* What the prep functions take always shows, the rest when it is set. */
-        if (!value && !field->arg)
+        if (!value && !field->arg.at)
             continue;
-        item(list, field->name);
+        item(list, rota_word(field->name));
         put_field(list->text, process, sqe, field, options);
     }
 }
@@ -142,7 +144,7 @@ static void put_rest(struct rota_text *text, const struct io_uring_sqe *sqe, uin
         if (!list.any)
             rota_text_put(text, "; not read: ");
         shown |= bytes;
-        item(&list, slot->name);
+        item(&list, rota_word(slot->name));
         rota_text_hex(text, value);
     }
     /* Bytes beside a shorter member that was shown. */
@@ -190,7 +192,7 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     rota_text_start(&text, buf, size);
     op = rota_opcode_info(sqe->opcode);
     if (op) {
-        rota_text_put(&text, op->name);
+        rota_text_put(&text, rota_word(op->name));
         rota_text_char(&text, '(');
         put_fields(&list, process, sqe, op, options, &shown);
     } else {
@@ -250,7 +252,7 @@ int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *s
         return -EINVAL;
     rota_text_start(&text, buf, size);
     if (op)
-        rota_text_all(&text, op->name, ": ", NULL);
+        rota_text_all(&text, rota_word(op->name), ": ", NULL);
     rota_text_put(&text, "res=");
     rota_text_signed(&text, cqe->res);
     if (cqe->res < 0 && rota_error_name(cqe->res))

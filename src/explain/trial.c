@@ -98,15 +98,14 @@ static void repair(const struct trials *t, struct io_uring_sqe *sqe, const struc
                    const struct rota_rule_info *but)
 {
     for (unsigned round = 0; round < 4; round++) {
-        for (unsigned i = 0; i < op->rule_count; i++) {
-            const struct rota_rule_info *rule = &op->rules[i];
+        for (unsigned i = 0; i < op->rules.count; i++) {
+            const struct rota_rule_info *rule = &rota_rules(op->rules)[i];
 
-            if (rule == but ||
-                rota_conditions_hold(rule->when, rule->when_count, sqe, t->ring) != ROTA_YES)
+            if (rule == but || rota_conditions_hold(rule->when, sqe, t->ring) != ROTA_YES)
                 continue;
-            for (unsigned k = 0; k < rule->must_count; k++) {
-                if (rota_condition_holds(&rule->must[k], sqe, t->ring) == ROTA_NO)
-                    impose(sqe, &rule->must[k], false);
+            for (unsigned k = 0; k < rule->must.count; k++) {
+                if (rota_condition_holds(&rota_conditions(rule->must)[k], sqe, t->ring) == ROTA_NO)
+                    impose(sqe, &rota_conditions(rule->must)[k], false);
             }
         }
     }
@@ -124,22 +123,22 @@ static bool is_pointer(const char *type)
 static void fill_fields(const struct trials *t, struct io_uring_sqe *sqe,
                         const struct rota_op_info *op)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(op->fields)[i];
         uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
 
-        if (rota_conditions_hold(field->when, field->when_count, sqe, t->ring) != ROTA_YES)
+        if (rota_conditions_hold(field->when, sqe, t->ring) != ROTA_YES)
             continue;
         if (field->since > op->since)
             continue; /* older kernels want zero */
-        if (is_pointer(field->type)) {
-            bool text = rota_text_same(field->type, "const char *");
+        if (is_pointer(rota_word(field->type))) {
+            bool text = rota_text_same(rota_word(field->type), "const char *");
 
             value = (uintptr_t)(text ? (const void *)t->path : (const void *)t->nothing);
         } else if (field->role == ROTA_ROLE_FILE) {
             value = (uint32_t)t->ring->ring_fd;
-        } else if (field->values && field->flag_count && !value) {
-            value = field->flags[0].value;
+        } else if (field->values && field->flags.count && !value) {
+            value = rota_flags(field->flags)[0].value;
         }
         set_field(sqe, field->offset, field->size, value);
     }
@@ -326,19 +325,19 @@ static void ask_iosqe(struct trials *t, const struct rota_op_info *op)
 
 static void ask_field(struct trials *t, const struct rota_op_info *op, unsigned index)
 {
-    const struct rota_field_info *field = &op->fields[index];
+    const struct rota_field_info *field = &rota_fields(op->fields)[index];
     uint64_t known = 0, value = 1;
     struct io_uring_sqe sqe;
 
     make_right(t, &sqe, op);
-    for (unsigned k = 0; k < field->when_count; k++)
-        impose(&sqe, &field->when[k], false);
+    for (unsigned k = 0; k < field->when.count; k++)
+        impose(&sqe, &rota_conditions(field->when)[k], false);
     if (field->before_ignored) {
         /* Only a value that is wrong tells whether somebody looks. */
-        if (!field->group || field->values || field->others != ROTA_OTHERS_REFUSED)
+        if (!field->group.at || field->values || field->others != ROTA_OTHERS_REFUSED)
             return;
-        for (unsigned i = 0; i < field->group_count; i++)
-            known |= field->group_rules[i].value;
+        for (unsigned i = 0; i < field->group_rules.count; i++)
+            known |= rota_flag_rules(field->group_rules)[i].value;
         value = UINT64_C(1) << (8 * field->size - 1);
         if (known & value)
             return;
@@ -346,9 +345,9 @@ static void ask_field(struct trials *t, const struct rota_op_info *op, unsigned 
         ask(t, &sqe, ASK_INVALID, index, 0, 0);
         return;
     }
-    if (field->flag_count)
-        value = field->flags[field->values ? field->flag_count - 1U : 0].value;
-    else if (is_pointer(field->type))
+    if (field->flags.count)
+        value = rota_flags(field->flags)[field->values ? field->flags.count - 1U : 0].value;
+    else if (is_pointer(rota_word(field->type)))
         value = (uintptr_t)t->nothing;
     if (!value)
         return;
@@ -366,15 +365,15 @@ static void add_needs(struct io_uring_sqe *sqe, const struct rota_op_info *op,
 {
     uint64_t value = rota_sqe_field(sqe, field->offset, field->size) | flag;
 
-    for (unsigned i = 0; i < field->group_count; i++) {
-        if (field->group_rules[i].value == flag)
-            value |= field->group_rules[i].needs;
+    for (unsigned i = 0; i < field->group_rules.count; i++) {
+        if (rota_flag_rules(field->group_rules)[i].value == flag)
+            value |= rota_flag_rules(field->group_rules)[i].needs;
     }
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        const struct rota_rule_info *rule = &op->rules[i];
-        const struct rota_condition *when = rule->when;
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        const struct rota_rule_info *rule = &rota_rules(op->rules)[i];
+        const struct rota_condition *when = rota_conditions(rule->when);
 
-        if (rule->when_count == 1 && when->kind == ROTA_COND_LACKS &&
+        if (rule->when.count == 1 && when->kind == ROTA_COND_LACKS &&
             when->offset == field->offset && !(value & when->value))
             value |= when->value & (0 - when->value);
     }
@@ -383,7 +382,7 @@ static void add_needs(struct io_uring_sqe *sqe, const struct rota_op_info *op,
 
 static void ask_flags(struct trials *t, const struct rota_op_info *op, unsigned index)
 {
-    const struct rota_field_info *field = &op->fields[index];
+    const struct rota_field_info *field = &rota_fields(op->fields)[index];
     unsigned set = rota_flag_set_of(op, index);
     struct io_uring_sqe sqe;
 
@@ -392,14 +391,14 @@ static void ask_flags(struct trials *t, const struct rota_op_info *op, unsigned 
     /* A kernel that does not look at the field lets every flag pass. */
     if (field->before_ignored && rota_fact_field(t->caps, op, index) != ROTA_YES)
         return;
-    for (unsigned i = 0; i < field->flag_count; i++) {
-        const struct rota_flag_info *flag = &field->flags[i];
+    for (unsigned i = 0; i < field->flags.count; i++) {
+        const struct rota_flag_info *flag = &rota_flags(field->flags)[i];
 
         if (flag->since <= op->since || flag->value > UINT32_MAX)
             continue;
         make_right(t, &sqe, op);
-        for (unsigned k = 0; k < field->when_count; k++)
-            impose(&sqe, &field->when[k], false);
+        for (unsigned k = 0; k < field->when.count; k++)
+            impose(&sqe, &rota_conditions(field->when)[k], false);
         add_needs(&sqe, op, field, flag->value);
         repair(t, &sqe, op, NULL);
         if (rota_sqe_field(&sqe, field->offset, field->size) & flag->value)
@@ -409,7 +408,7 @@ static void ask_flags(struct trials *t, const struct rota_op_info *op, unsigned 
 
 static void ask_ignored(struct trials *t, const struct rota_op_info *op, unsigned index)
 {
-    const struct rota_ignored_info *ignored = &op->ignored[index];
+    const struct rota_ignored_info *ignored = &rota_ignored(op->ignored)[index];
     struct io_uring_sqe sqe;
 
     make_right(t, &sqe, op);
@@ -419,17 +418,17 @@ static void ask_ignored(struct trials *t, const struct rota_op_info *op, unsigne
 
 static void ask_rule(struct trials *t, const struct rota_op_info *op, unsigned index)
 {
-    const struct rota_rule_info *rule = &op->rules[index];
+    const struct rota_rule_info *rule = &rota_rules(op->rules)[index];
     struct rota_finding finding[2];
     struct io_uring_sqe sqe;
 
     make_right(t, &sqe, op);
-    for (unsigned k = 0; k < rule->when_count; k++)
-        impose(&sqe, &rule->when[k], false);
-    impose(&sqe, &rule->must[0], true);
+    for (unsigned k = 0; k < rule->when.count; k++)
+        impose(&sqe, &rota_conditions(rule->when)[k], false);
+    impose(&sqe, &rota_conditions(rule->must)[0], true);
     repair(t, &sqe, op, rule);
-    if (rota_conditions_hold(rule->when, rule->when_count, &sqe, t->ring) != ROTA_YES ||
-        rota_condition_holds(&rule->must[0], &sqe, t->ring) != ROTA_NO)
+    if (rota_conditions_hold(rule->when, &sqe, t->ring) != ROTA_YES ||
+        rota_condition_holds(&rota_conditions(rule->must)[0], &sqe, t->ring) != ROTA_NO)
         return;
     /* Of an old rule the newest kernel finds nothing wrong, of a new one only itself. */
     if (wrong(t, &sqe, finding) == (rule->until ? 0 : 1) &&
@@ -440,8 +439,8 @@ static void ask_rule(struct trials *t, const struct rota_op_info *op, unsigned i
 static void ask_first(struct trials *t, const struct rota_op_info *op)
 {
     ask_iosqe(t, op);
-    for (unsigned i = 0; i < op->field_count; i++) {
-        if (op->fields[i].since > op->since)
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        if (rota_fields(op->fields)[i].since > op->since)
             ask_field(t, op, i);
     }
 }
@@ -449,16 +448,17 @@ static void ask_first(struct trials *t, const struct rota_op_info *op)
 /* What the answers to those questions decide. */
 static void ask_then(struct trials *t, const struct rota_op_info *op)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        if (op->fields[i].group && !op->fields[i].values)
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        if (rota_fields(op->fields)[i].group.at && !rota_fields(op->fields)[i].values)
             ask_flags(t, op, i);
     }
-    for (unsigned i = 0; i < op->ignored_count; i++) {
-        if (op->ignored[i].until)
+    for (unsigned i = 0; i < op->ignored.count; i++) {
+        if (rota_ignored(op->ignored)[i].until)
             ask_ignored(t, op, i);
     }
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        if ((op->rules[i].since || op->rules[i].until) && !op->rules[i].at_issue)
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        if ((rota_rules(op->rules)[i].since || rota_rules(op->rules)[i].until) &&
+            !rota_rules(op->rules)[i].at_issue)
             ask_rule(t, op, i);
     }
 }

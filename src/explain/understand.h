@@ -8,13 +8,8 @@
 
 #include <rota/explain.h>
 
+#include "table/info_tables.h"
 #include "table/text.h"
-
-/* The flag rules of a field or group that stand beside each other. */
-struct rota_flag_list {
-    const struct rota_flag_rule *rules;
-    unsigned count;
-};
 
 /* A member of the SQE by its place. */
 static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned offset,
@@ -66,7 +61,7 @@ static inline uint64_t rota_field_flags(const struct rota_field_info *field, uin
 enum rota_answer rota_condition_holds(const struct rota_condition *condition,
                                       const struct io_uring_sqe *sqe, const struct rota_ring *ring);
 /* Whether all of them hold. */
-enum rota_answer rota_conditions_hold(const struct rota_condition *conditions, unsigned count,
+enum rota_answer rota_conditions_hold(struct rota_condition_rows rows,
                                       const struct io_uring_sqe *sqe, const struct rota_ring *ring);
 
 /* Whether what came with kernel `since` is there; `caps` NULL is the newest kernel. */

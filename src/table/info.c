@@ -8,6 +8,46 @@
 #include "table/info_tables.h"
 #include "table/text.h"
 
+const char *rota_info_text(struct rota_text_place text)
+{
+    return rota_word(text);
+}
+
+const struct rota_condition *rota_info_conditions(struct rota_condition_rows rows)
+{
+    return rows.count ? rota_conditions(rows) : NULL;
+}
+
+const struct rota_flag_info *rota_info_flags(struct rota_flag_rows rows)
+{
+    return rows.count ? rota_flags(rows) : NULL;
+}
+
+const struct rota_flag_rule *rota_info_flag_rules(struct rota_flag_rule_rows rows)
+{
+    return rows.count ? rota_flag_rules(rows) : NULL;
+}
+
+const struct rota_field_info *rota_info_fields(struct rota_field_rows rows)
+{
+    return rows.count ? rota_fields(rows) : NULL;
+}
+
+const struct rota_ignored_info *rota_info_ignored(struct rota_ignored_rows rows)
+{
+    return rows.count ? rota_ignored(rows) : NULL;
+}
+
+const struct rota_rule_info *rota_info_rules(struct rota_rule_rows rows)
+{
+    return rows.count ? rota_rules(rows) : NULL;
+}
+
+const struct rota_error_info *rota_info_errors(struct rota_error_rows rows)
+{
+    return rows.count ? rota_errors(rows) : NULL;
+}
+
 const struct rota_op_info *rota_opcode_info(unsigned opcode)
 {
     return opcode < rota_op_info_count ? &rota_op_infos[opcode] : NULL;
@@ -23,9 +63,9 @@ const struct rota_flag_rule *rota_group_info(const char *group, unsigned *count)
 {
     *count = 0;
     for (unsigned i = 0; group && i < rota_group_entry_count; i++) {
-        if (rota_text_same(rota_group_entries[i].name, group)) {
-            *count = rota_group_entries[i].count;
-            return rota_group_entries[i].flags;
+        if (rota_text_same(rota_word(rota_group_entries[i].name), group)) {
+            *count = rota_group_entries[i].flags.count;
+            return rota_info_flag_rules(rota_group_entries[i].flags);
         }
     }
     return NULL;

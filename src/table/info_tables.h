@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the generated run-time tables look like to the code that searches them.
+ * Nothing in them is an address: a loader has nothing to mend, and a process
+ * that looks nothing up touches no page of them.
  */
 #ifndef ROTA_SRC_INFO_TABLES_H
 #define ROTA_SRC_INFO_TABLES_H
 
 #include <rota/info.h>
+#include <stddef.h>
 
 struct rota_group_entry {
-    const char *name;
-    const struct rota_flag_rule *flags;
-    unsigned count;
+    struct rota_text_place name;
+    struct rota_flag_rule_rows flags;
 };
 
 /* A member of struct io_uring_sqe. */
 struct rota_slot_info {
-    const char *name;
+    struct rota_text_place name;
     uint8_t offset;
     uint8_t size;
 };
@@ -26,6 +28,60 @@ struct rota_slot_info {
 #else
 #define ROTA_UPPER_HALF(offset) ((offset) + 4)
 #endif
+
+/* Tables of which only the address is of use outside of the generated file. */
+extern const struct rota_info_strings rota_info_strings;
+extern const struct rota_condition_table rota_condition_table;
+extern const struct rota_flag_table rota_flag_table;
+extern const struct rota_flag_rule_table rota_flag_rule_table;
+extern const struct rota_field_table rota_field_table;
+extern const struct rota_ignored_table rota_ignored_table;
+extern const struct rota_rule_table rota_rule_table;
+extern const struct rota_error_table rota_error_table;
+
+/*
+ * What the public functions of the longer names do, inline and without a look
+ * at the count: for loops, which look at it themselves.
+ */
+static inline const char *rota_word(struct rota_text_place text)
+{
+    return text.at ? (const char *)&rota_info_strings + text.at : NULL;
+}
+
+static inline const struct rota_condition *rota_conditions(struct rota_condition_rows rows)
+{
+    return (const struct rota_condition *)&rota_condition_table + rows.first;
+}
+
+static inline const struct rota_flag_info *rota_flags(struct rota_flag_rows rows)
+{
+    return (const struct rota_flag_info *)&rota_flag_table + rows.first;
+}
+
+static inline const struct rota_flag_rule *rota_flag_rules(struct rota_flag_rule_rows rows)
+{
+    return (const struct rota_flag_rule *)&rota_flag_rule_table + rows.first;
+}
+
+static inline const struct rota_field_info *rota_fields(struct rota_field_rows rows)
+{
+    return (const struct rota_field_info *)&rota_field_table + rows.first;
+}
+
+static inline const struct rota_ignored_info *rota_ignored(struct rota_ignored_rows rows)
+{
+    return (const struct rota_ignored_info *)&rota_ignored_table + rows.first;
+}
+
+static inline const struct rota_rule_info *rota_rules(struct rota_rule_rows rows)
+{
+    return (const struct rota_rule_info *)&rota_rule_table + rows.first;
+}
+
+static inline const struct rota_error_info *rota_errors(struct rota_error_rows rows)
+{
+    return (const struct rota_error_info *)&rota_error_table + rows.first;
+}
 
 extern const struct rota_slot_info rota_sqe_slots[];
 extern const unsigned rota_sqe_slot_count;

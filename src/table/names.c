@@ -21,21 +21,26 @@ static const char *behind(const char *text, const char *prefix)
     return rest;
 }
 
-static int number_of(const char *const *names, unsigned count, const char *name, const char *prefix)
+static int number_of(const uint16_t *names, unsigned count, const char *name, const char *prefix)
 {
     if (!name)
         return -EINVAL;
     name = behind(name, prefix);
     for (unsigned i = 0; i < count; i++) {
-        if (names[i] && rota_text_same(names[i], name))
+        if (names[i] && rota_text_same(rota_name_text(names[i]), name))
             return (int)i;
     }
     return -ENOENT;
 }
 
+static const char *name_at(const uint16_t *names, unsigned count, unsigned number)
+{
+    return number < count && names[number] ? rota_name_text(names[number]) : NULL;
+}
+
 const char *rota_op_name(unsigned opcode)
 {
-    return opcode < rota_op_count ? rota_op_names[opcode] : NULL;
+    return name_at(rota_op_names, rota_op_count, opcode);
 }
 
 int rota_op_number(const char *name)
@@ -46,7 +51,7 @@ int rota_op_number(const char *name)
 const char *rota_register_name(unsigned opcode)
 {
     opcode &= ~(unsigned)IORING_REGISTER_USE_REGISTERED_RING;
-    return opcode < rota_register_count ? rota_register_names[opcode] : NULL;
+    return name_at(rota_register_names, rota_register_count, opcode);
 }
 
 int rota_register_number(const char *name)
@@ -60,12 +65,13 @@ const char *rota_flag_name(const char *group, uint64_t value)
         return NULL;
     for (unsigned g = 0; g < rota_name_group_count; g++) {
         const struct rota_name_group *found = &rota_name_groups[g];
+        const struct rota_name *entries = rota_name_entries(found);
 
-        if (!rota_text_same(found->name, group))
+        if (!rota_text_same(rota_name_text(found->text), group))
             continue;
         for (unsigned i = 0; i < found->count; i++) {
-            if (found->entries[i].value == value)
-                return found->entries[i].name;
+            if (entries[i].value == value)
+                return rota_name_text(entries[i].text);
         }
     }
     return NULL;
@@ -79,9 +85,11 @@ int rota_flag_value(const char *name, uint64_t *value)
     if (!name)
         return -EINVAL;
     for (unsigned g = 0; g < rota_name_group_count; g++) {
+        const struct rota_name *entries = rota_name_entries(&rota_name_groups[g]);
+
         for (unsigned i = 0; i < rota_name_groups[g].count; i++) {
-            if (rota_text_same(rota_name_groups[g].entries[i].name, name)) {
-                *value = rota_name_groups[g].entries[i].value;
+            if (rota_text_same(rota_name_text(entries[i].text), name)) {
+                *value = entries[i].value;
                 return 0;
             }
         }
@@ -91,5 +99,5 @@ int rota_flag_value(const char *name, uint64_t *value)
 
 const char *rota_group_name(unsigned index)
 {
-    return index < rota_name_group_count ? rota_name_groups[index].name : NULL;
+    return index < rota_name_group_count ? rota_name_text(rota_name_groups[index].text) : NULL;
 }

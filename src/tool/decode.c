@@ -155,7 +155,7 @@ static void write_bits(const char *key, const char *group, uint64_t value)
     json_array(key);
     for (unsigned i = 0; i < count; i++) {
         if (rules[i].value && (value & rules[i].value) == rules[i].value) {
-            json_string(NULL, rules[i].name);
+            json_string(NULL, rota_info_text(rules[i].name));
             value &= ~rules[i].value;
         }
     }
@@ -174,22 +174,22 @@ static void write_field(const struct io_uring_sqe *sqe, const struct rota_field_
 
     switch (field->size) {
     case 1:
-        json_number(field->name, *at);
+        json_number(rota_info_text(field->name), *at);
         break;
     case 2:
         memcpy(&half, at, sizeof(half));
-        json_number(field->name, half);
+        json_number(rota_info_text(field->name), half);
         break;
     case 4:
         memcpy(&word, at, sizeof(word));
         if (field->role == ROTA_ROLE_FILE)
-            json_number(field->name, (int32_t)word);
+            json_number(rota_info_text(field->name), (int32_t)word);
         else
-            json_number(field->name, word);
+            json_number(rota_info_text(field->name), word);
         break;
     case 8:
         memcpy(&whole, at, sizeof(whole));
-        json_hex(field->name, whole);
+        json_hex(rota_info_text(field->name), whole);
         break;
     default:
         break;
@@ -204,14 +204,15 @@ static void write_sqe(const struct io_uring_sqe *sqe)
     json_number("number", sqe->opcode);
     write_bits("flags", "sqe", sqe->flags);
     json_object("fields");
-    for (unsigned i = 0; op && i < op->field_count; i++) {
+    for (unsigned i = 0; op && i < op->fields.count; i++) {
         bool again = false;
 
         /* A place that has two meanings shows once. */
         for (unsigned k = 0; k < i; k++)
-            again |= !strcmp(op->fields[k].name, op->fields[i].name);
+            again |= !strcmp(rota_info_text(rota_info_fields(op->fields)[k].name),
+                             rota_info_text(rota_info_fields(op->fields)[i].name));
         if (!again)
-            write_field(sqe, &op->fields[i]);
+            write_field(sqe, &rota_info_fields(op->fields)[i]);
     }
     json_end();
     json_number("personality", sqe->personality);

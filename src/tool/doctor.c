@@ -157,7 +157,7 @@ static void write_flags(const char *key, uint32_t flags)
     json_array(key);
     for (unsigned i = 0; i < count; i++) {
         if (flags & rules[i].value)
-            json_string(NULL, rules[i].name);
+            json_string(NULL, rota_info_text(rules[i].name));
     }
     json_end();
 }

@@ -81,9 +81,10 @@ static void add_rules(const struct rota_op_info *op, int error)
 {
     char text[768];
 
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        if (op->rules[i].error == error)
-            add(ROTA_POSSIBLE, NULL, "%s", rule_text(&op->rules[i], text, sizeof(text)));
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        if (rota_info_rules(op->rules)[i].error == error)
+            add(ROTA_POSSIBLE, NULL, "%s",
+                rule_text(&rota_info_rules(op->rules)[i], text, sizeof(text)));
     }
 }
 
@@ -106,14 +107,17 @@ static void add_iosqe(const struct rota_op_info *op, int error)
 /* Whether any bytes at that place of the SQE are read, common to all requests, or ignored. */
 static bool is_used(const struct rota_op_info *op, unsigned offset)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        if (offset >= op->fields[i].offset &&
-            offset < (unsigned)op->fields[i].offset + op->fields[i].size)
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        if (offset >= rota_info_fields(op->fields)[i].offset &&
+            offset < (unsigned)rota_info_fields(op->fields)[i].offset +
+                         rota_info_fields(op->fields)[i].size)
             return true;
     }
-    for (unsigned i = 0; i < op->ignored_count; i++) {
-        if (!op->ignored[i].until && offset >= op->ignored[i].offset &&
-            offset < (unsigned)op->ignored[i].offset + op->ignored[i].size)
+    for (unsigned i = 0; i < op->ignored.count; i++) {
+        if (!rota_info_ignored(op->ignored)[i].until &&
+            offset >= rota_info_ignored(op->ignored)[i].offset &&
+            offset < (unsigned)rota_info_ignored(op->ignored)[i].offset +
+                         rota_info_ignored(op->ignored)[i].size)
             return true;
     }
     return false;
@@ -146,38 +150,39 @@ static void add_zero_fields(const struct rota_op_info *op)
 
 static void add_flag_fields(const struct rota_op_info *op)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
 
-        if (field->group && field->others != ROTA_OTHERS_IGNORED)
+        if (field->group.at && field->others != ROTA_OTHERS_IGNORED)
             add(ROTA_POSSIBLE, NULL,
                 "%s holds %s that this request does not take, or this kernel does not know yet; "
                 "rota ops %s lists them.",
-                field->name, field->values ? "a value" : "a flag", op->name);
+                rota_info_text(field->name), field->values ? "a value" : "a flag",
+                rota_info_text(op->name));
     }
 }
 
 /* What the fields make possible: descriptors that are not open, memory that is not there. */
 static void add_fields(const struct rota_op_info *op, int error)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
 
         if (error == -EBADF && field->role == ROTA_ROLE_FILE)
             add(ROTA_POSSIBLE, NULL,
                 "%s is not an open descriptor, or with IOSQE_FIXED_FILE not a filled slot.",
-                field->name);
+                rota_info_text(field->name));
         if (error == -EFAULT && field->memory != ROTA_MEMORY_NONE)
             add(ROTA_POSSIBLE,
                 field->lives == ROTA_LIVES_SUBMIT
                     ? NULL
                     : "Keep the memory until the completion has come.",
-                "%s does not point to memory of the process.", field->name);
+                "%s does not point to memory of the process.", rota_info_text(field->name));
         if (error == -EFAULT && field->role == ROTA_ROLE_BUFFER)
             add(ROTA_POSSIBLE, NULL,
                 "%s is not the index of a registered buffer, or the range lies "
                 "outside of it.",
-                field->name);
+                rota_info_text(field->name));
     }
 }
 
@@ -189,9 +194,9 @@ static void add_missing(const struct rota_op_info *op)
 
     (void)rota_caps_get(&caps, NULL);
     if (rota_caps_opcode(&caps, op->opcode, &how) == ROTA_NO) {
-        if (op->config)
+        if (op->config.at)
             snprintf(remedy, sizeof(remedy), "Use Linux %s or newer with %s.",
-                     release_name(op->since), op->config);
+                     release_name(op->since), rota_info_text(op->config));
         else
             snprintf(remedy, sizeof(remedy), "Use Linux %s or newer.", release_name(op->since));
         add(ROTA_CERTAIN, remedy, "This kernel does not have the opcode.");
@@ -215,11 +220,14 @@ static void add_ring(const struct rota_op_info *op, int error)
             "It does not stand right behind another request that has IOSQE_IO_LINK.");
 }
 
-static void add_errors(const struct rota_error_info *errors, unsigned count, int error)
+static void add_errors(struct rota_error_rows rows, int error)
 {
-    for (unsigned i = 0; i < count; i++) {
+    const struct rota_error_info *errors = rota_info_errors(rows);
+
+    for (unsigned i = 0; i < rows.count; i++) {
         if (errors[i].error == error)
-            add(ROTA_LIKELY, errors[i].remedy, "%s", errors[i].cause);
+            add(ROTA_LIKELY, rota_info_text(errors[i].remedy), "%s",
+                rota_info_text(errors[i].cause));
     }
 }
 
@@ -227,7 +235,7 @@ static void explain_request(const struct rota_op_info *op, int error)
 {
     if (error == -EINVAL)
         add_missing(op);
-    add_errors(op->errors, op->error_count, error);
+    add_errors(op->errors, error);
     add_rules(op, error);
     add_iosqe(op, error);
     add_ring(op, error);
@@ -247,9 +255,9 @@ static void explain_request(const struct rota_op_info *op, int error)
     if (error == -ENOBUFS && op->buffer_select != ROTA_IOSQE_REFUSED)
         add(ROTA_POSSIBLE, NULL, "The buffer group is empty, or there is none of that number.");
     /* The system call's own errors are those of its manual page. */
-    if (op->syscall)
+    if (op->syscall.at)
         add(ROTA_POSSIBLE, NULL, "The errors of %s come back as well; see its manual page.",
-            op->syscall);
+            rota_info_text(op->syscall));
 }
 
 /*
@@ -269,15 +277,16 @@ static void explain_register(unsigned opcode, const struct rota_register_info *i
         if (rota_caps_register(&caps, opcode, &how) == ROTA_NO)
             add(ROTA_CERTAIN, remedy, "This kernel does not have the call.");
     }
-    add_errors(info->errors, info->error_count, error);
+    add_errors(info->errors, error);
     if (error == -EINVAL && info->needs)
         add(ROTA_POSSIBLE, NULL, "The ring was not made with %s.",
             flags_text("setup", info->needs, ", ", flags, sizeof(flags)));
     if (error == -EINVAL && info->refuses)
         add(ROTA_POSSIBLE, NULL, "The ring was made with %s.",
             flags_text("setup", info->refuses, ", ", flags, sizeof(flags)));
-    if (error == -EFAULT && info->arg)
-        add(ROTA_POSSIBLE, NULL, "The argument (%s) is not in memory of the process.", info->arg);
+    if (error == -EFAULT && info->arg.at)
+        add(ROTA_POSSIBLE, NULL, "The argument (%s) is not in memory of the process.",
+            rota_info_text(info->arg));
     if (error == -EBADF)
         add(ROTA_POSSIBLE, NULL, "The ring is torn down.");
     if (error == -EEXIST)
@@ -434,7 +443,7 @@ static int register_call(char **words)
         return status;
     info = rota_register_opcode_info((unsigned)opcode);
     explain_register((unsigned)opcode, info, error);
-    return answer(info->name, error);
+    return answer(rota_info_text(info->name), error);
 }
 
 static int list_errors(void)

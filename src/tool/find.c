@@ -70,7 +70,7 @@ const struct rota_flag_rule *find_flag(const char *group, const char *name)
     const struct rota_flag_rule *rules = rota_group_info(group, &count);
 
     for (unsigned i = 0; i < count; i++) {
-        if (means(rules[i].name, name))
+        if (means(rota_info_text(rules[i].name), name))
             return &rules[i];
     }
     return NULL;
@@ -91,8 +91,8 @@ const char *group_at(unsigned index)
         own++;
     }
     for (unsigned i = 0; !collected && (op = rota_opcode_info(i)); i++) {
-        for (unsigned f = 0; f < op->field_count; f++) {
-            const char *group = op->fields[f].group;
+        for (unsigned f = 0; f < op->fields.count; f++) {
+            const char *group = rota_info_text(rota_info_fields(op->fields)[f].group);
             bool known = !group;
 
             for (unsigned k = 0; k < own && !known; k++)
@@ -113,7 +113,7 @@ static int find_prep(const char *name)
     const struct rota_prep_info *preps = rota_prep_infos(&count);
 
     for (unsigned i = 0; i < count; i++) {
-        if (!strcasecmp(preps[i].name, name))
+        if (!strcasecmp(rota_info_text(preps[i].name), name))
             return preps[i].opcode;
     }
     return -1;
@@ -141,7 +141,7 @@ struct thing find_thing(const char *name)
     for (int pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; (thing.group = group_at(i)); i++) {
             thing.flag = find_flag(thing.group, name);
-            if (thing.flag && (pass || !strcasecmp(thing.flag->name, name))) {
+            if (thing.flag && (pass || !strcasecmp(rota_info_text(thing.flag->name), name))) {
                 thing.kind = KIND_FLAG;
                 return thing;
             }
@@ -228,7 +228,7 @@ static void consider_group(struct best *best, const char *wanted, const char *gr
     const struct rota_flag_rule *rules = rota_group_info(group, &count);
 
     for (unsigned i = 0; i < count; i++)
-        consider(best, wanted, rules[i].name);
+        consider(best, wanted, rota_info_text(rules[i].name));
 }
 
 const char *did_you_mean(const char *name, unsigned which)
@@ -272,7 +272,7 @@ const char *flags_text(const char *group, uint64_t value, const char *separator,
             continue;
         value &= ~rules[i].value;
         length += (size_t)snprintf(buf + length, size - length, "%s%s", length ? separator : "",
-                                   bare(rules[i].name));
+                                   bare(rota_info_text(rules[i].name)));
     }
     if (value && length < size)
         snprintf(buf + length, size - length, "%s0x%" PRIx64, length ? separator : "", value);

@@ -100,10 +100,11 @@ const struct tool_call *ops_calls(unsigned opcode, unsigned *count)
  * A request, as text
  */
 
-static const struct rota_flag_rule *rule_of(const struct rota_flag_rule *rules, unsigned count,
-                                            uint64_t value)
+static const struct rota_flag_rule *rule_of(struct rota_flag_rule_rows rows, uint64_t value)
 {
-    for (unsigned i = 0; i < count; i++) {
+    const struct rota_flag_rule *rules = rota_info_flag_rules(rows);
+
+    for (unsigned i = 0; i < rows.count; i++) {
         if (rules[i].value == value)
             return &rules[i];
     }
@@ -133,8 +134,8 @@ static void print_functions(unsigned opcode)
         return;
     heading("  Functions");
     for (unsigned i = 0; i < count; i++) {
-        declaration(4, preps[i].prototype);
-        paragraph(8, "%s (%s)", preps[i].summary, release_name(preps[i].since));
+        declaration(4, rota_info_text(preps[i].prototype));
+        paragraph(8, "%s (%s)", rota_info_text(preps[i].summary), release_name(preps[i].since));
     }
 }
 
@@ -175,9 +176,9 @@ static void print_foreign_flags(const struct rota_field_info *field)
     char text[1024] = "";
     size_t length = 0;
 
-    for (unsigned i = 0; i < field->flag_count && length < sizeof(text); i++)
+    for (unsigned i = 0; i < field->flags.count && length < sizeof(text); i++)
         length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i ? ", " : "",
-                                   field->flags[i].name);
+                                   rota_info_text(rota_info_flags(field->flags)[i].name));
     paragraph(COLUMN, "%s.", text);
 }
 
@@ -189,19 +190,19 @@ static void print_field_flags(const struct rota_field_info *field)
         [ROTA_OTHERS_IGNORED] = "not looked at",
     };
 
-    bool foreign = field->flag_count && is_foreign(field->group);
+    bool foreign = field->flags.count && is_foreign(rota_info_text(field->group));
 
     if (foreign)
         print_foreign_flags(field);
-    for (unsigned i = 0; !foreign && i < field->flag_count; i++) {
+    for (unsigned i = 0; !foreign && i < field->flags.count; i++) {
         const struct rota_flag_rule *rule =
-            rule_of(field->group_rules, field->group_count, field->flags[i].value);
+            rule_of(field->group_rules, rota_info_flags(field->flags)[i].value);
 
-        entry(COLUMN, COLUMN + 4, TONE_PLAIN, field->flags[i].name, "%s%s",
-              rule ? rule->summary : "",
-              since_text(field->flags[i].since, rule && rule->backported));
+        entry(COLUMN, COLUMN + 4, TONE_PLAIN, rota_info_text(rota_info_flags(field->flags)[i].name),
+              "%s%s", rule ? rota_info_text(rule->summary) : "",
+              since_text(rota_info_flags(field->flags)[i].since, rule && rule->backported));
     }
-    if (field->flag_count)
+    if (field->flags.count)
         paragraph(COLUMN, "Others: %s.", others[field->others]);
 }
 
@@ -209,14 +210,16 @@ static void print_field(const struct rota_field_info *field, unsigned opcode_sin
 {
     char condition[512];
 
-    if (field->type && field->arg)
-        entry(4, COLUMN, TONE_TITLE, field->name, "%s%s%s: %s", field->type,
-              strchr(field->type, '*') ? "" : " ", field->arg, field->summary);
+    if (field->type.at && field->arg.at)
+        entry(4, COLUMN, TONE_TITLE, rota_info_text(field->name), "%s%s%s: %s",
+              rota_info_text(field->type), strchr(rota_info_text(field->type), '*') ? "" : " ",
+              rota_info_text(field->arg), rota_info_text(field->summary));
     else
-        entry(4, COLUMN, TONE_TITLE, field->name, "%s", field->summary);
-    if (field->when_count)
+        entry(4, COLUMN, TONE_TITLE, rota_info_text(field->name), "%s",
+              rota_info_text(field->summary));
+    if (field->when.count)
         paragraph(COLUMN, "Read when %s; otherwise it %s.",
-                  conditions_text(field->when, field->when_count, condition, sizeof(condition)),
+                  conditions_text(field->when, condition, sizeof(condition)),
                   field->otherwise_ignored ? "is not looked at" : "must be 0");
     if (field->since > opcode_since)
         paragraph(COLUMN, "Since %s%s; before, it %s.", release_name(field->since),
@@ -229,16 +232,16 @@ static void print_field(const struct rota_field_info *field, unsigned opcode_sin
 static void print_fields(const struct rota_op_info *op)
 {
     heading("  Fields of struct io_uring_sqe");
-    for (unsigned i = 0; i < op->field_count; i++)
-        print_field(&op->fields[i], op->since);
-    for (unsigned i = 0; i < op->ignored_count; i++) {
-        const struct rota_ignored_info *ignored = &op->ignored[i];
+    for (unsigned i = 0; i < op->fields.count; i++)
+        print_field(&rota_info_fields(op->fields)[i], op->since);
+    for (unsigned i = 0; i < op->ignored.count; i++) {
+        const struct rota_ignored_info *ignored = &rota_info_ignored(op->ignored)[i];
 
         if (ignored->until)
-            entry(4, COLUMN, TONE_TITLE, ignored->name, "Not looked at before %s, then zero.",
-                  release_name(ignored->until));
+            entry(4, COLUMN, TONE_TITLE, rota_info_text(ignored->name),
+                  "Not looked at before %s, then zero.", release_name(ignored->until));
         else
-            entry(4, COLUMN, TONE_TITLE, ignored->name, "Not looked at.");
+            entry(4, COLUMN, TONE_TITLE, rota_info_text(ignored->name), "Not looked at.");
     }
     paragraph(4, "All others must be 0, besides opcode, flags, personality and user_data.");
 }
@@ -288,12 +291,12 @@ static void print_completion(const struct rota_op_info *op)
     heading("  Completion");
     if (op->shape == ROTA_SHAPE_ONE)
         entry(4, COLUMN, TONE_TITLE, "entries", "%s", shapes[op->shape]);
-    else if (op->stream_when_count)
+    else if (op->stream_when.count)
         entry(4, COLUMN, TONE_TITLE, "entries", "%s, when %s; otherwise one.", shapes[op->shape],
-              conditions_text(op->stream_when, op->stream_when_count, text, sizeof(text)));
+              conditions_text(op->stream_when, text, sizeof(text)));
     else
         entry(4, COLUMN, TONE_TITLE, "entries", "%s.", shapes[op->shape]);
-    entry(4, COLUMN, TONE_TITLE, "res", "%s", op->res);
+    entry(4, COLUMN, TONE_TITLE, "res", "%s", rota_info_text(op->res));
     if (op->cqe_flags) {
         unsigned count;
         const struct rota_flag_rule *rules = rota_group_info("cqe", &count);
@@ -302,8 +305,9 @@ static void print_completion(const struct rota_op_info *op)
         for (unsigned i = 0; i < count; i++) {
             if (!rules[i].value || (op->cqe_flags & rules[i].value) != rules[i].value)
                 continue;
-            entry(4, COLUMN, TONE_TITLE, first ? "flags" : "", "%s: %s%s", rules[i].name,
-                  rules[i].summary, since_text(rules[i].since, rules[i].backported));
+            entry(4, COLUMN, TONE_TITLE, first ? "flags" : "", "%s: %s%s",
+                  rota_info_text(rules[i].name), rota_info_text(rules[i].summary),
+                  since_text(rules[i].since, rules[i].backported));
             first = false;
         }
     }
@@ -317,11 +321,14 @@ static void print_rule(const struct rota_rule_info *rule)
           rule_text(rule, text, sizeof(text)));
 }
 
-static void print_errors(const struct rota_error_info *errors, unsigned count)
+static void print_errors(struct rota_error_rows rows)
 {
-    for (unsigned i = 0; i < count; i++)
-        entry(4, COLUMN, TONE_TITLE, ops_error_name(errors[i].error), "%s%s%s", errors[i].cause,
-              errors[i].remedy ? " " : "", errors[i].remedy ? errors[i].remedy : "");
+    const struct rota_error_info *errors = rota_info_errors(rows);
+
+    for (unsigned i = 0; i < rows.count; i++)
+        entry(4, COLUMN, TONE_TITLE, ops_error_name(errors[i].error), "%s%s%s",
+              rota_info_text(errors[i].cause), errors[i].remedy.at ? " " : "",
+              errors[i].remedy.at ? rota_info_text(errors[i].remedy) : "");
 }
 
 static void print_example(const char *source)
@@ -339,29 +346,29 @@ static void print_example(const char *source)
 
 static void print_op(const struct rota_op_info *op)
 {
-    heading("IORING_OP_%s", op->name);
-    paragraph(2, "%s", op->summary);
+    heading("IORING_OP_%s", rota_info_text(op->name));
+    paragraph(2, "%s", rota_info_text(op->summary));
     entry(2, COLUMN, TONE_FAINT, "opcode", "%u", op->opcode);
     entry(2, COLUMN, TONE_FAINT, "first kernel", "%s%s", release_name(op->since),
           op->backported ? ", and some stable series before it" : "");
-    if (op->syscall)
-        entry(2, COLUMN, TONE_FAINT, "system call", "%s", op->syscall);
-    if (op->config)
-        entry(2, COLUMN, TONE_FAINT, "needs", "a kernel with %s", op->config);
-    if (op->note)
-        entry(2, COLUMN, TONE_FAINT, "note", "%s", op->note);
+    if (op->syscall.at)
+        entry(2, COLUMN, TONE_FAINT, "system call", "%s", rota_info_text(op->syscall));
+    if (op->config.at)
+        entry(2, COLUMN, TONE_FAINT, "needs", "a kernel with %s", rota_info_text(op->config));
+    if (op->note.at)
+        entry(2, COLUMN, TONE_FAINT, "note", "%s", rota_info_text(op->note));
     print_functions(op->opcode);
     print_fields(op);
     print_rings(op);
     print_completion(op);
-    if (op->rule_count) {
+    if (op->rules.count) {
         heading("  Refused combinations");
-        for (unsigned i = 0; i < op->rule_count; i++)
-            print_rule(&op->rules[i]);
+        for (unsigned i = 0; i < op->rules.count; i++)
+            print_rule(&rota_info_rules(op->rules)[i]);
     }
-    if (op->error_count) {
+    if (op->errors.count) {
         heading("  Errors of this request");
-        print_errors(op->errors, op->error_count);
+        print_errors(op->errors);
     }
     print_example(op->opcode < tool_op_example_count ? tool_op_examples[op->opcode] : NULL);
 }
@@ -376,14 +383,14 @@ static void print_register(unsigned opcode, const struct rota_register_info *inf
     const struct tool_call *calls = ops_calls(opcode, &count);
     char flags[256];
 
-    heading("IORING_%s", info->name);
-    paragraph(2, "%s", info->summary);
+    heading("IORING_%s", rota_info_text(info->name));
+    paragraph(2, "%s", rota_info_text(info->summary));
     entry(2, COLUMN, TONE_FAINT, "opcode", "%u of io_uring_register(2)", opcode);
     entry(2, COLUMN, TONE_FAINT, "first kernel", "%s%s", release_name(info->since),
           info->backported ? ", and some stable series before it" : "");
-    entry(2, COLUMN, TONE_FAINT, "arg", "%s", info->arg ? info->arg : "NULL");
-    entry(2, COLUMN, TONE_FAINT, "nr_args", "%s", info->nr_args);
-    entry(2, COLUMN, TONE_FAINT, "result", "%s", info->res);
+    entry(2, COLUMN, TONE_FAINT, "arg", "%s", info->arg.at ? rota_info_text(info->arg) : "NULL");
+    entry(2, COLUMN, TONE_FAINT, "nr_args", "%s", rota_info_text(info->nr_args));
+    entry(2, COLUMN, TONE_FAINT, "result", "%s", rota_info_text(info->res));
     if (info->needs)
         entry(2, COLUMN, TONE_FAINT, "ring", "must have %s",
               flags_text("setup", info->needs, ", ", flags, sizeof(flags)));
@@ -395,17 +402,17 @@ static void print_register(unsigned opcode, const struct rota_register_info *inf
     else if (info->without_ring)
         entry(2, COLUMN, TONE_FAINT, "ring", "or none, with the descriptor -1 (%s)",
               release_name(info->without_ring));
-    if (info->note)
-        entry(2, COLUMN, TONE_FAINT, "note", "%s", info->note);
+    if (info->note.at)
+        entry(2, COLUMN, TONE_FAINT, "note", "%s", rota_info_text(info->note));
     if (count)
         heading("  Functions");
     for (unsigned i = 0; i < count; i++) {
         declaration(4, calls[i].prototype);
         paragraph(8, "%s (%s)", calls[i].summary, release_name(calls[i].since));
     }
-    if (info->error_count) {
+    if (info->errors.count) {
         heading("  Errors");
-        print_errors(info->errors, info->error_count);
+        print_errors(info->errors);
     }
     print_example(count ? calls[0].example : NULL);
 }
@@ -415,8 +422,8 @@ static void print_flag(const char *group, const struct rota_flag_rule *flag)
     char text[256];
     unsigned printed = 0;
 
-    heading("%s", flag->name);
-    paragraph(2, "%s", flag->summary);
+    heading("%s", rota_info_text(flag->name));
+    paragraph(2, "%s", rota_info_text(flag->summary));
     entry(2, COLUMN, TONE_FAINT, "value", "0x%" PRIx64 ", of group %s", flag->value, group);
     if (flag->since)
         entry(2, COLUMN, TONE_FAINT, "first kernel", "%s%s", release_name(flag->since),
@@ -430,18 +437,20 @@ static void print_flag(const char *group, const struct rota_flag_rule *flag)
     if (flag->excludes)
         entry(2, COLUMN, TONE_FAINT, "excludes", "%s",
               flags_text(group, flag->excludes, ", ", text, sizeof(text)));
-    if (flag->refused)
-        entry(2, COLUMN, TONE_FAINT, "refused", "%s", flag->refused);
+    if (flag->refused.at)
+        entry(2, COLUMN, TONE_FAINT, "refused", "%s", rota_info_text(flag->refused));
     for (unsigned i = 0; rota_opcode_info(i); i++) {
         const struct rota_op_info *op = rota_opcode_info(i);
 
-        for (unsigned f = 0; f < op->field_count; f++) {
-            const struct rota_field_info *field = &op->fields[f];
+        for (unsigned f = 0; f < op->fields.count; f++) {
+            const struct rota_field_info *field = &rota_info_fields(op->fields)[f];
 
-            for (unsigned k = 0; k < field->flag_count; k++) {
-                if (!strcmp(field->flags[k].name, flag->name))
+            for (unsigned k = 0; k < field->flags.count; k++) {
+                if (!strcmp(rota_info_text(rota_info_flags(field->flags)[k].name),
+                            rota_info_text(flag->name)))
                     entry(2, COLUMN, TONE_FAINT, printed++ ? "" : "taken by", "%s in %s%s",
-                          op->name, field->name, since_text(field->flags[k].since, false));
+                          rota_info_text(op->name), rota_info_text(field->name),
+                          since_text(rota_info_flags(field->flags)[k].since, false));
             }
         }
     }
@@ -456,10 +465,11 @@ static void print_group(const char *group)
     for (unsigned i = 0; i < count; i++) {
         char label[80];
 
-        snprintf(label, sizeof(label), "%s 0x%" PRIx64, rules[i].name, rules[i].value);
-        entry(2, 6, TONE_PLAIN, label, "%s%s%s", rules[i].summary,
+        snprintf(label, sizeof(label), "%s 0x%" PRIx64, rota_info_text(rules[i].name),
+                 rules[i].value);
+        entry(2, 6, TONE_PLAIN, label, "%s%s%s", rota_info_text(rules[i].summary),
               is_foreign(group) ? "" : since_text(rules[i].since, rules[i].backported),
-              rules[i].refused ? " No released kernel takes it." : "");
+              rules[i].refused.at ? " No released kernel takes it." : "");
     }
 }
 
@@ -485,7 +495,7 @@ static void list_ops(void)
         if (options.json)
             ops_write_op(op, !options.no_example);
         else
-            list_line(number, op->name, op->since, op->summary);
+            list_line(number, rota_info_text(op->name), op->since, rota_info_text(op->summary));
     }
 }
 
@@ -500,9 +510,9 @@ static void list_registers(void)
             ops_write_register(i, info, !options.no_example);
             continue;
         }
-        snprintf(label, sizeof(label), "%3u  %-28s  %-5s", i, info->name,
+        snprintf(label, sizeof(label), "%3u  %-28s  %-5s", i, rota_info_text(info->name),
                  release_name(info->since));
-        entry(0, 41, TONE_PLAIN, label, "%s", info->summary);
+        entry(0, 41, TONE_PLAIN, label, "%s", rota_info_text(info->summary));
     }
 }
 
@@ -517,7 +527,8 @@ static void list_groups(void)
         if (options.json)
             ops_write_group(group);
         else
-            entry(0, 20, TONE_PLAIN, group, "%u, as %s", count, count ? rules[0].name : "none");
+            entry(0, 20, TONE_PLAIN, group, "%u, as %s", count,
+                  count ? rota_info_text(rules[0].name) : "none");
     }
 }
 

@@ -32,23 +32,26 @@ static const char *const role_words[] = {
     [ROTA_ROLE_BUFFER] = "buffer", [ROTA_ROLE_GROUP] = "group",
 };
 
-static void write_conditions(const char *key, const struct rota_condition *conditions,
-                             unsigned count)
+static void write_conditions(const char *key, struct rota_condition_rows rows)
 {
+    const struct rota_condition *conditions = rota_info_conditions(rows);
+
     json_array(key);
-    for (unsigned i = 0; i < count; i++)
-        json_string(NULL, conditions[i].text);
+    for (unsigned i = 0; i < rows.count; i++)
+        json_string(NULL, rota_info_text(conditions[i].text));
     json_end();
 }
 
-static void write_errors(const struct rota_error_info *errors, unsigned count)
+static void write_errors(struct rota_error_rows rows)
 {
+    const struct rota_error_info *errors = rota_info_errors(rows);
+
     json_array("errors");
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < rows.count; i++) {
         json_object(NULL);
         json_string("errno", ops_error_name(errors[i].error));
-        json_string("cause", errors[i].cause);
-        json_string("remedy", errors[i].remedy);
+        json_string("cause", rota_info_text(errors[i].cause));
+        json_string("remedy", rota_info_text(errors[i].remedy));
         json_end();
     }
     json_end();
@@ -57,24 +60,24 @@ static void write_errors(const struct rota_error_info *errors, unsigned count)
 static void write_field(const struct rota_field_info *field)
 {
     json_object(NULL);
-    json_string("name", field->name);
+    json_string("name", rota_info_text(field->name));
     json_number("offset", field->offset);
     json_number("size", field->size);
-    json_string("type", field->type);
-    json_string("arg", field->arg);
-    json_string("summary", field->summary);
+    json_string("type", rota_info_text(field->type));
+    json_string("arg", rota_info_text(field->arg));
+    json_string("summary", rota_info_text(field->summary));
     json_string("role", role_words[field->role]);
     json_string("memory", memory_words[field->memory]);
     json_string("lives", lives_words[field->lives]);
     json_release("since", field->since);
-    write_conditions("when", field->when, field->when_count);
-    json_string("group", field->group);
+    write_conditions("when", field->when);
+    json_string("group", rota_info_text(field->group));
     json_array("flags");
-    for (unsigned i = 0; i < field->flag_count; i++) {
+    for (unsigned i = 0; i < field->flags.count; i++) {
         json_object(NULL);
-        json_string("name", field->flags[i].name);
-        json_hex("value", field->flags[i].value);
-        json_release("since", field->flags[i].since);
+        json_string("name", rota_info_text(rota_info_flags(field->flags)[i].name));
+        json_hex("value", rota_info_flags(field->flags)[i].value);
+        json_release("since", rota_info_flags(field->flags)[i].since);
         json_end();
     }
     json_end();
@@ -84,10 +87,10 @@ static void write_field(const struct rota_field_info *field)
 static void write_rule(const struct rota_rule_info *rule)
 {
     json_object(NULL);
-    write_conditions("when", rule->when, rule->when_count);
-    write_conditions("must", rule->must, rule->must_count);
+    write_conditions("when", rule->when);
+    write_conditions("must", rule->must);
     json_string("errno", ops_error_name(rule->error));
-    json_string("because", rule->because);
+    json_string("because", rota_info_text(rule->because));
     json_release("since", rule->since);
     json_release("until", rule->until);
     json_string("at", rule->at_issue ? "issue" : "submit");
@@ -111,7 +114,7 @@ static void write_set(const char *key, const char *group, uint64_t value)
     json_array(key);
     for (unsigned i = 0; i < count; i++) {
         if (rules[i].value && (value & rules[i].value) == rules[i].value)
-            json_string(NULL, rules[i].name);
+            json_string(NULL, rota_info_text(rules[i].name));
     }
     json_end();
 }
@@ -123,31 +126,31 @@ void ops_write_op(const struct rota_op_info *op, bool example)
 
     json_object(NULL);
     json_string("kind", "opcode");
-    json_string("name", op->name);
+    json_string("name", rota_info_text(op->name));
     json_number("number", op->opcode);
-    json_string("summary", op->summary);
+    json_string("summary", rota_info_text(op->summary));
     json_release("since", op->since);
     json_bool("backported", op->backported);
-    json_string("syscall", op->syscall);
-    json_string("config", op->config);
-    json_string("note", op->note);
+    json_string("syscall", rota_info_text(op->syscall));
+    json_string("config", rota_info_text(op->config));
+    json_string("note", rota_info_text(op->note));
     json_array("functions");
     for (unsigned i = 0; i < count; i++) {
         json_object(NULL);
-        json_string("name", preps[i].name);
-        json_string("prototype", preps[i].prototype);
-        json_string("summary", preps[i].summary);
+        json_string("name", rota_info_text(preps[i].name));
+        json_string("prototype", rota_info_text(preps[i].prototype));
+        json_string("summary", rota_info_text(preps[i].summary));
         json_release("since", preps[i].since);
         json_end();
     }
     json_end();
     json_array("fields");
-    for (unsigned i = 0; i < op->field_count; i++)
-        write_field(&op->fields[i]);
+    for (unsigned i = 0; i < op->fields.count; i++)
+        write_field(&rota_info_fields(op->fields)[i]);
     json_end();
     json_array("ignored");
-    for (unsigned i = 0; i < op->ignored_count; i++)
-        json_string(NULL, op->ignored[i].name);
+    for (unsigned i = 0; i < op->ignored.count; i++)
+        json_string(NULL, rota_info_text(rota_info_ignored(op->ignored)[i].name));
     json_end();
     write_iosqe(op);
     json_bool("iopoll", op->iopoll);
@@ -155,15 +158,15 @@ void ops_write_op(const struct rota_op_info *op, bool example)
     write_set("setup_one_of", "setup", op->setup_one_of);
     json_object("completion");
     json_string("shape", shape_words[op->shape]);
-    write_conditions("when", op->stream_when, op->stream_when_count);
-    json_string("res", op->res);
+    write_conditions("when", op->stream_when);
+    json_string("res", rota_info_text(op->res));
     write_set("flags", "cqe", op->cqe_flags);
     json_end();
     json_array("rules");
-    for (unsigned i = 0; i < op->rule_count; i++)
-        write_rule(&op->rules[i]);
+    for (unsigned i = 0; i < op->rules.count; i++)
+        write_rule(&rota_info_rules(op->rules)[i]);
     json_end();
-    write_errors(op->errors, op->error_count);
+    write_errors(op->errors);
     if (example)
         json_string("example",
                     op->opcode < tool_op_example_count ? tool_op_examples[op->opcode] : NULL);
@@ -177,15 +180,15 @@ void ops_write_register(unsigned opcode, const struct rota_register_info *info, 
 
     json_object(NULL);
     json_string("kind", "register");
-    json_string("name", info->name);
+    json_string("name", rota_info_text(info->name));
     json_number("number", opcode);
-    json_string("summary", info->summary);
+    json_string("summary", rota_info_text(info->summary));
     json_release("since", info->since);
     json_bool("backported", info->backported);
-    json_string("arg", info->arg);
-    json_string("nr_args", info->nr_args);
-    json_string("res", info->res);
-    json_string("note", info->note);
+    json_string("arg", rota_info_text(info->arg));
+    json_string("nr_args", rota_info_text(info->nr_args));
+    json_string("res", rota_info_text(info->res));
+    json_string("note", rota_info_text(info->note));
     write_set("needs", "setup", info->needs);
     write_set("refuses", "setup", info->refuses);
     json_release("without_ring", info->without_ring);
@@ -199,7 +202,7 @@ void ops_write_register(unsigned opcode, const struct rota_register_info *info, 
         json_end();
     }
     json_end();
-    write_errors(info->errors, info->error_count);
+    write_errors(info->errors);
     if (example)
         json_string("example", count ? calls[0].example : NULL);
     json_end();
@@ -209,16 +212,16 @@ void ops_write_flag(const char *group, const struct rota_flag_rule *flag)
 {
     json_object(NULL);
     json_string("kind", "flag");
-    json_string("name", flag->name);
+    json_string("name", rota_info_text(flag->name));
     json_string("group", group);
     json_hex("value", flag->value);
-    json_string("summary", flag->summary);
+    json_string("summary", rota_info_text(flag->summary));
     json_release("since", flag->since);
     json_bool("backported", flag->backported);
     write_set("needs", group, flag->needs);
     write_set("needs_one", group, flag->needs_one);
     write_set("excludes", group, flag->excludes);
-    json_string("refused", flag->refused);
+    json_string("refused", rota_info_text(flag->refused));
     json_end();
 }
 

@@ -88,7 +88,9 @@ static bool is_wanted(enum kind kind, unsigned number, const struct rota_flag_ru
 
         if (thing->kind != kind)
             continue;
-        if (kind == KIND_FLAG ? !strcmp(thing->flag->name, flag->name) : thing->number == number)
+        if (kind == KIND_FLAG
+                ? !strcmp(rota_info_text(thing->flag->name), rota_info_text(flag->name))
+                : thing->number == number)
             return true;
     }
     return !options.wanted_count;
@@ -106,9 +108,9 @@ static void collect_opcodes(struct section *section)
     const struct rota_op_info *op;
 
     for (unsigned i = 0; (op = rota_opcode_info(i)); i++) {
-        struct row row = {.name = op->name,
-                          .config = op->config,
-                          .summary = op->summary,
+        struct row row = {.name = rota_info_text(op->name),
+                          .config = rota_info_text(op->config),
+                          .summary = rota_info_text(op->summary),
                           .since = op->since,
                           .backported = op->backported};
 
@@ -124,8 +126,8 @@ static void collect_registers(struct section *section)
     const struct rota_register_info *info;
 
     for (unsigned i = 0; (info = rota_register_opcode_info(i)); i++) {
-        struct row row = {.name = info->name,
-                          .summary = info->summary,
+        struct row row = {.name = rota_info_text(info->name),
+                          .summary = rota_info_text(info->summary),
                           .since = info->since,
                           .backported = info->backported};
 
@@ -142,13 +144,13 @@ static void collect_group(struct section *section, const char *group)
     const struct rota_flag_rule *rules = rota_group_info(group, &count);
 
     for (unsigned i = 0; i < count; i++) {
-        struct row row = {.name = rules[i].name,
-                          .summary = rules[i].summary,
+        struct row row = {.name = rota_info_text(rules[i].name),
+                          .summary = rota_info_text(rules[i].summary),
                           .since = rules[i].since,
                           .backported = rules[i].backported};
 
         /* A flag that no released kernel takes is nothing that this one lacks. */
-        if (rules[i].refused || !is_wanted(KIND_FLAG, 0, &rules[i]))
+        if (rota_info_text(rules[i].refused) || !is_wanted(KIND_FLAG, 0, &rules[i]))
             continue;
         row.has = rota_caps_flag(&caps, group, rules[i].value, 0, &row.how);
         add(section, &row);
@@ -157,9 +159,9 @@ static void collect_group(struct section *section, const char *group)
 
 static const struct rota_flag_rule *rule_of(const struct rota_field_info *field, uint64_t value)
 {
-    for (unsigned i = 0; i < field->group_count; i++) {
-        if (field->group_rules[i].value == value)
-            return &field->group_rules[i];
+    for (unsigned i = 0; i < field->group_rules.count; i++) {
+        if (rota_info_flag_rules(field->group_rules)[i].value == value)
+            return &rota_info_flag_rules(field->group_rules)[i];
     }
     return NULL;
 }
@@ -173,20 +175,22 @@ static void collect_request_flags(struct section *section)
         /* What a missing opcode would take is no news. */
         if (rota_caps_opcode(&caps, i, NULL) != ROTA_YES)
             continue;
-        for (unsigned f = 0; f < op->field_count; f++) {
-            const struct rota_field_info *field = &op->fields[f];
+        for (unsigned f = 0; f < op->fields.count; f++) {
+            const struct rota_field_info *field = &rota_info_fields(op->fields)[f];
 
-            for (unsigned k = 0; !field->values && k < field->flag_count; k++) {
-                const struct rota_flag_rule *rule = rule_of(field, field->flags[k].value);
-                struct row row = {.name = field->flags[k].name,
-                                  .of = op->name,
-                                  .summary = rule ? rule->summary : NULL,
-                                  .since = field->flags[k].since,
+            for (unsigned k = 0; !field->values && k < field->flags.count; k++) {
+                const struct rota_flag_rule *rule =
+                    rule_of(field, rota_info_flags(field->flags)[k].value);
+                struct row row = {.name = rota_info_text(rota_info_flags(field->flags)[k].name),
+                                  .of = rota_info_text(op->name),
+                                  .summary = rule ? rota_info_text(rule->summary) : NULL,
+                                  .since = rota_info_flags(field->flags)[k].since,
                                   .backported = rule && rule->backported};
 
                 if (!rule || !is_wanted(KIND_FLAG, 0, rule))
                     continue;
-                row.has = rota_caps_flag(&caps, field->group, rule->value, i, &row.how);
+                row.has =
+                    rota_caps_flag(&caps, rota_info_text(field->group), rule->value, i, &row.how);
                 add(section, &row);
             }
         }
@@ -357,11 +361,11 @@ static int find_unanswered(const struct section *sections, unsigned count, char 
 
         for (unsigned s = 0; s < count && !found; s++) {
             for (unsigned k = 0; k < sections[s].count && !found; k++)
-                found = !strcmp(sections[s].rows[k].name, thing->flag->name);
+                found = !strcmp(sections[s].rows[k].name, rota_info_text(thing->flag->name));
         }
         if (!found)
             return usage_error("the kernel cannot be asked for '%s'; see rota ops %s", argv[i],
-                               thing->flag->name);
+                               rota_info_text(thing->flag->name));
     }
     return STATUS_OK;
 }

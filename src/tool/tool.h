@@ -141,8 +141,7 @@ const char *did_you_mean(const char *name, unsigned which);
 const char *flags_text(const char *group, uint64_t value, const char *separator, char *buf,
                        size_t size);
 /* "ioprio has IORING_RECV_MULTISHOT and len is 0" */
-const char *conditions_text(const struct rota_condition *conditions, unsigned count, char *buf,
-                            size_t size);
+const char *conditions_text(struct rota_condition_rows rows, char *buf, size_t size);
 /* "When ioprio has IORING_RECV_MULTISHOT, flags must have ... (before 6.17). Its reason." */
 const char *rule_text(const struct rota_rule_info *rule, char *buf, size_t size);
 

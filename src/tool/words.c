@@ -44,15 +44,16 @@ static const struct {
 static void put_condition(struct text *text, const struct rota_condition *condition, bool demand)
 {
     const char *says = kinds[condition->kind].says;
-    const char *word = strchr(condition->text, ' ');
+    const char *word = strchr(rota_info_text(condition->text), ' ');
 
     if (condition->offset == ROTA_COND_ON_RING)
         put(text, "the ");
     if (!word) {
-        put(text, "%s", condition->text);
+        put(text, "%s", rota_info_text(condition->text));
         return;
     }
-    put(text, "%.*s ", (int)(word - condition->text), condition->text);
+    put(text, "%.*s ", (int)(word - rota_info_text(condition->text)),
+        rota_info_text(condition->text));
     word++;
     if (demand && !strncmp(word, says, strlen(says)))
         put(text, "%s%s", kinds[condition->kind].demands, word + strlen(says));
@@ -62,23 +63,23 @@ static void put_condition(struct text *text, const struct rota_condition *condit
         put(text, "%s", word);
 }
 
-static void put_conditions(struct text *text, const struct rota_condition *conditions,
-                           unsigned count, bool demand)
+static void put_conditions(struct text *text, struct rota_condition_rows rows, bool demand)
 {
-    for (unsigned i = 0; i < count; i++) {
+    const struct rota_condition *conditions = rota_info_conditions(rows);
+
+    for (unsigned i = 0; i < rows.count; i++) {
         if (i)
             put(text, " and ");
         put_condition(text, &conditions[i], demand);
     }
 }
 
-const char *conditions_text(const struct rota_condition *conditions, unsigned count, char *buf,
-                            size_t size)
+const char *conditions_text(struct rota_condition_rows rows, char *buf, size_t size)
 {
     struct text text = {buf, size, 0};
 
     *buf = '\0';
-    put_conditions(&text, conditions, count, false);
+    put_conditions(&text, rows, false);
     return buf;
 }
 
@@ -87,12 +88,12 @@ const char *rule_text(const struct rota_rule_info *rule, char *buf, size_t size)
     struct text text = {buf, size, 0};
 
     *buf = '\0';
-    if (rule->when_count) {
+    if (rule->when.count) {
         put(&text, "When ");
-        put_conditions(&text, rule->when, rule->when_count, false);
-        put(&text, rule->must_count ? ", " : ", the request is refused");
+        put_conditions(&text, rule->when, false);
+        put(&text, rule->must.count ? ", " : ", the request is refused");
     }
-    put_conditions(&text, rule->must, rule->must_count, true);
+    put_conditions(&text, rule->must, true);
     if (rule->since && rule->until)
         put(&text, " (from %s until %s)", release_name(rule->since), release_name(rule->until));
     else if (rule->since)
@@ -100,7 +101,7 @@ const char *rule_text(const struct rota_rule_info *rule, char *buf, size_t size)
             rule->backported ? ", and in some stable series before it" : "");
     else if (rule->until)
         put(&text, " (before %s)", release_name(rule->until));
-    put(&text, ". %s", rule->because);
+    put(&text, ". %s", rota_info_text(rule->because));
     if (!strncmp(buf, "the ", 4))
         *buf = 'T';
     return buf;

@@ -80,7 +80,7 @@ static void without(const char *name, int (*reg)(int, uint32_t, const void *, ui
         unknown += tried == ROTA_UNKNOWN;
         if (tried != ROTA_UNKNOWN && told != ROTA_UNKNOWN && tried != told) {
             contradicted++;
-            diag("%s: told %d, tried %d", rules[i].name, told, tried);
+            diag("%s: told %d, tried %d", rota_info_text(rules[i].name), told, tried);
         }
         if (tried == ROTA_UNKNOWN ? how != ROTA_LEARNT_NOT : how == ROTA_LEARNT_QUERY)
             contradicted++;

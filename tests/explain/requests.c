@@ -125,7 +125,8 @@ uint64_t scratch_pointer(const struct scratch *scratch, const char *type)
 static bool is_pointer(const struct rota_field_info *field)
 {
     /* Rows that have no function for it leave its type out. */
-    return (field->type && strchr(field->type, '*')) || !strcmp(field->name, "attr_ptr");
+    return (field->type.at && strchr(rota_info_text(field->type), '*')) ||
+           !strcmp(rota_info_text(field->name), "attr_ptr");
 }
 
 static uint64_t get(const struct io_uring_sqe *sqe, unsigned offset, unsigned size)
@@ -197,11 +198,13 @@ static uint64_t number(struct dice *dice, const struct rota_op_info *op)
         UINT64_MAX,
     };
 
-    if (op->rule_count && !dice_below(dice, 3)) {
-        const struct rota_rule_info *rule = &op->rules[dice_below(dice, op->rule_count)];
-        const struct rota_condition *c = rule->when_count && dice_below(dice, 2)
-                                             ? &rule->when[dice_below(dice, rule->when_count)]
-                                             : &rule->must[dice_below(dice, rule->must_count)];
+    if (op->rules.count && !dice_below(dice, 3)) {
+        const struct rota_rule_info *rule =
+            &rota_info_rules(op->rules)[dice_below(dice, op->rules.count)];
+        const struct rota_condition *c =
+            rule->when.count && dice_below(dice, 2)
+                ? &rota_info_conditions(rule->when)[dice_below(dice, rule->when.count)]
+                : &rota_info_conditions(rule->must)[dice_below(dice, rule->must.count)];
 
         return c->value + dice_below(dice, 3) - 1;
     }
@@ -217,13 +220,14 @@ static uint64_t proper(struct dice *dice, const struct aim *aim, const struct ro
     uint64_t value = 0;
 
     if (is_pointer(field))
-        return scratch_pointer(aim->scratch,
-                               field->type ? field->type : "struct io_uring_attr_pi *");
-    if (field->group && field->flag_count) {
+        return scratch_pointer(aim->scratch, rota_info_text(field->type)
+                                                 ? rota_info_text(field->type)
+                                                 : "struct io_uring_attr_pi *");
+    if (field->group.at && field->flags.count) {
         if (field->values)
-            return field->flags[dice_below(dice, field->flag_count)].value;
+            return rota_info_flags(field->flags)[dice_below(dice, field->flags.count)].value;
         for (unsigned n = dice_below(dice, 3); n; n--)
-            value |= field->flags[dice_below(dice, field->flag_count)].value;
+            value |= rota_info_flags(field->flags)[dice_below(dice, field->flags.count)].value;
         return value;
     }
     switch (field->role) {
@@ -274,8 +278,8 @@ static void repair(const struct aim *aim, const struct rota_op_info *op, struct 
                 put(sqe, f->offset, f->size, 0);
             continue;
         }
-        for (unsigned k = 0; k < f->rule->must_count; k++) {
-            const struct rota_condition *c = &f->rule->must[k];
+        for (unsigned k = 0; k < f->rule->must.count; k++) {
+            const struct rota_condition *c = &rota_info_conditions(f->rule->must)[k];
             uint64_t value;
 
             if (c->offset == ROTA_COND_ON_RING)
@@ -312,17 +316,18 @@ void request_valid(struct dice *dice, const struct aim *aim, const struct rota_o
     sqe->flags = proper_flags(dice, op);
     if (!dice_below(dice, 16))
         sqe->personality = (uint16_t)aim->scratch->personality;
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
 
         /* Half of what an opcode can do at a time. */
         if (is_pointer(field) || field->role == ROTA_ROLE_FILE || field->values ||
             dice_below(dice, 2))
             put(sqe, field->offset, field->size, proper(dice, aim, op, field));
     }
-    for (unsigned i = 0; i < op->ignored_count; i++) {
+    for (unsigned i = 0; i < op->ignored.count; i++) {
         if (!dice_below(dice, 4))
-            put(sqe, op->ignored[i].offset, op->ignored[i].size, dice_roll(dice));
+            put(sqe, rota_info_ignored(op->ignored)[i].offset,
+                rota_info_ignored(op->ignored)[i].size, dice_roll(dice));
     }
     for (unsigned round = 0; round < 3; round++)
         repair(aim, op, sqe);
@@ -342,18 +347,21 @@ void request_break(struct dice *dice, const struct aim *aim, const struct rota_o
     case 1: { /* any member */
         const uint8_t *place = places[dice_below(dice, sizeof(places) / 2)];
 
-        for (unsigned i = 0; i < op->field_count; i++) {
+        for (unsigned i = 0; i < op->fields.count; i++) {
             /* What an address leads to is not the check's business. */
-            if (is_pointer(&op->fields[i]) && op->fields[i].offset < place[0] + place[1] &&
-                place[0] < op->fields[i].offset + op->fields[i].size)
+            if (is_pointer(&rota_info_fields(op->fields)[i]) &&
+                rota_info_fields(op->fields)[i].offset < place[0] + place[1] &&
+                place[0] <
+                    rota_info_fields(op->fields)[i].offset + rota_info_fields(op->fields)[i].size)
                 return;
         }
         put(sqe, place[0], place[1], number(dice, op));
         break;
     }
     case 2: /* a field of the opcode */
-        if (op->field_count) {
-            const struct rota_field_info *field = &op->fields[dice_below(dice, op->field_count)];
+        if (op->fields.count) {
+            const struct rota_field_info *field =
+                &rota_info_fields(op->fields)[dice_below(dice, op->fields.count)];
 
             if (!is_pointer(field))
                 put(sqe, field->offset, field->size, number(dice, op));
@@ -362,30 +370,31 @@ void request_break(struct dice *dice, const struct aim *aim, const struct rota_o
         }
         break;
     case 3: /* a flag of a field */
-        for (unsigned i = 0; i < op->field_count; i++) {
-            const struct rota_field_info *field = &op->fields[i];
+        for (unsigned i = 0; i < op->fields.count; i++) {
+            const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
             uint64_t value = get(sqe, field->offset, field->size);
 
-            if (!field->group || is_pointer(field) || dice_below(dice, 2))
+            if (!field->group.at || is_pointer(field) || dice_below(dice, 2))
                 continue;
             put(sqe, field->offset, field->size,
                 value ^ UINT64_C(1) << dice_below(dice, 8U * field->size));
         }
         break;
     default: /* a rule */
-        if (op->rule_count) {
-            const struct rota_rule_info *rule = &op->rules[dice_below(dice, op->rule_count)];
+        if (op->rules.count) {
+            const struct rota_rule_info *rule =
+                &rota_info_rules(op->rules)[dice_below(dice, op->rules.count)];
 
-            for (unsigned k = 0; k < rule->when_count; k++) {
-                const struct rota_condition *c = &rule->when[k];
+            for (unsigned k = 0; k < rule->when.count; k++) {
+                const struct rota_condition *c = &rota_info_conditions(rule->when)[k];
 
                 if (c->offset != ROTA_COND_ON_RING && c->kind == ROTA_COND_HAS)
                     put(sqe, c->offset, c->size, get(sqe, c->offset, c->size) | c->value);
                 else if (c->offset != ROTA_COND_ON_RING && c->kind == ROTA_COND_IS)
                     put(sqe, c->offset, c->size, c->value);
             }
-            for (unsigned k = 0; k < rule->must_count; k++) {
-                const struct rota_condition *c = &rule->must[k];
+            for (unsigned k = 0; k < rule->must.count; k++) {
+                const struct rota_condition *c = &rota_info_conditions(rule->must)[k];
 
                 if (c->offset != ROTA_COND_ON_RING)
                     put(sqe, c->offset, c->size, c->value + dice_below(dice, 2));

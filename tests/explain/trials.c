@@ -129,23 +129,23 @@ static void impose(struct io_uring_sqe *sqe, const struct rota_condition *c, boo
  */
 static bool break_at_issue(const struct rota_op_info *op, unsigned n, struct io_uring_sqe *sqe)
 {
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        const struct rota_rule_info *rule = &op->rules[i];
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        const struct rota_rule_info *rule = &rota_info_rules(op->rules)[i];
 
-        for (unsigned k = 0; rule->at_issue && k < rule->must_count; k++) {
+        for (unsigned k = 0; rule->at_issue && k < rule->must.count; k++) {
             if (n--)
                 continue;
-            for (unsigned w = 0; w < rule->when_count; w++)
-                impose(sqe, &rule->when[w], true);
-            impose(sqe, &rule->must[k], false);
+            for (unsigned w = 0; w < rule->when.count; w++)
+                impose(sqe, &rota_info_conditions(rule->when)[w], true);
+            impose(sqe, &rota_info_conditions(rule->must)[k], false);
             return true;
         }
     }
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *field = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
         uint64_t known = 0;
 
-        if (field->others != ROTA_OTHERS_ISSUE || !field->group)
+        if (field->others != ROTA_OTHERS_ISSUE || !field->group.at)
             continue;
         if (field->values) {
             if (!n--) {
@@ -154,8 +154,8 @@ static bool break_at_issue(const struct rota_op_info *op, unsigned n, struct io_
             }
             continue;
         }
-        for (unsigned g = 0; g < field->group_count; g++)
-            known |= field->group_rules[g].value;
+        for (unsigned g = 0; g < field->group_rules.count; g++)
+            known |= rota_info_flag_rules(field->group_rules)[g].value;
         for (unsigned bit = 0; bit < 8U * field->size; bit++) {
             if ((known >> bit & 1) || n--)
                 continue;
@@ -163,8 +163,8 @@ static bool break_at_issue(const struct rota_op_info *op, unsigned n, struct io_
                 get(sqe, field->offset, field->size) | UINT64_C(1) << bit);
             return true;
         }
-        for (unsigned g = 0; g < field->group_count; g++) {
-            const struct rota_flag_rule *rule = &field->group_rules[g];
+        for (unsigned g = 0; g < field->group_rules.count; g++) {
+            const struct rota_flag_rule *rule = &rota_info_flag_rules(field->group_rules)[g];
 
             if (!rule->excludes || n--)
                 continue;
@@ -238,17 +238,17 @@ static void try_all_broken(const struct live_trial *t)
 }
 
 /* The causes that the table gives for an error are in its explanation. */
-static void judge_text(const char *title, const char *text, const struct rota_error_info *errors,
-                       unsigned count, int res)
+static void judge_text(const char *title, const char *text, struct rota_error_rows rows, int res)
 {
+    const struct rota_error_info *errors = rota_info_errors(rows);
     bool any = false, all = true;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < rows.count; i++) {
         if (errors[i].error != res)
             continue;
         any = true;
-        all &= strstr(text, errors[i].cause) != NULL;
-        all &= !errors[i].remedy || strstr(text, errors[i].remedy) != NULL;
+        all &= strstr(text, rota_info_text(errors[i].cause)) != NULL;
+        all &= !errors[i].remedy.at || strstr(text, rota_info_text(errors[i].remedy)) != NULL;
     }
     if (!ok(any && all && strstr(text, rota_error_name(res)), "%s is explained", title))
         diag("%s", text);
@@ -275,7 +275,7 @@ static void explain_request(const struct live_trial *t, struct live *l)
         return;
     }
     rota_explain(&l->ring, &caps, &sqe, res, text, sizeof(text));
-    judge_text(t->title, text, op->errors, op->error_count, res);
+    judge_text(t->title, text, op->errors, res);
 }
 
 static void explain_call(const struct live_trial *t, struct live *l)
@@ -294,7 +294,7 @@ static void explain_call(const struct live_trial *t, struct live *l)
         return;
     }
     rota_explain_register(&l->ring, &caps, t->opcode, ret, text, sizeof(text));
-    judge_text(t->title, text, info->errors, info->error_count, ret);
+    judge_text(t->title, text, info->errors, ret);
 }
 
 /*

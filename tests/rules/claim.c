@@ -68,12 +68,12 @@ void claim_report(enum claim_kind kind)
     unsigned skipped = 0;
 
     if (kept + broken)
-        ok(!broken, "%s: %s, %u claims", op->name, kind_names[kind], kept + broken);
+        ok(!broken, "%s: %s, %u claims", rota_info_text(op->name), kind_names[kind], kept + broken);
     for (unsigned i = 0; i < note_count; i++)
         diag("%s", notes[i]);
     for (unsigned i = 0; i < untried_count; i++) {
-        skip(1, "%s: %s, %u claims not shown: %s", op->name, kind_names[kind], untried[i].count,
-             untried[i].text);
+        skip(1, "%s: %s, %u claims not shown: %s", rota_info_text(op->name), kind_names[kind],
+             untried[i].count, untried[i].text);
         skipped += untried[i].count;
     }
     totals[kind].kept += kept;
@@ -100,7 +100,7 @@ void claim_broken(const char *format, ...)
 
 void claim_skip_all(const char *why)
 {
-    skip(1, "%s: no good request to start from: %s", op->name, why);
+    skip(1, "%s: no good request to start from: %s", rota_info_text(op->name), why);
 }
 
 int claim_done(void)
@@ -154,8 +154,8 @@ static bool refusal(int res)
 /* The table tells that a file may not be able to do it; older kernels ask the file at once. */
 static bool unable(int res)
 {
-    for (unsigned i = 0; i < op->error_count && res == -EOPNOTSUPP; i++) {
-        if (op->errors[i].error == res)
+    for (unsigned i = 0; i < op->errors.count && res == -EOPNOTSUPP; i++) {
+        if (rota_info_errors(op->errors)[i].error == res)
             return true;
     }
     return false;
@@ -199,8 +199,8 @@ const char *claim_try(const struct base *b, const struct request *r, unsigned ho
     predict(r, &p);
     attempt(b->trial, &b->outcome, r, how | (p.count || like_base ? ATTEMPT_ANSWER : 0), &o);
     if (claim_verbose)
-        diag("%s: %s in %s: %s; table: %s", op->name, text, b->trial->title, claim_answer(&o),
-             p.count ? p.breach[0].why : "taken");
+        diag("%s: %s in %s: %s; table: %s", rota_info_text(op->name), text, b->trial->title,
+             claim_answer(&o), p.count ? p.breach[0].why : "taken");
     if (o.stage == STAGE_NOT_OPENED || o.stage == STAGE_LOST) {
         (void)snprintf(why, sizeof(why), "%s", o.why);
         return why;

@@ -191,9 +191,11 @@ bool condition_force(struct request *r, const struct rota_condition *c, bool tru
     return settle(r, c, truth, true);
 }
 
-static bool all_hold(const struct request *r, const struct rota_condition *c, unsigned count)
+static bool all_hold(const struct request *r, struct rota_condition_rows rows)
 {
-    for (unsigned i = 0; i < count; i++) {
+    const struct rota_condition *c = rota_info_conditions(rows);
+
+    for (unsigned i = 0; i < rows.count; i++) {
         if (!condition_holds(r, &c[i]))
             return false;
     }
@@ -224,7 +226,7 @@ bool predict_has(const struct rota_op_info *op, unsigned what, unsigned index, u
 
 bool predict_rule_active(const struct rota_op_info *op, unsigned rule)
 {
-    const struct rota_rule_info *r = &op->rules[rule];
+    const struct rota_rule_info *r = &rota_info_rules(op->rules)[rule];
 
     return predict_has(op, RULES_RULE, rule, 0, r->since) &&
            !(r->until && r->until <= predict_kernel);
@@ -250,11 +252,11 @@ static unsigned iosqe_since(unsigned flag)
 
 static enum byte_state field_state(const struct request *r, unsigned index)
 {
-    const struct rota_field_info *f = &r->op->fields[index];
+    const struct rota_field_info *f = &rota_info_fields(r->op->fields)[index];
 
     if (!predict_has(r->op, RULES_FIELD, index, 0, f->since))
         return f->before_ignored ? BYTE_IGNORED : BYTE_ZERO;
-    if (all_hold(r, f->when, f->when_count))
+    if (all_hold(r, f->when))
         return BYTE_READ;
     return f->otherwise_ignored ? BYTE_IGNORED : BYTE_ZERO;
 }
@@ -279,13 +281,13 @@ void predict_states(const struct request *r, enum byte_state states[SQE_BYTES])
     mark(states, offsetof(struct io_uring_sqe, personality), 2, BYTE_READ);
     if (r->sqe.flags & IOSQE_BUFFER_SELECT)
         mark(states, offsetof(struct io_uring_sqe, buf_group), 2, BYTE_READ);
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *f = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *f = &rota_info_fields(op->fields)[i];
 
         mark(states, f->offset, width(f->offset, f->size), field_state(r, i));
     }
-    for (unsigned i = 0; i < op->ignored_count; i++) {
-        const struct rota_ignored_info *item = &op->ignored[i];
+    for (unsigned i = 0; i < op->ignored.count; i++) {
+        const struct rota_ignored_info *item = &rota_info_ignored(op->ignored)[i];
 
         if (!item->until || !predict_has(op, RULES_IGNORED, i, 0, item->until))
             mark(states, item->offset, width(item->offset, item->size), BYTE_IGNORED);
@@ -316,7 +318,8 @@ static void blame_field(struct prediction *p, enum breach_kind kind, int error,
                         const struct rota_field_info *f, uint64_t clear, uint64_t set,
                         const char *what, const char *which)
 {
-    struct breach *b = blame(p, kind, error, f->offset, "%s %s %s", f->name, what, which);
+    struct breach *b =
+        blame(p, kind, error, f->offset, "%s %s %s", rota_info_text(f->name), what, which);
 
     b->size = f->size;
     b->clear = clear;
@@ -335,22 +338,23 @@ static const struct rules_group *group_of(const struct rota_op_info *op, unsigne
 /* The flags that the field takes on this kernel. */
 static uint64_t taken(const struct rota_op_info *op, unsigned field)
 {
-    const struct rota_field_info *f = &op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(op->fields)[field];
     uint64_t mask = 0;
 
-    for (unsigned i = 0; i < f->flag_count; i++) {
-        if (predict_has(op, RULES_FLAG, field, i, f->flags[i].since))
-            mask |= f->flags[i].value;
+    for (unsigned i = 0; i < f->flags.count; i++) {
+        if (predict_has(op, RULES_FLAG, field, i, rota_info_flags(f->flags)[i].since))
+            mask |= rota_info_flags(f->flags)[i].value;
     }
     return mask;
 }
 
 static bool takes_value(const struct rota_op_info *op, unsigned field, uint64_t value)
 {
-    const struct rota_field_info *f = &op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(op->fields)[field];
 
-    for (unsigned i = 0; i < f->flag_count; i++) {
-        if (f->flags[i].value == value && predict_has(op, RULES_FLAG, field, i, f->flags[i].since))
+    for (unsigned i = 0; i < f->flags.count; i++) {
+        if (rota_info_flags(f->flags)[i].value == value &&
+            predict_has(op, RULES_FLAG, field, i, rota_info_flags(f->flags)[i].since))
             return true;
     }
     return false;
@@ -388,15 +392,15 @@ static uint64_t refused(const struct rules_group *g)
 
 static void judge_flags(const struct request *r, struct prediction *p, unsigned field)
 {
-    const struct rota_field_info *f = &r->op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(r->op->fields)[field];
     uint64_t value = request_get(r, f->offset, f->size), bad;
     char text[32];
 
     if (f->values) {
         if (f->others != ROTA_OTHERS_IGNORED && !takes_value(r->op, field, value)) {
             (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-            blame_field(p, BREACH_VALUE, f->others_error, f, full(f->size), f->flags[0].value, "is",
-                        text);
+            blame_field(p, BREACH_VALUE, f->others_error, f, full(f->size),
+                        rota_info_flags(f->flags)[0].value, "is", text);
         }
         return;
     }
@@ -467,14 +471,13 @@ static void judge_ring(const struct request *r, struct prediction *p)
 
 static void judge_rules(const struct request *r, struct prediction *p)
 {
-    for (unsigned i = 0; i < r->op->rule_count; i++) {
-        const struct rota_rule_info *rule = &r->op->rules[i];
+    for (unsigned i = 0; i < r->op->rules.count; i++) {
+        const struct rota_rule_info *rule = &rota_info_rules(r->op->rules)[i];
         struct breach *b;
 
-        if (!predict_rule_active(r->op, i) || !all_hold(r, rule->when, rule->when_count) ||
-            all_hold(r, rule->must, rule->must_count))
+        if (!predict_rule_active(r->op, i) || !all_hold(r, rule->when) || all_hold(r, rule->must))
             continue;
-        b = blame(p, BREACH_RULE, rule->error, 0, "rule: %s", rule->because);
+        b = blame(p, BREACH_RULE, rule->error, 0, "rule: %s", rota_info_text(rule->because));
         b->rule = i;
     }
 }
@@ -485,7 +488,7 @@ void predict(const struct request *r, struct prediction *p)
 
     memset(p, 0, sizeof(*p));
     if (!op_known(r->op)) {
-        blame(p, BREACH_OPCODE, -EINVAL, 0, "%s", r->op->name);
+        blame(p, BREACH_OPCODE, -EINVAL, 0, "%s", rota_info_text(r->op->name));
         return;
     }
     predict_states(r, states);
@@ -497,8 +500,8 @@ void predict(const struct request *r, struct prediction *p)
             b->clear = 0xff;
         }
     }
-    for (unsigned i = 0; i < r->op->field_count; i++) {
-        if (r->op->fields[i].group && field_state(r, i) == BYTE_READ)
+    for (unsigned i = 0; i < r->op->fields.count; i++) {
+        if (rota_info_fields(r->op->fields)[i].group.at && field_state(r, i) == BYTE_READ)
             judge_flags(r, p, i);
     }
     judge_iosqe(r, p);
@@ -513,10 +516,10 @@ static bool add_flag(struct request *r, const struct rota_condition *c)
 {
     if (c->kind != ROTA_COND_IS_NOT)
         return false;
-    for (unsigned i = 0; i < r->op->field_count; i++) {
-        const struct rota_field_info *f = &r->op->fields[i];
+    for (unsigned i = 0; i < r->op->fields.count; i++) {
+        const struct rota_field_info *f = &rota_info_fields(r->op->fields)[i];
 
-        if (f->offset != c->offset || f->size != c->size || !f->flag_count || f->values)
+        if (f->offset != c->offset || f->size != c->size || !f->flags.count || f->values)
             continue;
         for (uint64_t rest = taken(r->op, i) & ~operand(c); rest; rest &= rest - 1) {
             if (put(r, c->offset, c->size, rest & -rest, rest))
@@ -531,10 +534,11 @@ static bool mend_rule(struct request *r, const struct rota_rule_info *rule)
 {
     bool mended = true;
 
-    for (unsigned i = 0; i < rule->must_count; i++)
-        mended &= settle(r, &rule->must[i], true, false) || add_flag(r, &rule->must[i]);
-    for (unsigned i = 0; i < rule->when_count && !mended; i++)
-        mended = settle(r, &rule->when[i], false, false);
+    for (unsigned i = 0; i < rule->must.count; i++)
+        mended &= settle(r, &rota_info_conditions(rule->must)[i], true, false) ||
+                  add_flag(r, &rota_info_conditions(rule->must)[i]);
+    for (unsigned i = 0; i < rule->when.count && !mended; i++)
+        mended = settle(r, &rota_info_conditions(rule->when)[i], false, false);
     return mended;
 }
 
@@ -543,7 +547,7 @@ static bool mend(struct request *r, const struct breach *b)
     if (b->kind == BREACH_OPCODE)
         return false;
     if (b->kind == BREACH_RULE)
-        return mend_rule(r, &r->op->rules[b->rule]);
+        return mend_rule(r, &rota_info_rules(r->op->rules)[b->rule]);
     if (b->kind == BREACH_RING) {
         unsigned ring = (r->ring & ~(unsigned)b->clear) | (unsigned)b->set;
 

@@ -133,8 +133,8 @@ static const char *flag_name(const struct rules_group *g, uint64_t value)
 
 static bool all_hold(const struct request *r, const struct rota_field_info *f)
 {
-    for (unsigned i = 0; i < f->when_count; i++) {
-        if (!condition_holds(r, &f->when[i]))
+    for (unsigned i = 0; i < f->when.count; i++) {
+        if (!condition_holds(r, &rota_info_conditions(f->when)[i]))
             return false;
     }
     return true;
@@ -152,8 +152,8 @@ static const struct base *reading(const struct rota_field_info *f, struct reques
         bool forced = true;
 
         *r = claim_base(&bases[i]);
-        for (unsigned c = 0; c < f->when_count; c++)
-            forced &= condition_force(r, &f->when[c], true);
+        for (unsigned c = 0; c < f->when.count; c++)
+            forced &= condition_force(r, &rota_info_conditions(f->when)[c], true);
         if (forced && request_repair(r, -1))
             return &bases[i];
     }
@@ -162,8 +162,9 @@ static const struct base *reading(const struct rota_field_info *f, struct reques
 
 static bool takes(const struct rota_field_info *f, unsigned field, uint64_t value)
 {
-    for (unsigned i = 0; i < f->flag_count; i++) {
-        if (f->flags[i].value == value && predict_has(op, RULES_FLAG, field, i, f->flags[i].since))
+    for (unsigned i = 0; i < f->flags.count; i++) {
+        if (rota_info_flags(f->flags)[i].value == value &&
+            predict_has(op, RULES_FLAG, field, i, rota_info_flags(f->flags)[i].since))
             return true;
     }
     return false;
@@ -184,7 +185,7 @@ static bool shown(const struct rota_field_info *f, uint64_t mask, uint64_t value
 /* One bit, alone or with what it takes to make the request good again. */
 static void claim_bit(unsigned field, const struct rules_group *g, unsigned bit)
 {
-    const struct rota_field_info *f = &op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(op->fields)[field];
     uint64_t value = 1ULL << bit;
     const char *name = flag_name(g, value);
     struct request r;
@@ -192,9 +193,9 @@ static void claim_bit(unsigned field, const struct rules_group *g, unsigned bit)
     char text[96];
 
     if (name)
-        (void)snprintf(text, sizeof(text), "%s has %s", f->name, name);
+        (void)snprintf(text, sizeof(text), "%s has %s", rota_info_text(f->name), name);
     else
-        (void)snprintf(text, sizeof(text), "%s has bit %u", f->name, bit);
+        (void)snprintf(text, sizeof(text), "%s has bit %u", rota_info_text(f->name), bit);
     if (!b) {
         claim_not_shown("%s: no request reads the field", text);
         return;
@@ -222,7 +223,7 @@ static void claim_bit(unsigned field, const struct rules_group *g, unsigned bit)
 /* A flag without one that it needs, or beside one that it excludes. */
 static void claim_companions(unsigned field, const struct rules_group *g)
 {
-    const struct rota_field_info *f = &op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(op->fields)[field];
 
     for (unsigned i = 0; i < g->count; i++) {
         const struct rules_flag *flag = &g->flags[i];
@@ -241,30 +242,30 @@ static void claim_companions(unsigned field, const struct rules_group *g)
             if (!b || !takes(f, field, other) ||
                 !request_pin(&r, f->offset, f->size, flag->value | other, UINT64_MAX))
                 continue;
-            (void)snprintf(text, sizeof(text), "%s has %s beside %s", f->name, flag->name,
-                           name ? name : "another");
+            (void)snprintf(text, sizeof(text), "%s has %s beside %s", rota_info_text(f->name),
+                           flag->name, name ? name : "another");
             claim(b, &r, 0, false, text);
         }
         b = reading(f, &r);
         if (!wanted || !b ||
             !request_pin(&r, f->offset, f->size, flag->value | wanted, flag->value))
             continue;
-        (void)snprintf(text, sizeof(text), "%s has %s alone", f->name, flag->name);
+        (void)snprintf(text, sizeof(text), "%s has %s alone", rota_info_text(f->name), flag->name);
         claim(b, &r, 0, false, text);
     }
 }
 
 static void claim_value(unsigned field, uint64_t value, const char *name)
 {
-    const struct rota_field_info *f = &op->fields[field];
+    const struct rota_field_info *f = &rota_info_fields(op->fields)[field];
     struct request r;
     const struct base *b = reading(f, &r);
     char text[96];
 
     if (name)
-        (void)snprintf(text, sizeof(text), "%s is %s", f->name, name);
+        (void)snprintf(text, sizeof(text), "%s is %s", rota_info_text(f->name), name);
     else
-        (void)snprintf(text, sizeof(text), "%s is %#" PRIx64, f->name, value);
+        (void)snprintf(text, sizeof(text), "%s is %#" PRIx64, rota_info_text(f->name), value);
     if (b && takes(f, field, value) && shown(f, UINT64_MAX, value)) {
         claim_kept();
         return;
@@ -284,8 +285,8 @@ static void claim_value(unsigned field, uint64_t value, const char *name)
 
 static void claims_of_flags(void)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        const struct rota_field_info *f = &op->fields[i];
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        const struct rota_field_info *f = &rota_info_fields(op->fields)[i];
         const struct rules_group *g = group_of(i);
 
         if (!g || !predict_has(op, RULES_FIELD, i, 0, f->since))
@@ -331,9 +332,9 @@ static void claim_iosqe(const struct base *b, unsigned flag, bool set, unsigned 
 /* The field that names the file, where it is read in the request. */
 static bool has_file(const struct request *r)
 {
-    for (unsigned i = 0; i < op->field_count; i++) {
-        if (op->fields[i].role == ROTA_ROLE_FILE)
-            return all_hold(r, &op->fields[i]);
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        if (rota_info_fields(op->fields)[i].role == ROTA_ROLE_FILE)
+            return all_hold(r, &rota_info_fields(op->fields)[i]);
     }
     return false;
 }
@@ -396,7 +397,7 @@ static void claim_silence(void)
     predict(&r, &p);
     /* What a stream posts on the way is no success of the request. */
     if (p.count || bases[0].outcome.res < 0 ||
-        (op->shape == ROTA_SHAPE_STREAM && !op->stream_when_count)) {
+        (op->shape == ROTA_SHAPE_STREAM && !op->stream_when.count)) {
         claim(&bases[0], &r, 0, false, "IOSQE_CQE_SKIP_SUCCESS");
         return;
     }
@@ -470,21 +471,21 @@ static bool same_field(unsigned index, const struct rota_condition *must, const 
 static const struct base *spoken(unsigned index, const struct rota_condition *must,
                                  struct request *r)
 {
-    const struct rota_rule_info *rule = &op->rules[index];
+    const struct rota_rule_info *rule = &rota_info_rules(op->rules)[index];
 
     for (int by_force = 0; by_force < 2; by_force++) {
         for (unsigned i = 0; i < base_count; i++) {
             bool holds = true;
 
             *r = claim_base(&bases[i]);
-            for (unsigned c = 0; c < rule->when_count; c++) {
+            for (unsigned c = 0; c < rule->when.count; c++) {
                 if (!by_force)
-                    holds &= condition_holds(r, &rule->when[c]);
+                    holds &= condition_holds(r, &rota_info_conditions(rule->when)[c]);
             }
             if (holds && must)
                 holds = condition_force(r, must, false);
-            for (unsigned c = 0; c < rule->when_count && holds; c++)
-                holds = condition_force(r, &rule->when[c], true);
+            for (unsigned c = 0; c < rule->when.count && holds; c++)
+                holds = condition_force(r, &rota_info_conditions(rule->when)[c], true);
             if (holds && (request_repair(r, (int)index) || same_field(index, must, r)))
                 return &bases[i];
         }
@@ -495,14 +496,14 @@ static const struct base *spoken(unsigned index, const struct rota_condition *mu
 /* The rule kept: nothing refuses what `when` describes. The request may still make no sense. */
 static void claim_satisfied(unsigned index)
 {
-    const struct rota_rule_info *rule = &op->rules[index];
+    const struct rota_rule_info *rule = &rota_info_rules(op->rules)[index];
     struct request r;
     const struct base *b = spoken(index, NULL, &r);
     char text[200];
 
     if (!b || !request_repair(&r, -1))
         return;
-    (void)snprintf(text, sizeof(text), "kept: %s", rule->because);
+    (void)snprintf(text, sizeof(text), "kept: %s", rota_info_text(rule->because));
     (void)claim_try(b, &r, 0, false, text);
 }
 
@@ -512,7 +513,7 @@ static void claim_breach(unsigned index, const struct rota_condition *must)
     const struct base *b = spoken(index, must, &r);
     char text[200];
 
-    (void)snprintf(text, sizeof(text), "broken: %s", must->text);
+    (void)snprintf(text, sizeof(text), "broken: %s", rota_info_text(must->text));
     if (!b) {
         claim_not_shown("%s: no request of this kernel comes to it", text);
         return;
@@ -554,9 +555,9 @@ static void claim_each(unsigned index, const struct rota_condition *must)
 static void claims_of_rules(void)
 {
     claims_of_bases();
-    for (unsigned i = 0; i < op->rule_count; i++) {
-        for (unsigned m = 0; m < op->rules[i].must_count; m++)
-            claim_each(i, &op->rules[i].must[m]);
+    for (unsigned i = 0; i < op->rules.count; i++) {
+        for (unsigned m = 0; m < rota_info_rules(op->rules)[i].must.count; m++)
+            claim_each(i, &rota_info_conditions(rota_info_rules(op->rules)[i].must)[m]);
         claim_satisfied(i);
     }
 }
@@ -694,7 +695,7 @@ int main(int argc, char **argv)
     (void)setenv("TMPDIR", scratch, 1);
     atexit(clean);
     for (unsigned i = 0; (op = rota_opcode_info(i)) != NULL; i++) {
-        if (!only || !strcmp(op->name, only))
+        if (!only || !strcmp(rota_info_text(op->name), only))
             try_opcode();
     }
     return claim_done();

@@ -29,658 +29,1060 @@
 #define O_CLOEXEC 0
 #endif
 
-static const struct rota_flag_rule sqe_rules_of_group[] = {
-    {
-        .name = "IOSQE_FIXED_FILE",
-        .summary = "The descriptor is a slot.",
-        .refused = NULL,
-        .value = (uint64_t)IOSQE_FIXED_FILE,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "IOSQE_BUFFER_SELECT",
-        .summary = "The kernel picks the buffer.",
-        .refused = NULL,
-        .value = (uint64_t)IOSQE_BUFFER_SELECT,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "IOSQE_CQE_SKIP_SUCCESS",
-        .summary = "No CQE on success.",
-        .refused = NULL,
-        .value = (uint64_t)IOSQE_CQE_SKIP_SUCCESS,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
+/* All texts one after another; a row names one by its distance from the start, 0 is none. */
+struct rota_info_strings {
+    char none[1];
+    char t_look_flags_has_LOOK_TWICE[26];
+    char t_flags_has_IOSQE_BUFFER_SELECT[30];
+    char t_look_flags_lacks_LOOK_TWICE[28];
+    char t_look_flags_has_LOOK_AGAIN[26];
+    char t_len_above_0[12];
+    char t_look_flags_within_LOOK_TWICE_LOOK[40];
+    char t_file_index_is_not_0[20];
+    char t_open_flags_lacks_O_CLOEXEC[27];
+    char t_fd_below_10[12];
+    char t_ring_has_IORING_SETUP_SQE128[29];
+    char t_len_is_0[9];
+    char t_ring_lacks_IORING_SETUP_SQE128[31];
+    char t_fd_below_3[11];
+    char t_len_is_TINY_SHIFT[18];
+    char t_LOOK_TWICE[11];
+    char t_LOOK_AGAIN[11];
+    char t_O_CREAT[8];
+    char t_O_CLOEXEC[10];
+    char t_AT_FDCWD[9];
+    char t_IOSQE_FIXED_FILE[17];
+    char t_The_descriptor_is_a_slot[26];
+    char t_IOSQE_BUFFER_SELECT[20];
+    char t_The_kernel_picks_the_buffer[29];
+    char t_IOSQE_CQE_SKIP_SUCCESS[23];
+    char t_No_CQE_on_success[19];
+    char t_IORING_SETUP_SQE128[20];
+    char t_SQEs_have_128_bytes[21];
+    char t_IORING_SETUP_SQE_MIXED[23];
+    char t_SQEs_have_both_sizes[22];
+    char t_IORING_SETUP_TINY[18];
+    char t_A_flag_beyond_32_bits[23];
+    char t_IORING_CQE_F_BUFFER[20];
+    char t_A_buffer_was_used[19];
+    char t_IORING_CQE_F_MORE[18];
+    char t_More_will_follow[18];
+    char t_IORING_CQE_F_NOTIF[19];
+    char t_The_memory_is_free_again[26];
+    char t_Looks_two_times[17];
+    char t_Goes_on_looking_until_it_is_cancelled[76];
+    char t_LOOK_BOTH[10];
+    char t_Both_kinds_at_once[20];
+    char t_LOOK_AWAY[10];
+    char t_Closes_the_eyes[17];
+    char t_LOOK_NEVER[11];
+    char t_Was_never_taken[17];
+    char t_Only_a_release_candidate_took_it[34];
+    char t_TINY_KIND_FILE[15];
+    char t_A_file[8];
+    char t_TINY_KIND_SOCKET[17];
+    char t_A_socket[10];
+    char t_TINY_REGION_USER[17];
+    char t_With_the_application[22];
+    char t_Makes_the_file[16];
+    char t[1];
+    char t_fd[3];
+    char t_int[4];
+    char t_What_to_look_at[17];
+    char t_addr[5];
+    char t_buf[4];
+    char t_void[7];
+    char t_Where_the_picture_goes[24];
+    char t_len[4];
+    char t_size_t[7];
+    char t_Bytes_of_memory[17];
+    char t_look_flags[11];
+    char t_flags[6];
+    char t_How_to_look[13];
+    char t_look[5];
+    char t_off[4];
+    char t_frame[6];
+    char t_const_struct_tiny_frame[26];
+    char t_A_frame_around_it[19];
+    char t_buf_index[10];
+    char t_The_registered_buffer[23];
+    char t_buf_group[10];
+    char t_The_buffer_group[18];
+    char t_dfd[4];
+    char t_Where_a_relative_path_starts[30];
+    char t_path[5];
+    char t_const_char[13];
+    char t_The_path[10];
+    char t_mode[5];
+    char t_unsigned[9];
+    char t_The_mode_of_a_new_file[24];
+    char t_open_flags[11];
+    char t_How_to_open[13];
+    char t_tiny_open[10];
+    char t_file_index[11];
+    char t_slot[5];
+    char t_The_slot[10];
+    char t_What_to_watch[15];
+    char t_poll32_events[14];
+    char t_events[7];
+    char t_What_to_wait_for[18];
+    char t_tiny_at[8];
+    char t_id[3];
+    char t_A_number_for_it[17];
+    char t_zone[5];
+    char t_The_zone[10];
+    char t_addr3[6];
+    char t_pinned[7];
+    char t_Memory_that_is_registered[27];
+    char t_Looking_again_takes_a_buffer_each_time[40];
+    char t_Nothing_fits_into_nothing[27];
+    char t_A_slot_is_not_inherited[25];
+    char t_There_is_no_length[20];
+    char t_There_is_a_length[19];
+    char t_The_descriptor_is_closed[26];
+    char t_Open_it_first[15];
+    char t_The_eye_is_shut[17];
+    char t_The_pointer_is_wrong[22];
+    char t_Use_another_one[17];
+    char t_There_is_one[14];
+    char t_NOP[4];
+    char t_Does_nothing[14];
+    char t_Always_0[10];
+    char t_LOOK[5];
+    char t_Looks_at_a_file_and_writes_what_it[53];
+    char t_look_2[8];
+    char t_CONFIG_TINY[12];
+    char t_Nothing_like_it_exists[24];
+    char t_Bytes_seen[12];
+    char t_OPEN[5];
+    char t_Opens_a_file_as_a_descriptor_or_in_a[44];
+    char t_The_descriptor_or_0_with_a_slot[34];
+    char t_WATCH[6];
+    char t_Waits_until_something_changes[31];
+    char t_What_has_changed[18];
+    char t_LATER[6];
+    char t_Not_described_yet[19];
+    char t_REGISTER_TINY[14];
+    char t_Registers_a_tiny_thing[24];
+    char t_struct_tiny_arg[16];
+    char t_Always_1[10];
+    char t_It_is_very_small[18];
+    char t_UNREGISTER_TINY[16];
+    char t_Forgets_the_tiny_thing[24];
+    char t_REGISTER_LATER[15];
+    char t_sqe[4];
+    char t_setup[6];
+    char t_cqe[4];
+    char t_tiny_kind[10];
+    char t_tiny_region[12];
+    char t_rota_prep_nop[14];
+    char t_void_rota_prep_nop_struct_io_uring_sqe[45];
+    char t_rota_prep_look[15];
+    char t_void_rota_prep_look_struct_io_uring[88];
+    char t_rota_prep_look_again[21];
+    char t_void_rota_prep_look_again_struct_io[120];
+    char t_Looks_again_and_again[23];
+    char t_rota_prep_look_flags[21];
+    char t_void_rota_prep_look_flags_struct_io[63];
+    char t_rota_prep_open[15];
+    char t_void_rota_prep_open_struct_io_uring[90];
+    char t_rota_prep_open_direct[22];
+    char t_void_rota_prep_open_direct_struct_io[121];
+    char t_rota_prep_watch[16];
+    char t_void_rota_prep_watch_struct_io_uring[106];
+    char t_rota_prep_later[16];
+    char t_void_rota_prep_later_struct_io_uring[47];
+    char t_opcode[7];
+    char t_ioprio[7];
+    char t_addr2[6];
+    char t_cmd_op[7];
+    char t_pad1[7];
+    char t_user_data[10];
+    char t_personality[12];
+    char t_pad2[7];
+    char t_cmd[4];
 };
-static const struct rota_flag_rule setup_rules_of_group[] = {
-    {
-        .name = "IORING_SETUP_SQE128",
-        .summary = "SQEs have 128 bytes.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_SETUP_SQE128,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "IORING_SETUP_SQE_MIXED",
-        .summary = "SQEs have both sizes.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_SETUP_SQE_MIXED,
-        .excludes = IORING_SETUP_SQE128,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
-    {
-        .name = "IORING_SETUP_TINY",
-        .summary = "A flag beyond 32 bits.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_SETUP_TINY,
-        .needs = IORING_SETUP_SQE128,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
+#define TEXT(name) offsetof(struct rota_info_strings, name)
+
+const struct rota_info_strings rota_info_strings = {
+    .t_look_flags_has_LOOK_TWICE = "look_flags has LOOK_TWICE",
+    .t_flags_has_IOSQE_BUFFER_SELECT = "flags has IOSQE_BUFFER_SELECT",
+    .t_look_flags_lacks_LOOK_TWICE = "look_flags lacks LOOK_TWICE",
+    .t_look_flags_has_LOOK_AGAIN = "look_flags has LOOK_AGAIN",
+    .t_len_above_0 = "len above 0",
+    .t_look_flags_within_LOOK_TWICE_LOOK = "look_flags within LOOK_TWICE|LOOK_AGAIN",
+    .t_file_index_is_not_0 = "file_index is not 0",
+    .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
+    .t_fd_below_10 = "fd below 10",
+    .t_ring_has_IORING_SETUP_SQE128 = "ring has IORING_SETUP_SQE128",
+    .t_len_is_0 = "len is 0",
+    .t_ring_lacks_IORING_SETUP_SQE128 = "ring lacks IORING_SETUP_SQE128",
+    .t_fd_below_3 = "fd below 3",
+    .t_len_is_TINY_SHIFT = "len is TINY_SHIFT",
+    .t_LOOK_TWICE = "LOOK_TWICE",
+    .t_LOOK_AGAIN = "LOOK_AGAIN",
+    .t_O_CREAT = "O_CREAT",
+    .t_O_CLOEXEC = "O_CLOEXEC",
+    .t_AT_FDCWD = "AT_FDCWD",
+    .t_IOSQE_FIXED_FILE = "IOSQE_FIXED_FILE",
+    .t_The_descriptor_is_a_slot = "The descriptor is a slot.",
+    .t_IOSQE_BUFFER_SELECT = "IOSQE_BUFFER_SELECT",
+    .t_The_kernel_picks_the_buffer = "The kernel picks the buffer.",
+    .t_IOSQE_CQE_SKIP_SUCCESS = "IOSQE_CQE_SKIP_SUCCESS",
+    .t_No_CQE_on_success = "No CQE on success.",
+    .t_IORING_SETUP_SQE128 = "IORING_SETUP_SQE128",
+    .t_SQEs_have_128_bytes = "SQEs have 128 bytes.",
+    .t_IORING_SETUP_SQE_MIXED = "IORING_SETUP_SQE_MIXED",
+    .t_SQEs_have_both_sizes = "SQEs have both sizes.",
+    .t_IORING_SETUP_TINY = "IORING_SETUP_TINY",
+    .t_A_flag_beyond_32_bits = "A flag beyond 32 bits.",
+    .t_IORING_CQE_F_BUFFER = "IORING_CQE_F_BUFFER",
+    .t_A_buffer_was_used = "A buffer was used.",
+    .t_IORING_CQE_F_MORE = "IORING_CQE_F_MORE",
+    .t_More_will_follow = "More will follow.",
+    .t_IORING_CQE_F_NOTIF = "IORING_CQE_F_NOTIF",
+    .t_The_memory_is_free_again = "The memory is free again.",
+    .t_Looks_two_times = "Looks two times.",
+    .t_Goes_on_looking_until_it_is_cancelled = "Goes on looking until it is cancelled, and says each time what it has seen.",
+    .t_LOOK_BOTH = "LOOK_BOTH",
+    .t_Both_kinds_at_once = "Both kinds at once.",
+    .t_LOOK_AWAY = "LOOK_AWAY",
+    .t_Closes_the_eyes = "Closes the eyes.",
+    .t_LOOK_NEVER = "LOOK_NEVER",
+    .t_Was_never_taken = "Was never taken.",
+    .t_Only_a_release_candidate_took_it = "Only a release candidate took it.",
+    .t_TINY_KIND_FILE = "TINY_KIND_FILE",
+    .t_A_file = "A file.",
+    .t_TINY_KIND_SOCKET = "TINY_KIND_SOCKET",
+    .t_A_socket = "A socket.",
+    .t_TINY_REGION_USER = "TINY_REGION_USER",
+    .t_With_the_application = "With the application.",
+    .t_Makes_the_file = "Makes the file.",
+    .t = "",
+    .t_fd = "fd",
+    .t_int = "int",
+    .t_What_to_look_at = "What to look at.",
+    .t_addr = "addr",
+    .t_buf = "buf",
+    .t_void = "void *",
+    .t_Where_the_picture_goes = "Where the picture goes.",
+    .t_len = "len",
+    .t_size_t = "size_t",
+    .t_Bytes_of_memory = "Bytes of memory.",
+    .t_look_flags = "look_flags",
+    .t_flags = "flags",
+    .t_How_to_look = "How to look.",
+    .t_look = "look",
+    .t_off = "off",
+    .t_frame = "frame",
+    .t_const_struct_tiny_frame = "const struct tiny_frame *",
+    .t_A_frame_around_it = "A frame around it.",
+    .t_buf_index = "buf_index",
+    .t_The_registered_buffer = "The registered buffer.",
+    .t_buf_group = "buf_group",
+    .t_The_buffer_group = "The buffer group.",
+    .t_dfd = "dfd",
+    .t_Where_a_relative_path_starts = "Where a relative path starts.",
+    .t_path = "path",
+    .t_const_char = "const char *",
+    .t_The_path = "The path.",
+    .t_mode = "mode",
+    .t_unsigned = "unsigned",
+    .t_The_mode_of_a_new_file = "The mode of a new file.",
+    .t_open_flags = "open_flags",
+    .t_How_to_open = "How to open.",
+    .t_tiny_open = "tiny_open",
+    .t_file_index = "file_index",
+    .t_slot = "slot",
+    .t_The_slot = "The slot.",
+    .t_What_to_watch = "What to watch.",
+    .t_poll32_events = "poll32_events",
+    .t_events = "events",
+    .t_What_to_wait_for = "What to wait for.",
+    .t_tiny_at = "tiny_at",
+    .t_id = "id",
+    .t_A_number_for_it = "A number for it.",
+    .t_zone = "zone",
+    .t_The_zone = "The zone.",
+    .t_addr3 = "addr3",
+    .t_pinned = "pinned",
+    .t_Memory_that_is_registered = "Memory that is registered.",
+    .t_Looking_again_takes_a_buffer_each_time = "Looking again takes a buffer each time.",
+    .t_Nothing_fits_into_nothing = "Nothing fits into nothing.",
+    .t_A_slot_is_not_inherited = "A slot is not inherited.",
+    .t_There_is_no_length = "There is no length.",
+    .t_There_is_a_length = "There is a length.",
+    .t_The_descriptor_is_closed = "The descriptor is closed.",
+    .t_Open_it_first = "Open it first.",
+    .t_The_eye_is_shut = "The eye is shut.",
+    .t_The_pointer_is_wrong = "The pointer is wrong.",
+    .t_Use_another_one = "Use another one.",
+    .t_There_is_one = "There is one.",
+    .t_NOP = "NOP",
+    .t_Does_nothing = "Does nothing.",
+    .t_Always_0 = "Always 0.",
+    .t_LOOK = "LOOK",
+    .t_Looks_at_a_file_and_writes_what_it = "Looks at a file and writes what it sees into memory.",
+    .t_look_2 = "look(2)",
+    .t_CONFIG_TINY = "CONFIG_TINY",
+    .t_Nothing_like_it_exists = "Nothing like it exists.",
+    .t_Bytes_seen = "Bytes seen.",
+    .t_OPEN = "OPEN",
+    .t_Opens_a_file_as_a_descriptor_or_in_a = "Opens a file, as a descriptor or in a slot.",
+    .t_The_descriptor_or_0_with_a_slot = "The descriptor, or 0 with a slot.",
+    .t_WATCH = "WATCH",
+    .t_Waits_until_something_changes = "Waits until something changes.",
+    .t_What_has_changed = "What has changed.",
+    .t_LATER = "LATER",
+    .t_Not_described_yet = "Not described yet.",
+    .t_REGISTER_TINY = "REGISTER_TINY",
+    .t_Registers_a_tiny_thing = "Registers a tiny thing.",
+    .t_struct_tiny_arg = "struct tiny_arg",
+    .t_Always_1 = "Always 1.",
+    .t_It_is_very_small = "It is very small.",
+    .t_UNREGISTER_TINY = "UNREGISTER_TINY",
+    .t_Forgets_the_tiny_thing = "Forgets the tiny thing.",
+    .t_REGISTER_LATER = "REGISTER_LATER",
+    .t_sqe = "sqe",
+    .t_setup = "setup",
+    .t_cqe = "cqe",
+    .t_tiny_kind = "tiny_kind",
+    .t_tiny_region = "tiny_region",
+    .t_rota_prep_nop = "rota_prep_nop",
+    .t_void_rota_prep_nop_struct_io_uring_sqe = "void rota_prep_nop(struct io_uring_sqe *sqe)",
+    .t_rota_prep_look = "rota_prep_look",
+    .t_void_rota_prep_look_struct_io_uring = "void rota_prep_look(struct io_uring_sqe *sqe, int fd, void *buf, size_t len, int flags)",
+    .t_rota_prep_look_again = "rota_prep_look_again",
+    .t_void_rota_prep_look_again_struct_io = "void rota_prep_look_again(struct io_uring_sqe *sqe, int fd, void *pictures, size_t len, const struct tiny_frame *frame)",
+    .t_Looks_again_and_again = "Looks again and again.",
+    .t_rota_prep_look_flags = "rota_prep_look_flags",
+    .t_void_rota_prep_look_flags_struct_io = "void rota_prep_look_flags(struct io_uring_sqe *sqe, int flags)",
+    .t_rota_prep_open = "rota_prep_open",
+    .t_void_rota_prep_open_struct_io_uring = "void rota_prep_open(struct io_uring_sqe *sqe, const char *path, int flags, unsigned mode)",
+    .t_rota_prep_open_direct = "rota_prep_open_direct",
+    .t_void_rota_prep_open_direct_struct_io = "void rota_prep_open_direct(struct io_uring_sqe *sqe, int dfd, const char *path, int flags, unsigned mode, unsigned slot)",
+    .t_rota_prep_watch = "rota_prep_watch",
+    .t_void_rota_prep_watch_struct_io_uring = "void rota_prep_watch(struct io_uring_sqe *sqe, int fd, unsigned events, int id, void *zone, void *pinned)",
+    .t_rota_prep_later = "rota_prep_later",
+    .t_void_rota_prep_later_struct_io_uring = "void rota_prep_later(struct io_uring_sqe *sqe)",
+    .t_opcode = "opcode",
+    .t_ioprio = "ioprio",
+    .t_addr2 = "addr2",
+    .t_cmd_op = "cmd_op",
+    .t_pad1 = "__pad1",
+    .t_user_data = "user_data",
+    .t_personality = "personality",
+    .t_pad2 = "__pad2",
+    .t_cmd = "cmd",
 };
-static const struct rota_flag_rule cqe_rules_of_group[] = {
-    {
-        .name = "IORING_CQE_F_BUFFER",
-        .summary = "A buffer was used.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_CQE_F_BUFFER,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "IORING_CQE_F_MORE",
-        .summary = "More will follow.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_CQE_F_MORE,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "IORING_CQE_F_NOTIF",
-        .summary = "The memory is free again.",
-        .refused = NULL,
-        .value = (uint64_t)IORING_CQE_F_NOTIF,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
+
+/*
+ * Each table is one array, whose parts have names; a row mentions a part by
+ * the place of its first row and their number. The first row of each is empty,
+ * so that no table is.
+ */
+#define ROWS(table, part) \
+    {offsetof(struct table, part) / sizeof(((const struct table *)0)->none), \
+     sizeof(((const struct table *)0)->part) / sizeof(((const struct table *)0)->none)}
+
+struct rota_condition_table {
+    struct rota_condition none;
+    struct rota_condition look_when_5[1];
+    struct rota_condition look_when_6[2];
+    struct rota_condition look_rule_when_0[1];
+    struct rota_condition look_rule_must_0[1];
+    struct rota_condition look_rule_must_1[2];
+    struct rota_condition look_stream[1];
+    struct rota_condition open_rule_when_0[1];
+    struct rota_condition open_rule_must_0[1];
+    struct rota_condition watch_when_3[1];
+    struct rota_condition watch_rule_when_0[1];
+    struct rota_condition watch_rule_must_0[1];
+    struct rota_condition watch_rule_when_1[2];
+    struct rota_condition watch_rule_must_1[1];
 };
-static const struct rota_flag_rule look_rules_of_group[] = {
-    {
-        .name = "LOOK_TWICE",
-        .summary = "Looks two times.",
-        .refused = NULL,
-        .value = (uint64_t)LOOK_TWICE,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "LOOK_AGAIN",
-        .summary = "Goes on looking until it is cancelled, and says each time what it has seen.",
-        .refused = NULL,
-        .value = (uint64_t)LOOK_AGAIN,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = true,
-    },
-    {
-        .name = "LOOK_BOTH",
-        .summary = "Both kinds at once.",
-        .refused = NULL,
-        .value = (uint64_t)LOOK_BOTH,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
-    {
-        .name = "LOOK_AWAY",
-        .summary = "Closes the eyes.",
-        .refused = NULL,
-        .value = (uint64_t)LOOK_AWAY,
-        .needs_one = LOOK_TWICE | LOOK_AGAIN,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
-    {
-        .name = "LOOK_NEVER",
-        .summary = "Was never taken.",
-        .refused = "Only a release candidate took it.",
-        .value = (uint64_t)LOOK_NEVER,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
+
+struct rota_flag_table {
+    struct rota_flag_info none;
+    struct rota_flag_info look_flags_3[2];
+    struct rota_flag_info open_flags_3[2];
+    struct rota_flag_info watch_flags_1[1];
 };
-static const struct rota_flag_rule tiny_kind_rules_of_group[] = {
-    {
-        .name = "TINY_KIND_FILE",
-        .summary = "A file.",
-        .refused = NULL,
-        .value = (uint64_t)TINY_KIND_FILE,
-        .since = ROTA_KERNEL(6, 0),
-        .backported = false,
-    },
-    {
-        .name = "TINY_KIND_SOCKET",
-        .summary = "A socket.",
-        .refused = NULL,
-        .value = (uint64_t)TINY_KIND_SOCKET,
-        .since = ROTA_KERNEL(6, 1),
-        .backported = false,
-    },
+
+struct rota_flag_rule_table {
+    struct rota_flag_rule none;
+    struct rota_flag_rule sqe_group[3];
+    struct rota_flag_rule setup_group[3];
+    struct rota_flag_rule cqe_group[3];
+    struct rota_flag_rule look_group[5];
+    struct rota_flag_rule tiny_kind_group[2];
+    struct rota_flag_rule tiny_region_group[1];
+    struct rota_flag_rule tiny_open_group[2];
+    struct rota_flag_rule tiny_at_group[1];
 };
-static const struct rota_flag_rule tiny_region_rules_of_group[] = {
-    {
-        .name = "TINY_REGION_USER",
-        .summary = "With the application.",
-        .refused = NULL,
-        .value = (uint64_t)TINY_REGION_USER,
-        .since = ROTA_KERNEL(6, 2),
-        .backported = false,
-    },
+
+struct rota_field_table {
+    struct rota_field_info none;
+    struct rota_field_info look_fields[7];
+    struct rota_field_info open_fields[5];
+    struct rota_field_info watch_fields[5];
 };
-static const struct rota_flag_rule tiny_open_rules_of_group[] = {
-    {
-        .name = "O_CREAT",
-        .summary = "Makes the file.",
-        .refused = NULL,
-        .value = (uint64_t)O_CREAT,
-        .since = ROTA_KERNEL(5, 1),
-        .backported = false,
-    },
-    {
-        .name = "O_CLOEXEC",
-        .summary = "",
-        .refused = NULL,
-        .value = (uint64_t)O_CLOEXEC,
-        .since = ROTA_KERNEL(5, 1),
-        .backported = false,
-    },
+
+struct rota_ignored_table {
+    struct rota_ignored_info none;
+    struct rota_ignored_info nop_ignored[3];
 };
-static const struct rota_flag_rule tiny_at_rules_of_group[] = {
-    {
-        .name = "AT_FDCWD",
-        .summary = "",
-        .refused = NULL,
-        .value = (uint64_t)-100,
-        .since = ROTA_KERNEL(5, 1),
-        .backported = false,
+
+struct rota_rule_table {
+    struct rota_rule_info none;
+    struct rota_rule_info look_rules[2];
+    struct rota_rule_info open_rules[1];
+    struct rota_rule_info watch_rules[2];
+};
+
+struct rota_error_table {
+    struct rota_error_info none;
+    struct rota_error_info look_errors[2];
+    struct rota_error_info register_tiny_errors[2];
+};
+
+const struct rota_condition_table rota_condition_table = {
+    .look_when_5 = {
+        {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_has_LOOK_TWICE)}, 28, 4, ROTA_COND_HAS},
+    },
+    .look_when_6 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
+        {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_lacks_LOOK_TWICE)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .look_rule_when_0 = {
+        {(uint64_t)LOOK_AGAIN, {TEXT(t_look_flags_has_LOOK_AGAIN)}, 28, 4, ROTA_COND_HAS},
+    },
+    .look_rule_must_0 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
+    },
+    .look_rule_must_1 = {
+        {(uint64_t)0, {TEXT(t_len_above_0)}, 24, 4, ROTA_COND_ABOVE},
+        {(uint64_t)LOOK_TWICE | (uint64_t)LOOK_AGAIN, {TEXT(t_look_flags_within_LOOK_TWICE_LOOK)}, 28, 4, ROTA_COND_WITHIN},
+    },
+    .look_stream = {
+        {(uint64_t)LOOK_AGAIN, {TEXT(t_look_flags_has_LOOK_AGAIN)}, 28, 4, ROTA_COND_HAS},
+    },
+    .open_rule_when_0 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+    },
+    .open_rule_must_0 = {
+        {(uint64_t)O_CLOEXEC, {TEXT(t_open_flags_lacks_O_CLOEXEC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .watch_when_3 = {
+        {(uint64_t)10, {TEXT(t_fd_below_10)}, 4, 4, ROTA_COND_BELOW},
+    },
+    .watch_rule_when_0 = {
+        {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .watch_rule_must_0 = {
+        {(uint64_t)0, {TEXT(t_len_is_0)}, 24, 4, ROTA_COND_IS},
+    },
+    .watch_rule_when_1 = {
+        {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_lacks_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)3, {TEXT(t_fd_below_3)}, 4, 4, ROTA_COND_BELOW},
+    },
+    .watch_rule_must_1 = {
+        {(uint64_t)TINY_SHIFT, {TEXT(t_len_is_TINY_SHIFT)}, 24, 4, ROTA_COND_IS},
     },
 };
 
-/* ---- IORING_OP_NOP --------------------------------------------------------- */
-
-static const struct rota_ignored_info nop_ignored[] = {
-    {"fd", 4, 4, 0},
-    {"len", 24, 4, ROTA_KERNEL(6, 1)},
-    {"addr", 16, 8, ROTA_KERNEL(6, 1)},
-};
-
-/* ---- IORING_OP_LOOK -------------------------------------------------------- */
-
-static const struct rota_flag_info look_flags_3[] = {
-    {"LOOK_TWICE", LOOK_TWICE, ROTA_KERNEL(6, 0), false},
-    {"LOOK_AGAIN", LOOK_AGAIN, ROTA_KERNEL(6, 2), false},
-};
-static const struct rota_condition look_when_5[] = {
-    {"look_flags has LOOK_TWICE", (uint64_t)LOOK_TWICE, 28, 4, ROTA_COND_HAS},
-};
-static const struct rota_condition look_when_6[] = {
-    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
-    {"look_flags lacks LOOK_TWICE", (uint64_t)LOOK_TWICE, 28, 4, ROTA_COND_LACKS},
-};
-static const struct rota_field_info look_fields[] = {
-    {
-        .name = "fd",
-        .arg = "fd",
-        .type = "int",
-        .summary = "What to look at.",
-        .offset = 4,
-        .size = 4,
-        .role = ROTA_ROLE_FILE,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
+const struct rota_flag_table rota_flag_table = {
+    .look_flags_3 = {
+        {LOOK_TWICE, {TEXT(t_LOOK_TWICE)}, ROTA_KERNEL(6, 0), false},
+        {LOOK_AGAIN, {TEXT(t_LOOK_AGAIN)}, ROTA_KERNEL(6, 2), false},
     },
-    {
-        .name = "addr",
-        .arg = "buf",
-        .type = "void *",
-        .summary = "Where the picture goes.",
-        .offset = 16,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_WRITTEN,
-        .lives = ROTA_LIVES_COMPLETION,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
+    .open_flags_3 = {
+        {O_CREAT, {TEXT(t_O_CREAT)}, ROTA_KERNEL(6, 0), false},
+        {O_CLOEXEC, {TEXT(t_O_CLOEXEC)}, ROTA_KERNEL(6, 0), false},
     },
-    {
-        .name = "len",
-        .arg = "len",
-        .type = "size_t",
-        .summary = "Bytes of memory.",
-        .offset = 24,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "look_flags",
-        .arg = "flags",
-        .type = "int",
-        .summary = "How to look.",
-        .group = "look",
-        .flags = look_flags_3,
-        .flag_count = 2,
-        .group_rules = look_rules_of_group,
-        .group_count = 5,
-        .values = false,
-        .others = ROTA_OTHERS_ISSUE,
-        .others_error = -EINVAL,
-        .offset = 28,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "off",
-        .arg = "frame",
-        .type = "const struct tiny_frame *",
-        .summary = "A frame around it.",
-        .offset = 8,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_READ,
-        .lives = ROTA_LIVES_SUBMIT,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = true,
-        .half_words = false,
-        .backported = true,
-    },
-    {
-        .name = "buf_index",
-        .arg = NULL,
-        .type = NULL,
-        .summary = "The registered buffer.",
-        .when = look_when_5,
-        .when_count = 1,
-        .offset = 40,
-        .size = 2,
-        .role = ROTA_ROLE_BUFFER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = true,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "buf_group",
-        .arg = NULL,
-        .type = NULL,
-        .summary = "The buffer group.",
-        .when = look_when_6,
-        .when_count = 2,
-        .offset = 40,
-        .size = 2,
-        .role = ROTA_ROLE_GROUP,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-};
-static const struct rota_condition look_rule_when_0[] = {
-    {"look_flags has LOOK_AGAIN", (uint64_t)LOOK_AGAIN, 28, 4, ROTA_COND_HAS},
-};
-static const struct rota_condition look_rule_must_0[] = {
-    {"flags has IOSQE_BUFFER_SELECT", (uint64_t)IOSQE_BUFFER_SELECT, 1, 1, ROTA_COND_HAS},
-};
-static const struct rota_condition look_rule_must_1[] = {
-    {"len above 0", (uint64_t)0, 24, 4, ROTA_COND_ABOVE},
-    {"look_flags within LOOK_TWICE|LOOK_AGAIN", (uint64_t)LOOK_TWICE | (uint64_t)LOOK_AGAIN, 28, 4, ROTA_COND_WITHIN},
-};
-static const struct rota_rule_info look_rules[] = {
-    {
-        .when = look_rule_when_0,
-        .must = look_rule_must_0,
-        .because = "Looking again takes a buffer each time.",
-        .error = -EINVAL,
-        .since = ROTA_KERNEL(6, 1),
-        .until = ROTA_KERNEL(6, 2),
-        .when_count = 1,
-        .must_count = 1,
-        .at_issue = false,
-        .backported = true,
-    },
-    {
-        .when = NULL,
-        .must = look_rule_must_1,
-        .because = "Nothing fits into nothing.",
-        .error = -EFAULT,
-        .since = 0,
-        .until = 0,
-        .when_count = 0,
-        .must_count = 2,
-        .at_issue = true,
-        .backported = false,
-    },
-};
-static const struct rota_error_info look_errors[] = {
-    {"The descriptor is closed.", "Open it first.", -EBADF},
-    {"The eye is shut.", NULL, -ENXIO},
-};
-static const struct rota_condition look_stream[] = {
-    {"look_flags has LOOK_AGAIN", (uint64_t)LOOK_AGAIN, 28, 4, ROTA_COND_HAS},
-};
-
-/* ---- IORING_OP_OPEN -------------------------------------------------------- */
-
-static const struct rota_flag_info open_flags_3[] = {
-    {"O_CREAT", O_CREAT, ROTA_KERNEL(6, 0), false},
-    {"O_CLOEXEC", O_CLOEXEC, ROTA_KERNEL(6, 0), false},
-};
-static const struct rota_field_info open_fields[] = {
-    {
-        .name = "fd",
-        .arg = "dfd",
-        .type = "int",
-        .summary = "Where a relative path starts.",
-        .offset = 4,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "addr",
-        .arg = "path",
-        .type = "const char *",
-        .summary = "The path.",
-        .offset = 16,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_READ,
-        .lives = ROTA_LIVES_SUBMIT,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "len",
-        .arg = "mode",
-        .type = "unsigned",
-        .summary = "The mode of a new file.",
-        .offset = 24,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "open_flags",
-        .arg = "flags",
-        .type = "int",
-        .summary = "How to open.",
-        .group = "tiny_open",
-        .flags = open_flags_3,
-        .flag_count = 2,
-        .group_rules = tiny_open_rules_of_group,
-        .group_count = 2,
-        .values = false,
-        .others = ROTA_OTHERS_IGNORED,
-        .others_error = -EINVAL,
-        .offset = 28,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "file_index",
-        .arg = "slot",
-        .type = "unsigned",
-        .summary = "The slot.",
-        .offset = 44,
-        .size = 4,
-        .role = ROTA_ROLE_SLOT,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 0),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-};
-static const struct rota_condition open_rule_when_0[] = {
-    {"file_index is not 0", (uint64_t)0, 44, 4, ROTA_COND_IS_NOT},
-};
-static const struct rota_condition open_rule_must_0[] = {
-    {"open_flags lacks O_CLOEXEC", (uint64_t)O_CLOEXEC, 28, 4, ROTA_COND_LACKS},
-};
-static const struct rota_rule_info open_rules[] = {
-    {
-        .when = open_rule_when_0,
-        .must = open_rule_must_0,
-        .because = "A slot is not inherited.",
-        .error = -EINVAL,
-        .since = 0,
-        .until = 0,
-        .when_count = 1,
-        .must_count = 1,
-        .at_issue = false,
-        .backported = false,
+    .watch_flags_1 = {
+        {-100, {TEXT(t_AT_FDCWD)}, ROTA_KERNEL(6, 1), false},
     },
 };
 
-/* ---- IORING_OP_WATCH ------------------------------------------------------- */
+const struct rota_flag_rule_table rota_flag_rule_table = {
+    .sqe_group = {
+        {
+            .name = {TEXT(t_IOSQE_FIXED_FILE)},
+            .summary = {TEXT(t_The_descriptor_is_a_slot)},
+            .refused = {0},
+            .value = (uint64_t)IOSQE_FIXED_FILE,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IOSQE_BUFFER_SELECT)},
+            .summary = {TEXT(t_The_kernel_picks_the_buffer)},
+            .refused = {0},
+            .value = (uint64_t)IOSQE_BUFFER_SELECT,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IOSQE_CQE_SKIP_SUCCESS)},
+            .summary = {TEXT(t_No_CQE_on_success)},
+            .refused = {0},
+            .value = (uint64_t)IOSQE_CQE_SKIP_SUCCESS,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+    },
+    .setup_group = {
+        {
+            .name = {TEXT(t_IORING_SETUP_SQE128)},
+            .summary = {TEXT(t_SQEs_have_128_bytes)},
+            .refused = {0},
+            .value = (uint64_t)IORING_SETUP_SQE128,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IORING_SETUP_SQE_MIXED)},
+            .summary = {TEXT(t_SQEs_have_both_sizes)},
+            .refused = {0},
+            .value = (uint64_t)IORING_SETUP_SQE_MIXED,
+            .excludes = IORING_SETUP_SQE128,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IORING_SETUP_TINY)},
+            .summary = {TEXT(t_A_flag_beyond_32_bits)},
+            .refused = {0},
+            .value = (uint64_t)IORING_SETUP_TINY,
+            .needs = IORING_SETUP_SQE128,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+    },
+    .cqe_group = {
+        {
+            .name = {TEXT(t_IORING_CQE_F_BUFFER)},
+            .summary = {TEXT(t_A_buffer_was_used)},
+            .refused = {0},
+            .value = (uint64_t)IORING_CQE_F_BUFFER,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IORING_CQE_F_MORE)},
+            .summary = {TEXT(t_More_will_follow)},
+            .refused = {0},
+            .value = (uint64_t)IORING_CQE_F_MORE,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_IORING_CQE_F_NOTIF)},
+            .summary = {TEXT(t_The_memory_is_free_again)},
+            .refused = {0},
+            .value = (uint64_t)IORING_CQE_F_NOTIF,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+    },
+    .look_group = {
+        {
+            .name = {TEXT(t_LOOK_TWICE)},
+            .summary = {TEXT(t_Looks_two_times)},
+            .refused = {0},
+            .value = (uint64_t)LOOK_TWICE,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_LOOK_AGAIN)},
+            .summary = {TEXT(t_Goes_on_looking_until_it_is_cancelled)},
+            .refused = {0},
+            .value = (uint64_t)LOOK_AGAIN,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = true,
+        },
+        {
+            .name = {TEXT(t_LOOK_BOTH)},
+            .summary = {TEXT(t_Both_kinds_at_once)},
+            .refused = {0},
+            .value = (uint64_t)LOOK_BOTH,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_LOOK_AWAY)},
+            .summary = {TEXT(t_Closes_the_eyes)},
+            .refused = {0},
+            .value = (uint64_t)LOOK_AWAY,
+            .needs_one = LOOK_TWICE | LOOK_AGAIN,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_LOOK_NEVER)},
+            .summary = {TEXT(t_Was_never_taken)},
+            .refused = {TEXT(t_Only_a_release_candidate_took_it)},
+            .value = (uint64_t)LOOK_NEVER,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+    },
+    .tiny_kind_group = {
+        {
+            .name = {TEXT(t_TINY_KIND_FILE)},
+            .summary = {TEXT(t_A_file)},
+            .refused = {0},
+            .value = (uint64_t)TINY_KIND_FILE,
+            .since = ROTA_KERNEL(6, 0),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_TINY_KIND_SOCKET)},
+            .summary = {TEXT(t_A_socket)},
+            .refused = {0},
+            .value = (uint64_t)TINY_KIND_SOCKET,
+            .since = ROTA_KERNEL(6, 1),
+            .backported = false,
+        },
+    },
+    .tiny_region_group = {
+        {
+            .name = {TEXT(t_TINY_REGION_USER)},
+            .summary = {TEXT(t_With_the_application)},
+            .refused = {0},
+            .value = (uint64_t)TINY_REGION_USER,
+            .since = ROTA_KERNEL(6, 2),
+            .backported = false,
+        },
+    },
+    .tiny_open_group = {
+        {
+            .name = {TEXT(t_O_CREAT)},
+            .summary = {TEXT(t_Makes_the_file)},
+            .refused = {0},
+            .value = (uint64_t)O_CREAT,
+            .since = ROTA_KERNEL(5, 1),
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_O_CLOEXEC)},
+            .summary = {TEXT(t)},
+            .refused = {0},
+            .value = (uint64_t)O_CLOEXEC,
+            .since = ROTA_KERNEL(5, 1),
+            .backported = false,
+        },
+    },
+    .tiny_at_group = {
+        {
+            .name = {TEXT(t_AT_FDCWD)},
+            .summary = {TEXT(t)},
+            .refused = {0},
+            .value = (uint64_t)-100,
+            .since = ROTA_KERNEL(5, 1),
+            .backported = false,
+        },
+    },
+};
 
-static const struct rota_flag_info watch_flags_1[] = {
-    {"AT_FDCWD", -100, ROTA_KERNEL(6, 1), false},
-};
-static const struct rota_condition watch_when_3[] = {
-    {"fd below 10", (uint64_t)10, 4, 4, ROTA_COND_BELOW},
-};
-static const struct rota_field_info watch_fields[] = {
-    {
-        .name = "fd",
-        .arg = "fd",
-        .type = "int",
-        .summary = "What to watch.",
-        .offset = 4,
-        .size = 4,
-        .role = ROTA_ROLE_FILE,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
+const struct rota_field_table rota_field_table = {
+    .look_fields = {
+        {
+            .name = {TEXT(t_fd)},
+            .arg = {TEXT(t_fd)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_What_to_look_at)},
+            .offset = 4,
+            .size = 4,
+            .role = ROTA_ROLE_FILE,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr)},
+            .arg = {TEXT(t_buf)},
+            .type = {TEXT(t_void)},
+            .summary = {TEXT(t_Where_the_picture_goes)},
+            .offset = 16,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_WRITTEN,
+            .lives = ROTA_LIVES_COMPLETION,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_len)},
+            .arg = {TEXT(t_len)},
+            .type = {TEXT(t_size_t)},
+            .summary = {TEXT(t_Bytes_of_memory)},
+            .offset = 24,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_look_flags)},
+            .arg = {TEXT(t_flags)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_How_to_look)},
+            .group = {TEXT(t_look)},
+            .flags = ROWS(rota_flag_table, look_flags_3),
+            .group_rules = ROWS(rota_flag_rule_table, look_group),
+            .values = false,
+            .others = ROTA_OTHERS_ISSUE,
+            .others_error = -EINVAL,
+            .offset = 28,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_frame)},
+            .type = {TEXT(t_const_struct_tiny_frame)},
+            .summary = {TEXT(t_A_frame_around_it)},
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = true,
+            .half_words = false,
+            .backported = true,
+        },
+        {
+            .name = {TEXT(t_buf_index)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_The_registered_buffer)},
+            .when = ROWS(rota_condition_table, look_when_5),
+            .offset = 40,
+            .size = 2,
+            .role = ROTA_ROLE_BUFFER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = true,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_buf_group)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_The_buffer_group)},
+            .when = ROWS(rota_condition_table, look_when_6),
+            .offset = 40,
+            .size = 2,
+            .role = ROTA_ROLE_GROUP,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
     },
-    {
-        .name = "poll32_events",
-        .arg = "events",
-        .type = "unsigned",
-        .summary = "What to wait for.",
-        .group = "tiny_at",
-        .flags = watch_flags_1,
-        .flag_count = 1,
-        .group_rules = tiny_at_rules_of_group,
-        .group_count = 1,
-        .values = true,
-        .others = ROTA_OTHERS_ISSUE,
-        .others_error = -EOPNOTSUPP,
-        .offset = 28,
-        .size = 4,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = true,
-        .backported = false,
+    .open_fields = {
+        {
+            .name = {TEXT(t_fd)},
+            .arg = {TEXT(t_dfd)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_Where_a_relative_path_starts)},
+            .offset = 4,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr)},
+            .arg = {TEXT(t_path)},
+            .type = {TEXT(t_const_char)},
+            .summary = {TEXT(t_The_path)},
+            .offset = 16,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_len)},
+            .arg = {TEXT(t_mode)},
+            .type = {TEXT(t_unsigned)},
+            .summary = {TEXT(t_The_mode_of_a_new_file)},
+            .offset = 24,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_open_flags)},
+            .arg = {TEXT(t_flags)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_How_to_open)},
+            .group = {TEXT(t_tiny_open)},
+            .flags = ROWS(rota_flag_table, open_flags_3),
+            .group_rules = ROWS(rota_flag_rule_table, tiny_open_group),
+            .values = false,
+            .others = ROTA_OTHERS_IGNORED,
+            .others_error = -EINVAL,
+            .offset = 28,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_file_index)},
+            .arg = {TEXT(t_slot)},
+            .type = {TEXT(t_unsigned)},
+            .summary = {TEXT(t_The_slot)},
+            .offset = 44,
+            .size = 4,
+            .role = ROTA_ROLE_SLOT,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 0),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
     },
-    {
-        .name = "addr",
-        .arg = "id",
-        .type = "int",
-        .summary = "A number for it.",
-        .offset = 16,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_NONE,
-        .lives = ROTA_LIVES_NONE,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "off",
-        .arg = "zone",
-        .type = "void *",
-        .summary = "The zone.",
-        .when = watch_when_3,
-        .when_count = 1,
-        .offset = 8,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_BOTH,
-        .lives = ROTA_LIVES_NOTIFICATION,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-    {
-        .name = "addr3",
-        .arg = "pinned",
-        .type = "void *",
-        .summary = "Memory that is registered.",
-        .offset = 48,
-        .size = 8,
-        .role = ROTA_ROLE_NUMBER,
-        .memory = ROTA_MEMORY_BOTH,
-        .lives = ROTA_LIVES_UNREGISTER,
-        .since = ROTA_KERNEL(6, 1),
-        .otherwise_ignored = false,
-        .before_ignored = false,
-        .half_words = false,
-        .backported = false,
-    },
-};
-static const struct rota_condition watch_rule_when_0[] = {
-    {"ring has IORING_SETUP_SQE128", (uint64_t)IORING_SETUP_SQE128, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
-};
-static const struct rota_condition watch_rule_must_0[] = {
-    {"len is 0", (uint64_t)0, 24, 4, ROTA_COND_IS},
-};
-static const struct rota_condition watch_rule_when_1[] = {
-    {"ring lacks IORING_SETUP_SQE128", (uint64_t)IORING_SETUP_SQE128, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
-    {"fd below 3", (uint64_t)3, 4, 4, ROTA_COND_BELOW},
-};
-static const struct rota_condition watch_rule_must_1[] = {
-    {"len is TINY_SHIFT", (uint64_t)TINY_SHIFT, 24, 4, ROTA_COND_IS},
-};
-static const struct rota_rule_info watch_rules[] = {
-    {
-        .when = watch_rule_when_0,
-        .must = watch_rule_must_0,
-        .because = "There is no length.",
-        .error = -EINVAL,
-        .since = 0,
-        .until = 0,
-        .when_count = 1,
-        .must_count = 1,
-        .at_issue = false,
-        .backported = false,
-    },
-    {
-        .when = watch_rule_when_1,
-        .must = watch_rule_must_1,
-        .because = "There is a length.",
-        .error = -EINVAL,
-        .since = 0,
-        .until = 0,
-        .when_count = 2,
-        .must_count = 1,
-        .at_issue = false,
-        .backported = false,
+    .watch_fields = {
+        {
+            .name = {TEXT(t_fd)},
+            .arg = {TEXT(t_fd)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_What_to_watch)},
+            .offset = 4,
+            .size = 4,
+            .role = ROTA_ROLE_FILE,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_poll32_events)},
+            .arg = {TEXT(t_events)},
+            .type = {TEXT(t_unsigned)},
+            .summary = {TEXT(t_What_to_wait_for)},
+            .group = {TEXT(t_tiny_at)},
+            .flags = ROWS(rota_flag_table, watch_flags_1),
+            .group_rules = ROWS(rota_flag_rule_table, tiny_at_group),
+            .values = true,
+            .others = ROTA_OTHERS_ISSUE,
+            .others_error = -EOPNOTSUPP,
+            .offset = 28,
+            .size = 4,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = true,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr)},
+            .arg = {TEXT(t_id)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_A_number_for_it)},
+            .offset = 16,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_zone)},
+            .type = {TEXT(t_void)},
+            .summary = {TEXT(t_The_zone)},
+            .when = ROWS(rota_condition_table, watch_when_3),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_BOTH,
+            .lives = ROTA_LIVES_NOTIFICATION,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr3)},
+            .arg = {TEXT(t_pinned)},
+            .type = {TEXT(t_void)},
+            .summary = {TEXT(t_Memory_that_is_registered)},
+            .offset = 48,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_BOTH,
+            .lives = ROTA_LIVES_UNREGISTER,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
     },
 };
 
-/* ---- IORING_OP_LATER ------------------------------------------------------- */
+const struct rota_ignored_table rota_ignored_table = {
+    .nop_ignored = {
+        {{TEXT(t_fd)}, 4, 4, 0},
+        {{TEXT(t_len)}, 24, 4, ROTA_KERNEL(6, 1)},
+        {{TEXT(t_addr)}, 16, 8, ROTA_KERNEL(6, 1)},
+    },
+};
 
+const struct rota_rule_table rota_rule_table = {
+    .look_rules = {
+        {
+            .when = ROWS(rota_condition_table, look_rule_when_0),
+            .must = ROWS(rota_condition_table, look_rule_must_0),
+            .because = {TEXT(t_Looking_again_takes_a_buffer_each_time)},
+            .error = -EINVAL,
+            .since = ROTA_KERNEL(6, 1),
+            .until = ROTA_KERNEL(6, 2),
+            .at_issue = false,
+            .backported = true,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, look_rule_must_1),
+            .because = {TEXT(t_Nothing_fits_into_nothing)},
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .at_issue = true,
+            .backported = false,
+        },
+    },
+    .open_rules = {
+        {
+            .when = ROWS(rota_condition_table, open_rule_when_0),
+            .must = ROWS(rota_condition_table, open_rule_must_0),
+            .because = {TEXT(t_A_slot_is_not_inherited)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+    },
+    .watch_rules = {
+        {
+            .when = ROWS(rota_condition_table, watch_rule_when_0),
+            .must = ROWS(rota_condition_table, watch_rule_must_0),
+            .because = {TEXT(t_There_is_no_length)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, watch_rule_when_1),
+            .must = ROWS(rota_condition_table, watch_rule_must_1),
+            .because = {TEXT(t_There_is_a_length)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+    },
+};
+
+const struct rota_error_table rota_error_table = {
+    .look_errors = {
+        {{TEXT(t_The_descriptor_is_closed)}, {TEXT(t_Open_it_first)}, -EBADF},
+        {{TEXT(t_The_eye_is_shut)}, {0}, -ENXIO},
+    },
+    .register_tiny_errors = {
+        {{TEXT(t_The_pointer_is_wrong)}, {TEXT(t_Use_another_one)}, -EFAULT},
+        {{TEXT(t_There_is_one)}, {0}, -EBUSY},
+    },
+};
 
 const struct rota_op_info rota_op_infos[] = {
     [IORING_OP_NOP] = {
-        .name = "NOP",
-        .summary = "Does nothing.",
-        .syscall = NULL,
-        .config = NULL,
-        .note = NULL,
-        .res = "Always 0.",
-        .fields = NULL,
-        .ignored = nop_ignored,
-        .rules = NULL,
-        .errors = NULL,
-        .stream_when = NULL,
+        .name = {TEXT(t_NOP)},
+        .summary = {TEXT(t_Does_nothing)},
+        .syscall = {0},
+        .config = {0},
+        .note = {0},
+        .res = {TEXT(t_Always_0)},
+        .fields = {0, 0},
+        .ignored = ROWS(rota_ignored_table, nop_ignored),
+        .rules = {0, 0},
+        .errors = {0, 0},
+        .stream_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
-        .field_count = 0,
-        .ignored_count = 3,
-        .rule_count = 0,
-        .error_count = 0,
-        .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
         .opcode = 0,
         .fixed_file = ROTA_IOSQE_IGNORED,
@@ -693,25 +1095,20 @@ const struct rota_op_info rota_op_infos[] = {
         .backported = false,
     },
     [IORING_OP_LOOK] = {
-        .name = "LOOK",
-        .summary = "Looks at a file and writes what it sees into memory.",
-        .syscall = "look(2)",
-        .config = "CONFIG_TINY",
-        .note = "Nothing like it exists.",
-        .res = "Bytes seen.",
-        .fields = look_fields,
-        .ignored = NULL,
-        .rules = look_rules,
-        .errors = look_errors,
-        .stream_when = look_stream,
+        .name = {TEXT(t_LOOK)},
+        .summary = {TEXT(t_Looks_at_a_file_and_writes_what_it)},
+        .syscall = {TEXT(t_look_2)},
+        .config = {TEXT(t_CONFIG_TINY)},
+        .note = {TEXT(t_Nothing_like_it_exists)},
+        .res = {TEXT(t_Bytes_seen)},
+        .fields = ROWS(rota_field_table, look_fields),
+        .ignored = {0, 0},
+        .rules = ROWS(rota_rule_table, look_rules),
+        .errors = ROWS(rota_error_table, look_errors),
+        .stream_when = ROWS(rota_condition_table, look_stream),
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
-        .field_count = 7,
-        .ignored_count = 0,
-        .rule_count = 2,
-        .error_count = 2,
-        .stream_when_count = 1,
         .shape = ROTA_SHAPE_STREAM,
         .opcode = 1,
         .fixed_file = ROTA_IOSQE_TAKEN,
@@ -725,25 +1122,20 @@ const struct rota_op_info rota_op_infos[] = {
         .backported = true,
     },
     [IORING_OP_OPEN] = {
-        .name = "OPEN",
-        .summary = "Opens a file, as a descriptor or in a slot.",
-        .syscall = NULL,
-        .config = NULL,
-        .note = NULL,
-        .res = "The descriptor, or 0 with a slot.",
-        .fields = open_fields,
-        .ignored = NULL,
-        .rules = open_rules,
-        .errors = NULL,
-        .stream_when = NULL,
+        .name = {TEXT(t_OPEN)},
+        .summary = {TEXT(t_Opens_a_file_as_a_descriptor_or_in_a)},
+        .syscall = {0},
+        .config = {0},
+        .note = {0},
+        .res = {TEXT(t_The_descriptor_or_0_with_a_slot)},
+        .fields = ROWS(rota_field_table, open_fields),
+        .ignored = {0, 0},
+        .rules = ROWS(rota_rule_table, open_rules),
+        .errors = {0, 0},
+        .stream_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
-        .field_count = 5,
-        .ignored_count = 0,
-        .rule_count = 1,
-        .error_count = 0,
-        .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
         .opcode = 2,
         .fixed_file = ROTA_IOSQE_REFUSED,
@@ -756,25 +1148,20 @@ const struct rota_op_info rota_op_infos[] = {
         .backported = false,
     },
     [IORING_OP_WATCH] = {
-        .name = "WATCH",
-        .summary = "Waits until something changes.",
-        .syscall = NULL,
-        .config = NULL,
-        .note = NULL,
-        .res = "What has changed.",
-        .fields = watch_fields,
-        .ignored = NULL,
-        .rules = watch_rules,
-        .errors = NULL,
-        .stream_when = NULL,
+        .name = {TEXT(t_WATCH)},
+        .summary = {TEXT(t_Waits_until_something_changes)},
+        .syscall = {0},
+        .config = {0},
+        .note = {0},
+        .res = {TEXT(t_What_has_changed)},
+        .fields = ROWS(rota_field_table, watch_fields),
+        .ignored = {0, 0},
+        .rules = ROWS(rota_rule_table, watch_rules),
+        .errors = {0, 0},
+        .stream_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_NOTIF,
         .setup_one_of = IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 1),
-        .field_count = 5,
-        .ignored_count = 0,
-        .rule_count = 2,
-        .error_count = 0,
-        .stream_when_count = 0,
         .shape = ROTA_SHAPE_NOTIFICATION,
         .opcode = 3,
         .fixed_file = ROTA_IOSQE_REQUIRED,
@@ -787,25 +1174,20 @@ const struct rota_op_info rota_op_infos[] = {
         .backported = false,
     },
     [IORING_OP_LATER] = {
-        .name = "LATER",
-        .summary = "Not described yet.",
-        .syscall = NULL,
-        .config = NULL,
-        .note = NULL,
-        .res = "Not described yet.",
-        .fields = NULL,
-        .ignored = NULL,
-        .rules = NULL,
-        .errors = NULL,
-        .stream_when = NULL,
+        .name = {TEXT(t_LATER)},
+        .summary = {TEXT(t_Not_described_yet)},
+        .syscall = {0},
+        .config = {0},
+        .note = {0},
+        .res = {TEXT(t_Not_described_yet)},
+        .fields = {0, 0},
+        .ignored = {0, 0},
+        .rules = {0, 0},
+        .errors = {0, 0},
+        .stream_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 2),
-        .field_count = 0,
-        .ignored_count = 0,
-        .rule_count = 0,
-        .error_count = 0,
-        .stream_when_count = 0,
         .shape = ROTA_SHAPE_ONE,
         .opcode = 4,
         .fixed_file = ROTA_IOSQE_REFUSED,
@@ -820,57 +1202,49 @@ const struct rota_op_info rota_op_infos[] = {
 };
 const unsigned rota_op_info_count = 5;
 
-static const struct rota_error_info register_tiny_errors[] = {
-    {"The pointer is wrong.", "Use another one.", -EFAULT},
-    {"There is one.", NULL, -EBUSY},
-};
-
 const struct rota_register_info rota_register_infos[] = {
     [IORING_REGISTER_TINY] = {
-        .name = "REGISTER_TINY",
-        .summary = "Registers a tiny thing.",
-        .arg = "struct tiny_arg",
-        .nr_args = "Always 1.",
-        .res = "Always 0.",
-        .note = "It is very small.",
-        .errors = register_tiny_errors,
+        .name = {TEXT(t_REGISTER_TINY)},
+        .summary = {TEXT(t_Registers_a_tiny_thing)},
+        .arg = {TEXT(t_struct_tiny_arg)},
+        .nr_args = {TEXT(t_Always_1)},
+        .res = {TEXT(t_Always_0)},
+        .note = {TEXT(t_It_is_very_small)},
+        .errors = ROWS(rota_error_table, register_tiny_errors),
         .needs = IORING_SETUP_SQE128,
         .refuses = IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 0),
         .without_ring = ROTA_KERNEL(6, 2),
-        .error_count = 2,
         .only_without_ring = false,
         .backported = true,
     },
     [IORING_UNREGISTER_TINY] = {
-        .name = "UNREGISTER_TINY",
-        .summary = "Forgets the tiny thing.",
-        .arg = NULL,
-        .nr_args = "Always 0.",
-        .res = "Always 0.",
-        .note = NULL,
-        .errors = NULL,
+        .name = {TEXT(t_UNREGISTER_TINY)},
+        .summary = {TEXT(t_Forgets_the_tiny_thing)},
+        .arg = {0},
+        .nr_args = {TEXT(t_Always_0)},
+        .res = {TEXT(t_Always_0)},
+        .note = {0},
+        .errors = {0, 0},
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 1),
         .without_ring = 0,
-        .error_count = 0,
         .only_without_ring = false,
         .backported = false,
     },
     [IORING_REGISTER_LATER] = {
-        .name = "REGISTER_LATER",
-        .summary = "Not described yet.",
-        .arg = NULL,
-        .nr_args = "Not described yet.",
-        .res = "Not described yet.",
-        .note = NULL,
-        .errors = NULL,
+        .name = {TEXT(t_REGISTER_LATER)},
+        .summary = {TEXT(t_Not_described_yet)},
+        .arg = {0},
+        .nr_args = {TEXT(t_Not_described_yet)},
+        .res = {TEXT(t_Not_described_yet)},
+        .note = {0},
+        .errors = {0, 0},
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 2),
         .without_ring = 0,
-        .error_count = 0,
         .only_without_ring = true,
         .backported = false,
     },
@@ -878,71 +1252,71 @@ const struct rota_register_info rota_register_infos[] = {
 const unsigned rota_register_info_count = 3;
 
 const struct rota_group_entry rota_group_entries[] = {
-    {"sqe", sqe_rules_of_group, 3},
-    {"setup", setup_rules_of_group, 3},
-    {"cqe", cqe_rules_of_group, 3},
-    {"look", look_rules_of_group, 5},
-    {"tiny_kind", tiny_kind_rules_of_group, 2},
-    {"tiny_region", tiny_region_rules_of_group, 1},
-    {"tiny_open", tiny_open_rules_of_group, 2},
-    {"tiny_at", tiny_at_rules_of_group, 1},
+    {{TEXT(t_sqe)}, ROWS(rota_flag_rule_table, sqe_group)},
+    {{TEXT(t_setup)}, ROWS(rota_flag_rule_table, setup_group)},
+    {{TEXT(t_cqe)}, ROWS(rota_flag_rule_table, cqe_group)},
+    {{TEXT(t_look)}, ROWS(rota_flag_rule_table, look_group)},
+    {{TEXT(t_tiny_kind)}, ROWS(rota_flag_rule_table, tiny_kind_group)},
+    {{TEXT(t_tiny_region)}, ROWS(rota_flag_rule_table, tiny_region_group)},
+    {{TEXT(t_tiny_open)}, ROWS(rota_flag_rule_table, tiny_open_group)},
+    {{TEXT(t_tiny_at)}, ROWS(rota_flag_rule_table, tiny_at_group)},
 };
 const unsigned rota_group_entry_count = 8;
 
 const struct rota_prep_info rota_prep_table[] = {
     {
-        .name = "rota_prep_nop",
-        .prototype = "void rota_prep_nop(struct io_uring_sqe *sqe)",
-        .summary = "Does nothing.",
+        .name = {TEXT(t_rota_prep_nop)},
+        .prototype = {TEXT(t_void_rota_prep_nop_struct_io_uring_sqe)},
+        .summary = {TEXT(t_Does_nothing)},
         .since = ROTA_KERNEL(6, 0),
         .opcode = IORING_OP_NOP,
     },
     {
-        .name = "rota_prep_look",
-        .prototype = "void rota_prep_look(struct io_uring_sqe *sqe, int fd, void *buf, size_t len, int flags)",
-        .summary = "Looks at a file and writes what it sees into memory.",
+        .name = {TEXT(t_rota_prep_look)},
+        .prototype = {TEXT(t_void_rota_prep_look_struct_io_uring)},
+        .summary = {TEXT(t_Looks_at_a_file_and_writes_what_it)},
         .since = ROTA_KERNEL(6, 0),
         .opcode = IORING_OP_LOOK,
     },
     {
-        .name = "rota_prep_look_again",
-        .prototype = "void rota_prep_look_again(struct io_uring_sqe *sqe, int fd, void *pictures, size_t len, const struct tiny_frame *frame)",
-        .summary = "Looks again and again.",
+        .name = {TEXT(t_rota_prep_look_again)},
+        .prototype = {TEXT(t_void_rota_prep_look_again_struct_io)},
+        .summary = {TEXT(t_Looks_again_and_again)},
         .since = ROTA_KERNEL(6, 2),
         .opcode = IORING_OP_LOOK,
     },
     {
-        .name = "rota_prep_look_flags",
-        .prototype = "void rota_prep_look_flags(struct io_uring_sqe *sqe, int flags)",
-        .summary = "Looks at a file and writes what it sees into memory.",
+        .name = {TEXT(t_rota_prep_look_flags)},
+        .prototype = {TEXT(t_void_rota_prep_look_flags_struct_io)},
+        .summary = {TEXT(t_Looks_at_a_file_and_writes_what_it)},
         .since = ROTA_KERNEL(6, 0),
         .opcode = IORING_OP_LOOK,
     },
     {
-        .name = "rota_prep_open",
-        .prototype = "void rota_prep_open(struct io_uring_sqe *sqe, const char *path, int flags, unsigned mode)",
-        .summary = "Opens a file, as a descriptor or in a slot.",
+        .name = {TEXT(t_rota_prep_open)},
+        .prototype = {TEXT(t_void_rota_prep_open_struct_io_uring)},
+        .summary = {TEXT(t_Opens_a_file_as_a_descriptor_or_in_a)},
         .since = ROTA_KERNEL(6, 0),
         .opcode = IORING_OP_OPEN,
     },
     {
-        .name = "rota_prep_open_direct",
-        .prototype = "void rota_prep_open_direct(struct io_uring_sqe *sqe, int dfd, const char *path, int flags, unsigned mode, unsigned slot)",
-        .summary = "Opens a file, as a descriptor or in a slot.",
+        .name = {TEXT(t_rota_prep_open_direct)},
+        .prototype = {TEXT(t_void_rota_prep_open_direct_struct_io)},
+        .summary = {TEXT(t_Opens_a_file_as_a_descriptor_or_in_a)},
         .since = ROTA_KERNEL(6, 0),
         .opcode = IORING_OP_OPEN,
     },
     {
-        .name = "rota_prep_watch",
-        .prototype = "void rota_prep_watch(struct io_uring_sqe *sqe, int fd, unsigned events, int id, void *zone, void *pinned)",
-        .summary = "Waits until something changes.",
+        .name = {TEXT(t_rota_prep_watch)},
+        .prototype = {TEXT(t_void_rota_prep_watch_struct_io_uring)},
+        .summary = {TEXT(t_Waits_until_something_changes)},
         .since = ROTA_KERNEL(6, 1),
         .opcode = IORING_OP_WATCH,
     },
     {
-        .name = "rota_prep_later",
-        .prototype = "void rota_prep_later(struct io_uring_sqe *sqe)",
-        .summary = "Not described yet.",
+        .name = {TEXT(t_rota_prep_later)},
+        .prototype = {TEXT(t_void_rota_prep_later_struct_io_uring)},
+        .summary = {TEXT(t_Not_described_yet)},
         .since = ROTA_KERNEL(6, 2),
         .opcode = IORING_OP_LATER,
     },
@@ -950,26 +1324,26 @@ const struct rota_prep_info rota_prep_table[] = {
 const unsigned rota_prep_table_count = 8;
 
 const struct rota_slot_info rota_sqe_slots[] = {
-    {"opcode", 0, 1},
-    {"flags", 1, 1},
-    {"ioprio", 2, 2},
-    {"fd", 4, 4},
-    {"off", 8, 8},
-    {"addr2", 8, 8},
-    {"cmd_op", 8, 4},
-    {"__pad1", 12, 4},
-    {"addr", 16, 8},
-    {"len", 24, 4},
-    {"look_flags", 28, 4},
-    {"poll32_events", 28, 4},
-    {"open_flags", 28, 4},
-    {"user_data", 32, 8},
-    {"buf_index", 40, 2},
-    {"buf_group", 40, 2},
-    {"personality", 42, 2},
-    {"file_index", 44, 4},
-    {"addr3", 48, 8},
-    {"__pad2", 56, 8},
-    {"cmd", 48, 0},
+    {{TEXT(t_opcode)}, 0, 1},
+    {{TEXT(t_flags)}, 1, 1},
+    {{TEXT(t_ioprio)}, 2, 2},
+    {{TEXT(t_fd)}, 4, 4},
+    {{TEXT(t_off)}, 8, 8},
+    {{TEXT(t_addr2)}, 8, 8},
+    {{TEXT(t_cmd_op)}, 8, 4},
+    {{TEXT(t_pad1)}, 12, 4},
+    {{TEXT(t_addr)}, 16, 8},
+    {{TEXT(t_len)}, 24, 4},
+    {{TEXT(t_look_flags)}, 28, 4},
+    {{TEXT(t_poll32_events)}, 28, 4},
+    {{TEXT(t_open_flags)}, 28, 4},
+    {{TEXT(t_user_data)}, 32, 8},
+    {{TEXT(t_buf_index)}, 40, 2},
+    {{TEXT(t_buf_group)}, 40, 2},
+    {{TEXT(t_personality)}, 42, 2},
+    {{TEXT(t_file_index)}, 44, 4},
+    {{TEXT(t_addr3)}, 48, 8},
+    {{TEXT(t_pad2)}, 56, 8},
+    {{TEXT(t_cmd)}, 48, 0},
 };
 const unsigned rota_sqe_slot_count = sizeof(rota_sqe_slots) / sizeof(rota_sqe_slots[0]);

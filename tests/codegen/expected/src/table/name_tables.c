@@ -6,60 +6,148 @@
  * To change it, edit the table or the template and run
  *     python3 -m codegen generate
  */
+#include <stddef.h>
+
 #include "table/name_tables.h"
 
-const char *const rota_op_names[] = {
-    [IORING_OP_NOP] = "NOP",
-    [IORING_OP_LOOK] = "LOOK",
-    [IORING_OP_OPEN] = "OPEN",
-    [IORING_OP_WATCH] = "WATCH",
-    [IORING_OP_LATER] = "LATER",
+/* All texts one after another; a row names one by its distance from the start, 0 is none. */
+struct rota_name_strings {
+    char none[1];
+    char t_NOP[4];
+    char t_LOOK[5];
+    char t_OPEN[5];
+    char t_WATCH[6];
+    char t_LATER[6];
+    char t_REGISTER_TINY[14];
+    char t_UNREGISTER_TINY[16];
+    char t_REGISTER_LATER[15];
+    char t_IOSQE_FIXED_FILE[17];
+    char t_IOSQE_BUFFER_SELECT[20];
+    char t_IOSQE_CQE_SKIP_SUCCESS[23];
+    char t_IORING_SETUP_SQE128[20];
+    char t_IORING_SETUP_SQE_MIXED[23];
+    char t_IORING_SETUP_TINY[18];
+    char t_IORING_CQE_F_BUFFER[20];
+    char t_IORING_CQE_F_MORE[18];
+    char t_IORING_CQE_F_NOTIF[19];
+    char t_LOOK_TWICE[11];
+    char t_LOOK_AGAIN[11];
+    char t_LOOK_BOTH[10];
+    char t_LOOK_AWAY[10];
+    char t_LOOK_NEVER[11];
+    char t_TINY_KIND_FILE[15];
+    char t_TINY_KIND_SOCKET[17];
+    char t_TINY_REGION_USER[17];
+    char t_sqe[4];
+    char t_setup[6];
+    char t_cqe[4];
+    char t_look[5];
+    char t_tiny_kind[10];
+    char t_tiny_region[12];
+};
+#define TEXT(name) offsetof(struct rota_name_strings, name)
+
+const struct rota_name_strings rota_name_strings = {
+    .t_NOP = "NOP",
+    .t_LOOK = "LOOK",
+    .t_OPEN = "OPEN",
+    .t_WATCH = "WATCH",
+    .t_LATER = "LATER",
+    .t_REGISTER_TINY = "REGISTER_TINY",
+    .t_UNREGISTER_TINY = "UNREGISTER_TINY",
+    .t_REGISTER_LATER = "REGISTER_LATER",
+    .t_IOSQE_FIXED_FILE = "IOSQE_FIXED_FILE",
+    .t_IOSQE_BUFFER_SELECT = "IOSQE_BUFFER_SELECT",
+    .t_IOSQE_CQE_SKIP_SUCCESS = "IOSQE_CQE_SKIP_SUCCESS",
+    .t_IORING_SETUP_SQE128 = "IORING_SETUP_SQE128",
+    .t_IORING_SETUP_SQE_MIXED = "IORING_SETUP_SQE_MIXED",
+    .t_IORING_SETUP_TINY = "IORING_SETUP_TINY",
+    .t_IORING_CQE_F_BUFFER = "IORING_CQE_F_BUFFER",
+    .t_IORING_CQE_F_MORE = "IORING_CQE_F_MORE",
+    .t_IORING_CQE_F_NOTIF = "IORING_CQE_F_NOTIF",
+    .t_LOOK_TWICE = "LOOK_TWICE",
+    .t_LOOK_AGAIN = "LOOK_AGAIN",
+    .t_LOOK_BOTH = "LOOK_BOTH",
+    .t_LOOK_AWAY = "LOOK_AWAY",
+    .t_LOOK_NEVER = "LOOK_NEVER",
+    .t_TINY_KIND_FILE = "TINY_KIND_FILE",
+    .t_TINY_KIND_SOCKET = "TINY_KIND_SOCKET",
+    .t_TINY_REGION_USER = "TINY_REGION_USER",
+    .t_sqe = "sqe",
+    .t_setup = "setup",
+    .t_cqe = "cqe",
+    .t_look = "look",
+    .t_tiny_kind = "tiny_kind",
+    .t_tiny_region = "tiny_region",
+};
+
+const uint16_t rota_op_names[] = {
+    [IORING_OP_NOP] = TEXT(t_NOP),
+    [IORING_OP_LOOK] = TEXT(t_LOOK),
+    [IORING_OP_OPEN] = TEXT(t_OPEN),
+    [IORING_OP_WATCH] = TEXT(t_WATCH),
+    [IORING_OP_LATER] = TEXT(t_LATER),
 };
 const unsigned rota_op_count = 5;
 
-const char *const rota_register_names[] = {
-    [IORING_REGISTER_TINY] = "REGISTER_TINY",
-    [IORING_UNREGISTER_TINY] = "UNREGISTER_TINY",
-    [IORING_REGISTER_LATER] = "REGISTER_LATER",
+const uint16_t rota_register_names[] = {
+    [IORING_REGISTER_TINY] = TEXT(t_REGISTER_TINY),
+    [IORING_UNREGISTER_TINY] = TEXT(t_UNREGISTER_TINY),
+    [IORING_REGISTER_LATER] = TEXT(t_REGISTER_LATER),
 };
 const unsigned rota_register_count = 3;
 
-static const struct rota_name sqe_names[] = {
-    {"IOSQE_FIXED_FILE", IOSQE_FIXED_FILE, 0},
-    {"IOSQE_BUFFER_SELECT", IOSQE_BUFFER_SELECT, 0},
-    {"IOSQE_CQE_SKIP_SUCCESS", IOSQE_CQE_SKIP_SUCCESS, 0},
+/* The entries of each group; they stand beside each other. */
+struct rota_name_table {
+    struct rota_name sqe[3];
+    struct rota_name setup[3];
+    struct rota_name cqe[3];
+    struct rota_name look[5];
+    struct rota_name tiny_kind[2];
+    struct rota_name tiny_region[1];
 };
-static const struct rota_name setup_names[] = {
-    {"IORING_SETUP_SQE128", IORING_SETUP_SQE128, 0},
-    {"IORING_SETUP_SQE_MIXED", IORING_SETUP_SQE_MIXED, 0},
-    {"IORING_SETUP_TINY", IORING_SETUP_TINY, 0},
-};
-static const struct rota_name cqe_names[] = {
-    {"IORING_CQE_F_BUFFER", IORING_CQE_F_BUFFER, 0},
-    {"IORING_CQE_F_MORE", IORING_CQE_F_MORE, 0},
-    {"IORING_CQE_F_NOTIF", IORING_CQE_F_NOTIF, 0},
-};
-static const struct rota_name look_names[] = {
-    {"LOOK_TWICE", LOOK_TWICE, 0},
-    {"LOOK_AGAIN", LOOK_AGAIN, 0},
-    {"LOOK_BOTH", LOOK_BOTH, 0},
-    {"LOOK_AWAY", LOOK_AWAY, 0},
-    {"LOOK_NEVER", LOOK_NEVER, 1},
-};
-static const struct rota_name tiny_kind_names[] = {
-    {"TINY_KIND_FILE", TINY_KIND_FILE, 0},
-    {"TINY_KIND_SOCKET", TINY_KIND_SOCKET, 0},
-};
-static const struct rota_name tiny_region_names[] = {
-    {"TINY_REGION_USER", TINY_REGION_USER, 0},
+#define ENTRIES(group) \
+    offsetof(struct rota_name_table, group) / sizeof(struct rota_name), \
+    sizeof(((const struct rota_name_table *)0)->group) / sizeof(struct rota_name)
+
+const struct rota_name_table rota_name_table = {
+    .sqe = {
+        {IOSQE_FIXED_FILE, TEXT(t_IOSQE_FIXED_FILE), 0},
+        {IOSQE_BUFFER_SELECT, TEXT(t_IOSQE_BUFFER_SELECT), 0},
+        {IOSQE_CQE_SKIP_SUCCESS, TEXT(t_IOSQE_CQE_SKIP_SUCCESS), 0},
+    },
+    .setup = {
+        {IORING_SETUP_SQE128, TEXT(t_IORING_SETUP_SQE128), 0},
+        {IORING_SETUP_SQE_MIXED, TEXT(t_IORING_SETUP_SQE_MIXED), 0},
+        {IORING_SETUP_TINY, TEXT(t_IORING_SETUP_TINY), 0},
+    },
+    .cqe = {
+        {IORING_CQE_F_BUFFER, TEXT(t_IORING_CQE_F_BUFFER), 0},
+        {IORING_CQE_F_MORE, TEXT(t_IORING_CQE_F_MORE), 0},
+        {IORING_CQE_F_NOTIF, TEXT(t_IORING_CQE_F_NOTIF), 0},
+    },
+    .look = {
+        {LOOK_TWICE, TEXT(t_LOOK_TWICE), 0},
+        {LOOK_AGAIN, TEXT(t_LOOK_AGAIN), 0},
+        {LOOK_BOTH, TEXT(t_LOOK_BOTH), 0},
+        {LOOK_AWAY, TEXT(t_LOOK_AWAY), 0},
+        {LOOK_NEVER, TEXT(t_LOOK_NEVER), 1},
+    },
+    .tiny_kind = {
+        {TINY_KIND_FILE, TEXT(t_TINY_KIND_FILE), 0},
+        {TINY_KIND_SOCKET, TEXT(t_TINY_KIND_SOCKET), 0},
+    },
+    .tiny_region = {
+        {TINY_REGION_USER, TEXT(t_TINY_REGION_USER), 0},
+    },
 };
 
 const struct rota_name_group rota_name_groups[] = {
-    {"sqe", sqe_names, 3, 0},
-    {"setup", setup_names, 3, 0},
-    {"cqe", cqe_names, 3, 0},
-    {"look", look_names, 5, 0},
-    {"tiny_kind", tiny_kind_names, 2, 1},
-    {"tiny_region", tiny_region_names, 1, 0},
+    {TEXT(t_sqe), ENTRIES(sqe), 0},
+    {TEXT(t_setup), ENTRIES(setup), 0},
+    {TEXT(t_cqe), ENTRIES(cqe), 0},
+    {TEXT(t_look), ENTRIES(look), 0},
+    {TEXT(t_tiny_kind), ENTRIES(tiny_kind), 1},
+    {TEXT(t_tiny_region), ENTRIES(tiny_region), 0},
 };
 const unsigned rota_name_group_count = 6;
