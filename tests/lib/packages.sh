@@ -3,7 +3,7 @@
 
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 python3-jinja2 python3-jsonschema
     python3-yaml"
-packages_test="binutils bsdextrautils clang clang-format curl fish g++ git libclang-rt-dev mandoc mypy
+packages_test="binutils bsdextrautils clang clang-format curl fish g++ git libclang-rt-dev mandoc mmdebstrap mypy
     python3-pytest valgrind wrk xxd zsh"
 packages_vm="cpio dpkg e2fsprogs qemu-system-x86 xz-utils zstd"
 packages_cross="clang gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-i686-linux-gnu
@@ -31,14 +31,37 @@ need_packages() {
     echo "Installing$missing"
     export DEBIAN_FRONTEND=noninteractive
     apt_log=$(mktemp)
-    apt_install $missing >"$apt_log" 2>&1 ||
-        { apt-get update >>"$apt_log" 2>&1 && apt_install $missing >>"$apt_log" 2>&1; } || {
+    apt_shown apt_install $missing || { apt_shown apt-get update && apt_shown apt_install $missing; } || {
         cat "$apt_log" >&2
         rm -f "$apt_log"
         echo "apt-get could not install:$missing" >&2
         exit 1
     }
     rm -f "$apt_log"
+}
+
+# apt_shown COMMAND...: runs an apt command into $apt_log, and shows that it goes on.
+apt_shown() {
+    { "$@" 2>&1; echo "status $?"; } | {
+        fetched=0 unpacked=0 set_up=0 status=1
+        while IFS= read -r line; do
+            printf '%s\n' "$line" >>"$apt_log"
+            case $line in
+            "Need to get "*) echo "  ${line%%. *}" ;;
+            Get:*)
+                fetched=$((fetched + 1))
+                [ $((fetched % 20)) -ne 0 ] || echo "  $fetched files fetched" ;;
+            "Unpacking "*)
+                unpacked=$((unpacked + 1))
+                [ $((unpacked % 20)) -ne 0 ] || echo "  $unpacked packages unpacked" ;;
+            "Setting up "*)
+                set_up=$((set_up + 1))
+                [ $((set_up % 20)) -ne 0 ] || echo "  $set_up packages set up" ;;
+            "status "*) status=${line#status } ;;
+            esac
+        done
+        return "$status"
+    }
 }
 
 # want_packages NAME...: the same, but goes on when they cannot be had.

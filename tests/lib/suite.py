@@ -350,6 +350,12 @@ def kernels() -> Iterator[Case]:
 
 
 @stage
+def roots() -> Iterator[Case]:
+    """Bare Debian systems: quickstart from nothing, and the README typed as it stands."""
+    yield from script("roots", "tests/build/roots")
+
+
+@stage
 def cross() -> Iterator[Case]:
     """Other architectures, compilers and C libraries: built, and tested as far as qemu can."""
     yield from script("cross", "tests/cross/run")

@@ -163,7 +163,8 @@ def test_what_cannot_be_had_is_a_skip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["kernel"], ["list", "6.12"], ["kernel", "six"],
-                                       ["kernel", "../6.12"], ["nothing"]])
+                                       ["kernel", "../6.12"], ["nothing"], ["root", "6.12"],
+                                       ["root"]])
 def test_wrong_usage(arguments: list[str]) -> None:
     run = subprocess.run([sys.executable, str(FETCH), *arguments], capture_output=True, check=False)
     assert run.returncode == 2
