@@ -52,7 +52,9 @@
  *
  * Callbacks run inside the function that delivers. They may start requests
  * and rota_op_request_cancel(), also restart or release their own handle once
- * it is not active. They may not wait: the functions that do return -EDEADLK.
+ * it is not active. They may look at the queue, and take the caller's own
+ * completions. They may not wait, nor take results of other handles: the
+ * functions that do return -EDEADLK, before they look at the handle.
  *
  * With ROTA_DEBUG defined when the program is compiled, a handle that is
  * started while active, or declared with ROTA_OP() and left while active,
@@ -81,13 +83,17 @@ struct rota_op {
     uint32_t flags; /* its IORING_CQE_F_*; with F_BUFFER the id of the buffer too */
     int32_t notif;  /* zero-copy sends: res of the notification */
     rota_op_callback *callback;
-    void *data;          /* the caller's, never looked at */
-    uint64_t extra[2];   /* the second half of a result of 32 bytes */
-    int64_t deadline[2]; /* seconds and nanoseconds, as the kernel reads them */
-    struct rota_op *next;
+    void *data;           /* the caller's, never looked at */
+    uint64_t extra[2];    /* the second half of a result of 32 bytes */
+    int64_t deadline[2];  /* seconds and nanoseconds, as the kernel reads them */
+    struct rota_op *next; /* in the open chain, or among those that are to be stopped */
+    struct rota_op *prev;
+    rota_op_callback *next_callback; /* settings that wait for the end of the request */
+    uint64_t next_deadline;          /* nanoseconds */
     uint8_t sqe_flags;
-    uint8_t reserved0[7];
-    uint64_t reserved[2];
+    uint8_t next_flags;
+    uint8_t reserved0[6];
+    uint64_t reserved[3];
 } __attribute__((aligned(8)));
 
 /* Bits of rota_op::state. */
@@ -105,10 +111,15 @@ struct rota_op {
 #define ROTA_OP_DEADLINE (1U << 17)
 #define ROTA_OP_FLAGS    (1U << 18)
 #define ROTA_OP_SETTINGS (ROTA_OP_CALLBACK | ROTA_OP_DEADLINE | ROTA_OP_FLAGS)
-#define ROTA_OP_ACTIVE   (ROTA_OP_PENDING | ROTA_OP_TIMER)
+/* Settings that were made while the request was in flight: from its end on they hold. */
+#define ROTA_OP_NEW_CALLBACK (1U << 20)
+#define ROTA_OP_NEW_DEADLINE (1U << 21)
+#define ROTA_OP_NEW_FLAGS    (1U << 22)
+#define ROTA_OP_CHANGES      (ROTA_OP_NEW_CALLBACK | ROTA_OP_NEW_DEADLINE | ROTA_OP_NEW_FLAGS)
+#define ROTA_OP_ACTIVE       (ROTA_OP_PENDING | ROTA_OP_TIMER)
 
 /* clang-format off */
-#define ROTA_OP_INIT {0, 0, 0, 0, NULL, NULL, {0, 0}, {0, 0}, NULL, 0, {0, 0, 0, 0, 0, 0, 0}, {0, 0}}
+#define ROTA_OP_INIT {0, 0, 0, 0, NULL, NULL, {0, 0}, {0, 0}, NULL, NULL, NULL, 0, 0, 0, {0, 0, 0, 0, 0, 0}, {0, 0, 0}}
 /* clang-format on */
 
 /* Makes a handle that was never started, without settings. Not while it is active. */
@@ -125,6 +136,7 @@ ROTA_INLINE void rota_op_init(struct rota_op *op)
     op->deadline[0] = 0;
     op->deadline[1] = 0;
     op->next = NULL;
+    op->prev = NULL;
     op->sqe_flags = 0;
 }
 
@@ -172,7 +184,8 @@ ROTA_INLINE void rota_op_leave(struct rota_op *op)
 
 /*
  * Settings of a handle. They hold for the starts that follow, until changed;
- * a start of a request in flight is not affected.
+ * a request in flight is not affected, nor are results of it that are still to
+ * be delivered.
  */
 
 /*
@@ -181,6 +194,11 @@ ROTA_INLINE void rota_op_leave(struct rota_op *op)
  */
 ROTA_INLINE void rota_op_on_result(struct rota_op *op, rota_op_callback *callback)
 {
+    if (ROTA_UNLIKELY(op->state & ROTA_OP_ACTIVE)) {
+        op->next_callback = callback;
+        op->state |= ROTA_OP_NEW_CALLBACK;
+        return;
+    }
     op->callback = callback;
     op->state = callback ? op->state | ROTA_OP_CALLBACK : op->state & ~ROTA_OP_CALLBACK;
 }
@@ -196,6 +214,11 @@ ROTA_INLINE void rota_op_on_result(struct rota_op *op, rota_op_callback *callbac
  */
 ROTA_INLINE void rota_op_deadline(struct rota_op *op, uint64_t nsec)
 {
+    if (ROTA_UNLIKELY(op->state & ROTA_OP_ACTIVE)) {
+        op->next_deadline = nsec;
+        op->state |= ROTA_OP_NEW_DEADLINE;
+        return;
+    }
     op->deadline[0] = (int64_t)(nsec / 1000000000u);
     op->deadline[1] = (int64_t)(nsec % 1000000000u);
     op->state = nsec ? op->state | ROTA_OP_DEADLINE : op->state & ~ROTA_OP_DEADLINE;
@@ -211,6 +234,11 @@ ROTA_INLINE void rota_op_deadline(struct rota_op *op, uint64_t nsec)
 ROTA_INLINE void rota_op_set_flags(struct rota_op *op, unsigned flags)
 {
     flags &= IOSQE_FIXED_FILE | IOSQE_ASYNC | IOSQE_IO_DRAIN | IOSQE_BUFFER_SELECT;
+    if (ROTA_UNLIKELY(op->state & ROTA_OP_ACTIVE)) {
+        op->next_flags = (uint8_t)flags;
+        op->state |= ROTA_OP_NEW_FLAGS;
+        return;
+    }
     op->sqe_flags = (uint8_t)flags;
     op->state = flags ? op->state | ROTA_OP_FLAGS : op->state & ~ROTA_OP_FLAGS;
 }

@@ -21,7 +21,10 @@ ROTA_API int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_pt
 ROTA_INLINE unsigned rota_cq_ready(const struct rota_ring *ring)
 {
     /* Acquire: pairs with the kernel's release after it has written the CQEs. */
-    return rota_load_acquire(ring->cq.ktail) - ring->cq.cqe_head;
+    uint32_t ready = rota_load_acquire(ring->cq.ktail) - ring->cq.cqe_head;
+
+    /* No kernel says more than there are slots, unless it is broken. */
+    return ready <= ring->cq.ring_entries ? ready : ring->cq.ring_entries;
 }
 
 /* True while completions that found the queue full wait in the kernel. */

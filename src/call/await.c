@@ -12,13 +12,16 @@ static int take_result(struct rota_op *op)
 /*
  * Waits for the next result of `op`, which scan->res then holds; 0, or -errno
  * of the wait. Once hit, the handle is not touched: its callback may have
- * released it.
+ * released it. Refused in a callback before anything else: a result that is
+ * taken there would let later ones overtake those that the scan has passed.
  */
 static int next_result(struct rota_ring *ring, struct rota_op *op, const uint64_t *deadline,
                        struct rota_scan *scan)
 {
     int ret;
 
+    if (ring->calls.mode & ROTA_CALLS_DELIVERING)
+        return -EDEADLK;
     rota_scan_start(scan, ring, op);
     scan->state = op->state;
     if (op->state & ROTA_OP_FRESH) {
@@ -78,6 +81,8 @@ int rota_await_any(struct rota_ring *ring, struct rota_op *const *ops, unsigned 
 {
     int ret = 0;
 
+    if (ring->calls.mode & ROTA_CALLS_DELIVERING)
+        return -EDEADLK;
     for (;;) {
         struct rota_scan scan;
         bool active = false;
@@ -105,6 +110,8 @@ int rota_await_any(struct rota_ring *ring, struct rota_op *const *ops, unsigned 
 
 int rota_await_all(struct rota_ring *ring, struct rota_op *const *ops, unsigned count)
 {
+    if (ring->calls.mode & ROTA_CALLS_DELIVERING)
+        return -EDEADLK;
     for (unsigned i = 0; i < count; i++) {
         while (ops[i] && rota_op_active(ops[i])) {
             struct rota_scan scan;

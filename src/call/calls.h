@@ -31,6 +31,31 @@ static inline uint64_t data_of(const struct rota_op *op, uint64_t kind)
     return (uint64_t)(uintptr_t)op ^ kind;
 }
 
+/*
+ * The settings of a handle whose request is not in flight any more, as they
+ * are to stand in its state: those that were made meanwhile hold from now on.
+ */
+static inline uint32_t rota_calls_settings(struct rota_op *op)
+{
+    uint32_t state = op->state;
+
+    if (ROTA_UNLIKELY(state & ROTA_OP_CHANGES)) {
+        op->state = 0; /* that of a handle at rest, which takes settings */
+        if (!(state & ROTA_OP_NEW_CALLBACK))
+            op->next_callback = state & ROTA_OP_CALLBACK ? op->callback : NULL;
+        if (!(state & ROTA_OP_NEW_FLAGS))
+            op->next_flags = state & ROTA_OP_FLAGS ? op->sqe_flags : 0;
+        rota_op_on_result(op, op->next_callback);
+        rota_op_set_flags(op, op->next_flags);
+        if (state & ROTA_OP_NEW_DEADLINE)
+            rota_op_deadline(op, op->next_deadline);
+        else
+            op->state |= state & ROTA_OP_DEADLINE;
+        state = op->state;
+    }
+    return state & ROTA_OP_SETTINGS;
+}
+
 /* A word that may lie over any type: for copies that no compiler makes a call to memcpy. */
 typedef uint64_t rota_word __attribute__((may_alias));
 

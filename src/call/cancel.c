@@ -174,7 +174,7 @@ static bool withdraw(struct rota_ring *ring, struct rota_op *op)
             ring->calls.cancels++;
         }
         ring->calls.in_flight--;
-        op->state &= ROTA_OP_SETTINGS;
+        op->state = rota_calls_settings(op);
         return true;
     }
     return false;

@@ -26,12 +26,13 @@ struct completion {
 static void report(struct rota_ring *ring, struct rota_op *op, struct rota_scan *scan)
 {
     uint32_t state = op->state;
+    rota_op_callback *callback = state & ROTA_OP_CALLBACK ? op->callback : NULL;
     bool ended = !(state & ROTA_OP_ACTIVE);
 
     if (ended) {
         ring->calls.in_flight--;
-        state = (state & (ROTA_OP_SETTINGS | ROTA_OP_FRESH | ROTA_OP_CANCELLED | ROTA_OP_EXPIRED)) |
-                ROTA_OP_DONE;
+        state = (state & (ROTA_OP_FRESH | ROTA_OP_CANCELLED | ROTA_OP_EXPIRED)) |
+                rota_calls_settings(op) | ROTA_OP_DONE;
     }
     scan->delivered++;
     if (op == scan->target) {
@@ -40,13 +41,13 @@ static void report(struct rota_ring *ring, struct rota_op *op, struct rota_scan 
         scan->res = op->res;
         scan->state = state;
         state &= ~ROTA_OP_BLOCKED; /* the await that runs returns it */
-    } else if (!(state & ROTA_OP_DROPPING) && (ended || !(state & ROTA_OP_CALLBACK))) {
+    } else if (!(state & ROTA_OP_DROPPING) && (ended || !callback)) {
         state |= ROTA_OP_FRESH; /* a callback takes all but the last, which an await returns */
     }
     op->state = state;
-    if (state & ROTA_OP_CALLBACK) {
+    if (callback) {
         ring->calls.mode |= ROTA_CALLS_DELIVERING;
-        op->callback(ring, op);
+        callback(ring, op);
         ring->calls.mode &= ~ROTA_CALLS_DELIVERING;
     }
 }
@@ -108,19 +109,41 @@ static void deliver(struct rota_ring *ring, const struct completion *c, struct r
     }
 }
 
-/* True when the completion can be taken from the queue now. */
-static bool has_taker(const struct io_uring_cqe *cqe, struct rota_scan *scan)
+/* True when a completion with this user_data stays in the queue in front of the scan. */
+static bool stays(const struct rota_ring *ring, const struct rota_scan *scan, uint64_t user_data)
+{
+    for (uint32_t pos = ring->cq.cqe_head; pos != scan->pos;
+         pos += rota_cqe_slots(ring, pos, scan->pos)) {
+        if (rota_cqe_at(ring, pos)->user_data == user_data)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * True when the completion can be taken from the queue now. What comes behind
+ * one of the same handle that stays does so, too, whatever has become of the
+ * handle meanwhile: nothing overtakes, and the last one comes last.
+ */
+static bool has_taker(const struct rota_ring *ring, const struct io_uring_cqe *cqe,
+                      struct rota_scan *scan)
 {
     struct rota_op *op;
     uint32_t blocking;
+    bool blocked;
 
     switch (data_kind(cqe->user_data)) {
     case DATA_OP:
         op = data_handle(cqe->user_data);
         blocking = op->state & (ROTA_OP_FRESH | ROTA_OP_CALLBACK | ROTA_OP_DROPPING);
         /* A notification has a place of its own in the handle. */
-        if (blocking != ROTA_OP_FRESH || (cqe->flags & IORING_CQE_F_NOTIF))
+        blocked = blocking == ROTA_OP_FRESH && !(cqe->flags & IORING_CQE_F_NOTIF);
+        if (!blocked && (op->state & ROTA_OP_BLOCKED))
+            blocked = stays(ring, scan, cqe->user_data);
+        if (!blocked) {
+            op->state &= ~ROTA_OP_BLOCKED;
             return true;
+        }
         op->state |= ROTA_OP_BLOCKED;
         if (!scan->watch || scan->watch == op)
             scan->blocked = true;
@@ -134,10 +157,11 @@ static bool has_taker(const struct io_uring_cqe *cqe, struct rota_scan *scan)
     }
 }
 
+/* Copies the CQE in `slots` slots. */
 static void copy_out(const struct rota_ring *ring, struct completion *c,
-                     const struct io_uring_cqe *cqe)
+                     const struct io_uring_cqe *cqe, uint32_t slots)
 {
-    bool big = (ring->flags & IORING_SETUP_CQE32) || rota_cqe_is_32(cqe);
+    bool big = (ring->flags & IORING_SETUP_CQE32) || slots == 2;
 
     c->user_data = cqe->user_data;
     c->res = cqe->res;
@@ -161,26 +185,73 @@ static void empty(struct rota_ring *ring, uint32_t pos, uint32_t slots)
     }
 }
 
-/* Moves what stays between the head and `end` up to `end`, and the head behind the freed slots. */
-static void close_gaps(struct rota_ring *ring, uint32_t end)
+static void copy_slot(struct rota_ring *ring, uint32_t to, uint32_t from)
 {
-    uint32_t head = ring->cq.cqe_head;
+    const rota_word *source = (const rota_word *)(const void *)rota_cqe_at(ring, from);
+    rota_word *words = (rota_word *)(void *)rota_cqe_at(ring, to);
+
+    for (uint32_t i = 0; i < ring->cq.cqe_size / sizeof(*words); i++)
+        words[i] = source[i];
+}
+
+/* Moves what stays between the head and `end` up to `end`. Returns where it begins then. */
+static uint32_t move_up(struct rota_ring *ring, uint32_t end)
+{
     uint32_t to = end;
 
-    for (uint32_t from = end; from != head;) {
-        struct io_uring_cqe *cqe = rota_cqe_at(ring, --from);
+    for (uint32_t from = end; from != ring->cq.cqe_head;) {
+        if (rota_cqe_at(ring, --from)->user_data != DATA_TAKEN && --to != from)
+            copy_slot(ring, to, from);
+    }
+    return to;
+}
 
-        if (cqe->user_data == DATA_TAKEN)
+/*
+ * The same in a mixed queue, which can be read from the front only: a slot does
+ * not tell whether it is a CQE or the second half of one. So what stays first
+ * moves together at the head, and from there, slot by slot, up to `end`. Where
+ * this would lay a large one around the end of the queue, it begins one slot
+ * earlier, and a gap filler follows it; at least one slot is free for that.
+ */
+static uint32_t move_up_mixed(struct rota_ring *ring, uint32_t end)
+{
+    uint32_t head = ring->cq.cqe_head, mask = ring->cq.ring_mask;
+    uint32_t packed = head, split = head, up, slots;
+    bool splits = false;
+
+    for (uint32_t from = head; from != end; from += slots) {
+        slots = rota_cqe_slots(ring, from, end);
+        if (rota_cqe_at(ring, from)->flags & IORING_CQE_F_SKIP)
             continue;
-        if (--to != from) {
-            const rota_word *source = (const rota_word *)(const void *)cqe;
-            rota_word *words = (rota_word *)(void *)rota_cqe_at(ring, to);
-
-            for (uint32_t i = 0; i < ring->cq.cqe_size / sizeof(*words); i++)
-                words[i] = source[i];
+        for (uint32_t i = 0; i < slots; i++)
+            copy_slot(ring, packed + i, from + i);
+        packed += slots;
+    }
+    up = end - packed;
+    for (uint32_t i = head; (int32_t)(packed - i) > 0; i += slots) {
+        slots = rota_cqe_is_32(rota_cqe_at(ring, i)) ? 2 : 1;
+        if (slots == 2 && ((i + up) & mask) == mask) {
+            split = i + 2;
+            splits = true;
+            break;
         }
     }
-    rota_cq_advance(ring, to - head);
+    for (uint32_t i = packed; i != head;) {
+        i--;
+        copy_slot(ring, i + up - (splits && (int32_t)(i - split) < 0), i);
+    }
+    if (splits)
+        empty(ring, split + up - 1, 1);
+    return head + up - splits;
+}
+
+/* Closes the gaps between what stays before `end`; the freed slots go back to the kernel. */
+static void close_gaps(struct rota_ring *ring, uint32_t end)
+{
+    uint32_t first =
+        ring->flags & IORING_SETUP_CQE_MIXED ? move_up_mixed(ring, end) : move_up(ring, end);
+
+    rota_cq_advance(ring, first - ring->cq.cqe_head);
 }
 
 void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
@@ -200,27 +271,37 @@ void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
     scan->pos = ring->cq.cqe_head;
 }
 
+/* True when the completion is one of a handle that has a callback. */
+static bool calls_back(const struct completion *c)
+{
+    uint64_t kind = data_kind(c->user_data);
+
+    return (kind == DATA_OP || kind == DATA_TIMER) &&
+           (data_handle(c->user_data)->state & ROTA_OP_CALLBACK);
+}
+
 void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
 {
-    bool mixed = (ring->flags & IORING_SETUP_CQE_MIXED) != 0;
+    /* A kernel that is faster than this loop is left for the next one. */
+    uint32_t most = ring->cq.ring_entries;
+    uint32_t end;
     bool gaps = false;
     struct completion c;
 
-    /* Acquire: pairs with the kernel's release after it has written the CQE. */
-    while (!scan->hit && scan->pos != rota_load_acquire(ring->cq.ktail)) {
+    while (!scan->hit && most-- && scan->pos != (end = rota_cq_end(ring))) {
         const struct io_uring_cqe *cqe = rota_cqe_at(ring, scan->pos);
-        uint32_t slots = mixed ? rota_cqe_nr(cqe) : 1;
-        bool filler = mixed && (cqe->flags & IORING_CQE_F_SKIP);
+        uint32_t slots = rota_cqe_slots(ring, scan->pos, end);
+        bool filler = (ring->flags & IORING_SETUP_CQE_MIXED) && (cqe->flags & IORING_CQE_F_SKIP);
 
-        if (!filler && !has_taker(cqe, scan)) {
+        if (!filler && !has_taker(ring, cqe, scan)) {
             scan->pos += slots;
             continue;
         }
-        copy_out(ring, &c, cqe);
+        copy_out(ring, &c, cqe, slots);
         /* The slots go back before the callback runs, which may need them for what it starts. */
         if (scan->pos == ring->cq.cqe_head) {
             rota_cq_advance(ring, slots);
-        } else if (!filler) {
+        } else {
             empty(ring, scan->pos, slots);
             gaps = true;
         }
@@ -228,9 +309,17 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
         if (filler)
             continue;
         scan->taken++;
+        /* A callback finds the queue as its program left it: without what was emptied. */
+        if (gaps && calls_back(&c)) {
+            close_gaps(ring, scan->pos);
+            gaps = false;
+        }
         deliver(ring, &c, scan);
+        /* It may have taken what stayed, or torn the ring down. */
+        if (scan->pos - ring->cq.cqe_head > rota_cq_ready(ring))
+            scan->pos = ring->cq.cqe_head;
     }
-    if (gaps && !mixed)
+    if (gaps)
         close_gaps(ring, scan->pos);
 }
 
@@ -242,9 +331,9 @@ int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe)
     if (ring->calls.mode & ROTA_CALLS_DELIVERING)
         return -EDEADLK;
     rota_scan_start(&scan, ring, NULL);
-    if (!has_taker(cqe, &scan))
+    if (!has_taker(ring, cqe, &scan))
         return scan.blocked ? -EBUSY : 0;
-    copy_out(ring, &c, cqe);
+    copy_out(ring, &c, cqe, (ring->flags & IORING_SETUP_CQE_MIXED) ? rota_cqe_nr(cqe) : 1);
     deliver(ring, &c, &scan);
     return 1;
 }

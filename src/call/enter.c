@@ -55,6 +55,8 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
     uint64_t now, left;
     int ret;
 
+    if (rota_is_dead(ring))
+        return rota_calls_no_ring(ring); /* a callback has torn it down */
     if (kept >= ring->cq.ring_entries || (kept && (ring->flags & IORING_SETUP_IOPOLL)))
         return -EBUSY;
     if (!deadline)

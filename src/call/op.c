@@ -180,7 +180,7 @@ void rota_chain_drop(struct rota_ring *ring)
     if (!(ring->calls.mode & ROTA_CALLS_CHAIN))
         return;
     for (struct rota_op *op = ring->calls.chain; op; op = op->next) {
-        op->state &= ROTA_OP_SETTINGS;
+        op->state = rota_calls_settings(op);
         ring->calls.in_flight--;
     }
     rota_sq_continue_at(ring, ring->calls.chain_tail);

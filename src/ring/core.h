@@ -78,6 +78,28 @@ static inline const struct rota_kernel *rota_kernel_of(const struct rota_ring *r
     return ring->kernel ? ring->kernel : &rota_kernel_real;
 }
 
+/*
+ * The index behind the last CQE that is ready. Never further from the head than
+ * the queue is long, whatever the shared word says.
+ */
+static inline uint32_t rota_cq_end(const struct rota_ring *ring)
+{
+    return ring->cq.cqe_head + rota_cq_ready(ring);
+}
+
+/*
+ * How many slots the CQE in slot `pos` fills, of those before `end`. Two only
+ * where the kernel writes such CQEs: on a mixed ring, and never around the end
+ * of the queue.
+ */
+static inline uint32_t rota_cqe_slots(const struct rota_ring *ring, uint32_t pos, uint32_t end)
+{
+    if (ROTA_LIKELY(!(ring->flags & IORING_SETUP_CQE_MIXED)) ||
+        !rota_cqe_is_32(rota_cqe_at(ring, pos)))
+        return 1;
+    return (pos & ring->cq.ring_mask) != ring->cq.ring_mask && end - pos > 1 ? 2 : 1;
+}
+
 /* The SQE in slot `index` modulo the size of the queue. */
 static inline struct io_uring_sqe *rota_sqe_at(const struct rota_ring *ring, uint32_t index)
 {
