@@ -20,12 +20,14 @@ extern const struct live_scenario live_reg_buffers_replace;
 extern const struct live_scenario live_reg_buffers_sparse;
 extern const struct live_scenario live_reg_buffers_tagged;
 extern const struct live_scenario live_reg_buffers_taken;
+extern const struct live_scenario live_reg_buffers_wrong;
 extern const struct live_scenario live_reg_cancel_fd;
 extern const struct live_scenario live_reg_cancel_stuck;
 extern const struct live_scenario live_reg_clock;
 extern const struct live_scenario live_reg_clone;
 extern const struct live_scenario live_reg_clone_index;
 extern const struct live_scenario live_reg_clone_none;
+extern const struct live_scenario live_reg_clone_owned;
 extern const struct live_scenario live_reg_clone_replace;
 extern const struct live_scenario live_reg_disabled;
 extern const struct live_scenario live_reg_eventfd;
@@ -56,6 +58,7 @@ extern const struct live_scenario live_reg_personalities_full;
 extern const struct live_scenario live_reg_personality;
 extern const struct live_scenario live_reg_probe;
 extern const struct live_scenario live_reg_query;
+extern const struct live_scenario live_reg_query_large;
 extern const struct live_scenario live_reg_query_unmapped;
 extern const struct live_scenario live_reg_region;
 extern const struct live_scenario live_reg_region_late;
@@ -79,6 +82,7 @@ extern const struct live_scenario live_reg_workers_bound;
 extern const struct live_scenario live_reg_workers_limits;
 extern const struct live_scenario live_reg_workers_none;
 extern const struct live_scenario live_reg_zcrx;
+extern const struct live_scenario live_reg_zcrx_import;
 extern const struct live_scenario live_reg_zcrx_nodev;
 extern const struct live_scenario live_reg_zcrx_none;
 extern const struct live_scenario live_reg_zcrx_plain;
@@ -148,31 +152,31 @@ static int called_4(struct live *l)
 static int call_5(struct live *l)
 {
     (void)l;
-    return rota_unregister_buffers(&l->ring);
+    return rota_register_buffers(&l->ring, (const struct iovec *)l->arg, 1);
 }
 
 static int called_5(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_6(struct live *l)
 {
     (void)l;
-    return rota_unregister_buffers(&l->ring);
+    return rota_register_buffers(&l->ring, (const struct iovec *)l->arg2, 1);
 }
 
 static int called_6(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EINVAL);
 }
 
 static int call_7(struct live *l)
 {
     (void)l;
-    return rota_register_files(&l->ring, (const int *)l->arg, 2);
+    return rota_unregister_buffers(&l->ring);
 }
 
 static int called_7(struct live *l)
@@ -184,79 +188,79 @@ static int called_7(struct live *l)
 static int call_8(struct live *l)
 {
     (void)l;
-    return rota_register_files(&l->ring, (const int *)l->arg, 2);
+    return rota_unregister_buffers(&l->ring);
 }
 
 static int called_8(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(-ENXIO);
 }
 
 static int call_9(struct live *l)
 {
     (void)l;
-    return rota_register_files(&l->ring, (const int *)l->arg, 0);
+    return rota_register_files(&l->ring, (const int *)l->arg, 2);
 }
 
 static int called_9(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_10(struct live *l)
 {
     (void)l;
-    return rota_register_files(&l->ring, (const int *)l->arg, 1048577);
+    return rota_register_files(&l->ring, (const int *)l->arg, 2);
 }
 
 static int called_10(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EBUSY);
 }
 
 static int call_11(struct live *l)
 {
     (void)l;
-    return rota_register_files(&l->ring, (const int *)l->arg2, 1);
+    return rota_register_files(&l->ring, (const int *)l->arg, 0);
 }
 
 static int called_11(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int call_12(struct live *l)
 {
     (void)l;
-    return rota_unregister_files(&l->ring);
+    return rota_register_files(&l->ring, (const int *)l->arg, 1048577);
 }
 
 static int called_12(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int call_13(struct live *l)
 {
     (void)l;
-    return rota_unregister_files(&l->ring);
+    return rota_register_files(&l->ring, (const int *)l->arg2, 1);
 }
 
 static int called_13(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static int call_14(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd(&l->ring, (int)l->fd);
+    return rota_unregister_files(&l->ring);
 }
 
 static int called_14(struct live *l)
@@ -268,79 +272,79 @@ static int called_14(struct live *l)
 static int call_15(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd(&l->ring, (int)l->fd);
+    return rota_unregister_files(&l->ring);
 }
 
 static int called_15(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(-ENXIO);
 }
 
 static int call_16(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd(&l->ring, -1);
+    return rota_register_eventfd(&l->ring, (int)l->fd);
 }
 
 static int called_16(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int call_17(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd(&l->ring, (int)l->fd2);
+    return rota_register_eventfd(&l->ring, (int)l->fd);
 }
 
 static int called_17(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBUSY);
 }
 
 static int call_18(struct live *l)
 {
     (void)l;
-    return rota_unregister_eventfd(&l->ring);
+    return rota_register_eventfd(&l->ring, -1);
 }
 
 static int called_18(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int call_19(struct live *l)
 {
     (void)l;
-    return rota_unregister_eventfd(&l->ring);
+    return rota_register_eventfd(&l->ring, (int)l->fd2);
 }
 
 static int called_19(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EINVAL);
 }
 
 static int call_20(struct live *l)
 {
     (void)l;
-    return rota_register_files_update(&l->ring, 1, (const int *)l->arg, 1);
+    return rota_unregister_eventfd(&l->ring);
 }
 
 static int called_20(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int call_21(struct live *l)
 {
     (void)l;
-    return rota_register_files_update(&l->ring, 0, (const int *)l->arg, 1);
+    return rota_unregister_eventfd(&l->ring);
 }
 
 static int called_21(struct live *l)
@@ -352,103 +356,103 @@ static int called_21(struct live *l)
 static int call_22(struct live *l)
 {
     (void)l;
-    return rota_register_files_update(&l->ring, 1, (const int *)l->arg, 2);
+    return rota_register_files_update(&l->ring, 1, (const int *)l->arg, 1);
 }
 
 static int called_22(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int call_23(struct live *l)
 {
     (void)l;
-    return rota_register_files_update(&l->ring, 4294967295, (const int *)l->arg, 2);
+    return rota_register_files_update(&l->ring, 0, (const int *)l->arg, 1);
 }
 
 static int called_23(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-ENXIO);
 }
 
 static int call_24(struct live *l)
 {
     (void)l;
-    return rota_register_files_update(&l->ring, 0, (const int *)l->arg2, 1);
+    return rota_register_files_update(&l->ring, 1, (const int *)l->arg, 2);
 }
 
 static int called_24(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int call_25(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd_async(&l->ring, (int)l->fd);
+    return rota_register_files_update(&l->ring, 4294967295, (const int *)l->arg, 2);
 }
 
 static int called_25(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_26(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd_async(&l->ring, (int)l->fd);
+    return rota_register_files_update(&l->ring, 0, (const int *)l->arg2, 1);
 }
 
 static int called_26(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(-EBADF);
 }
 
 static int call_27(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd_async(&l->ring, -1);
+    return rota_register_eventfd_async(&l->ring, (int)l->fd);
 }
 
 static int called_27(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int call_28(struct live *l)
 {
     (void)l;
-    return rota_register_eventfd_async(&l->ring, (int)l->fd2);
+    return rota_register_eventfd_async(&l->ring, (int)l->fd);
 }
 
 static int called_28(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBUSY);
 }
 
 static int call_29(struct live *l)
 {
     (void)l;
-    return rota_register_probe(&l->ring, (struct io_uring_probe *)l->arg, 256);
+    return rota_register_eventfd_async(&l->ring, -1);
 }
 
 static int called_29(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int call_30(struct live *l)
 {
     (void)l;
-    return rota_register_probe(&l->ring, (struct io_uring_probe *)l->arg2, 256);
+    return rota_register_eventfd_async(&l->ring, (int)l->fd2);
 }
 
 static int called_30(struct live *l)
@@ -460,7 +464,7 @@ static int called_30(struct live *l)
 static int call_31(struct live *l)
 {
     (void)l;
-    return rota_register_personality(&l->ring);
+    return rota_register_probe(&l->ring, (struct io_uring_probe *)l->arg, 256);
 }
 
 static int called_31(struct live *l)
@@ -472,19 +476,19 @@ static int called_31(struct live *l)
 static int call_32(struct live *l)
 {
     (void)l;
-    return rota_register_personality(&l->ring);
+    return rota_register_probe(&l->ring, (struct io_uring_probe *)l->arg2, 256);
 }
 
 static int called_32(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(-EINVAL);
 }
 
 static int call_33(struct live *l)
 {
     (void)l;
-    return rota_unregister_personality(&l->ring, (int)l->id);
+    return rota_register_personality(&l->ring);
 }
 
 static int called_33(struct live *l)
@@ -496,19 +500,19 @@ static int called_33(struct live *l)
 static int call_34(struct live *l)
 {
     (void)l;
-    return rota_unregister_personality(&l->ring, 7);
+    return rota_register_personality(&l->ring);
 }
 
 static int called_34(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBUSY);
 }
 
 static int call_35(struct live *l)
 {
     (void)l;
-    return rota_register_restrictions(&l->ring, (const struct io_uring_restriction *)l->arg, 2);
+    return rota_unregister_personality(&l->ring, (int)l->id);
 }
 
 static int called_35(struct live *l)
@@ -520,13 +524,13 @@ static int called_35(struct live *l)
 static int call_36(struct live *l)
 {
     (void)l;
-    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
+    return rota_unregister_personality(&l->ring, 7);
 }
 
 static int called_36(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_37(struct live *l)
@@ -538,86 +542,86 @@ static int call_37(struct live *l)
 static int called_37(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static int call_38(struct live *l)
 {
     (void)l;
-    return rota_register_restrictions(&l->ring, (const struct io_uring_restriction *)l->arg, 2);
+    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
 }
 
 static int called_38(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_39(struct live *l)
+{
+    (void)l;
+    return rota_register_restrictions(&l->ring, (const struct io_uring_restriction *)l->arg, 2);
+}
+
+static int called_39(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADFD);
+}
+
+static int call_40(struct live *l)
+{
+    (void)l;
+    return rota_register_restrictions(&l->ring, (const struct io_uring_restriction *)l->arg, 2);
+}
+
+static int called_40(struct live *l)
+{
+    (void)l;
+    return (int)(-EBUSY);
+}
+
+static int call_41(struct live *l)
 {
     (void)l;
     return rota_register_restrictions(&l->ring, (const struct io_uring_restriction *)l->arg2,
                                       1);
 }
 
-static int called_39(struct live *l)
+static int called_41(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int call_40(struct live *l)
-{
-    (void)l;
-    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
-}
-
-static int called_40(struct live *l)
-{
-    (void)l;
-    return (int)(-EPERM);
-}
-
-static int call_41(struct live *l)
-{
-    (void)l;
-    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
-}
-
-static int called_41(struct live *l)
-{
-    (void)l;
-    return (int)(-EACCES);
-}
-
 static int call_42(struct live *l)
 {
     (void)l;
-    return rota_enable_rings(&l->ring);
+    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
 }
 
 static int called_42(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EPERM);
 }
 
 static int call_43(struct live *l)
 {
     (void)l;
-    return rota_enable_rings(&l->ring);
+    return rota_register_task_restrictions((const struct io_uring_task_restriction *)l->arg);
 }
 
 static int called_43(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EACCES);
 }
 
 static int call_44(struct live *l)
 {
     (void)l;
-    return rota_register_files_tags(&l->ring, (const int *)l->arg, (const __u64 *)l->tags, 2);
+    return rota_enable_rings(&l->ring);
 }
 
 static int called_44(struct live *l)
@@ -629,284 +633,284 @@ static int called_44(struct live *l)
 static int call_45(struct live *l)
 {
     (void)l;
-    return rota_register_files_sparse(&l->ring, 8);
+    return rota_enable_rings(&l->ring);
 }
 
 static int called_45(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADFD);
 }
 
 static int call_46(struct live *l)
 {
     (void)l;
-    return rota_register_files_sparse(&l->ring, 8);
+    return rota_register_files_tags(&l->ring, (const int *)l->arg, (const __u64 *)l->tags, 2);
 }
 
 static int called_46(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_47(struct live *l)
 {
     (void)l;
-    return rota_register_files_sparse(&l->ring, 0);
+    return rota_register_files_sparse(&l->ring, 8);
 }
 
 static int called_47(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_48(struct live *l)
 {
     (void)l;
-    return rota_register_files_sparse(&l->ring, 1048577);
+    return rota_register_files_sparse(&l->ring, 8);
 }
 
 static int called_48(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EBUSY);
 }
 
 static int call_49(struct live *l)
 {
     (void)l;
-    return rota_register_files_tags(&l->ring, (const int *)l->arg2, (const __u64 *)l->tags, 1);
+    return rota_register_files_sparse(&l->ring, 0);
 }
 
 static int called_49(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int call_50(struct live *l)
 {
     (void)l;
-    return rota_register_files_update_tag(&l->ring, 1, (const int *)l->arg,
-                                          (const __u64 *)l->tags, 1);
+    return rota_register_files_sparse(&l->ring, 1048577);
 }
 
 static int called_50(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EMFILE);
 }
 
 static int call_51(struct live *l)
 {
     (void)l;
-    return rota_register_files_update_tag(&l->ring, 0, (const int *)l->arg,
-                                          (const __u64 *)l->tags, 1);
+    return rota_register_files_tags(&l->ring, (const int *)l->arg2, (const __u64 *)l->tags, 1);
 }
 
 static int called_51(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static int call_52(struct live *l)
 {
     (void)l;
     return rota_register_files_update_tag(&l->ring, 1, (const int *)l->arg,
-                                          (const __u64 *)l->tags, 2);
+                                          (const __u64 *)l->tags, 1);
 }
 
 static int called_52(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int call_53(struct live *l)
+{
+    (void)l;
+    return rota_register_files_update_tag(&l->ring, 0, (const int *)l->arg,
+                                          (const __u64 *)l->tags, 1);
+}
+
+static int called_53(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int call_54(struct live *l)
+{
+    (void)l;
+    return rota_register_files_update_tag(&l->ring, 1, (const int *)l->arg,
+                                          (const __u64 *)l->tags, 2);
+}
+
+static int called_54(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int call_55(struct live *l)
 {
     (void)l;
     return rota_register_files_update_tag(&l->ring, 4294967295, (const int *)l->arg,
                                           (const __u64 *)l->tags, 2);
 }
 
-static int called_53(struct live *l)
+static int called_55(struct live *l)
 {
     (void)l;
     return (int)(-EOVERFLOW);
 }
 
-static int call_54(struct live *l)
+static int call_56(struct live *l)
 {
     (void)l;
     return rota_register_files_update_tag(&l->ring, 0, (const int *)l->arg2,
                                           (const __u64 *)l->tags, 1);
 }
 
-static int called_54(struct live *l)
+static int called_56(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int call_55(struct live *l)
+static int call_57(struct live *l)
 {
     (void)l;
     return rota_register_buffers_tags(&l->ring, (const struct iovec *)l->iov,
                                       (const __u64 *)l->tags, 2);
 }
 
-static int called_55(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int call_56(struct live *l)
-{
-    (void)l;
-    return rota_register_buffers_sparse(&l->ring, 8);
-}
-
-static int called_56(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int call_57(struct live *l)
-{
-    (void)l;
-    return rota_register_buffers_sparse(&l->ring, 8);
-}
-
 static int called_57(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_58(struct live *l)
 {
     (void)l;
-    return rota_register_buffers_sparse(&l->ring, 16385);
+    return rota_register_buffers_sparse(&l->ring, 8);
 }
 
 static int called_58(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_59(struct live *l)
+{
+    (void)l;
+    return rota_register_buffers_sparse(&l->ring, 8);
+}
+
+static int called_59(struct live *l)
+{
+    (void)l;
+    return (int)(-EBUSY);
+}
+
+static int call_60(struct live *l)
+{
+    (void)l;
+    return rota_register_buffers_sparse(&l->ring, 16385);
+}
+
+static int called_60(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int call_61(struct live *l)
 {
     (void)l;
     return rota_register_buffers_tags(&l->ring, (const struct iovec *)l->arg,
                                       (const __u64 *)l->tags, 1);
 }
 
-static int called_59(struct live *l)
+static int called_61(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int call_60(struct live *l)
+static int call_62(struct live *l)
 {
     (void)l;
     return rota_register_buffers_tags(&l->ring, (const struct iovec *)l->iov,
                                       (const __u64 *)(uintptr_t)0, 2);
 }
 
-static int called_60(struct live *l)
+static int called_62(struct live *l)
 {
     (void)l;
     return (int)(-ENOMEM);
 }
 
-static int call_61(struct live *l)
-{
-    (void)l;
-    return rota_register_buffers_update_tag(&l->ring, 1, (const struct iovec *)l->iov,
-                                            (const __u64 *)l->tags, 1);
-}
-
-static int called_61(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int call_62(struct live *l)
-{
-    (void)l;
-    return rota_register_buffers_update_tag(&l->ring, 0, (const struct iovec *)l->iov,
-                                            (const __u64 *)l->tags, 1);
-}
-
-static int called_62(struct live *l)
-{
-    (void)l;
-    return (int)(-ENXIO);
-}
-
 static int call_63(struct live *l)
 {
     (void)l;
-    return rota_register_buffers_update_tag(&l->ring, 1, (const struct iovec *)l->iov,
-                                            (const __u64 *)l->tags, 2);
+    return rota_register_buffers_tags(&l->ring, (const struct iovec *)l->arg,
+                                      (const __u64 *)(uintptr_t)0, 1);
 }
 
 static int called_63(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_64(struct live *l)
 {
     (void)l;
-    return rota_register_buffers_update_tag(&l->ring, 4294967295, (const struct iovec *)l->iov,
-                                            (const __u64 *)l->tags, 2);
+    return rota_register_buffers_tags(&l->ring, (const struct iovec *)l->arg2,
+                                      (const __u64 *)(uintptr_t)0, 1);
 }
 
 static int called_64(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_65(struct live *l)
 {
     (void)l;
-    return rota_register_buffers_update_tag(&l->ring, 0, (const struct iovec *)l->arg,
+    return rota_register_buffers_update_tag(&l->ring, 1, (const struct iovec *)l->iov,
                                             (const __u64 *)l->tags, 1);
 }
 
 static int called_65(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static int call_66(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_aff(&l->ring, (size_t)l->size, (const void *)l->arg);
+    return rota_register_buffers_update_tag(&l->ring, 0, (const struct iovec *)l->iov,
+                                            (const __u64 *)l->tags, 1);
 }
 
 static int called_66(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENXIO);
 }
 
 static int call_67(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_aff(&l->ring, 0, (const void *)l->arg);
+    return rota_register_buffers_update_tag(&l->ring, 1, (const struct iovec *)l->iov,
+                                            (const __u64 *)l->tags, 2);
 }
 
 static int called_67(struct live *l)
@@ -918,55 +922,57 @@ static int called_67(struct live *l)
 static int call_68(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_aff(&l->ring, (size_t)l->size, (const void *)l->arg);
+    return rota_register_buffers_update_tag(&l->ring, 4294967295, (const struct iovec *)l->iov,
+                                            (const __u64 *)l->tags, 2);
 }
 
 static int called_68(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_69(struct live *l)
 {
     (void)l;
-    return rota_unregister_iowq_aff(&l->ring);
+    return rota_register_buffers_update_tag(&l->ring, 0, (const struct iovec *)l->arg,
+                                            (const __u64 *)l->tags, 1);
 }
 
 static int called_69(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_70(struct live *l)
 {
     (void)l;
-    return rota_unregister_iowq_aff(&l->ring);
+    return rota_register_iowq_aff(&l->ring, (size_t)l->size, (const void *)l->arg);
 }
 
 static int called_70(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_71(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg);
+    return rota_register_iowq_aff(&l->ring, 0, (const void *)l->arg);
 }
 
 static int called_71(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_72(struct live *l)
 {
     (void)l;
-    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg2);
+    return rota_register_iowq_aff(&l->ring, (size_t)l->size, (const void *)l->arg);
 }
 
 static int called_72(struct live *l)
@@ -978,104 +984,103 @@ static int called_72(struct live *l)
 static int call_73(struct live *l)
 {
     (void)l;
-    return rota_register_ring_fd(&l->ring);
+    return rota_unregister_iowq_aff(&l->ring);
 }
 
 static int called_73(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int call_74(struct live *l)
 {
     (void)l;
-    return rota_close_ring_fd(&l->ring);
+    return rota_unregister_iowq_aff(&l->ring);
 }
 
 static int called_74(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int call_75(struct live *l)
 {
     (void)l;
-    return rota_register_ring_fd(&l->ring);
+    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg);
 }
 
 static int called_75(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_76(struct live *l)
 {
     (void)l;
-    return rota_unregister_ring_fd(&l->ring);
+    return rota_register_iowq_max_workers(&l->ring, (unsigned *)l->arg2);
 }
 
 static int called_76(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int call_77(struct live *l)
 {
     (void)l;
-    return rota_unregister_ring_fd(&l->ring);
+    return rota_register_ring_fd(&l->ring);
 }
 
 static int called_77(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int call_78(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
+    return rota_close_ring_fd(&l->ring);
 }
 
 static int called_78(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static int call_79(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg,
-                                  (unsigned)IOU_PBUF_RING_MMAP);
+    return rota_register_ring_fd(&l->ring);
 }
 
 static int called_79(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBUSY);
 }
 
 static int call_80(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
+    return rota_unregister_ring_fd(&l->ring);
 }
 
 static int called_80(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(1);
 }
 
 static int call_81(struct live *l)
 {
     (void)l;
-    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg2, 0);
+    return rota_unregister_ring_fd(&l->ring);
 }
 
 static int called_81(struct live *l)
@@ -1093,13 +1098,14 @@ static int call_82(struct live *l)
 static int called_82(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int call_83(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg,
+                                  (unsigned)IOU_PBUF_RING_MMAP);
 }
 
 static int called_83(struct live *l)
@@ -1111,19 +1117,19 @@ static int called_83(struct live *l)
 static int call_84(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, 99);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
 }
 
 static int called_84(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int call_85(struct live *l)
 {
     (void)l;
-    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg2, 0);
 }
 
 static int called_85(struct live *l)
@@ -1135,129 +1141,129 @@ static int called_85(struct live *l)
 static int call_86(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+    return rota_register_buf_ring(&l->ring, (const struct io_uring_buf_reg *)l->arg, 0);
 }
 
 static int called_86(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_87(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring,
-                                     (const struct io_uring_sync_cancel_reg *)l->arg2);
+    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
 }
 
 static int called_87(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int call_88(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+    return rota_unregister_buf_ring(&l->ring, 99);
 }
 
 static int called_88(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-ENOENT);
 }
 
 static int call_89(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+    return rota_unregister_buf_ring(&l->ring, (int)l->bgid);
 }
 
 static int called_89(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int call_90(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_90(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int call_91(struct live *l)
 {
     (void)l;
     return rota_register_sync_cancel(&l->ring,
                                      (const struct io_uring_sync_cancel_reg *)l->arg2);
 }
 
-static int called_90(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int call_91(struct live *l)
-{
-    (void)l;
-    return rota_register_file_alloc_range(&l->ring, 5, 2);
-}
-
 static int called_91(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int call_92(struct live *l)
-{
-    (void)l;
-    return rota_register_file_alloc_range(&l->ring, 1, 2);
-}
-
-static int called_92(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int call_93(struct live *l)
-{
-    (void)l;
-    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
-}
-
-static int called_93(struct live *l)
-{
-    (void)l;
-    return (int)(-EOVERFLOW);
-}
-
-static int call_94(struct live *l)
-{
-    (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
-}
-
-static int called_94(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int call_95(struct live *l)
-{
-    (void)l;
-    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
-}
-
-static int called_95(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
+static int call_92(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_92(struct live *l)
+{
+    (void)l;
+    return (int)(-ETIME);
+}
+
+static int call_93(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_93(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int call_94(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring,
+                                     (const struct io_uring_sync_cancel_reg *)l->arg2);
+}
+
+static int called_94(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int call_95(struct live *l)
+{
+    (void)l;
+    return rota_register_file_alloc_range(&l->ring, 5, 2);
+}
+
+static int called_95(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
 static int call_96(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
+    return rota_register_file_alloc_range(&l->ring, 1, 2);
 }
 
 static int called_96(struct live *l)
@@ -1269,115 +1275,115 @@ static int called_96(struct live *l)
 static int call_97(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
 }
 
 static int called_97(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_98(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_98(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_99(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
 }
 
 static int called_99(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int call_100(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_100(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EINVAL);
 }
 
 static int call_101(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_101(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int call_102(struct live *l)
 {
     (void)l;
-    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_102(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_103(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_103(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_104(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_104(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EEXIST);
 }
 
 static int call_105(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_105(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int call_106(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_106(struct live *l)
@@ -1389,7 +1395,7 @@ static int called_106(struct live *l)
 static int call_107(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
 }
 
 static int called_107(struct live *l)
@@ -1401,20 +1407,19 @@ static int called_107(struct live *l)
 static int call_108(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
-                                     (unsigned)IORING_REGISTER_DST_REPLACE);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
 }
 
 static int called_108(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_109(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_109(struct live *l)
@@ -1432,181 +1437,182 @@ static int call_110(struct live *l)
 static int called_110(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_111(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
 }
 
 static int called_111(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int call_112(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
+                                     (unsigned)IORING_REGISTER_DST_REPLACE);
 }
 
 static int called_112(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_113(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
+    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
 }
 
 static int called_113(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(0);
 }
 
 static int call_114(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_114(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EBUSY);
 }
 
 static int call_115(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_115(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENXIO);
 }
 
 static int call_116(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
 }
 
 static int called_116(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_117(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
 }
 
 static int called_117(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_118(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
+    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
 }
 
 static int called_118(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EBADF);
 }
 
 static int call_119(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
+    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
 }
 
 static int called_119(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_120(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_120(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static int call_121(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
 }
 
 static int called_121(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(0);
 }
 
 static int call_122(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
 }
 
 static int called_122(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static int call_123(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
 }
 
 static int called_123(struct live *l)
 {
     (void)l;
-    return (int)(-ENODEV);
+    return (int)(-EBADFD);
 }
 
 static int call_124(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
 }
 
 static int called_124(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int call_125(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_125(struct live *l)
@@ -1618,19 +1624,19 @@ static int called_125(struct live *l)
 static int call_126(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_126(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPERM);
 }
 
 static int call_127(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_127(struct live *l)
@@ -1642,115 +1648,115 @@ static int called_127(struct live *l)
 static int call_128(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
 }
 
 static int called_128(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-ENODEV);
 }
 
 static int call_129(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_129(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_130(struct live *l)
 {
     (void)l;
-    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_130(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_131(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
 }
 
 static int called_131(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(-EBADF);
 }
 
 static int call_132(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_132(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_133(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_133(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int call_134(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
 }
 
 static int called_134(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_135(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_135(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_136(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_136(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(0);
 }
 
 static int call_137(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
 }
 
 static int called_137(struct live *l)
@@ -1762,43 +1768,43 @@ static int called_137(struct live *l)
 static int call_138(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_138(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBUSY);
 }
 
 static int call_139(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_139(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int call_140(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
 }
 
 static int called_140(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_141(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_141(struct live *l)
@@ -1810,34 +1816,130 @@ static int called_141(struct live *l)
 static int call_142(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_142(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int call_143(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
 }
 
 static int called_143(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-ERANGE);
 }
 
 static int call_144(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_144(struct live *l)
+{
+    (void)l;
+    return (int)(-E2BIG);
+}
+
+static int call_145(struct live *l)
+{
+    (void)l;
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+}
+
+static int called_145(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int call_146(struct live *l)
+{
+    (void)l;
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+}
+
+static int called_146(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int call_147(struct live *l)
+{
+    (void)l;
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
+}
+
+static int called_147(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int call_148(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+}
+
+static int called_148(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int call_149(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+}
+
+static int called_149(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int call_150(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
+}
+
+static int called_150(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int call_151(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+}
+
+static int called_151(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static int call_152(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+}
+
+static int called_152(struct live *l)
 {
     (void)l;
     return (int)(-EACCES);
@@ -1895,12 +1997,32 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_BUFFERS register_buffers in reg_buffers_wrong: EOVERFLOW",
+        .scenario = &live_reg_buffers_wrong,
+        .opcode = IORING_REGISTER_BUFFERS,
+        .since = {5, 1},
+        .call = call_5,
+        .result = called_5,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_BUFFERS register_buffers in reg_buffers_wrong: EINVAL",
+        .scenario = &live_reg_buffers_wrong,
+        .opcode = IORING_REGISTER_BUFFERS,
+        .since = {7, 2},
+        .call = call_6,
+        .result = called_6,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "UNREGISTER_BUFFERS unregister_buffers in reg_buffers_taken: ok",
         .scenario = &live_reg_buffers_taken,
         .opcode = IORING_UNREGISTER_BUFFERS,
         .since = {5, 1},
-        .call = call_5,
-        .result = called_5,
+        .call = call_7,
+        .result = called_7,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -1909,8 +2031,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers,
         .opcode = IORING_UNREGISTER_BUFFERS,
         .since = {5, 1},
-        .call = call_6,
-        .result = called_6,
+        .call = call_8,
+        .result = called_8,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -1919,8 +2041,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES,
         .since = {5, 1},
-        .call = call_7,
-        .result = called_7,
+        .call = call_9,
+        .result = called_9,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -1929,33 +2051,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES,
         .since = {5, 1},
-        .call = call_8,
-        .result = called_8,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES register_files in reg_files: EINVAL",
-        .scenario = &live_reg_files,
-        .opcode = IORING_REGISTER_FILES,
-        .since = {5, 1},
-        .call = call_9,
-        .result = called_9,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES register_files in reg_files_many: EMFILE",
-        .scenario = &live_reg_files_many,
-        .opcode = IORING_REGISTER_FILES,
-        .since = {5, 1},
         .call = call_10,
         .result = called_10,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_FILES register_files in reg_files: EBADF",
+        .title = "REGISTER_FILES register_files in reg_files: EINVAL",
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES,
         .since = {5, 1},
@@ -1965,12 +2067,32 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_FILES register_files in reg_files_many: EMFILE",
+        .scenario = &live_reg_files_many,
+        .opcode = IORING_REGISTER_FILES,
+        .since = {5, 1},
+        .call = call_12,
+        .result = called_12,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_FILES register_files in reg_files: EBADF",
+        .scenario = &live_reg_files,
+        .opcode = IORING_REGISTER_FILES,
+        .since = {5, 1},
+        .call = call_13,
+        .result = called_13,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "UNREGISTER_FILES unregister_files in reg_files_taken: ok",
         .scenario = &live_reg_files_taken,
         .opcode = IORING_UNREGISTER_FILES,
         .since = {5, 1},
-        .call = call_12,
-        .result = called_12,
+        .call = call_14,
+        .result = called_14,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -1979,8 +2101,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_UNREGISTER_FILES,
         .since = {5, 1},
-        .call = call_13,
-        .result = called_13,
+        .call = call_15,
+        .result = called_15,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -1989,8 +2111,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_REGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_14,
-        .result = called_14,
+        .call = call_16,
+        .result = called_16,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -1999,8 +2121,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd_taken,
         .opcode = IORING_REGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_15,
-        .result = called_15,
+        .call = call_17,
+        .result = called_17,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2009,8 +2131,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_REGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_16,
-        .result = called_16,
+        .call = call_18,
+        .result = called_18,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2019,8 +2141,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_REGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_17,
-        .result = called_17,
+        .call = call_19,
+        .result = called_19,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2029,8 +2151,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd_taken,
         .opcode = IORING_UNREGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_18,
-        .result = called_18,
+        .call = call_20,
+        .result = called_20,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2039,8 +2161,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_UNREGISTER_EVENTFD,
         .since = {5, 2},
-        .call = call_19,
-        .result = called_19,
+        .call = call_21,
+        .result = called_21,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2049,8 +2171,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_replace,
         .opcode = IORING_REGISTER_FILES_UPDATE,
         .since = {5, 5},
-        .call = call_20,
-        .result = called_20,
+        .call = call_22,
+        .result = called_22,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2059,33 +2181,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES_UPDATE,
         .since = {5, 5},
-        .call = call_21,
-        .result = called_21,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EINVAL",
-        .scenario = &live_reg_files_taken,
-        .opcode = IORING_REGISTER_FILES_UPDATE,
-        .since = {5, 5},
-        .call = call_22,
-        .result = called_22,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EOVERFLOW",
-        .scenario = &live_reg_files_taken,
-        .opcode = IORING_REGISTER_FILES_UPDATE,
-        .since = {5, 5},
         .call = call_23,
         .result = called_23,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EBADF",
+        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EINVAL",
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES_UPDATE,
         .since = {5, 5},
@@ -2095,12 +2197,32 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EOVERFLOW",
+        .scenario = &live_reg_files_taken,
+        .opcode = IORING_REGISTER_FILES_UPDATE,
+        .since = {5, 5},
+        .call = call_25,
+        .result = called_25,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EBADF",
+        .scenario = &live_reg_files_taken,
+        .opcode = IORING_REGISTER_FILES_UPDATE,
+        .since = {5, 5},
+        .call = call_26,
+        .result = called_26,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_EVENTFD_ASYNC register_eventfd_async in reg_eventfd_async: ok",
         .scenario = &live_reg_eventfd_async,
         .opcode = IORING_REGISTER_EVENTFD_ASYNC,
         .since = {5, 6},
-        .call = call_25,
-        .result = called_25,
+        .call = call_27,
+        .result = called_27,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2109,8 +2231,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd_taken,
         .opcode = IORING_REGISTER_EVENTFD_ASYNC,
         .since = {5, 6},
-        .call = call_26,
-        .result = called_26,
+        .call = call_28,
+        .result = called_28,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2119,8 +2241,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_REGISTER_EVENTFD_ASYNC,
         .since = {5, 6},
-        .call = call_27,
-        .result = called_27,
+        .call = call_29,
+        .result = called_29,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2129,8 +2251,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_eventfd,
         .opcode = IORING_REGISTER_EVENTFD_ASYNC,
         .since = {5, 6},
-        .call = call_28,
-        .result = called_28,
+        .call = call_30,
+        .result = called_30,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2139,8 +2261,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_probe,
         .opcode = IORING_REGISTER_PROBE,
         .since = {5, 6},
-        .call = call_29,
-        .result = called_29,
+        .call = call_31,
+        .result = called_31,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2149,8 +2271,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_probe,
         .opcode = IORING_REGISTER_PROBE,
         .since = {5, 6},
-        .call = call_30,
-        .result = called_30,
+        .call = call_32,
+        .result = called_32,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2159,8 +2281,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_identity,
         .opcode = IORING_REGISTER_PERSONALITY,
         .since = {5, 6},
-        .call = call_31,
-        .result = called_31,
+        .call = call_33,
+        .result = called_33,
         .kind = LIVE_POSITIVE,
         .error = 0,
     },
@@ -2169,8 +2291,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_personalities_full,
         .opcode = IORING_REGISTER_PERSONALITY,
         .since = {5, 6},
-        .call = call_32,
-        .result = called_32,
+        .call = call_34,
+        .result = called_34,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2179,8 +2301,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_personality,
         .opcode = IORING_UNREGISTER_PERSONALITY,
         .since = {5, 6},
-        .call = call_33,
-        .result = called_33,
+        .call = call_35,
+        .result = called_35,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2189,8 +2311,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_UNREGISTER_PERSONALITY,
         .since = {5, 6},
-        .call = call_34,
-        .result = called_34,
+        .call = call_36,
+        .result = called_36,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2199,8 +2321,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_restrict,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {5, 10},
-        .call = call_35,
-        .result = called_35,
+        .call = call_37,
+        .result = called_37,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2209,8 +2331,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_task_restrict,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {7, 0},
-        .call = call_36,
-        .result = called_36,
+        .call = call_38,
+        .result = called_38,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2219,8 +2341,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_restrict_late,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {5, 10},
-        .call = call_37,
-        .result = called_37,
+        .call = call_39,
+        .result = called_39,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2229,8 +2351,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_restricted,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {5, 10},
-        .call = call_38,
-        .result = called_38,
+        .call = call_40,
+        .result = called_40,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2239,8 +2361,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_restrict,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {5, 10},
-        .call = call_39,
-        .result = called_39,
+        .call = call_41,
+        .result = called_41,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2249,8 +2371,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_task_restricted,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {7, 0},
-        .call = call_40,
-        .result = called_40,
+        .call = call_42,
+        .result = called_42,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2259,8 +2381,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_task_unprivileged,
         .opcode = IORING_REGISTER_RESTRICTIONS,
         .since = {7, 0},
-        .call = call_41,
-        .result = called_41,
+        .call = call_43,
+        .result = called_43,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2269,8 +2391,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_disabled,
         .opcode = IORING_REGISTER_ENABLE_RINGS,
         .since = {5, 10},
-        .call = call_42,
-        .result = called_42,
+        .call = call_44,
+        .result = called_44,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2279,8 +2401,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_REGISTER_ENABLE_RINGS,
         .since = {5, 10},
-        .call = call_43,
-        .result = called_43,
+        .call = call_45,
+        .result = called_45,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2290,8 +2412,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_44,
-        .result = called_44,
+        .call = call_46,
+        .result = called_46,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2300,8 +2422,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_sparse,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 19},
-        .call = call_45,
-        .result = called_45,
+        .call = call_47,
+        .result = called_47,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2310,8 +2432,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 19},
-        .call = call_46,
-        .result = called_46,
+        .call = call_48,
+        .result = called_48,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2320,8 +2442,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 19},
-        .call = call_47,
-        .result = called_47,
+        .call = call_49,
+        .result = called_49,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2330,8 +2452,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_many,
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 19},
-        .call = call_48,
-        .result = called_48,
+        .call = call_50,
+        .result = called_50,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2341,8 +2463,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_FILES2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_49,
-        .result = called_49,
+        .call = call_51,
+        .result = called_51,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2352,8 +2474,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_50,
-        .result = called_50,
+        .call = call_52,
+        .result = called_52,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2363,35 +2485,13 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_51,
-        .result = called_51,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EINVAL",
-        .scenario = &live_reg_files_taken,
-        .opcode = IORING_REGISTER_FILES_UPDATE2,
-        .since = {5, 13},
-        .backports = "5.10",
-        .call = call_52,
-        .result = called_52,
-        .kind = LIVE_EXACT,
-        .error = 1,
-    },
-    {
-        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EOVERFLOW",
-        .scenario = &live_reg_files_taken,
-        .opcode = IORING_REGISTER_FILES_UPDATE2,
-        .since = {5, 13},
-        .backports = "5.10",
         .call = call_53,
         .result = called_53,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
-        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EBADF",
+        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EINVAL",
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILES_UPDATE2,
         .since = {5, 13},
@@ -2402,13 +2502,35 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EOVERFLOW",
+        .scenario = &live_reg_files_taken,
+        .opcode = IORING_REGISTER_FILES_UPDATE2,
+        .since = {5, 13},
+        .backports = "5.10",
+        .call = call_55,
+        .result = called_55,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EBADF",
+        .scenario = &live_reg_files_taken,
+        .opcode = IORING_REGISTER_FILES_UPDATE2,
+        .since = {5, 13},
+        .backports = "5.10",
+        .call = call_56,
+        .result = called_56,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_tagged: ok",
         .scenario = &live_reg_buffers_tagged,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_55,
-        .result = called_55,
+        .call = call_57,
+        .result = called_57,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2417,8 +2539,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_sparse,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 19},
-        .call = call_56,
-        .result = called_56,
+        .call = call_58,
+        .result = called_58,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2427,8 +2549,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers_taken,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 19},
-        .call = call_57,
-        .result = called_57,
+        .call = call_59,
+        .result = called_59,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2437,8 +2559,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buffers,
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 19},
-        .call = call_58,
-        .result = called_58,
+        .call = call_60,
+        .result = called_60,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2448,8 +2570,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_59,
-        .result = called_59,
+        .call = call_61,
+        .result = called_61,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2459,8 +2581,29 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS2,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_60,
-        .result = called_60,
+        .call = call_62,
+        .result = called_62,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_wrong: EOVERFLOW",
+        .scenario = &live_reg_buffers_wrong,
+        .opcode = IORING_REGISTER_BUFFERS2,
+        .since = {5, 13},
+        .backports = "5.10",
+        .call = call_63,
+        .result = called_63,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_wrong: EINVAL",
+        .scenario = &live_reg_buffers_wrong,
+        .opcode = IORING_REGISTER_BUFFERS2,
+        .since = {7, 2},
+        .call = call_64,
+        .result = called_64,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2470,8 +2613,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_61,
-        .result = called_61,
+        .call = call_65,
+        .result = called_65,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2481,8 +2624,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_62,
-        .result = called_62,
+        .call = call_66,
+        .result = called_66,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2492,8 +2635,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_63,
-        .result = called_63,
+        .call = call_67,
+        .result = called_67,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2503,8 +2646,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_64,
-        .result = called_64,
+        .call = call_68,
+        .result = called_68,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2514,8 +2657,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_BUFFERS_UPDATE,
         .since = {5, 13},
         .backports = "5.10",
-        .call = call_65,
-        .result = called_65,
+        .call = call_69,
+        .result = called_69,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2525,8 +2668,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_IOWQ_AFF,
         .since = {5, 14},
         .backports = "5.10",
-        .call = call_66,
-        .result = called_66,
+        .call = call_70,
+        .result = called_70,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2536,8 +2679,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_IOWQ_AFF,
         .since = {5, 14},
         .backports = "5.10",
-        .call = call_67,
-        .result = called_67,
+        .call = call_71,
+        .result = called_71,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2547,8 +2690,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_IOWQ_AFF,
         .since = {5, 14},
         .backports = "5.10",
-        .call = call_68,
-        .result = called_68,
+        .call = call_72,
+        .result = called_72,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2558,8 +2701,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_UNREGISTER_IOWQ_AFF,
         .since = {5, 14},
         .backports = "5.10",
-        .call = call_69,
-        .result = called_69,
+        .call = call_73,
+        .result = called_73,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2569,8 +2712,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_UNREGISTER_IOWQ_AFF,
         .since = {5, 14},
         .backports = "5.10",
-        .call = call_70,
-        .result = called_70,
+        .call = call_74,
+        .result = called_74,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2580,8 +2723,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_IOWQ_MAX_WORKERS,
         .since = {5, 15},
         .backports = "5.10",
-        .call = call_71,
-        .result = called_71,
+        .call = call_75,
+        .result = called_75,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2591,8 +2734,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_REGISTER_IOWQ_MAX_WORKERS,
         .since = {5, 15},
         .backports = "5.10",
-        .call = call_72,
-        .result = called_72,
+        .call = call_76,
+        .result = called_76,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2601,8 +2744,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd_free,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_73,
-        .result = called_73,
+        .call = call_77,
+        .result = called_77,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2611,8 +2754,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {6, 3},
-        .call = call_74,
-        .result = called_74,
+        .call = call_78,
+        .result = called_78,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2621,8 +2764,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fds_full,
         .opcode = IORING_REGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_75,
-        .result = called_75,
+        .call = call_79,
+        .result = called_79,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2631,8 +2774,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring_fd,
         .opcode = IORING_UNREGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_76,
-        .result = called_76,
+        .call = call_80,
+        .result = called_80,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2641,8 +2784,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_UNREGISTER_RING_FDS,
         .since = {5, 18},
-        .call = call_77,
-        .result = called_77,
+        .call = call_81,
+        .result = called_81,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2651,8 +2794,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_78,
-        .result = called_78,
+        .call = call_82,
+        .result = called_82,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2661,8 +2804,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_kernel,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {6, 4},
-        .call = call_79,
-        .result = called_79,
+        .call = call_83,
+        .result = called_83,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2671,8 +2814,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_taken,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_80,
-        .result = called_80,
+        .call = call_84,
+        .result = called_84,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2681,8 +2824,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_81,
-        .result = called_81,
+        .call = call_85,
+        .result = called_85,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2691,8 +2834,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_unmapped,
         .opcode = IORING_REGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_82,
-        .result = called_82,
+        .call = call_86,
+        .result = called_86,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2701,8 +2844,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_taken,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_83,
-        .result = called_83,
+        .call = call_87,
+        .result = called_87,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2711,8 +2854,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_ring,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_84,
-        .result = called_84,
+        .call = call_88,
+        .result = called_88,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2721,8 +2864,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_group_old,
         .opcode = IORING_UNREGISTER_PBUF_RING,
         .since = {5, 19},
-        .call = call_85,
-        .result = called_85,
+        .call = call_89,
+        .result = called_89,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2731,8 +2874,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_pending,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_86,
-        .result = called_86,
+        .call = call_90,
+        .result = called_90,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2741,8 +2884,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_pending,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_87,
-        .result = called_87,
+        .call = call_91,
+        .result = called_91,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2751,8 +2894,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_stuck,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_88,
-        .result = called_88,
+        .call = call_92,
+        .result = called_92,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2761,8 +2904,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_fd,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_89,
-        .result = called_89,
+        .call = call_93,
+        .result = called_93,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2771,8 +2914,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_fd,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_90,
-        .result = called_90,
+        .call = call_94,
+        .result = called_94,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2781,8 +2924,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_range,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_91,
-        .result = called_91,
+        .call = call_95,
+        .result = called_95,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2791,8 +2934,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_92,
-        .result = called_92,
+        .call = call_96,
+        .result = called_96,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2801,8 +2944,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_93,
-        .result = called_93,
+        .call = call_97,
+        .result = called_97,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2811,8 +2954,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_94,
-        .result = called_94,
+        .call = call_98,
+        .result = called_98,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2821,8 +2964,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_95,
-        .result = called_95,
+        .call = call_99,
+        .result = called_99,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2831,8 +2974,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_group_old,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_96,
-        .result = called_96,
+        .call = call_100,
+        .result = called_100,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2841,8 +2984,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_97,
-        .result = called_97,
+        .call = call_101,
+        .result = called_101,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2851,8 +2994,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_98,
-        .result = called_98,
+        .call = call_102,
+        .result = called_102,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2861,8 +3004,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_iopoll,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_99,
-        .result = called_99,
+        .call = call_103,
+        .result = called_103,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2871,8 +3014,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_static,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 13},
-        .call = call_100,
-        .result = called_100,
+        .call = call_104,
+        .result = called_104,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2881,8 +3024,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_static,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 13},
-        .call = call_101,
-        .result = called_101,
+        .call = call_105,
+        .result = called_105,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2891,8 +3034,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_taken,
         .opcode = IORING_UNREGISTER_NAPI,
         .since = {6, 9},
-        .call = call_102,
-        .result = called_102,
+        .call = call_106,
+        .result = called_106,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2901,8 +3044,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_103,
-        .result = called_103,
+        .call = call_107,
+        .result = called_107,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2911,53 +3054,13 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_104,
-        .result = called_104,
+        .call = call_108,
+        .result = called_108,
         .kind = LIVE_EXACT,
         .error = 1,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone: ok",
-        .scenario = &live_reg_clone,
-        .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 12},
-        .call = call_105,
-        .result = called_105,
-        .kind = LIVE_EXACT,
-        .error = 0,
-    },
-    {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_index: ok 2",
-        .scenario = &live_reg_clone_index,
-        .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 12},
-        .call = call_106,
-        .result = called_106,
-        .kind = LIVE_EXACT,
-        .error = 0,
-    },
-    {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: ok",
-        .scenario = &live_reg_clone,
-        .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 13},
-        .call = call_107,
-        .result = called_107,
-        .kind = LIVE_EXACT,
-        .error = 0,
-    },
-    {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone_replace: ok 2",
-        .scenario = &live_reg_clone_replace,
-        .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 13},
-        .call = call_108,
-        .result = called_108,
-        .kind = LIVE_EXACT,
-        .error = 0,
-    },
-    {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: ok",
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
@@ -2967,48 +3070,48 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_replace: EBUSY",
-        .scenario = &live_reg_clone_replace,
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_index: ok 2",
+        .scenario = &live_reg_clone_index,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
         .call = call_110,
         .result = called_110,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_none: ENXIO",
-        .scenario = &live_reg_clone_none,
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: ok",
+        .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 12},
+        .since = {6, 13},
         .call = call_111,
         .result = called_111,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EINVAL",
-        .scenario = &live_reg_clone,
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone_replace: ok 2",
+        .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
         .call = call_112,
         .result = called_112,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EOVERFLOW",
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: ok",
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
-        .since = {6, 13},
+        .since = {6, 12},
         .call = call_113,
         .result = called_113,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EBADF",
-        .scenario = &live_reg_clone,
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_replace: EBUSY",
+        .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
         .call = call_114,
@@ -3017,8 +3120,8 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
-        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EOPNOTSUPP",
-        .scenario = &live_reg_clone,
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_none: ENXIO",
+        .scenario = &live_reg_clone_none,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
         .call = call_115,
@@ -3027,12 +3130,62 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EINVAL",
+        .scenario = &live_reg_clone,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 13},
+        .call = call_116,
+        .result = called_116,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EOVERFLOW",
+        .scenario = &live_reg_clone,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 13},
+        .call = call_117,
+        .result = called_117,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EBADF",
+        .scenario = &live_reg_clone,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 12},
+        .call = call_118,
+        .result = called_118,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EOPNOTSUPP",
+        .scenario = &live_reg_clone,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 12},
+        .call = call_119,
+        .result = called_119,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_owned: EEXIST",
+        .scenario = &live_reg_clone_owned,
+        .opcode = IORING_REGISTER_CLONE_BUFFERS,
+        .since = {6, 18},
+        .call = call_120,
+        .result = called_120,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
         .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: ok",
         .scenario = &live_reg_message,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_116,
-        .result = called_116,
+        .call = call_121,
+        .result = called_121,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3041,8 +3194,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_117,
-        .result = called_117,
+        .call = call_122,
+        .result = called_122,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3051,8 +3204,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_118,
-        .result = called_118,
+        .call = call_123,
+        .result = called_123,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3061,8 +3214,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_119,
-        .result = called_119,
+        .call = call_124,
+        .result = called_124,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3071,8 +3224,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_nodev,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {7, 1},
-        .call = call_120,
-        .result = called_120,
+        .call = call_125,
+        .result = called_125,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3081,8 +3234,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_unprivileged,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_121,
-        .result = called_121,
+        .call = call_126,
+        .result = called_126,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3091,8 +3244,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_plain,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_122,
-        .result = called_122,
+        .call = call_127,
+        .result = called_127,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3101,8 +3254,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_123,
-        .result = called_123,
+        .call = call_128,
+        .result = called_128,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3111,8 +3264,28 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_124,
-        .result = called_124,
+        .call = call_129,
+        .result = called_129,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_import: EINVAL",
+        .scenario = &live_reg_zcrx_import,
+        .opcode = IORING_REGISTER_ZCRX_IFQ,
+        .since = {6, 19},
+        .call = call_130,
+        .result = called_130,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_import: EBADF",
+        .scenario = &live_reg_zcrx_import,
+        .opcode = IORING_REGISTER_ZCRX_IFQ,
+        .since = {6, 19},
+        .call = call_131,
+        .result = called_131,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3121,8 +3294,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_125,
-        .result = called_125,
+        .call = call_132,
+        .result = called_132,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3131,8 +3304,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_plain,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_126,
-        .result = called_126,
+        .call = call_133,
+        .result = called_133,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3141,8 +3314,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_127,
-        .result = called_127,
+        .call = call_134,
+        .result = called_134,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3151,8 +3324,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_full,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_128,
-        .result = called_128,
+        .call = call_135,
+        .result = called_135,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3161,8 +3334,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_129,
-        .result = called_129,
+        .call = call_136,
+        .result = called_136,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3171,8 +3344,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_wait_array,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_130,
-        .result = called_130,
+        .call = call_137,
+        .result = called_137,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3181,8 +3354,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_taken,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_131,
-        .result = called_131,
+        .call = call_138,
+        .result = called_138,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3191,8 +3364,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_late,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_132,
-        .result = called_132,
+        .call = call_139,
+        .result = called_139,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3201,8 +3374,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_133,
-        .result = called_133,
+        .call = call_140,
+        .result = called_140,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3211,8 +3384,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_134,
-        .result = called_134,
+        .call = call_141,
+        .result = called_141,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3221,8 +3394,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query_unmapped,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_135,
-        .result = called_135,
+        .call = call_142,
+        .result = called_142,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3231,8 +3404,18 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_136,
-        .result = called_136,
+        .call = call_143,
+        .result = called_143,
+        .kind = LIVE_EXACT,
+        .error = 1,
+    },
+    {
+        .title = "REGISTER_QUERY register_query in reg_query_large: E2BIG",
+        .scenario = &live_reg_query_large,
+        .opcode = IORING_REGISTER_QUERY,
+        .since = {7, 2},
+        .call = call_144,
+        .result = called_144,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3241,8 +3424,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_137,
-        .result = called_137,
+        .call = call_145,
+        .result = called_145,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3251,8 +3434,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_none,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {6, 19},
-        .call = call_138,
-        .result = called_138,
+        .call = call_146,
+        .result = called_146,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3261,8 +3444,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_139,
-        .result = called_139,
+        .call = call_147,
+        .result = called_147,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3271,8 +3454,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_140,
-        .result = called_140,
+        .call = call_148,
+        .result = called_148,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3281,8 +3464,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_task,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_141,
-        .result = called_141,
+        .call = call_149,
+        .result = called_149,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3291,8 +3474,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_142,
-        .result = called_142,
+        .call = call_150,
+        .result = called_150,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3301,8 +3484,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_size,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_143,
-        .result = called_143,
+        .call = call_151,
+        .result = called_151,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3311,8 +3494,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_unprivileged,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_144,
-        .result = called_144,
+        .call = call_152,
+        .result = called_152,
         .kind = LIVE_EXACT,
         .error = 1,
     },

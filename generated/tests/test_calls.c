@@ -8,10 +8,13 @@
  */
 #include "calls.h"
 
+extern const struct live_scenario live_bind_family;
+extern const struct live_scenario live_bind_foreign;
 extern const struct live_scenario live_bind_free;
 extern const struct live_scenario live_bind_taken;
 extern const struct live_scenario live_block_device;
 extern const struct live_scenario live_buffers_foreign;
+extern const struct live_scenario live_buffers_full;
 extern const struct live_scenario live_buffers_group;
 extern const struct live_scenario live_buffers_loose;
 extern const struct live_scenario live_buffers_ring;
@@ -22,8 +25,10 @@ extern const struct live_scenario live_close_fd;
 extern const struct live_scenario live_close_slot;
 extern const struct live_scenario live_connect_ready;
 extern const struct live_scenario live_connect_refused;
+extern const struct live_scenario live_direct_file;
 extern const struct live_scenario live_directory;
 extern const struct live_scenario live_epoll_add;
+extern const struct live_scenario live_epoll_busy;
 extern const struct live_scenario live_epoll_cancelled;
 extern const struct live_scenario live_epoll_del;
 extern const struct live_scenario live_epoll_mod;
@@ -59,6 +64,7 @@ extern const struct live_scenario live_linked_read_in_flight;
 extern const struct live_scenario live_listen_ready;
 extern const struct live_scenario live_listener_direct;
 extern const struct live_scenario live_listener_direct_late;
+extern const struct live_scenario live_listener_exhausted;
 extern const struct live_scenario live_listener_idle;
 extern const struct live_scenario live_listener_late;
 extern const struct live_scenario live_listener_waiting;
@@ -68,10 +74,14 @@ extern const struct live_scenario live_message_ring_bare;
 extern const struct live_scenario live_message_ring_disabled;
 extern const struct live_scenario live_message_ring_file;
 extern const struct live_scenario live_message_ring_flags;
+extern const struct live_scenario live_message_ring_orphan;
+extern const struct live_scenario live_namespace_file;
 extern const struct live_scenario live_not_a_socket;
 extern const struct live_scenario live_open_in_flight;
 extern const struct live_scenario live_path_exchange;
+extern const struct live_scenario live_path_exhausted;
 extern const struct live_scenario live_path_link;
+extern const struct live_scenario live_path_loop;
 extern const struct live_scenario live_path_mkdir;
 extern const struct live_scenario live_path_open;
 extern const struct live_scenario live_path_open_slot;
@@ -81,6 +91,7 @@ extern const struct live_scenario live_path_statx;
 extern const struct live_scenario live_path_symlink;
 extern const struct live_scenario live_path_unlink;
 extern const struct live_scenario live_pipe_empty;
+extern const struct live_scenario live_pipe_exhausted;
 extern const struct live_scenario live_pipe_full;
 extern const struct live_scenario live_pipe_group;
 extern const struct live_scenario live_pipe_no_reader;
@@ -95,9 +106,12 @@ extern const struct live_scenario live_ring_big;
 extern const struct live_scenario live_ring_cqe32;
 extern const struct live_scenario live_ring_only;
 extern const struct live_scenario live_ring_sqe128;
+extern const struct live_scenario live_slot_exhausted;
 extern const struct live_scenario live_slot_read_in_flight;
 extern const struct live_scenario live_socket_broken;
+extern const struct live_scenario live_socket_exhausted;
 extern const struct live_scenario live_socket_fixed_receive;
+extern const struct live_scenario live_socket_full;
 extern const struct live_scenario live_socket_get_name;
 extern const struct live_scenario live_socket_get_option;
 extern const struct live_scenario live_socket_group;
@@ -107,9 +121,11 @@ extern const struct live_scenario live_socket_group_message;
 extern const struct live_scenario live_socket_group_send;
 extern const struct live_scenario live_socket_idle;
 extern const struct live_scenario live_socket_late;
+extern const struct live_scenario live_socket_lonely;
 extern const struct live_scenario live_socket_new;
 extern const struct live_scenario live_socket_new_direct;
 extern const struct live_scenario live_socket_new_full;
+extern const struct live_scenario live_socket_pieces;
 extern const struct live_scenario live_socket_send;
 extern const struct live_scenario live_socket_set_option;
 extern const struct live_scenario live_socket_shutdown;
@@ -117,6 +133,7 @@ extern const struct live_scenario live_socket_waiting;
 extern const struct live_scenario live_splice_to_pipe;
 extern const struct live_scenario live_sys_ring;
 extern const struct live_scenario live_tcp_big;
+extern const struct live_scenario live_tcp_reset;
 extern const struct live_scenario live_tcp_send;
 extern const struct live_scenario live_tcp_waiting;
 extern const struct live_scenario live_tcp_zero_copy;
@@ -126,11 +143,13 @@ extern const struct live_scenario live_timer;
 extern const struct live_scenario live_timer_cancelled;
 extern const struct live_scenario live_timer_count;
 extern const struct live_scenario live_timer_in_flight;
+extern const struct live_scenario live_timer_repeating;
 extern const struct live_scenario live_timer_restarted;
 extern const struct live_scenario live_two_reads_in_flight;
 extern const struct live_scenario live_udp_plain;
 extern const struct live_scenario live_udp_send;
 extern const struct live_scenario live_udp_timestamps;
+extern const struct live_scenario live_udp_zero_copy;
 extern const struct live_scenario live_xattr_get;
 extern const struct live_scenario live_xattr_set;
 extern const struct live_scenario live_xattr_size;
@@ -429,51 +448,49 @@ static int result_15(struct live *l)
 static int start_16(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
+    return rota_start_readv(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int call_16(struct live *l)
 {
     (void)l;
-    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
+    return rota_call_readv(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int result_16(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_17(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev2(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
-                              (int)RWF_DSYNC);
+    return rota_start_readv(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int call_17(struct live *l)
 {
     (void)l;
-    return rota_call_writev2(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
-                             (int)RWF_DSYNC);
+    return rota_call_readv(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int result_17(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_18(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
+    return rota_start_readv(&l->ring, op, (int)l->pipe_w, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int call_18(struct live *l)
 {
     (void)l;
-    return rota_call_writev(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
+    return rota_call_readv(&l->ring, (int)l->pipe_w, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_18(struct live *l)
@@ -485,121 +502,123 @@ static int result_18(struct live *l)
 static int start_19(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int call_19(struct live *l)
 {
     (void)l;
-    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_19(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(8192);
 }
 
 static int start_20(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    return rota_start_writev2(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
+                              (int)RWF_DSYNC);
 }
 
 static int call_20(struct live *l)
 {
     (void)l;
-    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    return rota_call_writev2(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
+                             (int)RWF_DSYNC);
 }
 
 static int result_20(struct live *l)
 {
     (void)l;
-    return (int)(-ENOSPC);
+    return (int)(8192);
 }
 
 static int start_21(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int call_21(struct live *l)
 {
     (void)l;
-    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    return rota_call_writev(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_21(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static int start_22(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsync(&l->ring, op, (int)l->fd, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
 }
 
 static int call_22(struct live *l)
 {
     (void)l;
-    return rota_call_fsync(&l->ring, (int)l->fd, 0);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
 }
 
 static int result_22(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_23(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsync(&l->ring, op, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int call_23(struct live *l)
 {
     (void)l;
-    return rota_call_fsync(&l->ring, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_23(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOSPC);
 }
 
 static int start_24(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsync_range(&l->ring, op, (int)l->fd, 8192, 0, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int call_24(struct live *l)
 {
     (void)l;
-    return rota_call_fsync_range(&l->ring, (int)l->fd, 8192, 0, 0);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_24(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_25(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsync(&l->ring, op, (int)l->pipe_r, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int call_25(struct live *l)
 {
     (void)l;
-    return rota_call_fsync(&l->ring, (int)l->pipe_r, 0);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int result_25(struct live *l)
@@ -611,223 +630,229 @@ static int result_25(struct live *l)
 static int start_26(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, 0);
+    return rota_start_writev(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int call_26(struct live *l)
 {
     (void)l;
-    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, 0);
+    return rota_call_writev(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int result_26(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_27(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_start_fsync(&l->ring, op, (int)l->fd, 0);
 }
 
 static int call_27(struct live *l)
 {
     (void)l;
-    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_call_fsync(&l->ring, (int)l->fd, 0);
 }
 
 static int result_27(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(0);
 }
 
 static int start_28(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_start_fsync(&l->ring, op, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
 }
 
 static int call_28(struct live *l)
 {
     (void)l;
-    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_call_fsync(&l->ring, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
 }
 
 static int result_28(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_29(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_start_fsync_range(&l->ring, op, (int)l->fd, 8192, 0, 0);
 }
 
 static int call_29(struct live *l)
 {
     (void)l;
-    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    return rota_call_fsync_range(&l->ring, (int)l->fd, 8192, 0, 0);
 }
 
 static int result_29(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_30(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
+    return rota_start_fsync(&l->ring, op, (int)l->pipe_r, 0);
 }
 
 static int call_30(struct live *l)
 {
     (void)l;
-    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
+    return rota_call_fsync(&l->ring, (int)l->pipe_r, 0);
 }
 
 static int result_30(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_31(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_fixed(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, 0);
 }
 
 static int call_31(struct live *l)
 {
     (void)l;
-    return rota_call_write_fixed(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, 0);
 }
 
 static int result_31(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static int start_32(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int call_32(struct live *l)
 {
     (void)l;
-    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_32(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static int start_33(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int call_33(struct live *l)
 {
     (void)l;
-    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_33(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static int start_34(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_add(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int call_34(struct live *l)
 {
     (void)l;
-    return rota_call_poll_add(&l->ring, (int)l->pipe_r, (unsigned)EPOLLIN);
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_34(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLIN);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_35(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_add(&l->ring, op, (int)l->pipe_w, (unsigned)EPOLLOUT);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2, 0);
 }
 
 static int call_35(struct live *l)
 {
     (void)l;
-    return rota_call_poll_add(&l->ring, (int)l->pipe_w, (unsigned)EPOLLOUT);
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2, 0);
 }
 
 static int result_35(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLOUT);
+    return (int)(-EINVAL);
 }
 
 static int start_36(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_multishot(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+    return rota_start_read_fixed(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1, 0);
+}
+
+static int call_36(struct live *l)
+{
+    (void)l;
+    return rota_call_read_fixed(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1, 0);
 }
 
 static int result_36(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLIN);
+    return (int)(-EINVAL);
 }
 
 static int start_37(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_add(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
 }
 
 static int call_37(struct live *l)
 {
     (void)l;
-    return rota_call_poll_add(&l->ring, (int)l->pipe_r, (unsigned)EPOLLIN);
+    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
 }
 
 static int result_37(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(8192);
 }
 
 static int start_38(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_add(&l->ring, op, (int)l->fd, (unsigned)EPOLLIN);
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
 }
 
 static int call_38(struct live *l)
 {
     (void)l;
-    return rota_call_poll_add(&l->ring, (int)l->fd, (unsigned)EPOLLIN);
+    return rota_call_write_fixed(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
 }
 
 static int result_38(struct live *l)
@@ -839,919 +864,909 @@ static int result_38(struct live *l)
 static int start_39(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_poll_remove(&l->ring, op, (__u64)l->target);
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0, 0);
 }
 
 static int call_39(struct live *l)
 {
     (void)l;
-    return rota_call_poll_remove(&l->ring, (__u64)l->target);
+    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0, 0);
 }
 
 static int result_39(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_40(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+}
+
+static int call_40(struct live *l)
+{
+    (void)l;
+    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+}
+
+static int result_40(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_41(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2,
+                                  0);
+}
+
+static int call_41(struct live *l)
+{
+    (void)l;
+    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2, 0);
+}
+
+static int result_41(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_42(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write_fixed(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1, 0);
+}
+
+static int call_42(struct live *l)
+{
+    (void)l;
+    return rota_call_write_fixed(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1, 0);
+}
+
+static int result_42(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_43(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_add(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int call_43(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_add(&l->ring, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int result_43(struct live *l)
+{
+    (void)l;
+    return (int)(EPOLLIN);
+}
+
+static int start_44(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_add(&l->ring, op, (int)l->pipe_w, (unsigned)EPOLLOUT);
+}
+
+static int call_44(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_add(&l->ring, (int)l->pipe_w, (unsigned)EPOLLOUT);
+}
+
+static int result_44(struct live *l)
+{
+    (void)l;
+    return (int)(EPOLLOUT);
+}
+
+static int start_45(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_multishot(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int result_45(struct live *l)
+{
+    (void)l;
+    return (int)(EPOLLIN);
+}
+
+static int start_46(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_add(&l->ring, op, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int call_46(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_add(&l->ring, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int result_46(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_47(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_add(&l->ring, op, (int)l->fd, (unsigned)EPOLLIN);
+}
+
+static int call_47(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_add(&l->ring, (int)l->fd, (unsigned)EPOLLIN);
+}
+
+static int result_47(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_48(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_add(&l->ring, op, (int)l->fd, (unsigned)EPOLLPRI);
+}
+
+static int call_48(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_add(&l->ring, (int)l->fd, (unsigned)EPOLLPRI);
+}
+
+static int result_48(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_49(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_poll_remove(&l->ring, op, (__u64)l->target);
+}
+
+static int call_49(struct live *l)
+{
+    (void)l;
+    return rota_call_poll_remove(&l->ring, (__u64)l->target);
+}
+
+static int result_49(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_50(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_poll_update(&l->ring, op, (__u64)l->target, (__u64)l->target2,
                                   (unsigned)EPOLLIN, 6);
 }
 
-static int call_40(struct live *l)
+static int call_50(struct live *l)
 {
     (void)l;
     return rota_call_poll_update(&l->ring, (__u64)l->target, (__u64)l->target2, (unsigned)EPOLLIN,
                                  6);
 }
 
-static int result_40(struct live *l)
+static int result_50(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_41(struct live *l, struct rota_op *op)
+static int start_51(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_poll_remove(&l->ring, op, (__u64)l->target2);
 }
 
-static int call_41(struct live *l)
+static int call_51(struct live *l)
 {
     (void)l;
     return rota_call_poll_remove(&l->ring, (__u64)l->target2);
 }
 
-static int result_41(struct live *l)
+static int result_51(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_42(struct live *l, struct rota_op *op)
+static int start_52(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sync_file_range(&l->ring, op, (int)l->fd, 8192, 0, 7);
 }
 
-static int call_42(struct live *l)
+static int call_52(struct live *l)
 {
     (void)l;
     return rota_call_sync_file_range(&l->ring, (int)l->fd, 8192, 0, 7);
 }
 
-static int result_42(struct live *l)
+static int result_52(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_43(struct live *l, struct rota_op *op)
+static int start_53(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sync_file_range(&l->ring, op, (int)l->pipe_r, 0, 0, 0);
 }
 
-static int call_43(struct live *l)
+static int call_53(struct live *l)
 {
     (void)l;
     return rota_call_sync_file_range(&l->ring, (int)l->pipe_r, 0, 0, 0);
 }
 
-static int result_43(struct live *l)
+static int result_53(struct live *l)
 {
     (void)l;
     return (int)(-ESPIPE);
 }
 
-static int start_44(struct live *l, struct rota_op *op)
+static int start_54(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int call_44(struct live *l)
+static int call_54(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_44(struct live *l)
+static int result_54(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_45(struct live *l, struct rota_op *op)
+static int start_55(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
                               (unsigned)MSG_EOR);
 }
 
-static void amend_45(struct live *l, struct io_uring_sqe *sqe)
+static void amend_55(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
-static int result_45(struct live *l)
+static int result_55(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_46(struct live *l, struct rota_op *op)
+static int start_56(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int call_46(struct live *l)
+static int call_56(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_46(struct live *l)
+static int result_56(struct live *l)
 {
     (void)l;
     return (int)(-EPIPE);
 }
 
-static int start_47(struct live *l, struct rota_op *op)
+static int start_57(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int call_47(struct live *l)
+static int call_57(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int result_47(struct live *l)
+static int result_57(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_48(struct live *l, struct rota_op *op)
+static int start_58(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg(&l->ring, op, (int)l->fd, (const struct msghdr *)l->msg, 0);
 }
 
-static int call_48(struct live *l)
+static int call_58(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg(&l->ring, (int)l->fd, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_48(struct live *l)
+static int result_58(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static int start_49(struct live *l, struct rota_op *op)
+static int start_59(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_59(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_59(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static int start_60(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
+                              (unsigned)MSG_DONTWAIT);
+}
+
+static int call_60(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg,
+                             (unsigned)MSG_DONTWAIT);
+}
+
+static int result_60(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_61(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_61(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_61(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static int start_62(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_62(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_62(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static int start_63(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int call_49(struct live *l)
+static int call_63(struct live *l)
 {
     (void)l;
     return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int result_49(struct live *l)
+static int result_63(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_50(struct live *l, struct rota_op *op)
+static int start_64(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int call_50(struct live *l)
+static int call_64(struct live *l)
 {
     (void)l;
     return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int result_50(struct live *l)
+static int result_64(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_51(struct live *l, struct rota_op *op)
+static int start_65(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg_multishot(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static void amend_51(struct live *l, struct io_uring_sqe *sqe)
+static void amend_65(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
     sqe->buf_group = (__u16)(l->bgid);
 }
 
-static int result_51(struct live *l)
+static int result_65(struct live *l)
 {
     (void)l;
     return (int)(96);
 }
 
-static int start_52(struct live *l, struct rota_op *op)
+static int start_66(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg_multishot_select(&l->ring, op, (int)l->sock,
                                                (struct msghdr *)l->msg, 0, (int)l->bgid);
 }
 
-static int result_52(struct live *l)
+static int result_66(struct live *l)
 {
     (void)l;
     return (int)(96);
 }
 
-static int start_53(struct live *l, struct rota_op *op)
+static int start_67(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg,
                               (unsigned)MSG_DONTWAIT);
 }
 
-static int call_53(struct live *l)
+static int call_67(struct live *l)
 {
     (void)l;
     return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)l->msg,
                              (unsigned)MSG_DONTWAIT);
 }
 
-static int result_53(struct live *l)
+static int result_67(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static int start_54(struct live *l, struct rota_op *op)
+static int start_68(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static void amend_54(struct live *l, struct io_uring_sqe *sqe)
+static void amend_68(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
     sqe->buf_group = (__u16)(l->bgid);
 }
 
-static int result_54(struct live *l)
+static int result_68(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static int start_55(struct live *l, struct rota_op *op)
+static int start_69(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int call_55(struct live *l)
+static int call_69(struct live *l)
 {
     (void)l;
     return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int result_55(struct live *l)
+static int result_69(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_56(struct live *l, struct rota_op *op)
+static int start_70(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recvmsg(&l->ring, op, (int)l->fd, (struct msghdr *)l->msg, 0);
 }
 
-static int call_56(struct live *l)
+static int call_70(struct live *l)
 {
     (void)l;
     return rota_call_recvmsg(&l->ring, (int)l->fd, (struct msghdr *)l->msg, 0);
 }
 
-static int result_56(struct live *l)
+static int result_70(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static int start_57(struct live *l, struct rota_op *op)
+static int start_71(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int call_71(struct live *l)
+{
+    (void)l;
+    return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int result_71(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static int start_72(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int call_72(struct live *l)
+{
+    (void)l;
+    return rota_call_recvmsg(&l->ring, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int result_72(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static int start_73(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recvmsg(&l->ring, op, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static void amend_73(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(77);
+}
+
+static int result_73(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_74(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
-static int call_57(struct live *l)
+static int call_74(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
-static int result_57(struct live *l)
+static int result_74(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_58(struct live *l, struct rota_op *op)
+static int start_75(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 1, 0);
 }
 
-static int call_58(struct live *l)
+static int call_75(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 1, 0);
 }
 
-static int result_58(struct live *l)
+static int result_75(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_59(struct live *l, struct rota_op *op)
+static int start_76(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0,
                               (unsigned)IORING_TIMEOUT_BOOTTIME);
 }
 
-static int call_59(struct live *l)
+static int call_76(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0,
                              (unsigned)IORING_TIMEOUT_BOOTTIME);
 }
 
-static int result_59(struct live *l)
+static int result_76(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_60(struct live *l, struct rota_op *op)
+static int start_77(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0,
                               (unsigned)IORING_TIMEOUT_REALTIME);
 }
 
-static int call_60(struct live *l)
+static int call_77(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0,
                              (unsigned)IORING_TIMEOUT_REALTIME);
 }
 
-static int result_60(struct live *l)
+static int result_77(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_61(struct live *l, struct rota_op *op)
+static int start_78(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->soon, 0,
                               (unsigned)IORING_TIMEOUT_ABS);
 }
 
-static int call_61(struct live *l)
+static int call_78(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->soon, 0,
                              (unsigned)IORING_TIMEOUT_ABS);
 }
 
-static int result_61(struct live *l)
+static int result_78(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_62(struct live *l, struct rota_op *op)
+static int start_79(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0,
                               (unsigned)IORING_TIMEOUT_ETIME_SUCCESS);
 }
 
-static int call_62(struct live *l)
+static int call_79(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0,
                              (unsigned)IORING_TIMEOUT_ETIME_SUCCESS);
 }
 
-static int result_62(struct live *l)
+static int result_79(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_63(struct live *l, struct rota_op *op)
+static int start_80(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 3,
                               (unsigned)IORING_TIMEOUT_MULTISHOT);
 }
 
-static int call_63(struct live *l)
+static int call_80(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 3,
                              (unsigned)IORING_TIMEOUT_MULTISHOT);
 }
 
-static int result_63(struct live *l)
+static int result_80(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_64(struct live *l, struct rota_op *op)
+static int start_81(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout_nsec(&l->ring, op, (__u64)l->nsec, 0, 0);
 }
 
-static int call_64(struct live *l)
+static int call_81(struct live *l)
 {
     (void)l;
     return rota_call_timeout_nsec(&l->ring, (__u64)l->nsec, 0, 0);
 }
 
-static int result_64(struct live *l)
+static int result_81(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_65(struct live *l, struct rota_op *op)
+static int start_82(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
-static int call_65(struct live *l)
+static int call_82(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
-static int result_65(struct live *l)
+static int result_82(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static int start_66(struct live *l, struct rota_op *op)
+static int start_83(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 0, 0);
 }
 
-static int call_66(struct live *l)
+static int call_83(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 0, 0);
 }
 
-static int result_66(struct live *l)
+static int result_83(struct live *l)
 {
     (void)l;
     return (int)(-ECANCELED);
 }
 
-static int start_67(struct live *l, struct rota_op *op)
+static int start_84(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)l->past, 0, 0);
 }
 
-static int call_67(struct live *l)
+static int call_84(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)l->past, 0, 0);
 }
 
-static int result_67(struct live *l)
+static int result_84(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_68(struct live *l, struct rota_op *op)
+static int start_85(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0, 0, 0);
 }
 
-static int call_68(struct live *l)
+static int call_85(struct live *l)
 {
     (void)l;
     return rota_call_timeout(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 0, 0);
 }
 
-static int result_68(struct live *l)
+static int result_85(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_69(struct live *l, struct rota_op *op)
+static int start_86(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout_remove(&l->ring, op, (__u64)l->target, 0);
 }
 
-static int call_69(struct live *l)
+static int call_86(struct live *l)
 {
     (void)l;
     return rota_call_timeout_remove(&l->ring, (__u64)l->target, 0);
 }
 
-static int result_69(struct live *l)
+static int result_86(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_70(struct live *l, struct rota_op *op)
+static int start_87(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->ts,
                                      (__u64)l->target, 0);
 }
 
-static int call_70(struct live *l)
+static int call_87(struct live *l)
 {
     (void)l;
     return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)l->ts,
                                     (__u64)l->target, 0);
 }
 
-static int result_70(struct live *l)
+static int result_87(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_71(struct live *l, struct rota_op *op)
+static int start_88(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->ts,
                                      (__u64)l->target, (unsigned)IORING_TIMEOUT_ABS);
 }
 
-static int call_71(struct live *l)
+static int call_88(struct live *l)
 {
     (void)l;
     return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)l->ts,
                                     (__u64)l->target, (unsigned)IORING_TIMEOUT_ABS);
-}
-
-static int result_71(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_72(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_timeout_update_nsec(&l->ring, op, (__u64)l->nsec, (__u64)l->target, 0);
-}
-
-static int call_72(struct live *l)
-{
-    (void)l;
-    return rota_call_timeout_update_nsec(&l->ring, (__u64)l->nsec, (__u64)l->target, 0);
-}
-
-static int result_72(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_73(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_link_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->ts,
-                                          (__u64)l->target, 0);
-}
-
-static int call_73(struct live *l)
-{
-    (void)l;
-    return rota_call_link_timeout_update(&l->ring, (const struct __kernel_timespec *)l->ts,
-                                         (__u64)l->target, 0);
-}
-
-static int result_73(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_74(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_timeout_remove(&l->ring, op, 77, 0);
-}
-
-static int call_74(struct live *l)
-{
-    (void)l;
-    return rota_call_timeout_remove(&l->ring, 77, 0);
-}
-
-static int result_74(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static int start_75(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->past, 77,
-                                     0);
-}
-
-static int call_75(struct live *l)
-{
-    (void)l;
-    return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)l->past, 77, 0);
-}
-
-static int result_75(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_76(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0,
-                                     77, 0);
-}
-
-static int call_76(struct live *l)
-{
-    (void)l;
-    return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 77,
-                                    0);
-}
-
-static int result_76(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_77(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
-                             (unsigned *)l->sa_len_ptr, (int)SOCK_CLOEXEC);
-}
-
-static int call_77(struct live *l)
-{
-    (void)l;
-    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
-                            (unsigned *)l->sa_len_ptr, (int)SOCK_CLOEXEC);
-}
-
-static int result_77(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_78(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept_direct(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                    (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
-}
-
-static int call_78(struct live *l)
-{
-    (void)l;
-    return rota_call_accept_direct(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                   (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
-}
-
-static int result_78(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_79(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_multishot_accept(&l->ring, op, (int)l->sock,
-                                       (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
-                                       (int)SOCK_CLOEXEC);
-}
-
-static int result_79(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_80(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_multishot_accept_direct(&l->ring, op, (int)l->sock,
-                                              (struct sockaddr *)(uintptr_t)0,
-                                              (unsigned *)(uintptr_t)0, 0);
-}
-
-static int result_80(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_81(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                             (unsigned *)(uintptr_t)0, 0);
-}
-
-static int call_81(struct live *l)
-{
-    (void)l;
-    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                            (unsigned *)(uintptr_t)0, 0);
-}
-
-static int result_81(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_82(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                             (unsigned *)(uintptr_t)0, 0);
-}
-
-static void amend_82(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->ioprio = (__u16)(IORING_ACCEPT_DONTWAIT);
-}
-
-static int result_82(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static int start_83(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept_direct(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                    (unsigned *)(uintptr_t)0, 0, 0);
-}
-
-static int call_83(struct live *l)
-{
-    (void)l;
-    return rota_call_accept_direct(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                   (unsigned *)(uintptr_t)0, 0, 0);
-}
-
-static int result_83(struct live *l)
-{
-    (void)l;
-    return (int)(-ENXIO);
-}
-
-static int start_84(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_accept(&l->ring, op, (int)l->fd, (struct sockaddr *)(uintptr_t)0,
-                             (unsigned *)(uintptr_t)0, 0);
-}
-
-static int call_84(struct live *l)
-{
-    (void)l;
-    return rota_call_accept(&l->ring, (int)l->fd, (struct sockaddr *)(uintptr_t)0,
-                            (unsigned *)(uintptr_t)0, 0);
-}
-
-static int result_84(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOTSOCK);
-}
-
-static int start_85(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
-}
-
-static int call_85(struct live *l)
-{
-    (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
-}
-
-static int result_85(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_86(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cancel64(&l->ring, op, 0, (int)IORING_ASYNC_CANCEL_ANY);
-}
-
-static int call_86(struct live *l)
-{
-    (void)l;
-    return rota_call_cancel64(&l->ring, 0, (int)IORING_ASYNC_CANCEL_ANY);
-}
-
-static int result_86(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int start_87(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
-}
-
-static int call_87(struct live *l)
-{
-    (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
-}
-
-static int result_87(struct live *l)
-{
-    (void)l;
-    return (int)(2);
-}
-
-static int start_88(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cancel(&l->ring, op, (const void *)l->target_ptr, 0);
-}
-
-static int call_88(struct live *l)
-{
-    (void)l;
-    return rota_call_cancel(&l->ring, (const void *)l->target_ptr, 0);
 }
 
 static int result_88(struct live *l)
@@ -1763,13 +1778,13 @@ static int result_88(struct live *l)
 static int start_89(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, 0);
+    return rota_start_timeout_update_nsec(&l->ring, op, (__u64)l->nsec, (__u64)l->target, 0);
 }
 
 static int call_89(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, 0);
+    return rota_call_timeout_update_nsec(&l->ring, (__u64)l->nsec, (__u64)l->target, 0);
 }
 
 static int result_89(struct live *l)
@@ -1781,385 +1796,392 @@ static int result_89(struct live *l)
 static int start_90(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    return rota_start_link_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->ts,
+                                          (__u64)l->target, 0);
 }
 
 static int call_90(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    return rota_call_link_timeout_update(&l->ring, (const struct __kernel_timespec *)l->ts,
+                                         (__u64)l->target, 0);
 }
 
 static int result_90(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(0);
 }
 
 static int start_91(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    return rota_start_timeout_remove(&l->ring, op, 77, 0);
 }
 
 static int call_91(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    return rota_call_timeout_remove(&l->ring, 77, 0);
 }
 
 static int result_91(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_92(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, 0, 0);
+    return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->past, 77,
+                                     0);
 }
 
-static void amend_92(struct live *l, struct io_uring_sqe *sqe)
+static int call_92(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)l->past, 77, 0);
 }
 
 static int result_92(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_93(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_op(&l->ring, op, (unsigned)IORING_OP_READ, 0);
+    return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0,
+                                     77, 0);
 }
 
 static int call_93(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_op(&l->ring, (unsigned)IORING_OP_READ, 0);
+    return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 77,
+                                    0);
 }
 
 static int result_93(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_94(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, 77, 0);
+    return rota_start_timeout_update(&l->ring, op, (const struct __kernel_timespec *)l->soon,
+                                     (__u64)l->target, (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int call_94(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, 77, 0);
+    return rota_call_timeout_update(&l->ring, (const struct __kernel_timespec *)l->soon,
+                                    (__u64)l->target, (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_94(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static int start_95(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
+                             (unsigned *)l->sa_len_ptr, (int)SOCK_CLOEXEC);
 }
 
 static int call_95(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
+    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
+                            (unsigned *)l->sa_len_ptr, (int)SOCK_CLOEXEC);
 }
 
 static int result_95(struct live *l)
 {
     (void)l;
-    return (int)(-EALREADY);
+    return (int)(0);
 }
 
 static int start_96(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_op(&l->ring, op, 250, 0);
+    return rota_start_accept_direct(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                    (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
 }
 
 static int call_96(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_op(&l->ring, 250, 0);
+    return rota_call_accept_direct(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                   (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
 }
 
 static int result_96(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_97(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->fd, 0);
-}
-
-static int call_97(struct live *l)
-{
-    (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->fd, 0);
+    return rota_start_multishot_accept(&l->ring, op, (int)l->sock,
+                                       (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                                       (int)SOCK_CLOEXEC);
 }
 
 static int result_97(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_98(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
-}
-
-static int call_98(struct live *l)
-{
-    (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_multishot_accept_direct(&l->ring, op, (int)l->sock,
+                                              (struct sockaddr *)(uintptr_t)0,
+                                              (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_98(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(0);
 }
 
 static int start_99(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts,
-                                   (unsigned)IORING_TIMEOUT_ABS);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
 static int call_99(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts,
-                                  (unsigned)IORING_TIMEOUT_ABS);
+    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                            (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_99(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EINVAL);
 }
 
 static int start_100(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout_nsec(&l->ring, op, (__u64)l->nsec, 0);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
-static int call_100(struct live *l)
+static void amend_100(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_link_timeout_nsec(&l->ring, (__u64)l->nsec, 0);
+    sqe->ioprio = (__u16)(IORING_ACCEPT_DONTWAIT);
 }
 
 static int result_100(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EAGAIN);
 }
 
 static int start_101(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_accept_direct(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                    (unsigned *)(uintptr_t)0, 0, 0);
 }
 
 static int call_101(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_call_accept_direct(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                   (unsigned *)(uintptr_t)0, 0, 0);
 }
 
 static int result_101(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-ENXIO);
 }
 
 static int start_102(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 0);
+    return rota_start_accept(&l->ring, op, (int)l->fd, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
 static int call_102(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 0);
+    return rota_call_accept(&l->ring, (int)l->fd, (struct sockaddr *)(uintptr_t)0,
+                            (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_102(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_103(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_accept_direct(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                    (unsigned *)(uintptr_t)0, 0,
+                                    (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_103(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_call_accept_direct(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                   (unsigned *)(uintptr_t)0, 0,
+                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_103(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static int start_104(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0,
-                                   0);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
 static int call_104(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 0);
+    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                            (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_104(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EMFILE);
 }
 
 static int start_105(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)l->sa_len_ptr, 0);
 }
 
-static int call_105(struct live *l)
+static void amend_105(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_105(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_106(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
 static int call_106(struct live *l)
 {
     (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
+    return rota_call_accept(&l->ring, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                            (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_106(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNREFUSED);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_107(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
 }
 
 static int call_107(struct live *l)
 {
     (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
 }
 
 static int result_107(struct live *l)
 {
     (void)l;
-    return (int)(-EISCONN);
+    return (int)(0);
 }
 
 static int start_108(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0,
-                              16);
+    return rota_start_cancel64(&l->ring, op, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int call_108(struct live *l)
 {
     (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    return rota_call_cancel64(&l->ring, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int result_108(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static int start_109(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int call_109(struct live *l)
 {
     (void)l;
-    return rota_call_connect(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_109(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(2);
 }
 
 static int start_110(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 0, 16384);
+    return rota_start_cancel(&l->ring, op, (const void *)l->target_ptr, 0);
 }
 
 static int call_110(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 0, 16384);
+    return rota_call_cancel(&l->ring, (const void *)l->target_ptr, 0);
 }
 
 static int result_110(struct live *l)
@@ -2171,13 +2193,13 @@ static int result_110(struct live *l)
 static int start_111(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 3, 0, 4096);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, 0);
 }
 
 static int call_111(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 3, 0, 4096);
+    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, 0);
 }
 
 static int result_111(struct live *l)
@@ -2189,256 +2211,249 @@ static int result_111(struct live *l)
 static int start_112(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd2, 0, 0, 4096);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int call_112(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd2, 0, 0, 4096);
+    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_112(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(2);
 }
 
 static int start_113(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->pipe_w, 0, 0, 4096);
+    return rota_start_cancel_fd(&l->ring, op, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
 static int call_113(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->pipe_w, 0, 0, 4096);
+    return rota_call_cancel_fd(&l->ring, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
 static int result_113(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(0);
 }
 
 static int start_114(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 2, 0, 4096);
+    return rota_start_cancel_fd(&l->ring, op, 0, 0);
 }
 
-static int call_114(struct live *l)
+static void amend_114(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 2, 0, 4096);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_114(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_115(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 9223372036854771712, 8192);
+    return rota_start_cancel_op(&l->ring, op, (unsigned)IORING_OP_READ, 0);
 }
 
 static int call_115(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 9223372036854771712, 8192);
+    return rota_call_cancel_op(&l->ring, (unsigned)IORING_OP_READ, 0);
 }
 
 static int result_115(struct live *l)
 {
     (void)l;
-    return (int)(-EFBIG);
+    return (int)(0);
 }
 
 static int start_116(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_start_cancel64(&l->ring, op, 77, 0);
 }
 
 static int call_116(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_call_cancel64(&l->ring, 77, 0);
 }
 
 static int result_116(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_117(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                    (int)O_RDONLY, 0, (unsigned)l->slot);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
 }
 
 static int call_117(struct live *l)
 {
     (void)l;
-    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                                   (unsigned)l->slot);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
 }
 
 static int result_117(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EALREADY);
 }
 
 static int start_118(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                    (int)O_RDONLY, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_cancel_op(&l->ring, op, 250, 0);
 }
 
 static int call_118(struct live *l)
 {
     (void)l;
-    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                                   (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_cancel_op(&l->ring, 250, 0);
 }
 
 static int result_118(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int start_119(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_RDWR, 0);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->fd, 0);
 }
 
 static int call_119(struct live *l)
 {
     (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path, (int)O_RDWR, 0);
+    return rota_call_cancel_fd(&l->ring, (int)l->fd, 0);
 }
 
 static int result_119(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int start_120(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
-                                  (unsigned)l->slot);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int call_120(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
-                                 (unsigned)l->slot);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_120(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ETIME);
 }
 
 static int start_121(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY,
-                             0);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts,
+                                   (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int call_121(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts,
+                                  (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_121(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ETIME);
 }
 
 static int start_122(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_DIRECTORY, 0);
+    return rota_start_link_timeout_nsec(&l->ring, op, (__u64)l->nsec, 0);
 }
 
 static int call_122(struct live *l)
 {
     (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path, (int)O_DIRECTORY, 0);
+    return rota_call_link_timeout_nsec(&l->ring, (__u64)l->nsec, 0);
 }
 
 static int result_122(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-ETIME);
 }
 
 static int start_123(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int call_123(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_123(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ETIME);
 }
 
 static int start_124(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
-                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int call_124(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
-                                 (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int result_124(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-ECANCELED);
 }
 
 static int start_125(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 99);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int call_125(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 99);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_125(struct live *l)
@@ -2450,31 +2465,34 @@ static int result_125(struct live *l)
 static int start_126(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close(&l->ring, op, (int)l->fd2);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0,
+                                   0);
 }
 
 static int call_126(struct live *l)
 {
     (void)l;
-    return rota_call_close(&l->ring, (int)l->fd2);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 0);
 }
 
 static int result_126(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_127(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, (unsigned)l->slot);
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
 }
 
 static int call_127(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, (unsigned)l->slot);
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
 }
 
 static int result_127(struct live *l)
@@ -2486,195 +2504,200 @@ static int result_127(struct live *l)
 static int start_128(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close(&l->ring, op, (int)l->fd);
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
 }
 
 static int call_128(struct live *l)
 {
     (void)l;
-    return rota_call_close(&l->ring, (int)l->fd);
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
 }
 
 static int result_128(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ECONNREFUSED);
 }
 
 static int start_129(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 3);
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
 }
 
 static int call_129(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 3);
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
 }
 
 static int result_129(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EISCONN);
 }
 
 static int start_130(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 99);
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0,
+                              16);
 }
 
 static int call_130(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 99);
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_130(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_131(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 0);
+    return rota_start_connect(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
 }
 
 static int call_131(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 0);
+    return rota_call_connect(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
 }
 
 static int result_131(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_132(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 2);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 0, 16384);
 }
 
 static int call_132(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 2);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 0, 16384);
 }
 
 static int result_132(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_133(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 3, 0, 4096);
 }
 
 static int call_133(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 3, 0, 4096);
 }
 
 static int result_133(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_134(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)(uintptr_t)0, 1, 0);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd2, 0, 0, 4096);
 }
 
 static int call_134(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)(uintptr_t)0, 1, 0);
+    return rota_call_fallocate(&l->ring, (int)l->fd2, 0, 0, 4096);
 }
 
 static int result_134(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static int start_135(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 4);
+    return rota_start_fallocate(&l->ring, op, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int call_135(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 4);
+    return rota_call_fallocate(&l->ring, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int result_135(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ESPIPE);
 }
 
 static int start_136(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 0);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 2, 0, 4096);
 }
 
 static int call_136(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 0);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 2, 0, 4096);
 }
 
 static int result_136(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_137(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int call_137(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int result_137(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EFBIG);
 }
 
 static int start_138(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_statx(&l->ring, op, (int)l->dfd, (const char *)l->name, 0, 2047,
-                            (struct statx *)l->statxbuf);
+    return rota_start_openat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int call_138(struct live *l)
 {
     (void)l;
-    return rota_call_statx(&l->ring, (int)l->dfd, (const char *)l->name, 0, 2047,
-                           (struct statx *)l->statxbuf);
+    return rota_call_openat(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_138(struct live *l)
@@ -2686,15 +2709,15 @@ static int result_138(struct live *l)
 static int start_139(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_statx(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH,
-                            2047, (struct statx *)l->statxbuf);
+    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                    (int)O_RDONLY, 0, (unsigned)l->slot);
 }
 
 static int call_139(struct live *l)
 {
     (void)l;
-    return rota_call_statx(&l->ring, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
-                           (struct statx *)l->statxbuf);
+    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                                   (unsigned)l->slot);
 }
 
 static int result_139(struct live *l)
@@ -2706,326 +2729,327 @@ static int result_139(struct live *l)
 static int start_140(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
-                            (struct statx *)l->statxbuf);
+    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                    (int)O_RDONLY, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_140(struct live *l)
 {
     (void)l;
-    return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
-                           (struct statx *)l->statxbuf);
+    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_140(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(1);
 }
 
 static int start_141(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
-                            (struct statx *)(uintptr_t)0);
+    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int call_141(struct live *l)
 {
     (void)l;
-    return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
-                           (struct statx *)(uintptr_t)0);
+    return rota_call_open(&l->ring, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int result_141(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_142(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0);
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
+                                  (unsigned)l->slot);
 }
 
 static int call_142(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0);
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
+                                 (unsigned)l->slot);
 }
 
 static int result_142(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static int start_143(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY,
+                             0);
 }
 
 static int call_143(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_143(struct live *l)
 {
     (void)l;
-    return (int)(100);
+    return (int)(-ENOENT);
 }
 
 static int start_144(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->slot, (void *)l->buf, 8192, 0);
+    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
-static void amend_144(struct live *l, struct io_uring_sqe *sqe)
+static int call_144(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_open(&l->ring, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
 static int result_144(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENOTDIR);
 }
 
 static int start_145(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read2(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 0);
 }
 
 static int call_145(struct live *l)
 {
     (void)l;
-    return rota_call_read2(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 0);
 }
 
 static int result_145(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENXIO);
 }
 
 static int start_146(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 8192, 0, (int)l->bgid);
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_146(struct live *l)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 8192, 0, (int)l->bgid);
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
+                                 (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_146(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENFILE);
 }
 
 static int start_147(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 0, 0, (int)l->bgid);
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
 static int call_147(struct live *l)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 0, 0, (int)l->bgid);
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
 static int result_147(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_148(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
 static int call_148(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
 static int result_148(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-EMFILE);
 }
 
 static int start_149(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
+    return rota_start_open(&l->ring, op, (const char *)l->path, 192, 0);
 }
 
-static void amend_149(struct live *l, struct io_uring_sqe *sqe)
+static int call_149(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_open(&l->ring, (const char *)l->path, 192, 0);
 }
 
 static int result_149(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EEXIST);
 }
 
 static int start_150(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 16, 0, 77);
+    return rota_start_open(&l->ring, op, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
 static int call_150(struct live *l)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 16, 0, 77);
+    return rota_call_open(&l->ring, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
 static int result_150(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EISDIR);
 }
 
 static int start_151(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read2(&l->ring, op, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+    return rota_start_open(&l->ring, op, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int call_151(struct live *l)
 {
     (void)l;
-    return rota_call_read2(&l->ring, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+    return rota_call_open(&l->ring, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_151(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ELOOP);
 }
 
 static int start_152(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_attr(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0,
-                                (const struct io_uring_attr_pi *)l->attr);
+    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)(uintptr_t)0,
+                             (int)O_RDONLY, 0);
 }
 
 static int call_152(struct live *l)
 {
     (void)l;
-    return rota_call_read_attr(&l->ring, (int)l->fd, (void *)l->buf, 16, 0,
-                               (const struct io_uring_attr_pi *)l->attr);
+    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
 static int result_152(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_153(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_openat(&l->ring, op, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int call_153(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_openat(&l->ring, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_153(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static int start_154(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0);
+    return rota_start_close(&l->ring, op, (int)l->fd2);
 }
 
 static int call_154(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0);
+    return rota_call_close(&l->ring, (int)l->fd2);
 }
 
 static int result_154(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static int start_155(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write2(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0,
-                             (int)RWF_DSYNC);
+    return rota_start_close_direct(&l->ring, op, (unsigned)l->slot);
 }
 
 static int call_155(struct live *l)
 {
     (void)l;
-    return rota_call_write2(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_call_close_direct(&l->ring, (unsigned)l->slot);
 }
 
 static int result_155(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static int start_156(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_stream(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    return rota_start_close(&l->ring, op, (int)l->fd);
 }
 
 static int call_156(struct live *l)
 {
     (void)l;
-    return rota_call_write_stream(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    return rota_call_close(&l->ring, (int)l->fd);
 }
 
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EBADF);
 }
 
 static int start_157(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0);
+    return rota_start_close_direct(&l->ring, op, 3);
 }
 
 static int call_157(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0);
+    return rota_call_close_direct(&l->ring, 3);
 }
 
 static int result_157(struct live *l)
@@ -3037,730 +3061,748 @@ static int result_157(struct live *l)
 static int start_158(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
+    return rota_start_close_direct(&l->ring, op, 99);
 }
 
-static void amend_158(struct live *l, struct io_uring_sqe *sqe)
+static int call_158(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_close_direct(&l->ring, 99);
 }
 
 static int result_158(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_159(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_start_close_direct(&l->ring, op, 0);
 }
 
 static int call_159(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_call_close_direct(&l->ring, 0);
 }
 
 static int result_159(struct live *l)
 {
     (void)l;
-    return (int)(-ENOSPC);
+    return (int)(-ENXIO);
 }
 
 static int start_160(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 2);
 }
 
 static int call_160(struct live *l)
 {
     (void)l;
-    return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 2);
 }
 
 static int result_160(struct live *l)
 {
     (void)l;
-    return (int)(-EPIPE);
+    return (int)(1);
 }
 
 static int start_161(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+}
+
+static int call_161(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+}
+
+static int result_161(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static int start_162(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)(uintptr_t)0, 1, 0);
+}
+
+static int call_162(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)(uintptr_t)0, 1, 0);
+}
+
+static int result_162(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int start_163(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 4);
+}
+
+static int call_163(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 4);
+}
+
+static int result_163(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_164(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 0);
+}
+
+static int call_164(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 0);
+}
+
+static int result_164(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_165(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+}
+
+static int call_165(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+}
+
+static int result_165(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static int start_166(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_statx(&l->ring, op, (int)l->dfd, (const char *)l->name, 0, 2047,
+                            (struct statx *)l->statxbuf);
+}
+
+static int call_166(struct live *l)
+{
+    (void)l;
+    return rota_call_statx(&l->ring, (int)l->dfd, (const char *)l->name, 0, 2047,
+                           (struct statx *)l->statxbuf);
+}
+
+static int result_166(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_167(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_statx(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH,
+                            2047, (struct statx *)l->statxbuf);
+}
+
+static int call_167(struct live *l)
+{
+    (void)l;
+    return rota_call_statx(&l->ring, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
+                           (struct statx *)l->statxbuf);
+}
+
+static int result_167(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_168(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
+                            (struct statx *)l->statxbuf);
+}
+
+static int call_168(struct live *l)
+{
+    (void)l;
+    return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
+                           (struct statx *)l->statxbuf);
+}
+
+static int result_168(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_169(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
+                            (struct statx *)(uintptr_t)0);
+}
+
+static int call_169(struct live *l)
+{
+    (void)l;
+    return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
+                           (struct statx *)(uintptr_t)0);
+}
+
+static int result_169(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_170(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0);
+}
+
+static int call_170(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0);
+}
+
+static int result_170(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_171(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+}
+
+static int call_171(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+}
+
+static int result_171(struct live *l)
+{
+    (void)l;
+    return (int)(100);
+}
+
+static int start_172(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->slot, (void *)l->buf, 8192, 0);
+}
+
+static void amend_172(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+}
+
+static int result_172(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_173(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read2(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+}
+
+static int call_173(struct live *l)
+{
+    (void)l;
+    return rota_call_read2(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+}
+
+static int result_173(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_174(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 8192, 0, (int)l->bgid);
+}
+
+static int call_174(struct live *l)
+{
+    (void)l;
+    return rota_call_read_select(&l->ring, (int)l->fd, 8192, 0, (int)l->bgid);
+}
+
+static int result_174(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_175(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 0, 0, (int)l->bgid);
+}
+
+static int call_175(struct live *l)
+{
+    (void)l;
+    return rota_call_read_select(&l->ring, (int)l->fd, 0, 0, (int)l->bgid);
+}
+
+static int result_175(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_176(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int call_176(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_176(struct live *l)
+{
+    (void)l;
+    return (int)(-EISDIR);
+}
+
+static int start_177(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
+}
+
+static void amend_177(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr = (__u64)(8);
+}
+
+static int result_177(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_178(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 16, 0, 77);
+}
+
+static int call_178(struct live *l)
+{
+    (void)l;
+    return rota_call_read_select(&l->ring, (int)l->fd, 16, 0, 77);
+}
+
+static int result_178(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static int start_179(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read2(&l->ring, op, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+}
+
+static int call_179(struct live *l)
+{
+    (void)l;
+    return rota_call_read2(&l->ring, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+}
+
+static int result_179(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_180(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_attr(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0,
+                                (const struct io_uring_attr_pi *)l->attr);
+}
+
+static int call_180(struct live *l)
+{
+    (void)l;
+    return rota_call_read_attr(&l->ring, (int)l->fd, (void *)l->buf, 16, 0,
+                               (const struct io_uring_attr_pi *)l->attr);
+}
+
+static int result_180(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_181(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int call_181(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_181(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_182(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+}
+
+static int call_182(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+}
+
+static int result_182(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_183(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1);
+}
+
+static int call_183(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1);
+}
+
+static int result_183(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_184(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int call_184(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_184(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_185(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read(&l->ring, op, (int)l->pipe_w, (void *)l->buf, 16, 0);
+}
+
+static int call_185(struct live *l)
+{
+    (void)l;
+    return rota_call_read(&l->ring, (int)l->pipe_w, (void *)l->buf, 16, 0);
+}
+
+static int result_185(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_186(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0);
+}
+
+static int call_186(struct live *l)
+{
+    (void)l;
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0);
+}
+
+static int result_186(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_187(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write2(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0,
+                             (int)RWF_DSYNC);
+}
+
+static int call_187(struct live *l)
+{
+    (void)l;
+    return rota_call_write2(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+}
+
+static int result_187(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_188(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write_stream(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+}
+
+static int call_188(struct live *l)
+{
+    (void)l;
+    return rota_call_write_stream(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+}
+
+static int result_188(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_189(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0);
+}
+
+static int call_189(struct live *l)
+{
+    (void)l;
+    return rota_call_write(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0);
+}
+
+static int result_189(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_190(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
+}
+
+static void amend_190(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr = (__u64)(8);
+}
+
+static int result_190(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_191(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
+}
+
+static int call_191(struct live *l)
+{
+    (void)l;
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
+}
+
+static int result_191(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOSPC);
+}
+
+static int start_192(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+}
+
+static int call_192(struct live *l)
+{
+    (void)l;
+    return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+}
+
+static int result_192(struct live *l)
+{
+    (void)l;
+    return (int)(-EPIPE);
+}
+
+static int start_193(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 4096, 0,
                              (int)RWF_NOWAIT);
 }
 
-static int call_161(struct live *l)
+static int call_193(struct live *l)
 {
     (void)l;
     return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 4096, 0,
                             (int)RWF_NOWAIT);
 }
 
-static int result_161(struct live *l)
+static int result_193(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static int start_162(struct live *l, struct rota_op *op)
+static int start_194(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_write_attr(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0,
                                  (const struct io_uring_attr_pi *)l->attr);
 }
 
-static int call_162(struct live *l)
+static int call_194(struct live *l)
 {
     (void)l;
     return rota_call_write_attr(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0,
                                 (const struct io_uring_attr_pi *)l->attr);
 }
 
-static int result_162(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_163(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int call_163(struct live *l)
-{
-    (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_163(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_164(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int call_164(struct live *l)
-{
-    (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_164(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_165(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fadvise64(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int call_165(struct live *l)
-{
-    (void)l;
-    return rota_call_fadvise64(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_165(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_166(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
-}
-
-static int call_166(struct live *l)
-{
-    (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_166(struct live *l)
-{
-    (void)l;
-    return (int)(-ESPIPE);
-}
-
-static int start_167(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 0, 99);
-}
-
-static int call_167(struct live *l)
-{
-    (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 0, 99);
-}
-
-static int result_167(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_168(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int call_168(struct live *l)
-{
-    (void)l;
-    return rota_call_madvise(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int result_168(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_169(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_madvise64(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int call_169(struct live *l)
-{
-    (void)l;
-    return rota_call_madvise64(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int result_169(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_170(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
-}
-
-static void amend_170(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->addr = (__u64)(1);
-}
-
-static int result_170(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_171(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
-}
-
-static void amend_171(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->addr = (__u64)(65536);
-}
-
-static int result_171(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOMEM);
-}
-
-static int start_172(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int call_172(struct live *l)
-{
-    (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_172(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_173(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_bundle(&l->ring, op, (int)l->sock, 128, 0);
-}
-
-static void amend_173(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
-static int result_173(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static int start_174(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int call_174(struct live *l)
-{
-    (void)l;
-    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int result_174(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_175(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int call_175(struct live *l)
-{
-    (void)l;
-    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_175(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_176(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
-}
-
-static int result_176(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static int start_177(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendv(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
-}
-
-static int call_177(struct live *l)
-{
-    (void)l;
-    return rota_call_sendv(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
-}
-
-static int result_177(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_178(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int call_178(struct live *l)
-{
-    (void)l;
-    return rota_call_send_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int result_178(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_179(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int call_179(struct live *l)
-{
-    (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_179(struct live *l)
-{
-    (void)l;
-    return (int)(-EPIPE);
-}
-
-static int start_180(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int call_180(struct live *l)
-{
-    (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_180(struct live *l)
-{
-    (void)l;
-    return (int)(-EDESTADDRREQ);
-}
-
-static int start_181(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
-                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int call_181(struct live *l)
-{
-    (void)l;
-    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
-                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int result_181(struct live *l)
-{
-    (void)l;
-    return (int)(-EMSGSIZE);
-}
-
-static int start_182(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int call_182(struct live *l)
-{
-    (void)l;
-    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_182(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOBUFS);
-}
-
-static int start_183(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, 99);
-}
-
-static int call_183(struct live *l)
-{
-    (void)l;
-    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, 99);
-}
-
-static int result_183(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static int start_184(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int call_184(struct live *l)
-{
-    (void)l;
-    return rota_call_send(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_184(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOTSOCK);
-}
-
-static int start_185(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int call_185(struct live *l)
-{
-    (void)l;
-    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_185(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_186(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static void amend_186(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
-}
-
-static int result_186(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_187(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_multishot(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-}
-
-static void amend_187(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
-static int result_187(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_188(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_select(&l->ring, op, (int)l->sock, 64, 0, (int)l->bgid);
-}
-
-static int call_188(struct live *l)
-{
-    (void)l;
-    return rota_call_recv_select(&l->ring, (int)l->sock, 64, 0, (int)l->bgid);
-}
-
-static int result_188(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_189(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int call_189(struct live *l)
-{
-    (void)l;
-    return rota_call_recv_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_189(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_190(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
-}
-
-static int call_190(struct live *l)
-{
-    (void)l;
-    return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 128, 0, (int)l->bgid);
-}
-
-static int result_190(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static int start_191(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_multishot_select(&l->ring, op, (int)l->sock, 0, (int)l->bgid);
-}
-
-static int result_191(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_192(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_multishot_limit(&l->ring, op, (int)l->sock, 32, 64, 0, (int)l->bgid);
-}
-
-static int result_192(struct live *l)
-{
-    (void)l;
-    return (int)(32);
-}
-
-static int start_193(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv_fixed(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0, 0);
-}
-
-static int call_193(struct live *l)
-{
-    (void)l;
-    return rota_call_recv_fixed(&l->ring, (int)l->sock, (void *)l->buf, 64, 0, 0);
-}
-
-static int result_193(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_194(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-}
-
-static void amend_194(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
 static int result_194(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EINVAL);
 }
 
 static int start_195(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int call_195(struct live *l)
 {
     (void)l;
-    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_195(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_196(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int call_196(struct live *l)
 {
     (void)l;
-    return rota_call_recv(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_196(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static int start_197(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                              (const struct open_how *)l->how);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int call_197(struct live *l)
 {
     (void)l;
-    return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->name,
-                             (const struct open_how *)l->how);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_197(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_198(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                     (const struct open_how *)l->how, (unsigned)l->slot);
+    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_198(struct live *l)
 {
     (void)l;
-    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
-                                    (const struct open_how *)l->how, (unsigned)l->slot);
+    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_198(struct live *l)
@@ -3772,492 +3814,465 @@ static int result_198(struct live *l)
 static int start_199(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                     (const struct open_how *)l->how,
-                                     (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_fadvise64(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_199(struct live *l)
 {
     (void)l;
-    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
-                                    (const struct open_how *)l->how,
-                                    (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_fadvise64(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_199(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_200(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
-                              (const struct open_how *)l->how);
+    return rota_start_fadvise(&l->ring, op, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_200(struct live *l)
 {
     (void)l;
-    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
-                             (const struct open_how *)l->how);
+    return rota_call_fadvise(&l->ring, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ESPIPE);
 }
 
 static int start_201(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->path,
-                              (const struct open_how *)l->beneath);
+    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 0, 99);
 }
 
 static int call_201(struct live *l)
 {
     (void)l;
-    return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->path,
-                             (const struct open_how *)l->beneath);
+    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 0, 99);
 }
 
 static int result_201(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-EINVAL);
 }
 
 static int start_202(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                     (const struct open_how *)l->cloexec, (unsigned)l->slot);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int call_202(struct live *l)
 {
     (void)l;
-    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
-                                    (const struct open_how *)l->cloexec, (unsigned)l->slot);
+    return rota_call_madvise(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_202(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_203(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                              (const struct open_how *)l->long_how);
+    return rota_start_madvise64(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
-static void amend_203(struct live *l, struct io_uring_sqe *sqe)
+static int call_203(struct live *l)
 {
     (void)l;
-    sqe->len = (__u32)(32);
+    return rota_call_madvise64(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_203(struct live *l)
 {
     (void)l;
-    return (int)(-E2BIG);
+    return (int)(0);
 }
 
 static int start_204(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
 }
 
-static int call_204(struct live *l)
+static void amend_204(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                               (const struct epoll_event *)l->event);
+    sqe->addr = (__u64)(1);
 }
 
 static int result_204(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_205(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
 }
 
-static int call_205(struct live *l)
+static void amend_205(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                               (const struct epoll_event *)l->event);
+    sqe->addr = (__u64)(65536);
 }
 
 static int result_205(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOMEM);
 }
 
 static int start_206(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                                (const struct epoll_event *)(uintptr_t)0);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_206(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                               (const struct epoll_event *)(uintptr_t)0);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_206(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_207(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_send_bundle(&l->ring, op, (int)l->sock, 128, 0);
 }
 
-static int call_207(struct live *l)
+static void amend_207(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                               (const struct epoll_event *)l->event);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_207(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(128);
 }
 
 static int start_208(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int call_208(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                               (const struct epoll_event *)l->event);
+    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_208(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(64);
 }
 
 static int start_209(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int call_209(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
-                               (const struct epoll_event *)l->event);
+    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_209(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(64);
 }
 
 static int start_210(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
-                                (const struct epoll_event *)l->event);
-}
-
-static int call_210(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
-                               (const struct epoll_event *)l->event);
+    return rota_start_send_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_210(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(128);
 }
 
 static int start_211(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
+    return rota_start_sendv(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int call_211(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
+    return rota_call_sendv(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_211(struct live *l)
 {
     (void)l;
-    return (int)(4096);
+    return (int)(64);
 }
 
 static int start_212(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
-                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_start_send_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_212(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                            (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_call_send_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_212(struct live *l)
 {
     (void)l;
-    return (int)(4096);
+    return (int)(64);
 }
 
 static int start_213(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_213(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_213(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPIPE);
 }
 
 static int start_214(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_214(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_214(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EDESTADDRREQ);
 }
 
 static int start_215(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
+                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int call_215(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
+                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_215(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EMSGSIZE);
 }
 
 static int start_216(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int call_216(struct live *l)
 {
     (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_216(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static int start_217(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, 99);
 }
 
 static int call_217(struct live *l)
 {
     (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, 99);
 }
 
 static int result_217(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int start_218(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    return rota_start_send(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
-static void amend_218(struct live *l, struct io_uring_sqe *sqe)
+static int call_218(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(-281474976710656);
+    return rota_call_send(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_218(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_219(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64,
+                           (int)MSG_DONTWAIT);
 }
 
 static int call_219(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int result_219(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EAGAIN);
 }
 
 static int start_220(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)(uintptr_t)0, 64, 0);
 }
 
-static int call_220(struct live *l)
+static void amend_220(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_220(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EFAULT);
 }
 
 static int start_221(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, 77);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_221(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, 77);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_221(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTCONN);
 }
 
 static int start_222(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_222(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_222(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ECONNRESET);
 }
 
 static int start_223(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                             (const struct sockaddr *)l->sa, 2);
 }
 
 static int call_223(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                            (const struct sockaddr *)l->sa, 2);
 }
 
 static int result_223(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EISCONN);
 }
 
 static int start_224(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
-                          (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int call_224(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
-                         (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_224(struct live *l)
@@ -4269,308 +4284,293 @@ static int result_224(struct live *l)
 static int start_225(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int call_225(struct live *l)
+static void amend_225(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
+    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
 static int result_225(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static int start_226(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
+    return rota_start_recv_multishot(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int call_226(struct live *l)
+static void amend_226(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_226(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(64);
 }
 
 static int start_227(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_start_recv_select(&l->ring, op, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int call_227(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_call_recv_select(&l->ring, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int result_227(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(64);
 }
 
 static int start_228(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+    return rota_start_recv_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int call_228(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+    return rota_call_recv_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_228(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_229(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+    return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int call_229(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+    return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_229(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(128);
 }
 
 static int start_230(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
-}
-
-static int call_230(struct live *l)
-{
-    (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
+    return rota_start_recv_multishot_select(&l->ring, op, (int)l->sock, 0, (int)l->bgid);
 }
 
 static int result_230(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static int start_231(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
-}
-
-static int call_231(struct live *l)
-{
-    (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
+    return rota_start_recv_multishot_limit(&l->ring, op, (int)l->sock, 32, 64, 0, (int)l->bgid);
 }
 
 static int result_231(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(32);
 }
 
 static int start_232(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                               (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    return rota_start_recv_fixed(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0, 0);
 }
 
 static int call_232(struct live *l)
 {
     (void)l;
-    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                              (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    return rota_call_recv_fixed(&l->ring, (int)l->sock, (void *)l->buf, 64, 0, 0);
 }
 
 static int result_232(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_233(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                               (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int call_233(struct live *l)
+static void amend_233(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                              (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_233(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static int start_234(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->path2);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int call_234(struct live *l)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->path2);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int result_234(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static int start_235(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->path2, (const char *)l->path);
+    return rota_start_recv(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_235(struct live *l)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->path2, (const char *)l->path);
+    return rota_call_recv(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_235(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_236(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_renameat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
-                               (const char *)l->path, (unsigned)RENAME_NOREPLACE);
+    return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 0, 0, 99);
 }
 
 static int call_236(struct live *l)
 {
     (void)l;
-    return rota_call_renameat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
-                              (const char *)l->path, (unsigned)RENAME_NOREPLACE);
+    return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 0, 0, 99);
 }
 
 static int result_236(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static int start_237(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->dir2, (const char *)l->dir3);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 64, 0);
 }
 
-static int call_237(struct live *l)
+static void amend_237(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->dir2, (const char *)l->dir3);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_237(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-EFAULT);
 }
 
 static int start_238(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
 static int call_238(struct live *l)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->proc_path, (const char *)l->path2);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
 static int result_238(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-ENOTCONN);
 }
 
 static int start_239(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name, 0);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int call_239(struct live *l)
 {
     (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_239(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_240(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
-                               (int)AT_REMOVEDIR);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int call_240(struct live *l)
 {
     (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_240(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ECONNRESET);
 }
 
 static int start_241(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
+    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                              (const struct open_how *)l->how);
 }
 
 static int call_241(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
+    return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->name,
+                             (const struct open_how *)l->how);
 }
 
 static int result_241(struct live *l)
@@ -4582,13 +4582,15 @@ static int result_241(struct live *l)
 static int start_242(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
+    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                     (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
 static int call_242(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
+    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
+                                    (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
 static int result_242(struct live *l)
@@ -4600,271 +4602,297 @@ static int result_242(struct live *l)
 static int start_243(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
+    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                     (const struct open_how *)l->how,
+                                     (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_243(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
+    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
+                                    (const struct open_how *)l->how,
+                                    (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_243(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(1);
 }
 
 static int start_244(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
+                              (const struct open_how *)l->how);
 }
 
 static int call_244(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
+                             (const struct open_how *)l->how);
 }
 
 static int result_244(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-ENOENT);
 }
 
 static int start_245(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->path,
+                              (const struct open_how *)l->beneath);
 }
 
 static int call_245(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->path,
+                             (const struct open_how *)l->beneath);
 }
 
 static int result_245(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EXDEV);
 }
 
 static int start_246(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                     (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
 static int call_246(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
+                                    (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
 static int result_246(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-EINVAL);
 }
 
 static int start_247(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
+    return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                              (const struct open_how *)l->long_how);
 }
 
-static int call_247(struct live *l)
+static void amend_247(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
+    sqe->len = (__u32)(32);
 }
 
 static int result_247(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-E2BIG);
 }
 
 static int start_248(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how);
 }
 
 static int call_248(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)l->how);
 }
 
 static int result_248(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int start_249(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
+    return rota_start_openat2_direct(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                                     (const struct open_how *)l->how, 0);
 }
 
 static int call_249(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
+    return rota_call_openat2_direct(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                                    (const struct open_how *)l->how, 0);
 }
 
 static int result_249(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENXIO);
 }
 
 static int start_250(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
+    return rota_start_openat2_direct(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                                     (const struct open_how *)l->how,
+                                     (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_250(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
+    return rota_call_openat2_direct(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                                    (const struct open_how *)l->how,
+                                    (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_250(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENFILE);
 }
 
 static int start_251(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlinkat(&l->ring, op, (const char *)l->path, (int)l->dfd,
-                                (const char *)l->name2);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->cached);
 }
 
 static int call_251(struct live *l)
 {
     (void)l;
-    return rota_call_symlinkat(&l->ring, (const char *)l->path, (int)l->dfd,
-                               (const char *)l->name2);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)l->cached);
 }
 
 static int result_251(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static int start_252(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
+                              (const struct open_how *)l->how);
 }
 
 static int call_252(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
+                             (const struct open_how *)l->how);
 }
 
 static int result_252(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ELOOP);
 }
 
 static int start_253(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how_mode);
 }
 
 static int call_253(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)l->how_mode);
 }
 
 static int result_253(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EINVAL);
 }
 
 static int start_254(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how_directory);
 }
 
 static int call_254(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)l->how_directory);
 }
 
 static int result_254(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTDIR);
 }
 
 static int start_255(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_linkat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                             (const char *)l->name2, 0);
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)(uintptr_t)0);
 }
 
 static int call_255(struct live *l)
 {
     (void)l;
-    return rota_call_linkat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                            (const char *)l->name2, 0);
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)(uintptr_t)0);
 }
 
 static int result_255(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_256(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_linkat(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)l->dfd,
-                             (const char *)l->name2, (int)AT_EMPTY_PATH);
+    return rota_start_openat2(&l->ring, op, -1, (const char *)l->name,
+                              (const struct open_how *)l->how);
 }
 
 static int call_256(struct live *l)
 {
     (void)l;
-    return rota_call_linkat(&l->ring, (int)l->fd, (const char *)l->empty, (int)l->dfd,
-                            (const char *)l->name2, (int)AT_EMPTY_PATH);
+    return rota_call_openat2(&l->ring, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
 static int result_256(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int start_257(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_257(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_257(struct live *l)
@@ -4876,269 +4904,285 @@ static int result_257(struct live *l)
 static int start_258(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_258(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_258(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_259(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                                (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int call_259(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                               (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_259(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_260(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_260(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_260(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-EEXIST);
 }
 
 static int start_261(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_261(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_261(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-ENOENT);
 }
 
 static int start_262(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_262(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_262(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EPERM);
 }
 
 static int start_263(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_263(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_call_epoll_ctl(&l->ring, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_263(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_264(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_264(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_264(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int start_265(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int call_265(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_265(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_266(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int call_266(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_266(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(4096);
 }
 
 static int start_267(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
+                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int call_267(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                            (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_267(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(4096);
 }
 
 static int start_268(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int call_268(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int result_268(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EINVAL);
 }
 
 static int start_269(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int call_269(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int result_269(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ESPIPE);
 }
 
 static int start_270(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
 }
 
 static int call_270(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
 }
 
 static int result_270(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static int start_271(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_splice(&l->ring, op, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
+                             (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int call_271(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_splice(&l->ring, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
+                            (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_271(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EAGAIN);
 }
 
 static int start_272(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, 0, 4);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int call_272(struct live *l)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, 0, 4);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_272(struct live *l)
@@ -5150,368 +5194,343 @@ static int result_272(struct live *l)
 static int start_273(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
-                                (const char *)l->xvalue, 0, 4);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static void amend_273(struct live *l, struct io_uring_sqe *sqe)
+static int call_273(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_273(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_274(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static int call_274(struct live *l)
+static void amend_274(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EFAULT);
 }
 
 static int start_275(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static int call_275(struct live *l)
+static void amend_275(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_275(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EOVERFLOW);
 }
 
 static int start_276(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->empty,
-                                (const char *)l->xvalue, 0, 4);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int call_276(struct live *l)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->empty,
-                               (const char *)l->xvalue, 0, 4);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_276(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EOVERFLOW);
 }
 
 static int start_277(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
+    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
 }
 
 static int call_277(struct live *l)
 {
     (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
+    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
 }
 
 static int result_277(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(3);
 }
 
 static int start_278(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path2, 0, 4);
+    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
 }
 
 static int call_278(struct live *l)
 {
     (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path2, 0, 4);
+    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
 }
 
 static int result_278(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(4);
 }
 
 static int start_279(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
+    return rota_start_remove_buffers(&l->ring, op, 4, 77);
 }
 
 static int call_279(struct live *l)
 {
     (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
+    return rota_call_remove_buffers(&l->ring, 4, 77);
 }
 
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static int start_280(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_REPLACE, 4);
+    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
 }
 
 static int call_280(struct live *l)
 {
     (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_REPLACE, 4);
+    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EINVAL);
 }
 
 static int start_281(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
-                                16);
+    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int call_281(struct live *l)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
+    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static int start_282(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
-                                (char *)l->xbuf, 16);
+    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
+                          (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
-static void amend_282(struct live *l, struct io_uring_sqe *sqe)
+static int call_282(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
+                         (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_282(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static int start_283(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (char *)(uintptr_t)0, 0);
+    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int call_283(struct live *l)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0,
-                               0);
+    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_283(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EINVAL);
 }
 
 static int start_284(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname2,
-                                (char *)l->xbuf, 16);
+    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int call_284(struct live *l)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
+    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EBADF);
 }
 
 static int start_285(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
-                                2);
+    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int call_285(struct live *l)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
+    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EAGAIN);
 }
 
 static int start_286(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
-                               (const char *)l->path, 16);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
 }
 
 static int call_286(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
-                              (const char *)l->path, 16);
+    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(0);
 }
 
 static int start_287(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
-                               (const char *)l->path, 0);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
 }
 
 static int call_287(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
-                              (const char *)l->path, 0);
+    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_287(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-ENOTCONN);
 }
 
 static int start_288(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
-                               (const char *)l->path2, 16);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
 }
 
 static int call_288(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
-                              (const char *)l->path2, 16);
+    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
 }
 
 static int result_288(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static int start_289(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname2, (char *)l->xbuf,
-                               (const char *)l->path, 16);
+    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
 }
 
 static int call_289(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname2, (char *)l->xbuf,
-                              (const char *)l->path, 16);
+    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_290(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
-                               (const char *)l->path, 2);
+    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                               (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int call_290(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
-                              (const char *)l->path, 2);
+    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                              (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(0);
 }
 
 static int start_291(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                               (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int call_291(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                              (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int result_291(struct live *l)
@@ -5523,15 +5542,13 @@ static int result_291(struct live *l)
 static int start_292(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0,
-                                    (unsigned)l->slot, 0);
+    return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
 static int call_292(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot,
-                                   0);
+    return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_292(struct live *l)
@@ -5543,123 +5560,124 @@ static int result_292(struct live *l)
 static int start_293(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_rename(&l->ring, op, (const char *)l->path2, (const char *)l->path);
 }
 
 static int call_293(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_rename(&l->ring, (const char *)l->path2, (const char *)l->path);
 }
 
 static int result_293(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_294(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
+    return rota_start_renameat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
+                               (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
 static int call_294(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
+    return rota_call_renameat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
+                              (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_294(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EEXIST);
 }
 
 static int start_295(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    return rota_start_rename(&l->ring, op, (const char *)l->dir2, (const char *)l->dir3);
 }
 
 static int call_295(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    return rota_call_rename(&l->ring, (const char *)l->dir2, (const char *)l->dir3);
 }
 
 static int result_295(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-ENOTEMPTY);
 }
 
 static int start_296(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_rename(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2);
 }
 
 static int call_296(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_rename(&l->ring, (const char *)l->proc_path, (const char *)l->path2);
 }
 
 static int result_296(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EXDEV);
 }
 
 static int start_297(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int call_297(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_297(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int start_298(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
+                               (int)AT_REMOVEDIR);
 }
 
 static int call_298(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_298(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_299(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
-                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
 }
 
 static int call_299(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
-                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
 }
 
 static int result_299(struct live *l)
@@ -5671,377 +5689,397 @@ static int result_299(struct live *l)
 static int start_300(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int call_300(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_300(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(0);
 }
 
 static int start_301(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
-                                      (unsigned *)l->sa_len_ptr, 0);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
 }
 
 static int call_301(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
-                                     (unsigned *)l->sa_len_ptr, 0);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
 }
 
 static int result_301(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_302(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
 }
 
-static void amend_302(struct live *l, struct io_uring_sqe *sqe)
+static int call_302(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_ASYNC);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
 }
 
 static int result_302(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EISDIR);
 }
 
 static int start_303(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int call_303(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_tx_timestamp(&l->ring, (int)l->sock);
+    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_303(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTDIR);
 }
 
 static int start_304(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int call_304(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_304(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENOTEMPTY);
 }
 
 static int start_305(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
+    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int call_305(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
+    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_305(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_306(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
+}
+
+static int call_306(struct live *l)
+{
+    (void)l;
+    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
 }
 
 static int result_306(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_307(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
 }
 
 static int call_307(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
 }
 
 static int result_307(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EEXIST);
 }
 
 static int start_308(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
 }
 
 static int call_308(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOENT);
 }
 
 static int start_309(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_start_symlinkat(&l->ring, op, (const char *)l->path, (int)l->dfd,
+                                (const char *)l->name2);
 }
 
 static int call_309(struct live *l)
 {
     (void)l;
-    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_call_symlinkat(&l->ring, (const char *)l->path, (int)l->dfd,
+                               (const char *)l->name2);
 }
 
 static int result_309(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_310(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
 static int call_310(struct live *l)
 {
     (void)l;
-    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_310(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_311(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
 }
 
 static int call_311(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
 }
 
 static int result_311(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EEXIST);
 }
 
 static int start_312(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
-                                    0);
+    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
 }
 
 static int call_312(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOENT);
 }
 
 static int start_313(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    return rota_start_linkat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                             (const char *)l->name2, 0);
 }
 
 static int call_313(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    return rota_call_linkat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                            (const char *)l->name2, 0);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static int start_314(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_start_linkat(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)l->dfd,
+                             (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
 static int call_314(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_call_linkat(&l->ring, (int)l->fd, (const char *)l->empty, (int)l->dfd,
+                            (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_315(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
-                                       0, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int call_315(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_315(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_316(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int call_316(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_316(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EEXIST);
 }
 
 static int start_317(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
-                                 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int call_317(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOENT);
 }
 
 static int start_318(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
+}
+
+static int call_318(struct live *l)
+{
+    (void)l;
+    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EPERM);
 }
 
 static int start_319(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
+}
+
+static int call_319(struct live *l)
+{
+    (void)l;
+    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EXDEV);
 }
 
 static int start_320(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+}
+
+static int call_320(struct live *l)
+{
+    (void)l;
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_320(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(0);
 }
 
 static int start_321(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
-                             (int)WEXITED, 0);
+    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int call_321(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_321(struct live *l)
@@ -6053,13 +6091,13 @@ static int result_321(struct live *l)
 static int start_322(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_322(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_322(struct live *l)
@@ -6071,13 +6109,15 @@ static int result_322(struct live *l)
 static int start_323(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int call_323(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_323(struct live *l)
@@ -6089,802 +6129,833 @@ static int result_323(struct live *l)
 static int start_324(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int call_324(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_324(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static int start_325(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
-                             (int)WEXITED, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int call_325(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
-                            0);
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(-EBADFD);
 }
 
 static int start_326(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
-                             (int)WEXITED, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int call_326(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EBADFD);
 }
 
 static int start_327(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int call_327(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int start_328(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_328(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_329(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_329(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_329(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ENXIO);
 }
 
 static int start_330(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int call_330(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ENFILE);
 }
 
 static int start_331(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130,
-                                 0);
+    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0,
+                                         (unsigned)IORING_CQE_F_32);
 }
 
 static int call_331(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0,
+                                        (unsigned)IORING_CQE_F_32);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_332(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_332(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EOWNERDEAD);
 }
 
 static int start_333(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, 0, 4);
 }
 
 static int call_333(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, 0, 4);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_334(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
-                                 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
+                                (const char *)l->xvalue, 0, 4);
 }
 
-static int call_334(struct live *l)
+static void amend_334(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_334(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_335(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
-                                 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
 }
 
 static int call_335(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EEXIST);
 }
 
 static int start_336(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
 }
 
 static int call_336(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ENODATA);
 }
 
 static int start_337(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->empty,
+                                (const char *)l->xvalue, 0, 4);
 }
 
 static int call_337(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->empty,
+                               (const char *)l->xvalue, 0, 4);
 }
 
 static int result_337(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ERANGE);
 }
 
 static int start_338(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
+                                (const char *)l->xvalue, 0, 4);
 }
 
 static int call_338(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname3,
+                               (const char *)l->xvalue, 0, 4);
 }
 
 static int result_338(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_339(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int call_339(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_340(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path2, 0, 4);
 }
 
 static int call_340(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path2, 0, 4);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_341(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
-                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int call_341(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
-                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int result_341(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static int start_342(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_REPLACE, 4);
 }
 
 static int call_342(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_REPLACE, 4);
 }
 
 static int result_342(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ENODATA);
 }
 
 static int start_343(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname3, (const char *)l->xvalue,
+                               (const char *)l->path, 0, 4);
 }
 
 static int call_343(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
+    return rota_call_setxattr(&l->ring, (const char *)l->xname3, (const char *)l->xvalue,
+                              (const char *)l->path, 0, 4);
 }
 
 static int result_343(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_344(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
+                                16);
 }
 
 static int call_344(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
 }
 
 static int result_344(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(4);
 }
 
 static int start_345(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
+                                (char *)l->xbuf, 16);
 }
 
-static int call_345(struct live *l)
+static void amend_345(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_345(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static int start_346(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (char *)(uintptr_t)0, 0);
 }
 
 static int call_346(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0,
+                               0);
 }
 
 static int result_346(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(4);
 }
 
 static int start_347(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname2,
+                                (char *)l->xbuf, 16);
 }
 
 static int call_347(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
 }
 
 static int result_347(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENODATA);
 }
 
 static int start_348(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
+                                2);
 }
 
 static int call_348(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-ERANGE);
 }
 
 static int start_349(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
+                                (char *)l->xbuf, 16);
 }
 
 static int call_349(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
 static int result_349(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_350(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
+                               (const char *)l->path, 16);
 }
 
 static int call_350(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
+                              (const char *)l->path, 16);
 }
 
 static int result_350(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(4);
 }
 
 static int start_351(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
+                               (const char *)l->path, 0);
 }
 
 static int call_351(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->fd, 4);
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
+                              (const char *)l->path, 0);
 }
 
 static int result_351(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(4);
 }
 
 static int start_352(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
+                               (const char *)l->path2, 16);
+}
+
+static int call_352(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
+                              (const char *)l->path2, 16);
 }
 
 static int result_352(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOENT);
 }
 
 static int start_353(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname2, (char *)l->xbuf,
+                               (const char *)l->path, 16);
+}
+
+static int call_353(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname2, (char *)l->xbuf,
+                              (const char *)l->path, 16);
 }
 
 static int result_353(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENODATA);
 }
 
 static int start_354(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
-                                 0);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
+                               (const char *)l->path, 2);
 }
 
 static int call_354(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
+                              (const char *)l->path, 2);
 }
 
 static int result_354(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ERANGE);
 }
 
 static int start_355(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
-                                 0);
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname3, (char *)l->xbuf,
+                               (const char *)l->path, 16);
 }
 
 static int call_355(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    return rota_call_getxattr(&l->ring, (const char *)l->xname3, (char *)l->xbuf,
+                              (const char *)l->path, 16);
 }
 
 static int result_355(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_356(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
-                                 0);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_356(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_356(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static int start_357(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
-                                  0);
+    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0,
+                                    (unsigned)l->slot, 0);
 }
 
 static int call_357(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot,
+                                   0);
 }
 
 static int result_357(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static int start_358(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
+    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_358(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_358(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(0);
 }
 
 static int start_359(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
+    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_359(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_360(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int call_360(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static int start_361(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
-                                   0, 0);
+    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_361(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENFILE);
 }
 
 static int start_362(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
+    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int call_362(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ENXIO);
 }
 
 static int start_363(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_363(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EMFILE);
 }
 
 static int start_364(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, 15, 0, 0);
 }
 
 static int call_364(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_INET, 15, 0, 0);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int start_365(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int call_365(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+    return rota_call_socket(&l->ring, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ESOCKTNOSUPPORT);
 }
 
 static int start_366(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int call_366(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_367(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
+    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
+                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int call_367(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
+    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
+                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_367(struct live *l)
@@ -6896,230 +6967,230 @@ static int result_367(struct live *l)
 static int start_368(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
-                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int call_368(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_368(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static int start_369(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
+                                      (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int call_369(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
+                                     (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_369(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int start_370(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
 }
 
-static int call_370(struct live *l)
+static void amend_370(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_370(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_371(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
-static void amend_371(struct live *l, struct io_uring_sqe *sqe)
+static int call_371(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_cmd_tx_timestamp(&l->ring, (int)l->sock);
 }
 
 static int result_371(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_372(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128(&l->ring, op);
+    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
 }
 
 static int call_372(struct live *l)
 {
     (void)l;
-    return rota_call_nop128(&l->ring);
+    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
 }
 
 static int result_372(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_373(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
 }
 
 static int call_373(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
+    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_374(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, 42);
-}
-
-static int call_374(struct live *l)
-{
-    (void)l;
-    return rota_call_nop128_result(&l->ring, 42);
+    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_375(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_375(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, (int)-EDOM);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(64);
 }
 
 static int start_376(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int call_376(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, (int)l->fd);
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_377(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int call_377(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_378(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
+    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int call_378(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_cqe32(&l->ring, 17, 18);
+    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_378(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_379(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, -1);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_379(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, -1);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_379(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_380(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
+                                    0);
 }
 
 static int call_380(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
 static int result_380(struct live *l)
@@ -7131,34 +7202,1549 @@ static int result_380(struct live *l)
 static int start_381(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_381(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_381(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_382(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int call_382(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_382(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_383(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
+                                       0, 0);
+}
+
+static int call_383(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+}
+
+static int result_383(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_384(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_384(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_384(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_385(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
+                                 0);
+}
+
+static int call_385(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+}
+
+static int result_385(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_386(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
+}
+
+static int result_386(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_387(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+}
+
+static int result_387(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADFD);
+}
+
+static int start_388(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+}
+
+static int result_388(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static int start_389(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
+                             (int)WEXITED, 0);
+}
+
+static int call_389(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_389(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_390(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_390(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_390(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_391(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_391(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_391(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_392(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int call_392(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int result_392(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_393(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
+                             (int)WEXITED, 0);
+}
+
+static int call_393(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
+                            0);
+}
+
+static int result_393(struct live *l)
+{
+    (void)l;
+    return (int)(-ECHILD);
+}
+
+static int start_394(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
+                             (int)WEXITED, 0);
+}
+
+static int call_394(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_394(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_395(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_395(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_395(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_396(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)(uintptr_t)0,
+                             (int)WEXITED, 0);
+}
+
+static void amend_396(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr2 = (__u64)(8);
+}
+
+static int result_396(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_397(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int call_397(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_397(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_398(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+}
+
+static int call_398(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+}
+
+static int result_398(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_399(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int call_399(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int result_399(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_400(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int call_400(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_400(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_401(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130,
+                                 0);
+}
+
+static int call_401(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+}
+
+static int result_401(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_402(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->crooked, 0, 4294967295, 130,
+                                 0);
+}
+
+static int call_402(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
+}
+
+static int result_402(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_403(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+}
+
+static int call_403(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+}
+
+static int result_403(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static int start_404(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
+}
+
+static int call_404(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
+}
+
+static int result_404(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static int start_405(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
+                                 0);
+}
+
+static int call_405(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+}
+
+static int result_405(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_406(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
+                                 0);
+}
+
+static int call_406(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+}
+
+static int result_406(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_407(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
+}
+
+static int call_407(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
+}
+
+static int result_407(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static int start_408(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+}
+
+static int call_408(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+}
+
+static int result_408(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_409(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+}
+
+static int call_409(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+}
+
+static int result_409(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_410(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+}
+
+static int call_410(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+}
+
+static int result_410(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_411(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+}
+
+static int call_411(struct live *l)
+{
+    (void)l;
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+}
+
+static int result_411(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_412(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
+                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+}
+
+static int call_412(struct live *l)
+{
+    (void)l;
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
+                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+}
+
+static int result_412(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_413(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
+}
+
+static int call_413(struct live *l)
+{
+    (void)l;
+    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
+}
+
+static int result_413(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_414(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+}
+
+static int call_414(struct live *l)
+{
+    (void)l;
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+}
+
+static int result_414(struct live *l)
+{
+    (void)l;
+    return (int)(-EMFILE);
+}
+
+static int start_415(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
+}
+
+static int call_415(struct live *l)
+{
+    (void)l;
+    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
+}
+
+static int result_415(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_416(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
+}
+
+static int call_416(struct live *l)
+{
+    (void)l;
+    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
+}
+
+static int result_416(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_417(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_417(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_417(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_418(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_418(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_418(struct live *l)
+{
+    (void)l;
+    return (int)(-EADDRINUSE);
+}
+
+static int start_419(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_419(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_419(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_420(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_420(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_420(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_421(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_421(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_421(struct live *l)
+{
+    (void)l;
+    return (int)(-EADDRNOTAVAIL);
+}
+
+static int start_422(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
+static int call_422(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
+static int result_422(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_423(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_423(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
+static int result_423(struct live *l)
+{
+    (void)l;
+    return (int)(-EAFNOSUPPORT);
+}
+
+static int start_424(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+}
+
+static int call_424(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
+}
+
+static int result_424(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_425(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+}
+
+static int call_425(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
+}
+
+static int result_425(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_426(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+}
+
+static int call_426(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->fd, 4);
+}
+
+static int result_426(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_427(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
+}
+
+static int result_427(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_428(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+}
+
+static int result_428(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_429(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
+}
+
+static int result_429(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_430(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
+}
+
+static int result_430(struct live *l)
+{
+    (void)l;
+    return (int)(-EPROTONOSUPPORT);
+}
+
+static int start_431(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_431(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_431(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static int start_432(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_432(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_432(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_433(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_433(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_433(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_434(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)(uintptr_t)0,
+                                 4, 0);
+}
+
+static void amend_434(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr = (__u64)(8);
+}
+
+static int result_434(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_435(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
+                                  0);
+}
+
+static int call_435(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+}
+
+static int result_435(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_436(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
+}
+
+static int call_436(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_436(struct live *l)
+{
+    (void)l;
+    return (int)(-EISDIR);
+}
+
+static int start_437(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
+}
+
+static int call_437(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_437(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_438(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
+}
+
+static int call_438(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_438(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_439(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
+}
+
+static int call_439(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
+                                 0, 0);
+}
+
+static int result_439(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_440(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+                                  0);
+}
+
+static int call_440(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_440(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_441(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
+                                   0, 0);
+}
+
+static int call_441(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+}
+
+static int result_441(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static int start_442(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
+}
+
+static int call_442(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_442(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_443(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
+}
+
+static int call_443(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_443(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_444(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
+}
+
+static int call_444(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_444(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_445(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                   (__u64)-2, 0, 0);
+}
+
+static int call_445(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
+}
+
+static int result_445(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_446(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+                                   0, 0);
+}
+
+static int call_446(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_446(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_447(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+}
+
+static int call_447(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+}
+
+static int result_447(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_448(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
+}
+
+static int call_448(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
+}
+
+static int result_448(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_449(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
+}
+
+static int call_449(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
+}
+
+static int result_449(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_450(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int call_450(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int result_450(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_451(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+}
+
+static int call_451(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+}
+
+static int result_451(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int start_452(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+}
+
+static int call_452(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+}
+
+static int result_452(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_453(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+}
+
+static void amend_453(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr = (__u64)(8);
+}
+
+static int result_453(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_454(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+}
+
+static int call_454(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+}
+
+static int result_454(struct live *l)
+{
+    (void)l;
+    return (int)(-EMFILE);
+}
+
+static int start_455(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int call_455(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int result_455(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static int start_456(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128(&l->ring, op);
+}
+
+static int call_456(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128(&l->ring);
+}
+
+static int result_456(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_457(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
+}
+
+static int call_457(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
+}
+
+static int result_457(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_458(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_result(&l->ring, op, 42);
+}
+
+static int call_458(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_result(&l->ring, 42);
+}
+
+static int result_458(struct live *l)
+{
+    (void)l;
+    return (int)(42);
+}
+
+static int start_459(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
+}
+
+static int call_459(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_result(&l->ring, (int)-EDOM);
+}
+
+static int result_459(struct live *l)
+{
+    (void)l;
+    return (int)(-EDOM);
+}
+
+static int start_460(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
+}
+
+static int call_460(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_file(&l->ring, (int)l->fd);
+}
+
+static int result_460(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_461(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+}
+
+static int call_461(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+}
+
+static int result_461(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_462(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
+}
+
+static int call_462(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_cqe32(&l->ring, 17, 18);
+}
+
+static int result_462(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_463(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_file(&l->ring, op, -1);
+}
+
+static int call_463(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_file(&l->ring, -1);
+}
+
+static int result_463(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_464(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+}
+
+static int call_464(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+}
+
+static int result_464(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_465(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int call_465(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_465(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_466(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_466(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+}
+
+static int result_466(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -7359,33 +8945,33 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "WRITEV writev in file_write: ok",
-        .name = "writev",
-        .scenario = &live_file_write,
+        .title = "READV readv in temp_file: EINVAL",
+        .name = "readv",
+        .scenario = &live_temp_file,
         .since = {5, 1},
         .start = start_16,
         .call = call_16,
         .result = result_16,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "WRITEV writev2 in file_write: ok",
-        .name = "writev2",
-        .scenario = &live_file_write,
+        .title = "READV readv in direct_file: EINVAL",
+        .name = "readv",
+        .scenario = &live_direct_file,
         .since = {5, 1},
         .start = start_17,
         .call = call_17,
         .result = result_17,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "WRITEV writev in temp_file: EBADF",
-        .name = "writev",
-        .scenario = &live_temp_file,
+        .title = "READV readv in pipe_empty: EBADF",
+        .name = "readv",
+        .scenario = &live_pipe_empty,
         .since = {5, 1},
         .start = start_18,
         .call = call_18,
@@ -7395,33 +8981,33 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "WRITEV writev in temp_file: EINVAL",
+        .title = "WRITEV writev in file_write: ok",
         .name = "writev",
-        .scenario = &live_temp_file,
+        .scenario = &live_file_write,
         .since = {5, 1},
         .start = start_19,
         .call = call_19,
         .result = result_19,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "WRITEV writev in full_device: ENOSPC",
-        .name = "writev",
-        .scenario = &live_full_device,
+        .title = "WRITEV writev2 in file_write: ok",
+        .name = "writev2",
+        .scenario = &live_file_write,
         .since = {5, 1},
         .start = start_20,
         .call = call_20,
         .result = result_20,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "WRITEV writev in iopoll_file: EOPNOTSUPP",
+        .title = "WRITEV writev in temp_file: EBADF",
         .name = "writev",
-        .scenario = &live_iopoll_file,
+        .scenario = &live_temp_file,
         .since = {5, 1},
         .start = start_21,
         .call = call_21,
@@ -7431,45 +9017,45 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "FSYNC fsync in file_dirty: ok",
-        .name = "fsync",
-        .scenario = &live_file_dirty,
+        .title = "WRITEV writev in temp_file: EINVAL",
+        .name = "writev",
+        .scenario = &live_temp_file,
         .since = {5, 1},
         .start = start_22,
         .call = call_22,
         .result = result_22,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FSYNC fsync in file_dirty: ok 2",
-        .name = "fsync",
-        .scenario = &live_file_dirty,
+        .title = "WRITEV writev in full_device: ENOSPC",
+        .name = "writev",
+        .scenario = &live_full_device,
         .since = {5, 1},
         .start = start_23,
         .call = call_23,
         .result = result_23,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FSYNC fsync_range in file_dirty: ok",
-        .name = "fsync_range",
-        .scenario = &live_file_dirty,
+        .title = "WRITEV writev in iopoll_file: EOPNOTSUPP",
+        .name = "writev",
+        .scenario = &live_iopoll_file,
         .since = {5, 1},
         .start = start_24,
         .call = call_24,
         .result = result_24,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "FSYNC fsync in pipe_empty: EINVAL",
-        .name = "fsync",
-        .scenario = &live_pipe_empty,
+        .title = "WRITEV writev in temp_file: EINVAL",
+        .name = "writev",
+        .scenario = &live_temp_file,
         .since = {5, 1},
         .start = start_25,
         .call = call_25,
@@ -7479,13 +9065,73 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "READ_FIXED read_fixed in file_buffer: ok",
-        .name = "read_fixed",
-        .scenario = &live_file_buffer,
+        .title = "WRITEV writev in direct_file: EINVAL",
+        .name = "writev",
+        .scenario = &live_direct_file,
         .since = {5, 1},
         .start = start_26,
         .call = call_26,
         .result = result_26,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FSYNC fsync in file_dirty: ok",
+        .name = "fsync",
+        .scenario = &live_file_dirty,
+        .since = {5, 1},
+        .start = start_27,
+        .call = call_27,
+        .result = result_27,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FSYNC fsync in file_dirty: ok 2",
+        .name = "fsync",
+        .scenario = &live_file_dirty,
+        .since = {5, 1},
+        .start = start_28,
+        .call = call_28,
+        .result = result_28,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FSYNC fsync_range in file_dirty: ok",
+        .name = "fsync_range",
+        .scenario = &live_file_dirty,
+        .since = {5, 1},
+        .start = start_29,
+        .call = call_29,
+        .result = result_29,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FSYNC fsync in pipe_empty: EINVAL",
+        .name = "fsync",
+        .scenario = &live_pipe_empty,
+        .since = {5, 1},
+        .start = start_30,
+        .call = call_30,
+        .result = result_30,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ_FIXED read_fixed in file_buffer: ok",
+        .name = "read_fixed",
+        .scenario = &live_file_buffer,
+        .since = {5, 1},
+        .start = start_31,
+        .call = call_31,
+        .result = result_31,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7495,9 +9141,9 @@ const struct call_trial call_trials[] = {
         .name = "read_fixed",
         .scenario = &live_directory,
         .since = {5, 1},
-        .start = start_27,
-        .call = call_27,
-        .result = result_27,
+        .start = start_32,
+        .call = call_32,
+        .result = result_32,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7507,9 +9153,9 @@ const struct call_trial call_trials[] = {
         .name = "read_fixed",
         .scenario = &live_temp_file,
         .since = {5, 1},
-        .start = start_28,
-        .call = call_28,
-        .result = result_28,
+        .start = start_33,
+        .call = call_33,
+        .result = result_33,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7519,9 +9165,33 @@ const struct call_trial call_trials[] = {
         .name = "read_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {5, 1},
-        .start = start_29,
-        .call = call_29,
-        .result = result_29,
+        .start = start_34,
+        .call = call_34,
+        .result = result_34,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
+        .name = "read_fixed",
+        .scenario = &live_file_buffer,
+        .since = {5, 1},
+        .start = start_35,
+        .call = call_35,
+        .result = result_35,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ_FIXED read_fixed in direct_file: EINVAL",
+        .name = "read_fixed",
+        .scenario = &live_direct_file,
+        .since = {5, 1},
+        .start = start_36,
+        .call = call_36,
+        .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7531,9 +9201,9 @@ const struct call_trial call_trials[] = {
         .name = "write_fixed",
         .scenario = &live_file_write_buffer,
         .since = {5, 1},
-        .start = start_30,
-        .call = call_30,
-        .result = result_30,
+        .start = start_37,
+        .call = call_37,
+        .result = result_37,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7543,9 +9213,9 @@ const struct call_trial call_trials[] = {
         .name = "write_fixed",
         .scenario = &live_file_write_buffer,
         .since = {5, 1},
-        .start = start_31,
-        .call = call_31,
-        .result = result_31,
+        .start = start_38,
+        .call = call_38,
+        .result = result_38,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7555,9 +9225,9 @@ const struct call_trial call_trials[] = {
         .name = "write_fixed",
         .scenario = &live_temp_file,
         .since = {5, 1},
-        .start = start_32,
-        .call = call_32,
-        .result = result_32,
+        .start = start_39,
+        .call = call_39,
+        .result = result_39,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7567,9 +9237,33 @@ const struct call_trial call_trials[] = {
         .name = "write_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {5, 1},
-        .start = start_33,
-        .call = call_33,
-        .result = result_33,
+        .start = start_40,
+        .call = call_40,
+        .result = result_40,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
+        .name = "write_fixed",
+        .scenario = &live_file_write_buffer,
+        .since = {5, 1},
+        .start = start_41,
+        .call = call_41,
+        .result = result_41,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
+        .name = "write_fixed",
+        .scenario = &live_direct_file,
+        .since = {5, 1},
+        .start = start_42,
+        .call = call_42,
+        .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7579,9 +9273,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_add",
         .scenario = &live_poll_pipe,
         .since = {5, 1},
-        .start = start_34,
-        .call = call_34,
-        .result = result_34,
+        .start = start_43,
+        .call = call_43,
+        .result = result_43,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7591,9 +9285,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_add",
         .scenario = &live_poll_pipe,
         .since = {5, 1},
-        .start = start_35,
-        .call = call_35,
-        .result = result_35,
+        .start = start_44,
+        .call = call_44,
+        .result = result_44,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7603,8 +9297,8 @@ const struct call_trial call_trials[] = {
         .name = "poll_multishot",
         .scenario = &live_poll_pipe,
         .since = {5, 13},
-        .start = start_36,
-        .result = result_36,
+        .start = start_45,
+        .result = result_45,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -7615,9 +9309,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_add",
         .scenario = &live_poll_cancelled,
         .since = {5, 1},
-        .start = start_37,
-        .call = call_37,
-        .result = result_37,
+        .start = start_46,
+        .call = call_46,
+        .result = result_46,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7627,9 +9321,21 @@ const struct call_trial call_trials[] = {
         .name = "poll_add",
         .scenario = &live_sys_ring,
         .since = {5, 1},
-        .start = start_38,
-        .call = call_38,
-        .result = result_38,
+        .start = start_47,
+        .call = call_47,
+        .result = result_47,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "POLL_ADD poll_add in temp_file: EINVAL",
+        .name = "poll_add",
+        .scenario = &live_temp_file,
+        .since = {5, 1},
+        .start = start_48,
+        .call = call_48,
+        .result = result_48,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7639,9 +9345,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_remove",
         .scenario = &live_poll_in_flight,
         .since = {5, 1},
-        .start = start_39,
-        .call = call_39,
-        .result = result_39,
+        .start = start_49,
+        .call = call_49,
+        .result = result_49,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7651,9 +9357,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_update",
         .scenario = &live_poll_retargeted,
         .since = {5, 13},
-        .start = start_40,
-        .call = call_40,
-        .result = result_40,
+        .start = start_50,
+        .call = call_50,
+        .result = result_50,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7663,9 +9369,9 @@ const struct call_trial call_trials[] = {
         .name = "poll_remove",
         .scenario = &live_poll_in_flight,
         .since = {5, 1},
-        .start = start_41,
-        .call = call_41,
-        .result = result_41,
+        .start = start_51,
+        .call = call_51,
+        .result = result_51,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7675,9 +9381,9 @@ const struct call_trial call_trials[] = {
         .name = "sync_file_range",
         .scenario = &live_file_dirty,
         .since = {5, 2},
-        .start = start_42,
-        .call = call_42,
-        .result = result_42,
+        .start = start_52,
+        .call = call_52,
+        .result = result_52,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7687,9 +9393,9 @@ const struct call_trial call_trials[] = {
         .name = "sync_file_range",
         .scenario = &live_pipe_empty,
         .since = {5, 2},
-        .start = start_43,
-        .call = call_43,
-        .result = result_43,
+        .start = start_53,
+        .call = call_53,
+        .result = result_53,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7699,9 +9405,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg",
         .scenario = &live_socket_send,
         .since = {5, 3},
-        .start = start_44,
-        .call = call_44,
-        .result = result_44,
+        .start = start_54,
+        .call = call_54,
+        .result = result_54,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7711,9 +9417,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg",
         .scenario = &live_socket_send,
         .since = {5, 19},
-        .start = start_45,
-        .amend = amend_45,
-        .result = result_45,
+        .start = start_55,
+        .amend = amend_55,
+        .result = result_55,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7723,9 +9429,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg",
         .scenario = &live_socket_broken,
         .since = {5, 3},
-        .start = start_46,
-        .call = call_46,
-        .result = result_46,
+        .start = start_56,
+        .call = call_56,
+        .result = result_56,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7735,9 +9441,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg",
         .scenario = &live_socket_send,
         .since = {5, 3},
-        .start = start_47,
-        .call = call_47,
-        .result = result_47,
+        .start = start_57,
+        .call = call_57,
+        .result = result_57,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7747,9 +9453,57 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg",
         .scenario = &live_not_a_socket,
         .since = {5, 3},
-        .start = start_48,
-        .call = call_48,
-        .result = result_48,
+        .start = start_58,
+        .call = call_58,
+        .result = result_58,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_pieces: EMSGSIZE",
+        .name = "sendmsg",
+        .scenario = &live_socket_pieces,
+        .since = {6, 18},
+        .start = start_59,
+        .call = call_59,
+        .result = result_59,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_full: EAGAIN",
+        .name = "sendmsg",
+        .scenario = &live_socket_full,
+        .since = {5, 3},
+        .start = start_60,
+        .call = call_60,
+        .result = result_60,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_lonely: ENOTCONN",
+        .name = "sendmsg",
+        .scenario = &live_socket_lonely,
+        .since = {5, 3},
+        .start = start_61,
+        .call = call_61,
+        .result = result_61,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in udp_plain: EDESTADDRREQ",
+        .name = "sendmsg",
+        .scenario = &live_udp_plain,
+        .since = {5, 3},
+        .start = start_62,
+        .call = call_62,
+        .result = result_62,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7759,9 +9513,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_socket_waiting,
         .since = {5, 3},
-        .start = start_49,
-        .call = call_49,
-        .result = result_49,
+        .start = start_63,
+        .call = call_63,
+        .result = result_63,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7771,9 +9525,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_socket_late,
         .since = {5, 3},
-        .start = start_50,
-        .call = call_50,
-        .result = result_50,
+        .start = start_64,
+        .call = call_64,
+        .result = result_64,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7783,9 +9537,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg_multishot",
         .scenario = &live_socket_group_message,
         .since = {6, 0},
-        .start = start_51,
-        .amend = amend_51,
-        .result = result_51,
+        .start = start_65,
+        .amend = amend_65,
+        .result = result_65,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -7796,8 +9550,8 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg_multishot_select",
         .scenario = &live_socket_group_message,
         .since = {6, 0},
-        .start = start_52,
-        .result = result_52,
+        .start = start_66,
+        .result = result_66,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -7808,9 +9562,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_socket_idle,
         .since = {5, 3},
-        .start = start_53,
-        .call = call_53,
-        .result = result_53,
+        .start = start_67,
+        .call = call_67,
+        .result = result_67,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7820,9 +9574,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_socket_group_empty,
         .since = {5, 7},
-        .start = start_54,
-        .amend = amend_54,
-        .result = result_54,
+        .start = start_68,
+        .amend = amend_68,
+        .result = result_68,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7832,9 +9586,9 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_socket_waiting,
         .since = {5, 3},
-        .start = start_55,
-        .call = call_55,
-        .result = result_55,
+        .start = start_69,
+        .call = call_69,
+        .result = result_69,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7844,9 +9598,45 @@ const struct call_trial call_trials[] = {
         .name = "recvmsg",
         .scenario = &live_not_a_socket,
         .since = {5, 3},
-        .start = start_56,
-        .call = call_56,
-        .result = result_56,
+        .start = start_70,
+        .call = call_70,
+        .result = result_70,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in socket_pieces: EMSGSIZE",
+        .name = "recvmsg",
+        .scenario = &live_socket_pieces,
+        .since = {6, 18},
+        .start = start_71,
+        .call = call_71,
+        .result = result_71,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in bind_free: ENOTCONN",
+        .name = "recvmsg",
+        .scenario = &live_bind_free,
+        .since = {5, 3},
+        .start = start_72,
+        .call = call_72,
+        .result = result_72,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in socket_idle: EINVAL",
+        .name = "recvmsg",
+        .scenario = &live_socket_idle,
+        .since = {5, 7},
+        .start = start_73,
+        .amend = amend_73,
+        .result = result_73,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7856,9 +9646,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 4},
-        .start = start_57,
-        .call = call_57,
-        .result = result_57,
+        .start = start_74,
+        .call = call_74,
+        .result = result_74,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7868,9 +9658,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer_count,
         .since = {5, 4},
-        .start = start_58,
-        .call = call_58,
-        .result = result_58,
+        .start = start_75,
+        .call = call_75,
+        .result = result_75,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7880,9 +9670,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 15},
-        .start = start_59,
-        .call = call_59,
-        .result = result_59,
+        .start = start_76,
+        .call = call_76,
+        .result = result_76,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7892,9 +9682,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 15},
-        .start = start_60,
-        .call = call_60,
-        .result = result_60,
+        .start = start_77,
+        .call = call_77,
+        .result = result_77,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7904,9 +9694,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 5},
-        .start = start_61,
-        .call = call_61,
-        .result = result_61,
+        .start = start_78,
+        .call = call_78,
+        .result = result_78,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7916,9 +9706,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 16},
-        .start = start_62,
-        .call = call_62,
-        .result = result_62,
+        .start = start_79,
+        .call = call_79,
+        .result = result_79,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7928,9 +9718,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {6, 4},
-        .start = start_63,
-        .call = call_63,
-        .result = result_63,
+        .start = start_80,
+        .call = call_80,
+        .result = result_80,
         .kind = LIVE_EXACT,
         .cqes = 3,
         .flags = IORING_CQE_F_MORE,
@@ -7941,9 +9731,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_nsec",
         .scenario = &live_timer,
         .since = {7, 1},
-        .start = start_64,
-        .call = call_64,
-        .result = result_64,
+        .start = start_81,
+        .call = call_81,
+        .result = result_81,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7953,9 +9743,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 4},
-        .start = start_65,
-        .call = call_65,
-        .result = result_65,
+        .start = start_82,
+        .call = call_82,
+        .result = result_82,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7965,9 +9755,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer_cancelled,
         .since = {5, 4},
-        .start = start_66,
-        .call = call_66,
-        .result = result_66,
+        .start = start_83,
+        .call = call_83,
+        .result = result_83,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7977,9 +9767,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 16},
-        .start = start_67,
-        .call = call_67,
-        .result = result_67,
+        .start = start_84,
+        .call = call_84,
+        .result = result_84,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7989,9 +9779,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout",
         .scenario = &live_timer,
         .since = {5, 4},
-        .start = start_68,
-        .call = call_68,
-        .result = result_68,
+        .start = start_85,
+        .call = call_85,
+        .result = result_85,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8001,9 +9791,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_remove",
         .scenario = &live_timer_in_flight,
         .since = {5, 5},
-        .start = start_69,
-        .call = call_69,
-        .result = result_69,
+        .start = start_86,
+        .call = call_86,
+        .result = result_86,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8013,9 +9803,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_update",
         .scenario = &live_timer_restarted,
         .since = {5, 11},
-        .start = start_70,
-        .call = call_70,
-        .result = result_70,
+        .start = start_87,
+        .call = call_87,
+        .result = result_87,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8025,9 +9815,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_update",
         .scenario = &live_timer_restarted,
         .since = {5, 11},
-        .start = start_71,
-        .call = call_71,
-        .result = result_71,
+        .start = start_88,
+        .call = call_88,
+        .result = result_88,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8037,9 +9827,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_update_nsec",
         .scenario = &live_timer_restarted,
         .since = {7, 1},
-        .start = start_72,
-        .call = call_72,
-        .result = result_72,
+        .start = start_89,
+        .call = call_89,
+        .result = result_89,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8049,9 +9839,9 @@ const struct call_trial call_trials[] = {
         .name = "link_timeout_update",
         .scenario = &live_linked_read_in_flight,
         .since = {5, 15},
-        .start = start_73,
-        .call = call_73,
-        .result = result_73,
+        .start = start_90,
+        .call = call_90,
+        .result = result_90,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8061,9 +9851,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_remove",
         .scenario = &live_timer_in_flight,
         .since = {5, 5},
-        .start = start_74,
-        .call = call_74,
-        .result = result_74,
+        .start = start_91,
+        .call = call_91,
+        .result = result_91,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8073,9 +9863,9 @@ const struct call_trial call_trials[] = {
         .name = "timeout_update",
         .scenario = &live_timer,
         .since = {5, 16},
-        .start = start_75,
-        .call = call_75,
-        .result = result_75,
+        .start = start_92,
+        .call = call_92,
+        .result = result_92,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8085,9 +9875,21 @@ const struct call_trial call_trials[] = {
         .name = "timeout_update",
         .scenario = &live_timer,
         .since = {5, 11},
-        .start = start_76,
-        .call = call_76,
-        .result = result_76,
+        .start = start_93,
+        .call = call_93,
+        .result = result_93,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "TIMEOUT_REMOVE timeout_update in timer_repeating: EINVAL",
+        .name = "timeout_update",
+        .scenario = &live_timer_repeating,
+        .since = {7, 1},
+        .start = start_94,
+        .call = call_94,
+        .result = result_94,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8097,9 +9899,9 @@ const struct call_trial call_trials[] = {
         .name = "accept",
         .scenario = &live_listener_waiting,
         .since = {5, 5},
-        .start = start_77,
-        .call = call_77,
-        .result = result_77,
+        .start = start_95,
+        .call = call_95,
+        .result = result_95,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8109,9 +9911,9 @@ const struct call_trial call_trials[] = {
         .name = "accept_direct",
         .scenario = &live_listener_direct,
         .since = {5, 5},
-        .start = start_78,
-        .call = call_78,
-        .result = result_78,
+        .start = start_96,
+        .call = call_96,
+        .result = result_96,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8121,8 +9923,8 @@ const struct call_trial call_trials[] = {
         .name = "multishot_accept",
         .scenario = &live_listener_late,
         .since = {5, 19},
-        .start = start_79,
-        .result = result_79,
+        .start = start_97,
+        .result = result_97,
         .kind = LIVE_FD,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8133,8 +9935,8 @@ const struct call_trial call_trials[] = {
         .name = "multishot_accept_direct",
         .scenario = &live_listener_direct_late,
         .since = {5, 19},
-        .start = start_80,
-        .result = result_80,
+        .start = start_98,
+        .result = result_98,
         .kind = LIVE_FD,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8145,9 +9947,9 @@ const struct call_trial call_trials[] = {
         .name = "accept",
         .scenario = &live_listen_ready,
         .since = {5, 5},
-        .start = start_81,
-        .call = call_81,
-        .result = result_81,
+        .start = start_99,
+        .call = call_99,
+        .result = result_99,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8157,9 +9959,9 @@ const struct call_trial call_trials[] = {
         .name = "accept",
         .scenario = &live_listener_idle,
         .since = {6, 10},
-        .start = start_82,
-        .amend = amend_82,
-        .result = result_82,
+        .start = start_100,
+        .amend = amend_100,
+        .result = result_100,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8169,9 +9971,9 @@ const struct call_trial call_trials[] = {
         .name = "accept_direct",
         .scenario = &live_listener_waiting,
         .since = {5, 5},
-        .start = start_83,
-        .call = call_83,
-        .result = result_83,
+        .start = start_101,
+        .call = call_101,
+        .result = result_101,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8181,222 +9983,6 @@ const struct call_trial call_trials[] = {
         .name = "accept",
         .scenario = &live_not_a_socket,
         .since = {5, 5},
-        .start = start_84,
-        .call = call_84,
-        .result = result_84,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
-        .name = "cancel64",
-        .scenario = &live_read_in_flight,
-        .since = {5, 5},
-        .start = start_85,
-        .call = call_85,
-        .result = result_85,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok 2",
-        .name = "cancel64",
-        .scenario = &live_read_in_flight,
-        .since = {5, 19},
-        .start = start_86,
-        .call = call_86,
-        .result = result_86,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel64 in two_reads_in_flight: ok 3",
-        .name = "cancel64",
-        .scenario = &live_two_reads_in_flight,
-        .since = {5, 19},
-        .start = start_87,
-        .call = call_87,
-        .result = result_87,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel in read_in_flight: ok",
-        .name = "cancel",
-        .scenario = &live_read_in_flight,
-        .since = {5, 5},
-        .start = start_88,
-        .call = call_88,
-        .result = result_88,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_fd in read_in_flight: ok",
-        .name = "cancel_fd",
-        .scenario = &live_read_in_flight,
-        .since = {5, 19},
-        .start = start_89,
-        .call = call_89,
-        .result = result_89,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_fd in two_reads_in_flight: ok 2",
-        .name = "cancel_fd",
-        .scenario = &live_two_reads_in_flight,
-        .since = {5, 19},
-        .start = start_90,
-        .call = call_90,
-        .result = result_90,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_fd in slot_read_in_flight: ok 3",
-        .name = "cancel_fd",
-        .scenario = &live_slot_read_in_flight,
-        .since = {6, 0},
-        .start = start_91,
-        .call = call_91,
-        .result = result_91,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_fd in slot_read_in_flight: ok 4",
-        .name = "cancel_fd",
-        .scenario = &live_slot_read_in_flight,
-        .since = {5, 19},
-        .start = start_92,
-        .amend = amend_92,
-        .result = result_92,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_op in read_in_flight: ok",
-        .name = "cancel_op",
-        .scenario = &live_read_in_flight,
-        .since = {6, 6},
-        .start = start_93,
-        .call = call_93,
-        .result = result_93,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ENOENT",
-        .name = "cancel64",
-        .scenario = &live_read_in_flight,
-        .since = {5, 5},
-        .start = start_94,
-        .call = call_94,
-        .result = result_94,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel64 in open_in_flight: EALREADY",
-        .name = "cancel64",
-        .scenario = &live_open_in_flight,
-        .since = {5, 5},
-        .start = start_95,
-        .call = call_95,
-        .result = result_95,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_op in read_in_flight: EINVAL",
-        .name = "cancel_op",
-        .scenario = &live_read_in_flight,
-        .since = {7, 1},
-        .start = start_96,
-        .call = call_96,
-        .result = result_96,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "ASYNC_CANCEL cancel_fd in sys_ring: EBADF",
-        .name = "cancel_fd",
-        .scenario = &live_sys_ring,
-        .since = {5, 19},
-        .start = start_97,
-        .call = call_97,
-        .result = result_97,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
-        .name = "link_timeout",
-        .scenario = &live_linked_read,
-        .since = {5, 5},
-        .start = start_98,
-        .call = call_98,
-        .result = result_98,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
-        .name = "link_timeout",
-        .scenario = &live_linked_read,
-        .since = {5, 5},
-        .start = start_99,
-        .call = call_99,
-        .result = result_99,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout_nsec in linked_read: ok",
-        .name = "link_timeout_nsec",
-        .scenario = &live_linked_read,
-        .since = {7, 1},
-        .start = start_100,
-        .call = call_100,
-        .result = result_100,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: ETIME",
-        .name = "link_timeout",
-        .scenario = &live_linked_read,
-        .since = {5, 5},
-        .start = start_101,
-        .call = call_101,
-        .result = result_101,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 1,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read_answered: ECANCELED",
-        .name = "link_timeout",
-        .scenario = &live_linked_read_answered,
-        .since = {5, 5},
         .start = start_102,
         .call = call_102,
         .result = result_102,
@@ -8405,10 +9991,10 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "LINK_TIMEOUT link_timeout in timer: EINVAL",
-        .name = "link_timeout",
-        .scenario = &live_timer,
-        .since = {5, 5},
+        .title = "ACCEPT accept_direct in listener_waiting: ENFILE",
+        .name = "accept_direct",
+        .scenario = &live_listener_waiting,
+        .since = {5, 19},
         .start = start_103,
         .call = call_103,
         .result = result_103,
@@ -8417,9 +10003,9 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: EFAULT",
-        .name = "link_timeout",
-        .scenario = &live_linked_read,
+        .title = "ACCEPT accept in listener_exhausted: EMFILE",
+        .name = "accept",
+        .scenario = &live_listener_exhausted,
         .since = {5, 5},
         .start = start_104,
         .call = call_104,
@@ -8429,21 +10015,21 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "CONNECT connect in connect_ready: ok",
-        .name = "connect",
-        .scenario = &live_connect_ready,
+        .title = "ACCEPT accept in listener_waiting: EFAULT",
+        .name = "accept",
+        .scenario = &live_listener_waiting,
         .since = {5, 5},
         .start = start_105,
-        .call = call_105,
+        .amend = amend_105,
         .result = result_105,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 1,
     },
     {
-        .title = "CONNECT connect in connect_refused: ECONNREFUSED",
-        .name = "connect",
-        .scenario = &live_connect_refused,
+        .title = "ACCEPT accept in udp_plain: EOPNOTSUPP",
+        .name = "accept",
+        .scenario = &live_udp_plain,
         .since = {5, 5},
         .start = start_106,
         .call = call_106,
@@ -8453,13 +10039,277 @@ const struct call_trial call_trials[] = {
         .error = 1,
     },
     {
-        .title = "CONNECT connect in tcp_send: EISCONN",
-        .name = "connect",
-        .scenario = &live_tcp_send,
+        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
+        .name = "cancel64",
+        .scenario = &live_read_in_flight,
         .since = {5, 5},
         .start = start_107,
         .call = call_107,
         .result = result_107,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok 2",
+        .name = "cancel64",
+        .scenario = &live_read_in_flight,
+        .since = {5, 19},
+        .start = start_108,
+        .call = call_108,
+        .result = result_108,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel64 in two_reads_in_flight: ok 3",
+        .name = "cancel64",
+        .scenario = &live_two_reads_in_flight,
+        .since = {5, 19},
+        .start = start_109,
+        .call = call_109,
+        .result = result_109,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel in read_in_flight: ok",
+        .name = "cancel",
+        .scenario = &live_read_in_flight,
+        .since = {5, 5},
+        .start = start_110,
+        .call = call_110,
+        .result = result_110,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_fd in read_in_flight: ok",
+        .name = "cancel_fd",
+        .scenario = &live_read_in_flight,
+        .since = {5, 19},
+        .start = start_111,
+        .call = call_111,
+        .result = result_111,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_fd in two_reads_in_flight: ok 2",
+        .name = "cancel_fd",
+        .scenario = &live_two_reads_in_flight,
+        .since = {5, 19},
+        .start = start_112,
+        .call = call_112,
+        .result = result_112,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_fd in slot_read_in_flight: ok 3",
+        .name = "cancel_fd",
+        .scenario = &live_slot_read_in_flight,
+        .since = {6, 0},
+        .start = start_113,
+        .call = call_113,
+        .result = result_113,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_fd in slot_read_in_flight: ok 4",
+        .name = "cancel_fd",
+        .scenario = &live_slot_read_in_flight,
+        .since = {5, 19},
+        .start = start_114,
+        .amend = amend_114,
+        .result = result_114,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_op in read_in_flight: ok",
+        .name = "cancel_op",
+        .scenario = &live_read_in_flight,
+        .since = {6, 6},
+        .start = start_115,
+        .call = call_115,
+        .result = result_115,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel64 in read_in_flight: ENOENT",
+        .name = "cancel64",
+        .scenario = &live_read_in_flight,
+        .since = {5, 5},
+        .start = start_116,
+        .call = call_116,
+        .result = result_116,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel64 in open_in_flight: EALREADY",
+        .name = "cancel64",
+        .scenario = &live_open_in_flight,
+        .since = {5, 5},
+        .start = start_117,
+        .call = call_117,
+        .result = result_117,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_op in read_in_flight: EINVAL",
+        .name = "cancel_op",
+        .scenario = &live_read_in_flight,
+        .since = {7, 1},
+        .start = start_118,
+        .call = call_118,
+        .result = result_118,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ASYNC_CANCEL cancel_fd in sys_ring: EBADF",
+        .name = "cancel_fd",
+        .scenario = &live_sys_ring,
+        .since = {5, 19},
+        .start = start_119,
+        .call = call_119,
+        .result = result_119,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
+        .name = "link_timeout",
+        .scenario = &live_linked_read,
+        .since = {5, 5},
+        .start = start_120,
+        .call = call_120,
+        .result = result_120,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
+        .name = "link_timeout",
+        .scenario = &live_linked_read,
+        .since = {5, 5},
+        .start = start_121,
+        .call = call_121,
+        .result = result_121,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout_nsec in linked_read: ok",
+        .name = "link_timeout_nsec",
+        .scenario = &live_linked_read,
+        .since = {7, 1},
+        .start = start_122,
+        .call = call_122,
+        .result = result_122,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: ETIME",
+        .name = "link_timeout",
+        .scenario = &live_linked_read,
+        .since = {5, 5},
+        .start = start_123,
+        .call = call_123,
+        .result = result_123,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in linked_read_answered: ECANCELED",
+        .name = "link_timeout",
+        .scenario = &live_linked_read_answered,
+        .since = {5, 5},
+        .start = start_124,
+        .call = call_124,
+        .result = result_124,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in timer: EINVAL",
+        .name = "link_timeout",
+        .scenario = &live_timer,
+        .since = {5, 5},
+        .start = start_125,
+        .call = call_125,
+        .result = result_125,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: EFAULT",
+        .name = "link_timeout",
+        .scenario = &live_linked_read,
+        .since = {5, 5},
+        .start = start_126,
+        .call = call_126,
+        .result = result_126,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "CONNECT connect in connect_ready: ok",
+        .name = "connect",
+        .scenario = &live_connect_ready,
+        .since = {5, 5},
+        .start = start_127,
+        .call = call_127,
+        .result = result_127,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "CONNECT connect in connect_refused: ECONNREFUSED",
+        .name = "connect",
+        .scenario = &live_connect_refused,
+        .since = {5, 5},
+        .start = start_128,
+        .call = call_128,
+        .result = result_128,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "CONNECT connect in tcp_send: EISCONN",
+        .name = "connect",
+        .scenario = &live_tcp_send,
+        .since = {5, 5},
+        .start = start_129,
+        .call = call_129,
+        .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8469,9 +10319,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_connect_ready,
         .since = {5, 5},
-        .start = start_108,
-        .call = call_108,
-        .result = result_108,
+        .start = start_130,
+        .call = call_130,
+        .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8481,9 +10331,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_not_a_socket,
         .since = {5, 5},
-        .start = start_109,
-        .call = call_109,
-        .result = result_109,
+        .start = start_131,
+        .call = call_131,
+        .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8493,9 +10343,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_file_grow,
         .since = {5, 6},
-        .start = start_110,
-        .call = call_110,
-        .result = result_110,
+        .start = start_132,
+        .call = call_132,
+        .result = result_132,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8505,9 +10355,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_file_hole,
         .since = {5, 6},
-        .start = start_111,
-        .call = call_111,
-        .result = result_111,
+        .start = start_133,
+        .call = call_133,
+        .result = result_133,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8517,9 +10367,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_112,
-        .call = call_112,
-        .result = result_112,
+        .start = start_134,
+        .call = call_134,
+        .result = result_134,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8529,9 +10379,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_pipe_empty,
         .since = {5, 6},
-        .start = start_113,
-        .call = call_113,
-        .result = result_113,
+        .start = start_135,
+        .call = call_135,
+        .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8541,9 +10391,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_114,
-        .call = call_114,
-        .result = result_114,
+        .start = start_136,
+        .call = call_136,
+        .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8553,9 +10403,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_115,
-        .call = call_115,
-        .result = result_115,
+        .start = start_137,
+        .call = call_137,
+        .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8565,9 +10415,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_116,
-        .call = call_116,
-        .result = result_116,
+        .start = start_138,
+        .call = call_138,
+        .result = result_138,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8577,9 +10427,9 @@ const struct call_trial call_trials[] = {
         .name = "openat_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_117,
-        .call = call_117,
-        .result = result_117,
+        .start = start_139,
+        .call = call_139,
+        .result = result_139,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8589,9 +10439,9 @@ const struct call_trial call_trials[] = {
         .name = "openat_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 19},
-        .start = start_118,
-        .call = call_118,
-        .result = result_118,
+        .start = start_140,
+        .call = call_140,
+        .result = result_140,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8601,9 +10451,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_119,
-        .call = call_119,
-        .result = result_119,
+        .start = start_141,
+        .call = call_141,
+        .result = result_141,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8613,9 +10463,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_120,
-        .call = call_120,
-        .result = result_120,
+        .start = start_142,
+        .call = call_142,
+        .result = result_142,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8625,9 +10475,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_121,
-        .call = call_121,
-        .result = result_121,
+        .start = start_143,
+        .call = call_143,
+        .result = result_143,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8637,9 +10487,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_122,
-        .call = call_122,
-        .result = result_122,
+        .start = start_144,
+        .call = call_144,
+        .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8649,9 +10499,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_123,
-        .call = call_123,
-        .result = result_123,
+        .start = start_145,
+        .call = call_145,
+        .result = result_145,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8661,9 +10511,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open,
         .since = {5, 19},
-        .start = start_124,
-        .call = call_124,
-        .result = result_124,
+        .start = start_146,
+        .call = call_146,
+        .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8673,9 +10523,81 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_125,
-        .call = call_125,
-        .result = result_125,
+        .start = start_147,
+        .call = call_147,
+        .result = result_147,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_exhausted: EMFILE",
+        .name = "openat",
+        .scenario = &live_path_exhausted,
+        .since = {5, 6},
+        .start = start_148,
+        .call = call_148,
+        .result = result_148,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_open: EEXIST",
+        .name = "open",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_149,
+        .call = call_149,
+        .result = result_149,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_open: EISDIR",
+        .name = "open",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_150,
+        .call = call_150,
+        .result = result_150,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_loop: ELOOP",
+        .name = "open",
+        .scenario = &live_path_loop,
+        .since = {5, 6},
+        .start = start_151,
+        .call = call_151,
+        .result = result_151,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_open: EFAULT",
+        .name = "openat",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_152,
+        .call = call_152,
+        .result = result_152,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_open: EBADF",
+        .name = "openat",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_153,
+        .call = call_153,
+        .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8685,9 +10607,9 @@ const struct call_trial call_trials[] = {
         .name = "close",
         .scenario = &live_close_fd,
         .since = {5, 6},
-        .start = start_126,
-        .call = call_126,
-        .result = result_126,
+        .start = start_154,
+        .call = call_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8697,9 +10619,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_127,
-        .call = call_127,
-        .result = result_127,
+        .start = start_155,
+        .call = call_155,
+        .result = result_155,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8709,9 +10631,9 @@ const struct call_trial call_trials[] = {
         .name = "close",
         .scenario = &live_sys_ring,
         .since = {5, 6},
-        .start = start_128,
-        .call = call_128,
-        .result = result_128,
+        .start = start_156,
+        .call = call_156,
+        .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8721,9 +10643,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_129,
-        .call = call_129,
-        .result = result_129,
+        .start = start_157,
+        .call = call_157,
+        .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8733,9 +10655,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_130,
-        .call = call_130,
-        .result = result_130,
+        .start = start_158,
+        .call = call_158,
+        .result = result_158,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8745,9 +10667,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_sys_ring,
         .since = {5, 6},
-        .start = start_131,
-        .call = call_131,
-        .result = result_131,
+        .start = start_159,
+        .call = call_159,
+        .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8757,9 +10679,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 6},
-        .start = start_132,
-        .call = call_132,
-        .result = result_132,
+        .start = start_160,
+        .call = call_160,
+        .result = result_160,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8769,9 +10691,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 19},
-        .start = start_133,
-        .call = call_133,
-        .result = result_133,
+        .start = start_161,
+        .call = call_161,
+        .result = result_161,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8781,9 +10703,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_ring_only,
         .since = {5, 6},
-        .start = start_134,
-        .call = call_134,
-        .result = result_134,
+        .start = start_162,
+        .call = call_162,
+        .result = result_162,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8793,9 +10715,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 6},
-        .start = start_135,
-        .call = call_135,
-        .result = result_135,
+        .start = start_163,
+        .call = call_163,
+        .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8805,9 +10727,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table_bad,
         .since = {5, 6},
-        .start = start_136,
-        .call = call_136,
-        .result = result_136,
+        .start = start_164,
+        .call = call_164,
+        .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8817,9 +10739,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table_full,
         .since = {5, 19},
-        .start = start_137,
-        .call = call_137,
-        .result = result_137,
+        .start = start_165,
+        .call = call_165,
+        .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8829,9 +10751,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_138,
-        .call = call_138,
-        .result = result_138,
+        .start = start_166,
+        .call = call_166,
+        .result = result_166,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8841,9 +10763,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_139,
-        .call = call_139,
-        .result = result_139,
+        .start = start_167,
+        .call = call_167,
+        .result = result_167,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8853,9 +10775,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_140,
-        .call = call_140,
-        .result = result_140,
+        .start = start_168,
+        .call = call_168,
+        .result = result_168,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8865,9 +10787,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_141,
-        .call = call_141,
-        .result = result_141,
+        .start = start_169,
+        .call = call_169,
+        .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8877,9 +10799,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_file_read,
         .since = {5, 6},
-        .start = start_142,
-        .call = call_142,
-        .result = result_142,
+        .start = start_170,
+        .call = call_170,
+        .result = result_170,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8889,9 +10811,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_file_read,
         .since = {5, 6},
-        .start = start_143,
-        .call = call_143,
-        .result = result_143,
+        .start = start_171,
+        .call = call_171,
+        .result = result_171,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8901,9 +10823,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_file_read_slot,
         .since = {5, 6},
-        .start = start_144,
-        .amend = amend_144,
-        .result = result_144,
+        .start = start_172,
+        .amend = amend_172,
+        .result = result_172,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8913,9 +10835,9 @@ const struct call_trial call_trials[] = {
         .name = "read2",
         .scenario = &live_file_read,
         .since = {5, 6},
-        .start = start_145,
-        .call = call_145,
-        .result = result_145,
+        .start = start_173,
+        .call = call_173,
+        .result = result_173,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8925,9 +10847,9 @@ const struct call_trial call_trials[] = {
         .name = "read_select",
         .scenario = &live_file_read_group,
         .since = {5, 7},
-        .start = start_146,
-        .call = call_146,
-        .result = result_146,
+        .start = start_174,
+        .call = call_174,
+        .result = result_174,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8938,9 +10860,9 @@ const struct call_trial call_trials[] = {
         .name = "read_select",
         .scenario = &live_file_read_group,
         .since = {6, 0},
-        .start = start_147,
-        .call = call_147,
-        .result = result_147,
+        .start = start_175,
+        .call = call_175,
+        .result = result_175,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8951,9 +10873,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_directory,
         .since = {5, 6},
-        .start = start_148,
-        .call = call_148,
-        .result = result_148,
+        .start = start_176,
+        .call = call_176,
+        .result = result_176,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8963,9 +10885,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_149,
-        .amend = amend_149,
-        .result = result_149,
+        .start = start_177,
+        .amend = amend_177,
+        .result = result_177,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8975,9 +10897,9 @@ const struct call_trial call_trials[] = {
         .name = "read_select",
         .scenario = &live_temp_file,
         .since = {5, 7},
-        .start = start_150,
-        .call = call_150,
-        .result = result_150,
+        .start = start_178,
+        .call = call_178,
+        .result = result_178,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8987,9 +10909,9 @@ const struct call_trial call_trials[] = {
         .name = "read2",
         .scenario = &live_pipe_empty,
         .since = {6, 4},
-        .start = start_151,
-        .call = call_151,
-        .result = result_151,
+        .start = start_179,
+        .call = call_179,
+        .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8999,9 +10921,9 @@ const struct call_trial call_trials[] = {
         .name = "read_attr",
         .scenario = &live_temp_file,
         .since = {6, 14},
-        .start = start_152,
-        .call = call_152,
-        .result = result_152,
+        .start = start_180,
+        .call = call_180,
+        .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9011,9 +10933,57 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_iopoll_file,
         .since = {5, 6},
-        .start = start_153,
-        .call = call_153,
-        .result = result_153,
+        .start = start_181,
+        .call = call_181,
+        .result = result_181,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in temp_file: EINVAL",
+        .name = "read",
+        .scenario = &live_temp_file,
+        .since = {5, 6},
+        .start = start_182,
+        .call = call_182,
+        .result = result_182,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in direct_file: EINVAL",
+        .name = "read",
+        .scenario = &live_direct_file,
+        .since = {5, 6},
+        .start = start_183,
+        .call = call_183,
+        .result = result_183,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in namespace_file: EINVAL",
+        .name = "read",
+        .scenario = &live_namespace_file,
+        .since = {5, 6},
+        .start = start_184,
+        .call = call_184,
+        .result = result_184,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in pipe_empty: EBADF",
+        .name = "read",
+        .scenario = &live_pipe_empty,
+        .since = {5, 6},
+        .start = start_185,
+        .call = call_185,
+        .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9023,9 +10993,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_file_write,
         .since = {5, 6},
-        .start = start_154,
-        .call = call_154,
-        .result = result_154,
+        .start = start_186,
+        .call = call_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9035,9 +11005,9 @@ const struct call_trial call_trials[] = {
         .name = "write2",
         .scenario = &live_file_write,
         .since = {5, 6},
-        .start = start_155,
-        .call = call_155,
-        .result = result_155,
+        .start = start_187,
+        .call = call_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9047,9 +11017,9 @@ const struct call_trial call_trials[] = {
         .name = "write_stream",
         .scenario = &live_file_write,
         .since = {5, 6},
-        .start = start_156,
-        .call = call_156,
-        .result = result_156,
+        .start = start_188,
+        .call = call_188,
+        .result = result_188,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9059,9 +11029,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_157,
-        .call = call_157,
-        .result = result_157,
+        .start = start_189,
+        .call = call_189,
+        .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9071,9 +11041,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_158,
-        .amend = amend_158,
-        .result = result_158,
+        .start = start_190,
+        .amend = amend_190,
+        .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9083,9 +11053,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_full_device,
         .since = {5, 6},
-        .start = start_159,
-        .call = call_159,
-        .result = result_159,
+        .start = start_191,
+        .call = call_191,
+        .result = result_191,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9095,9 +11065,9 @@ const struct call_trial call_trials[] = {
         .name = "write2",
         .scenario = &live_pipe_no_reader,
         .since = {6, 18},
-        .start = start_160,
-        .call = call_160,
-        .result = result_160,
+        .start = start_192,
+        .call = call_192,
+        .result = result_192,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9107,9 +11077,9 @@ const struct call_trial call_trials[] = {
         .name = "write2",
         .scenario = &live_pipe_full,
         .since = {6, 4},
-        .start = start_161,
-        .call = call_161,
-        .result = result_161,
+        .start = start_193,
+        .call = call_193,
+        .result = result_193,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9119,9 +11089,9 @@ const struct call_trial call_trials[] = {
         .name = "write_attr",
         .scenario = &live_temp_file,
         .since = {6, 14},
-        .start = start_162,
-        .call = call_162,
-        .result = result_162,
+        .start = start_194,
+        .call = call_194,
+        .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9131,9 +11101,33 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_iopoll_file,
         .since = {5, 6},
-        .start = start_163,
-        .call = call_163,
-        .result = result_163,
+        .start = start_195,
+        .call = call_195,
+        .result = result_195,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE write in temp_file: EINVAL",
+        .name = "write",
+        .scenario = &live_temp_file,
+        .since = {5, 6},
+        .start = start_196,
+        .call = call_196,
+        .result = result_196,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE write in direct_file: EINVAL",
+        .name = "write",
+        .scenario = &live_direct_file,
+        .since = {5, 6},
+        .start = start_197,
+        .call = call_197,
+        .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9143,9 +11137,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_file_cached,
         .since = {5, 6},
-        .start = start_164,
-        .call = call_164,
-        .result = result_164,
+        .start = start_198,
+        .call = call_198,
+        .result = result_198,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9155,9 +11149,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise64",
         .scenario = &live_file_cached,
         .since = {6, 11},
-        .start = start_165,
-        .call = call_165,
-        .result = result_165,
+        .start = start_199,
+        .call = call_199,
+        .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9167,9 +11161,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_pipe_empty,
         .since = {5, 6},
-        .start = start_166,
-        .call = call_166,
-        .result = result_166,
+        .start = start_200,
+        .call = call_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9179,9 +11173,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_167,
-        .call = call_167,
-        .result = result_167,
+        .start = start_201,
+        .call = call_201,
+        .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9191,9 +11185,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_168,
-        .call = call_168,
-        .result = result_168,
+        .start = start_202,
+        .call = call_202,
+        .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9203,9 +11197,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise64",
         .scenario = &live_mapped_memory,
         .since = {6, 11},
-        .start = start_169,
-        .call = call_169,
-        .result = result_169,
+        .start = start_203,
+        .call = call_203,
+        .result = result_203,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9215,9 +11209,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_170,
-        .amend = amend_170,
-        .result = result_170,
+        .start = start_204,
+        .amend = amend_204,
+        .result = result_204,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9227,9 +11221,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_171,
-        .amend = amend_171,
-        .result = result_171,
+        .start = start_205,
+        .amend = amend_205,
+        .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9239,9 +11233,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_send,
         .since = {5, 6},
-        .start = start_172,
-        .call = call_172,
-        .result = result_172,
+        .start = start_206,
+        .call = call_206,
+        .result = result_206,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9251,9 +11245,9 @@ const struct call_trial call_trials[] = {
         .name = "send_bundle",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_173,
-        .amend = amend_173,
-        .result = result_173,
+        .start = start_207,
+        .amend = amend_207,
+        .result = result_207,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9264,9 +11258,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto",
         .scenario = &live_udp_send,
         .since = {6, 1},
-        .start = start_174,
-        .call = call_174,
-        .result = result_174,
+        .start = start_208,
+        .call = call_208,
+        .result = result_208,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9276,9 +11270,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_175,
-        .call = call_175,
-        .result = result_175,
+        .start = start_209,
+        .call = call_209,
+        .result = result_209,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9289,8 +11283,8 @@ const struct call_trial call_trials[] = {
         .name = "send_bundle_select",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_176,
-        .result = result_176,
+        .start = start_210,
+        .result = result_210,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9301,9 +11295,9 @@ const struct call_trial call_trials[] = {
         .name = "sendv",
         .scenario = &live_socket_send,
         .since = {6, 17},
-        .start = start_177,
-        .call = call_177,
-        .result = result_177,
+        .start = start_211,
+        .call = call_211,
+        .result = result_211,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9313,9 +11307,9 @@ const struct call_trial call_trials[] = {
         .name = "send_fixed",
         .scenario = &live_tcp_send,
         .since = {7, 2},
-        .start = start_178,
-        .call = call_178,
-        .result = result_178,
+        .start = start_212,
+        .call = call_212,
+        .result = result_212,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9325,9 +11319,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_broken,
         .since = {5, 6},
-        .start = start_179,
-        .call = call_179,
-        .result = result_179,
+        .start = start_213,
+        .call = call_213,
+        .result = result_213,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9337,9 +11331,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_udp_plain,
         .since = {5, 6},
-        .start = start_180,
-        .call = call_180,
-        .result = result_180,
+        .start = start_214,
+        .call = call_214,
+        .result = result_214,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9349,9 +11343,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto",
         .scenario = &live_udp_send,
         .since = {6, 1},
-        .start = start_181,
-        .call = call_181,
-        .result = result_181,
+        .start = start_215,
+        .call = call_215,
+        .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9361,9 +11355,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_empty,
         .since = {6, 10},
-        .start = start_182,
-        .call = call_182,
-        .result = result_182,
+        .start = start_216,
+        .call = call_216,
+        .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9373,9 +11367,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_empty,
         .since = {6, 10},
-        .start = start_183,
-        .call = call_183,
-        .result = result_183,
+        .start = start_217,
+        .call = call_217,
+        .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9385,9 +11379,69 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_not_a_socket,
         .since = {5, 6},
-        .start = start_184,
-        .call = call_184,
-        .result = result_184,
+        .start = start_218,
+        .call = call_218,
+        .result = result_218,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_full: EAGAIN",
+        .name = "send",
+        .scenario = &live_socket_full,
+        .since = {5, 6},
+        .start = start_219,
+        .call = call_219,
+        .result = result_219,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_send: EFAULT",
+        .name = "send",
+        .scenario = &live_socket_send,
+        .since = {5, 6},
+        .start = start_220,
+        .amend = amend_220,
+        .result = result_220,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_lonely: ENOTCONN",
+        .name = "send",
+        .scenario = &live_socket_lonely,
+        .since = {5, 6},
+        .start = start_221,
+        .call = call_221,
+        .result = result_221,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in tcp_reset: ECONNRESET",
+        .name = "send",
+        .scenario = &live_tcp_reset,
+        .since = {5, 6},
+        .start = start_222,
+        .call = call_222,
+        .result = result_222,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND sendto in socket_send: EISCONN",
+        .name = "sendto",
+        .scenario = &live_socket_send,
+        .since = {6, 1},
+        .start = start_223,
+        .call = call_223,
+        .result = result_223,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9397,9 +11451,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_waiting,
         .since = {5, 6},
-        .start = start_185,
-        .call = call_185,
-        .result = result_185,
+        .start = start_224,
+        .call = call_224,
+        .result = result_224,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9409,9 +11463,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_late,
         .since = {5, 19},
-        .start = start_186,
-        .amend = amend_186,
-        .result = result_186,
+        .start = start_225,
+        .amend = amend_225,
+        .result = result_225,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9421,9 +11475,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_187,
-        .amend = amend_187,
-        .result = result_187,
+        .start = start_226,
+        .amend = amend_226,
+        .result = result_226,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -9434,9 +11488,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_select",
         .scenario = &live_socket_group,
         .since = {5, 7},
-        .start = start_188,
-        .call = call_188,
-        .result = result_188,
+        .start = start_227,
+        .call = call_227,
+        .result = result_227,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9447,9 +11501,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_select",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_189,
-        .call = call_189,
-        .result = result_189,
+        .start = start_228,
+        .call = call_228,
+        .result = result_228,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9460,9 +11514,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_bundle_select",
         .scenario = &live_socket_group_bundle,
         .since = {6, 17},
-        .start = start_190,
-        .call = call_190,
-        .result = result_190,
+        .start = start_229,
+        .call = call_229,
+        .result = result_229,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -9473,8 +11527,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot_select",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_191,
-        .result = result_191,
+        .start = start_230,
+        .result = result_230,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -9485,8 +11539,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot_limit",
         .scenario = &live_socket_group_bundle,
         .since = {6, 17},
-        .start = start_192,
-        .result = result_192,
+        .start = start_231,
+        .result = result_231,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -9497,9 +11551,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_fixed",
         .scenario = &live_socket_fixed_receive,
         .since = {7, 2},
-        .start = start_193,
-        .call = call_193,
-        .result = result_193,
+        .start = start_232,
+        .call = call_232,
+        .result = result_232,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9509,9 +11563,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_group_empty,
         .since = {5, 7},
-        .start = start_194,
-        .amend = amend_194,
-        .result = result_194,
+        .start = start_233,
+        .amend = amend_233,
+        .result = result_233,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9521,9 +11575,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_idle,
         .since = {5, 6},
-        .start = start_195,
-        .call = call_195,
-        .result = result_195,
+        .start = start_234,
+        .call = call_234,
+        .result = result_234,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9533,9 +11587,69 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_not_a_socket,
         .since = {5, 6},
-        .start = start_196,
-        .call = call_196,
-        .result = result_196,
+        .start = start_235,
+        .call = call_235,
+        .result = result_235,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv_bundle_select in socket_group_empty: ENOENT",
+        .name = "recv_bundle_select",
+        .scenario = &live_socket_group_empty,
+        .since = {6, 10},
+        .start = start_236,
+        .call = call_236,
+        .result = result_236,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in socket_waiting: EFAULT",
+        .name = "recv",
+        .scenario = &live_socket_waiting,
+        .since = {5, 6},
+        .start = start_237,
+        .amend = amend_237,
+        .result = result_237,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in bind_free: ENOTCONN",
+        .name = "recv",
+        .scenario = &live_bind_free,
+        .since = {5, 6},
+        .start = start_238,
+        .call = call_238,
+        .result = result_238,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in socket_lonely: EINVAL",
+        .name = "recv",
+        .scenario = &live_socket_lonely,
+        .since = {5, 6},
+        .start = start_239,
+        .call = call_239,
+        .result = result_239,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in tcp_reset: ECONNRESET",
+        .name = "recv",
+        .scenario = &live_tcp_reset,
+        .since = {5, 6},
+        .start = start_240,
+        .call = call_240,
+        .result = result_240,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9545,9 +11659,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_197,
-        .call = call_197,
-        .result = result_197,
+        .start = start_241,
+        .call = call_241,
+        .result = result_241,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -9557,9 +11671,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_198,
-        .call = call_198,
-        .result = result_198,
+        .start = start_242,
+        .call = call_242,
+        .result = result_242,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9569,9 +11683,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 19},
-        .start = start_199,
-        .call = call_199,
-        .result = result_199,
+        .start = start_243,
+        .call = call_243,
+        .result = result_243,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9581,9 +11695,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_200,
-        .call = call_200,
-        .result = result_200,
+        .start = start_244,
+        .call = call_244,
+        .result = result_244,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9593,9 +11707,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_201,
-        .call = call_201,
-        .result = result_201,
+        .start = start_245,
+        .call = call_245,
+        .result = result_245,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9605,9 +11719,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_202,
-        .call = call_202,
-        .result = result_202,
+        .start = start_246,
+        .call = call_246,
+        .result = result_246,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9617,9 +11731,117 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_203,
-        .amend = amend_203,
-        .result = result_203,
+        .start = start_247,
+        .amend = amend_247,
+        .result = result_247,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_exhausted: EMFILE",
+        .name = "openat2",
+        .scenario = &live_path_exhausted,
+        .since = {5, 6},
+        .start = start_248,
+        .call = call_248,
+        .result = result_248,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2_direct in path_open: ENXIO",
+        .name = "openat2_direct",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_249,
+        .call = call_249,
+        .result = result_249,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2_direct in path_open: ENFILE",
+        .name = "openat2_direct",
+        .scenario = &live_path_open,
+        .since = {5, 19},
+        .start = start_250,
+        .call = call_250,
+        .result = result_250,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EAGAIN",
+        .name = "openat2",
+        .scenario = &live_path_open,
+        .since = {5, 12},
+        .start = start_251,
+        .call = call_251,
+        .result = result_251,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_loop: ELOOP",
+        .name = "openat2",
+        .scenario = &live_path_loop,
+        .since = {5, 6},
+        .start = start_252,
+        .call = call_252,
+        .result = result_252,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EINVAL",
+        .name = "openat2",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_253,
+        .call = call_253,
+        .result = result_253,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: ENOTDIR",
+        .name = "openat2",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_254,
+        .call = call_254,
+        .result = result_254,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EFAULT",
+        .name = "openat2",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_255,
+        .call = call_255,
+        .result = result_255,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EBADF",
+        .name = "openat2",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_256,
+        .call = call_256,
+        .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9629,9 +11851,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_204,
-        .call = call_204,
-        .result = result_204,
+        .start = start_257,
+        .call = call_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9641,9 +11863,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_mod,
         .since = {5, 6},
-        .start = start_205,
-        .call = call_205,
-        .result = result_205,
+        .start = start_258,
+        .call = call_258,
+        .result = result_258,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9653,9 +11875,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_del,
         .since = {5, 6},
-        .start = start_206,
-        .call = call_206,
-        .result = result_206,
+        .start = start_259,
+        .call = call_259,
+        .result = result_259,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9665,9 +11887,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_mod,
         .since = {5, 6},
-        .start = start_207,
-        .call = call_207,
-        .result = result_207,
+        .start = start_260,
+        .call = call_260,
+        .result = result_260,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9677,9 +11899,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_208,
-        .call = call_208,
-        .result = result_208,
+        .start = start_261,
+        .call = call_261,
+        .result = result_261,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9689,9 +11911,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_209,
-        .call = call_209,
-        .result = result_209,
+        .start = start_262,
+        .call = call_262,
+        .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9701,9 +11923,33 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_210,
-        .call = call_210,
-        .result = result_210,
+        .start = start_263,
+        .call = call_263,
+        .result = result_263,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
+        .name = "epoll_ctl",
+        .scenario = &live_epoll_add,
+        .since = {5, 6},
+        .start = start_264,
+        .call = call_264,
+        .result = result_264,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .name = "epoll_ctl",
+        .scenario = &live_epoll_add,
+        .since = {5, 6},
+        .start = start_265,
+        .call = call_265,
+        .result = result_265,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9713,9 +11959,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_211,
-        .call = call_211,
-        .result = result_211,
+        .start = start_266,
+        .call = call_266,
+        .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9725,9 +11971,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_212,
-        .call = call_212,
-        .result = result_212,
+        .start = start_267,
+        .call = call_267,
+        .result = result_267,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9737,9 +11983,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_213,
-        .call = call_213,
-        .result = result_213,
+        .start = start_268,
+        .call = call_268,
+        .result = result_268,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9749,9 +11995,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_214,
-        .call = call_214,
-        .result = result_214,
+        .start = start_269,
+        .call = call_269,
+        .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9761,9 +12007,21 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_215,
-        .call = call_215,
-        .result = result_215,
+        .start = start_270,
+        .call = call_270,
+        .result = result_270,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SPLICE splice in splice_to_pipe: EAGAIN",
+        .name = "splice",
+        .scenario = &live_splice_to_pipe,
+        .since = {5, 7},
+        .start = start_271,
+        .call = call_271,
+        .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9773,9 +12031,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_loose,
         .since = {5, 18},
-        .start = start_216,
-        .call = call_216,
-        .result = result_216,
+        .start = start_272,
+        .call = call_272,
+        .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9785,9 +12043,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_217,
-        .call = call_217,
-        .result = result_217,
+        .start = start_273,
+        .call = call_273,
+        .result = result_273,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9797,9 +12055,33 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_foreign,
         .since = {5, 7},
-        .start = start_218,
-        .amend = amend_218,
-        .result = result_218,
+        .start = start_274,
+        .amend = amend_274,
+        .result = result_274,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
+        .name = "provide_buffers",
+        .scenario = &live_buffers_loose,
+        .since = {5, 7},
+        .start = start_275,
+        .amend = amend_275,
+        .result = result_275,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
+        .name = "provide_buffers",
+        .scenario = &live_buffers_full,
+        .since = {6, 18},
+        .start = start_276,
+        .call = call_276,
+        .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9809,9 +12091,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_group,
         .since = {5, 7},
-        .start = start_219,
-        .call = call_219,
-        .result = result_219,
+        .start = start_277,
+        .call = call_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9821,9 +12103,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_group,
         .since = {5, 7},
-        .start = start_220,
-        .call = call_220,
-        .result = result_220,
+        .start = start_278,
+        .call = call_278,
+        .result = result_278,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9833,9 +12115,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_ring_only,
         .since = {5, 7},
-        .start = start_221,
-        .call = call_221,
-        .result = result_221,
+        .start = start_279,
+        .call = call_279,
+        .result = result_279,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9845,9 +12127,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_222,
-        .call = call_222,
-        .result = result_222,
+        .start = start_280,
+        .call = call_280,
+        .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9857,9 +12139,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_223,
-        .call = call_223,
-        .result = result_223,
+        .start = start_281,
+        .call = call_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9869,9 +12151,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_224,
-        .call = call_224,
-        .result = result_224,
+        .start = start_282,
+        .call = call_282,
+        .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9881,9 +12163,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_splice_to_pipe,
         .since = {5, 8},
-        .start = start_225,
-        .call = call_225,
-        .result = result_225,
+        .start = start_283,
+        .call = call_283,
+        .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9893,9 +12175,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_226,
-        .call = call_226,
-        .result = result_226,
+        .start = start_284,
+        .call = call_284,
+        .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9905,9 +12187,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_227,
-        .call = call_227,
-        .result = result_227,
+        .start = start_285,
+        .call = call_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9917,9 +12199,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_228,
-        .call = call_228,
-        .result = result_228,
+        .start = start_286,
+        .call = call_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9929,9 +12211,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_bind_free,
         .since = {5, 11},
-        .start = start_229,
-        .call = call_229,
-        .result = result_229,
+        .start = start_287,
+        .call = call_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9941,9 +12223,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_230,
-        .call = call_230,
-        .result = result_230,
+        .start = start_288,
+        .call = call_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9953,9 +12235,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_not_a_socket,
         .since = {5, 11},
-        .start = start_231,
-        .call = call_231,
-        .result = result_231,
+        .start = start_289,
+        .call = call_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9965,9 +12247,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_232,
-        .call = call_232,
-        .result = result_232,
+        .start = start_290,
+        .call = call_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9977,9 +12259,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_exchange,
         .since = {5, 11},
-        .start = start_233,
-        .call = call_233,
-        .result = result_233,
+        .start = start_291,
+        .call = call_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9989,9 +12271,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_234,
-        .call = call_234,
-        .result = result_234,
+        .start = start_292,
+        .call = call_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10001,9 +12283,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_235,
-        .call = call_235,
-        .result = result_235,
+        .start = start_293,
+        .call = call_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10013,9 +12295,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_236,
-        .call = call_236,
-        .result = result_236,
+        .start = start_294,
+        .call = call_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10025,9 +12307,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_237,
-        .call = call_237,
-        .result = result_237,
+        .start = start_295,
+        .call = call_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10037,9 +12319,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_238,
-        .call = call_238,
-        .result = result_238,
+        .start = start_296,
+        .call = call_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10049,9 +12331,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_239,
-        .call = call_239,
-        .result = result_239,
+        .start = start_297,
+        .call = call_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10061,9 +12343,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_240,
-        .call = call_240,
-        .result = result_240,
+        .start = start_298,
+        .call = call_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10073,9 +12355,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_241,
-        .call = call_241,
-        .result = result_241,
+        .start = start_299,
+        .call = call_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10085,9 +12367,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_242,
-        .call = call_242,
-        .result = result_242,
+        .start = start_300,
+        .call = call_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10097,9 +12379,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_243,
-        .call = call_243,
-        .result = result_243,
+        .start = start_301,
+        .call = call_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10109,9 +12391,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_244,
-        .call = call_244,
-        .result = result_244,
+        .start = start_302,
+        .call = call_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10121,9 +12403,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_245,
-        .call = call_245,
-        .result = result_245,
+        .start = start_303,
+        .call = call_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10133,9 +12415,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_246,
-        .call = call_246,
-        .result = result_246,
+        .start = start_304,
+        .call = call_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10145,9 +12427,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdirat",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_247,
-        .call = call_247,
-        .result = result_247,
+        .start = start_305,
+        .call = call_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10157,9 +12439,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_248,
-        .call = call_248,
-        .result = result_248,
+        .start = start_306,
+        .call = call_306,
+        .result = result_306,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10169,9 +12451,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_249,
-        .call = call_249,
-        .result = result_249,
+        .start = start_307,
+        .call = call_307,
+        .result = result_307,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10181,9 +12463,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_250,
-        .call = call_250,
-        .result = result_250,
+        .start = start_308,
+        .call = call_308,
+        .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10193,9 +12475,9 @@ const struct call_trial call_trials[] = {
         .name = "symlinkat",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_251,
-        .call = call_251,
-        .result = result_251,
+        .start = start_309,
+        .call = call_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10205,9 +12487,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_252,
-        .call = call_252,
-        .result = result_252,
+        .start = start_310,
+        .call = call_310,
+        .result = result_310,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10217,9 +12499,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_253,
-        .call = call_253,
-        .result = result_253,
+        .start = start_311,
+        .call = call_311,
+        .result = result_311,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10229,9 +12511,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_254,
-        .call = call_254,
-        .result = result_254,
+        .start = start_312,
+        .call = call_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10241,9 +12523,9 @@ const struct call_trial call_trials[] = {
         .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_255,
-        .call = call_255,
-        .result = result_255,
+        .start = start_313,
+        .call = call_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10253,9 +12535,9 @@ const struct call_trial call_trials[] = {
         .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_256,
-        .call = call_256,
-        .result = result_256,
+        .start = start_314,
+        .call = call_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10265,9 +12547,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_257,
-        .call = call_257,
-        .result = result_257,
+        .start = start_315,
+        .call = call_315,
+        .result = result_315,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10277,9 +12559,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_258,
-        .call = call_258,
-        .result = result_258,
+        .start = start_316,
+        .call = call_316,
+        .result = result_316,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10289,9 +12571,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_259,
-        .call = call_259,
-        .result = result_259,
+        .start = start_317,
+        .call = call_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10301,9 +12583,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_260,
-        .call = call_260,
-        .result = result_260,
+        .start = start_318,
+        .call = call_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10313,9 +12595,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_261,
-        .call = call_261,
-        .result = result_261,
+        .start = start_319,
+        .call = call_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10325,9 +12607,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_262,
-        .call = call_262,
-        .result = result_262,
+        .start = start_320,
+        .call = call_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10337,9 +12619,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_cqe_flags",
         .scenario = &live_message_ring_flags,
         .since = {6, 3},
-        .start = start_263,
-        .call = call_263,
-        .result = result_263,
+        .start = start_321,
+        .call = call_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10349,9 +12631,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_264,
-        .call = call_264,
-        .result = result_264,
+        .start = start_322,
+        .call = call_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10361,9 +12643,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_265,
-        .call = call_265,
-        .result = result_265,
+        .start = start_323,
+        .call = call_323,
+        .result = result_323,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10373,9 +12655,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd_alloc",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_266,
-        .call = call_266,
-        .result = result_266,
+        .start = start_324,
+        .call = call_324,
+        .result = result_324,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10385,9 +12667,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring_disabled,
         .since = {6, 0},
-        .start = start_267,
-        .call = call_267,
-        .result = result_267,
+        .start = start_325,
+        .call = call_325,
+        .result = result_325,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10397,9 +12679,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_268,
-        .call = call_268,
-        .result = result_268,
+        .start = start_326,
+        .call = call_326,
+        .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10409,9 +12691,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_269,
-        .call = call_269,
-        .result = result_269,
+        .start = start_327,
+        .call = call_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10421,9 +12703,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_270,
-        .call = call_270,
-        .result = result_270,
+        .start = start_328,
+        .call = call_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10433,9 +12715,45 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_bare,
         .since = {6, 0},
-        .start = start_271,
-        .call = call_271,
-        .result = result_271,
+        .start = start_329,
+        .call = call_329,
+        .result = result_329,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_fd_alloc in message_ring_bare: ENFILE",
+        .name = "msg_ring_fd_alloc",
+        .scenario = &live_message_ring_bare,
+        .since = {6, 0},
+        .start = start_330,
+        .call = call_330,
+        .result = result_330,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_cqe_flags in message_ring: EINVAL",
+        .name = "msg_ring_cqe_flags",
+        .scenario = &live_message_ring,
+        .since = {7, 2},
+        .start = start_331,
+        .call = call_331,
+        .result = result_331,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_fd in message_ring_orphan: EOWNERDEAD",
+        .name = "msg_ring_fd",
+        .scenario = &live_message_ring_orphan,
+        .since = {6, 3},
+        .start = start_332,
+        .call = call_332,
+        .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10445,9 +12763,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_272,
-        .call = call_272,
-        .result = result_272,
+        .start = start_333,
+        .call = call_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10457,9 +12775,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {6, 13},
-        .start = start_273,
-        .amend = amend_273,
-        .result = result_273,
+        .start = start_334,
+        .amend = amend_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10469,9 +12787,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_274,
-        .call = call_274,
-        .result = result_274,
+        .start = start_335,
+        .call = call_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10481,9 +12799,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_275,
-        .call = call_275,
-        .result = result_275,
+        .start = start_336,
+        .call = call_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10493,9 +12811,21 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_276,
-        .call = call_276,
-        .result = result_276,
+        .start = start_337,
+        .call = call_337,
+        .result = result_337,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FSETXATTR fsetxattr in xattr_set: EOPNOTSUPP",
+        .name = "fsetxattr",
+        .scenario = &live_xattr_set,
+        .since = {5, 19},
+        .start = start_338,
+        .call = call_338,
+        .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10505,9 +12835,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_277,
-        .call = call_277,
-        .result = result_277,
+        .start = start_339,
+        .call = call_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10517,9 +12847,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_278,
-        .call = call_278,
-        .result = result_278,
+        .start = start_340,
+        .call = call_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10529,9 +12859,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_279,
-        .call = call_279,
-        .result = result_279,
+        .start = start_341,
+        .call = call_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10541,9 +12871,21 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_280,
-        .call = call_280,
-        .result = result_280,
+        .start = start_342,
+        .call = call_342,
+        .result = result_342,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SETXATTR setxattr in xattr_set: EOPNOTSUPP",
+        .name = "setxattr",
+        .scenario = &live_xattr_set,
+        .since = {5, 19},
+        .start = start_343,
+        .call = call_343,
+        .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10553,9 +12895,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_281,
-        .call = call_281,
-        .result = result_281,
+        .start = start_344,
+        .call = call_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10565,9 +12907,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {6, 13},
-        .start = start_282,
-        .amend = amend_282,
-        .result = result_282,
+        .start = start_345,
+        .amend = amend_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10577,9 +12919,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_283,
-        .call = call_283,
-        .result = result_283,
+        .start = start_346,
+        .call = call_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10589,9 +12931,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_284,
-        .call = call_284,
-        .result = result_284,
+        .start = start_347,
+        .call = call_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10601,9 +12943,21 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_285,
-        .call = call_285,
-        .result = result_285,
+        .start = start_348,
+        .call = call_348,
+        .result = result_348,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FGETXATTR fgetxattr in xattr_get: EOPNOTSUPP",
+        .name = "fgetxattr",
+        .scenario = &live_xattr_get,
+        .since = {5, 19},
+        .start = start_349,
+        .call = call_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10613,9 +12967,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_286,
-        .call = call_286,
-        .result = result_286,
+        .start = start_350,
+        .call = call_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10625,9 +12979,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_287,
-        .call = call_287,
-        .result = result_287,
+        .start = start_351,
+        .call = call_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10637,9 +12991,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_288,
-        .call = call_288,
-        .result = result_288,
+        .start = start_352,
+        .call = call_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10649,9 +13003,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_289,
-        .call = call_289,
-        .result = result_289,
+        .start = start_353,
+        .call = call_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10661,9 +13015,21 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_290,
-        .call = call_290,
-        .result = result_290,
+        .start = start_354,
+        .call = call_354,
+        .result = result_354,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "GETXATTR getxattr in xattr_get: EOPNOTSUPP",
+        .name = "getxattr",
+        .scenario = &live_xattr_get,
+        .since = {5, 19},
+        .start = start_355,
+        .call = call_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10673,9 +13039,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_291,
-        .call = call_291,
-        .result = result_291,
+        .start = start_356,
+        .call = call_356,
+        .result = result_356,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10685,9 +13051,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_292,
-        .call = call_292,
-        .result = result_292,
+        .start = start_357,
+        .call = call_357,
+        .result = result_357,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10697,9 +13063,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_293,
-        .call = call_293,
-        .result = result_293,
+        .start = start_358,
+        .call = call_358,
+        .result = result_358,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10709,9 +13075,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_294,
-        .call = call_294,
-        .result = result_294,
+        .start = start_359,
+        .call = call_359,
+        .result = result_359,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10721,9 +13087,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_295,
-        .call = call_295,
-        .result = result_295,
+        .start = start_360,
+        .call = call_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10733,9 +13099,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_full,
         .since = {5, 19},
-        .start = start_296,
-        .call = call_296,
-        .result = result_296,
+        .start = start_361,
+        .call = call_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10745,9 +13111,45 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_297,
-        .call = call_297,
-        .result = result_297,
+        .start = start_362,
+        .call = call_362,
+        .result = result_362,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_exhausted: EMFILE",
+        .name = "socket",
+        .scenario = &live_socket_exhausted,
+        .since = {5, 19},
+        .start = start_363,
+        .call = call_363,
+        .result = result_363,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_new: EINVAL",
+        .name = "socket",
+        .scenario = &live_socket_new,
+        .since = {5, 19},
+        .start = start_364,
+        .call = call_364,
+        .result = result_364,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_new: ESOCKTNOSUPPORT",
+        .name = "socket",
+        .scenario = &live_socket_new,
+        .since = {5, 19},
+        .start = start_365,
+        .call = call_365,
+        .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10757,9 +13159,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_tcp_waiting,
         .since = {6, 6},
-        .start = start_298,
-        .call = call_298,
-        .result = result_298,
+        .start = start_366,
+        .call = call_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10769,9 +13171,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_set_option,
         .since = {6, 7},
-        .start = start_299,
-        .call = call_299,
-        .result = result_299,
+        .start = start_367,
+        .call = call_367,
+        .result = result_367,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10781,9 +13183,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_get_option,
         .since = {6, 7},
-        .start = start_300,
-        .call = call_300,
-        .result = result_300,
+        .start = start_368,
+        .call = call_368,
+        .result = result_368,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10793,9 +13195,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_getsockname",
         .scenario = &live_socket_get_name,
         .since = {6, 19},
-        .start = start_301,
-        .call = call_301,
-        .result = result_301,
+        .start = start_369,
+        .call = call_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10805,9 +13207,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_302,
-        .amend = amend_302,
-        .result = result_302,
+        .start = start_370,
+        .amend = amend_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10817,9 +13219,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_timestamps,
         .since = {6, 17},
-        .start = start_303,
-        .call = call_303,
-        .result = result_303,
+        .start = start_371,
+        .call = call_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10830,9 +13232,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_not_a_socket,
         .since = {5, 19},
-        .start = start_304,
-        .call = call_304,
-        .result = result_304,
+        .start = start_372,
+        .call = call_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10842,9 +13244,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_305,
-        .call = call_305,
-        .result = result_305,
+        .start = start_373,
+        .call = call_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10854,8 +13256,8 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd_multishot",
         .scenario = &live_not_a_socket,
         .since = {6, 18},
-        .start = start_306,
-        .result = result_306,
+        .start = start_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10865,9 +13267,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_307,
-        .call = call_307,
-        .result = result_307,
+        .start = start_375,
+        .call = call_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10878,9 +13280,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_308,
-        .call = call_308,
-        .result = result_308,
+        .start = start_376,
+        .call = call_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10891,9 +13293,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto_zc",
         .scenario = &live_udp_send,
         .since = {6, 0},
-        .start = start_309,
-        .call = call_309,
-        .result = result_309,
+        .start = start_377,
+        .call = call_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10904,9 +13306,9 @@ const struct call_trial call_trials[] = {
         .name = "sendv_zc",
         .scenario = &live_tcp_send,
         .since = {6, 17},
-        .start = start_310,
-        .call = call_310,
-        .result = result_310,
+        .start = start_378,
+        .call = call_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10917,9 +13319,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_socket_send,
         .since = {6, 0},
-        .start = start_311,
-        .call = call_311,
-        .result = result_311,
+        .start = start_379,
+        .call = call_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10929,9 +13331,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_312,
-        .call = call_312,
-        .result = result_312,
+        .start = start_380,
+        .call = call_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10941,9 +13343,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_not_a_socket,
         .since = {6, 0},
-        .start = start_313,
-        .call = call_313,
-        .result = result_313,
+        .start = start_381,
+        .call = call_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10953,9 +13355,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_314,
-        .call = call_314,
-        .result = result_314,
+        .start = start_382,
+        .call = call_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10966,9 +13368,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 15},
-        .start = start_315,
-        .call = call_315,
-        .result = result_315,
+        .start = start_383,
+        .call = call_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10979,9 +13381,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_send,
         .since = {6, 1},
-        .start = start_316,
-        .call = call_316,
-        .result = result_316,
+        .start = start_384,
+        .call = call_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10991,9 +13393,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_317,
-        .call = call_317,
-        .result = result_317,
+        .start = start_385,
+        .call = call_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11003,8 +13405,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_318,
-        .result = result_318,
+        .start = start_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -11015,8 +13417,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_temp_file,
         .since = {6, 7},
-        .start = start_319,
-        .result = result_319,
+        .start = start_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11026,8 +13428,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_320,
-        .result = result_320,
+        .start = start_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11037,9 +13439,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_321,
-        .call = call_321,
-        .result = result_321,
+        .start = start_389,
+        .call = call_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11049,9 +13451,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_322,
-        .call = call_322,
-        .result = result_322,
+        .start = start_390,
+        .call = call_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11061,9 +13463,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_323,
-        .call = call_323,
-        .result = result_323,
+        .start = start_391,
+        .call = call_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11073,9 +13475,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_324,
-        .call = call_324,
-        .result = result_324,
+        .start = start_392,
+        .call = call_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11085,9 +13487,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_325,
-        .call = call_325,
-        .result = result_325,
+        .start = start_393,
+        .call = call_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11097,9 +13499,33 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_cancelled,
         .since = {6, 7},
-        .start = start_326,
-        .call = call_326,
-        .result = result_326,
+        .start = start_394,
+        .call = call_394,
+        .result = result_394,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WAITID waitid in child_lives: EBADF",
+        .name = "waitid",
+        .scenario = &live_child_lives,
+        .since = {6, 7},
+        .start = start_395,
+        .call = call_395,
+        .result = result_395,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WAITID waitid in child_exits: EFAULT",
+        .name = "waitid",
+        .scenario = &live_child_exits,
+        .since = {6, 7},
+        .start = start_396,
+        .amend = amend_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11109,9 +13535,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_327,
-        .call = call_327,
-        .result = result_327,
+        .start = start_397,
+        .call = call_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11121,9 +13547,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_shared,
         .since = {6, 7},
-        .start = start_328,
-        .call = call_328,
-        .result = result_328,
+        .start = start_398,
+        .call = call_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11133,9 +13559,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_329,
-        .call = call_329,
-        .result = result_329,
+        .start = start_399,
+        .call = call_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11145,9 +13571,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_cancelled,
         .since = {6, 7},
-        .start = start_330,
-        .call = call_330,
-        .result = result_330,
+        .start = start_400,
+        .call = call_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11157,9 +13583,21 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_331,
-        .call = call_331,
-        .result = result_331,
+        .start = start_401,
+        .call = call_401,
+        .result = result_401,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FUTEX_WAIT futex_wait in futex_word: EINVAL",
+        .name = "futex_wait",
+        .scenario = &live_futex_word,
+        .since = {6, 7},
+        .start = start_402,
+        .call = call_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11169,9 +13607,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_332,
-        .call = call_332,
-        .result = result_332,
+        .start = start_403,
+        .call = call_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11181,9 +13619,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_333,
-        .call = call_333,
-        .result = result_333,
+        .start = start_404,
+        .call = call_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11193,9 +13631,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_334,
-        .call = call_334,
-        .result = result_334,
+        .start = start_405,
+        .call = call_405,
+        .result = result_405,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11205,9 +13643,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_335,
-        .call = call_335,
-        .result = result_335,
+        .start = start_406,
+        .call = call_406,
+        .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11217,9 +13655,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_336,
-        .call = call_336,
-        .result = result_336,
+        .start = start_407,
+        .call = call_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11229,9 +13667,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_337,
-        .call = call_337,
-        .result = result_337,
+        .start = start_408,
+        .call = call_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11241,9 +13679,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_338,
-        .call = call_338,
-        .result = result_338,
+        .start = start_409,
+        .call = call_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11253,9 +13691,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_339,
-        .call = call_339,
-        .result = result_339,
+        .start = start_410,
+        .call = call_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11265,9 +13703,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_340,
-        .call = call_340,
-        .result = result_340,
+        .start = start_411,
+        .call = call_411,
+        .result = result_411,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -11277,9 +13715,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file_kept,
         .since = {6, 8},
-        .start = start_341,
-        .call = call_341,
-        .result = result_341,
+        .start = start_412,
+        .call = call_412,
+        .result = result_412,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -11289,9 +13727,21 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_342,
-        .call = call_342,
-        .result = result_342,
+        .start = start_413,
+        .call = call_413,
+        .result = result_413,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FIXED_FD_INSTALL fixed_fd_install in slot_exhausted: EMFILE",
+        .name = "fixed_fd_install",
+        .scenario = &live_slot_exhausted,
+        .since = {6, 8},
+        .start = start_414,
+        .call = call_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11301,9 +13751,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_file_cut,
         .since = {6, 9},
-        .start = start_343,
-        .call = call_343,
-        .result = result_343,
+        .start = start_415,
+        .call = call_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11313,9 +13763,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_temp_file,
         .since = {6, 9},
-        .start = start_344,
-        .call = call_344,
-        .result = result_344,
+        .start = start_416,
+        .call = call_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11325,9 +13775,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_345,
-        .call = call_345,
-        .result = result_345,
+        .start = start_417,
+        .call = call_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11337,9 +13787,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_taken,
         .since = {6, 11},
-        .start = start_346,
-        .call = call_346,
-        .result = result_346,
+        .start = start_418,
+        .call = call_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11349,9 +13799,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_tcp_send,
         .since = {6, 11},
-        .start = start_347,
-        .call = call_347,
-        .result = result_347,
+        .start = start_419,
+        .call = call_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11361,9 +13811,45 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_348,
-        .call = call_348,
-        .result = result_348,
+        .start = start_420,
+        .call = call_420,
+        .result = result_420,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_foreign: EADDRNOTAVAIL",
+        .name = "bind",
+        .scenario = &live_bind_foreign,
+        .since = {6, 11},
+        .start = start_421,
+        .call = call_421,
+        .result = result_421,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_free: EFAULT",
+        .name = "bind",
+        .scenario = &live_bind_free,
+        .since = {6, 11},
+        .start = start_422,
+        .call = call_422,
+        .result = result_422,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_family: EAFNOSUPPORT",
+        .name = "bind",
+        .scenario = &live_bind_family,
+        .since = {6, 11},
+        .start = start_423,
+        .call = call_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11373,9 +13859,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_listen_ready,
         .since = {6, 11},
-        .start = start_349,
-        .call = call_349,
-        .result = result_349,
+        .start = start_424,
+        .call = call_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11385,9 +13871,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_udp_plain,
         .since = {6, 11},
-        .start = start_350,
-        .call = call_350,
-        .result = result_350,
+        .start = start_425,
+        .call = call_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11397,9 +13883,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_351,
-        .call = call_351,
-        .result = result_351,
+        .start = start_426,
+        .call = call_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11409,8 +13895,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_352,
-        .result = result_352,
+        .start = start_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -11421,8 +13907,30 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_big,
         .since = {6, 15},
-        .start = start_353,
-        .result = result_353,
+        .start = start_428,
+        .result = result_428,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV_ZC recv_zc in tcp_zero_copy: ENOTSOCK",
+        .name = "recv_zc",
+        .scenario = &live_tcp_zero_copy,
+        .since = {7, 1},
+        .start = start_429,
+        .result = result_429,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV_ZC recv_zc in udp_zero_copy: EPROTONOSUPPORT",
+        .name = "recv_zc",
+        .scenario = &live_udp_zero_copy,
+        .since = {7, 1},
+        .start = start_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11432,9 +13940,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_354,
-        .call = call_354,
-        .result = result_354,
+        .start = start_431,
+        .call = call_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11444,9 +13952,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_355,
-        .call = call_355,
-        .result = result_355,
+        .start = start_432,
+        .call = call_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11456,9 +13964,21 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_cancelled,
         .since = {6, 15},
-        .start = start_356,
-        .call = call_356,
-        .result = result_356,
+        .start = start_433,
+        .call = call_433,
+        .result = result_433,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_WAIT epoll_wait in epoll_busy: EFAULT",
+        .name = "epoll_wait",
+        .scenario = &live_epoll_busy,
+        .since = {6, 15},
+        .start = start_434,
+        .amend = amend_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11468,9 +13988,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_357,
-        .call = call_357,
-        .result = result_357,
+        .start = start_435,
+        .call = call_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11480,9 +14000,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_directory,
         .since = {6, 15},
-        .start = start_358,
-        .call = call_358,
-        .result = result_358,
+        .start = start_436,
+        .call = call_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11492,9 +14012,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_359,
-        .call = call_359,
-        .result = result_359,
+        .start = start_437,
+        .call = call_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11504,9 +14024,33 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_360,
-        .call = call_360,
-        .result = result_360,
+        .start = start_438,
+        .call = call_438,
+        .result = result_438,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
+        .name = "readv_fixed",
+        .scenario = &live_file_buffer,
+        .since = {6, 15},
+        .start = start_439,
+        .call = call_439,
+        .result = result_439,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
+        .name = "readv_fixed",
+        .scenario = &live_direct_file,
+        .since = {6, 15},
+        .start = start_440,
+        .call = call_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11516,9 +14060,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_361,
-        .call = call_361,
-        .result = result_361,
+        .start = start_441,
+        .call = call_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11528,9 +14072,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_362,
-        .call = call_362,
-        .result = result_362,
+        .start = start_442,
+        .call = call_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11540,9 +14084,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_363,
-        .call = call_363,
-        .result = result_363,
+        .start = start_443,
+        .call = call_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11552,9 +14096,33 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_364,
-        .call = call_364,
-        .result = result_364,
+        .start = start_444,
+        .call = call_444,
+        .result = result_444,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
+        .name = "writev_fixed",
+        .scenario = &live_file_write_buffer,
+        .since = {6, 15},
+        .start = start_445,
+        .call = call_445,
+        .result = result_445,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
+        .name = "writev_fixed",
+        .scenario = &live_direct_file,
+        .since = {6, 15},
+        .start = start_446,
+        .call = call_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11564,9 +14132,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_365,
-        .call = call_365,
-        .result = result_365,
+        .start = start_447,
+        .call = call_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11576,9 +14144,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_366,
-        .call = call_366,
-        .result = result_366,
+        .start = start_448,
+        .call = call_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11588,9 +14156,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 19},
-        .start = start_367,
-        .call = call_367,
-        .result = result_367,
+        .start = start_449,
+        .call = call_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11600,9 +14168,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_368,
-        .call = call_368,
-        .result = result_368,
+        .start = start_450,
+        .call = call_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11612,9 +14180,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_369,
-        .call = call_369,
-        .result = result_369,
+        .start = start_451,
+        .call = call_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11624,9 +14192,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_370,
-        .call = call_370,
-        .result = result_370,
+        .start = start_452,
+        .call = call_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11636,9 +14204,33 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_371,
-        .amend = amend_371,
-        .result = result_371,
+        .start = start_453,
+        .amend = amend_453,
+        .result = result_453,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PIPE pipe in pipe_exhausted: EMFILE",
+        .name = "pipe",
+        .scenario = &live_pipe_exhausted,
+        .since = {6, 16},
+        .start = start_454,
+        .call = call_454,
+        .result = result_454,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PIPE pipe_direct in pipe_wanted: ENFILE",
+        .name = "pipe_direct",
+        .scenario = &live_pipe_wanted,
+        .since = {6, 16},
+        .start = start_455,
+        .call = call_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11648,9 +14240,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
-        .start = start_372,
-        .call = call_372,
-        .result = result_372,
+        .start = start_456,
+        .call = call_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11660,9 +14252,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_flags",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
-        .start = start_373,
-        .call = call_373,
-        .result = result_373,
+        .start = start_457,
+        .call = call_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11672,9 +14264,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_result",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
-        .start = start_374,
-        .call = call_374,
-        .result = result_374,
+        .start = start_458,
+        .call = call_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11684,9 +14276,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_result",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
-        .start = start_375,
-        .call = call_375,
-        .result = result_375,
+        .start = start_459,
+        .call = call_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11696,9 +14288,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_file",
         .scenario = &live_file_big,
         .since = {6, 19},
-        .start = start_376,
-        .call = call_376,
-        .result = result_376,
+        .start = start_460,
+        .call = call_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11708,9 +14300,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_fixed_buffer",
         .scenario = &live_file_big,
         .since = {6, 19},
-        .start = start_377,
-        .call = call_377,
-        .result = result_377,
+        .start = start_461,
+        .call = call_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11720,9 +14312,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_cqe32",
         .scenario = &live_ring_big,
         .since = {6, 19},
-        .start = start_378,
-        .call = call_378,
-        .result = result_378,
+        .start = start_462,
+        .call = call_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11732,9 +14324,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_file",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_379,
-        .call = call_379,
-        .result = result_379,
+        .start = start_463,
+        .call = call_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11744,9 +14336,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_fixed_buffer",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_380,
-        .call = call_380,
-        .result = result_380,
+        .start = start_464,
+        .call = call_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11756,9 +14348,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_381,
-        .call = call_381,
-        .result = result_381,
+        .start = start_465,
+        .call = call_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11768,9 +14360,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_382,
-        .call = call_382,
-        .result = result_382,
+        .start = start_466,
+        .call = call_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

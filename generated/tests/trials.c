@@ -9,10 +9,13 @@
  */
 #include "trials.h"
 
+extern const struct live_scenario live_bind_family;
+extern const struct live_scenario live_bind_foreign;
 extern const struct live_scenario live_bind_free;
 extern const struct live_scenario live_bind_taken;
 extern const struct live_scenario live_block_device;
 extern const struct live_scenario live_buffers_foreign;
+extern const struct live_scenario live_buffers_full;
 extern const struct live_scenario live_buffers_group;
 extern const struct live_scenario live_buffers_loose;
 extern const struct live_scenario live_buffers_ring;
@@ -23,8 +26,10 @@ extern const struct live_scenario live_close_fd;
 extern const struct live_scenario live_close_slot;
 extern const struct live_scenario live_connect_ready;
 extern const struct live_scenario live_connect_refused;
+extern const struct live_scenario live_direct_file;
 extern const struct live_scenario live_directory;
 extern const struct live_scenario live_epoll_add;
+extern const struct live_scenario live_epoll_busy;
 extern const struct live_scenario live_epoll_cancelled;
 extern const struct live_scenario live_epoll_del;
 extern const struct live_scenario live_epoll_mod;
@@ -60,6 +65,7 @@ extern const struct live_scenario live_linked_read_in_flight;
 extern const struct live_scenario live_listen_ready;
 extern const struct live_scenario live_listener_direct;
 extern const struct live_scenario live_listener_direct_late;
+extern const struct live_scenario live_listener_exhausted;
 extern const struct live_scenario live_listener_idle;
 extern const struct live_scenario live_listener_late;
 extern const struct live_scenario live_listener_waiting;
@@ -69,10 +75,14 @@ extern const struct live_scenario live_message_ring_bare;
 extern const struct live_scenario live_message_ring_disabled;
 extern const struct live_scenario live_message_ring_file;
 extern const struct live_scenario live_message_ring_flags;
+extern const struct live_scenario live_message_ring_orphan;
+extern const struct live_scenario live_namespace_file;
 extern const struct live_scenario live_not_a_socket;
 extern const struct live_scenario live_open_in_flight;
 extern const struct live_scenario live_path_exchange;
+extern const struct live_scenario live_path_exhausted;
 extern const struct live_scenario live_path_link;
+extern const struct live_scenario live_path_loop;
 extern const struct live_scenario live_path_mkdir;
 extern const struct live_scenario live_path_open;
 extern const struct live_scenario live_path_open_slot;
@@ -82,6 +92,7 @@ extern const struct live_scenario live_path_statx;
 extern const struct live_scenario live_path_symlink;
 extern const struct live_scenario live_path_unlink;
 extern const struct live_scenario live_pipe_empty;
+extern const struct live_scenario live_pipe_exhausted;
 extern const struct live_scenario live_pipe_full;
 extern const struct live_scenario live_pipe_group;
 extern const struct live_scenario live_pipe_no_reader;
@@ -96,9 +107,12 @@ extern const struct live_scenario live_ring_big;
 extern const struct live_scenario live_ring_cqe32;
 extern const struct live_scenario live_ring_only;
 extern const struct live_scenario live_ring_sqe128;
+extern const struct live_scenario live_slot_exhausted;
 extern const struct live_scenario live_slot_read_in_flight;
 extern const struct live_scenario live_socket_broken;
+extern const struct live_scenario live_socket_exhausted;
 extern const struct live_scenario live_socket_fixed_receive;
+extern const struct live_scenario live_socket_full;
 extern const struct live_scenario live_socket_get_name;
 extern const struct live_scenario live_socket_get_option;
 extern const struct live_scenario live_socket_group;
@@ -108,9 +122,11 @@ extern const struct live_scenario live_socket_group_message;
 extern const struct live_scenario live_socket_group_send;
 extern const struct live_scenario live_socket_idle;
 extern const struct live_scenario live_socket_late;
+extern const struct live_scenario live_socket_lonely;
 extern const struct live_scenario live_socket_new;
 extern const struct live_scenario live_socket_new_direct;
 extern const struct live_scenario live_socket_new_full;
+extern const struct live_scenario live_socket_pieces;
 extern const struct live_scenario live_socket_send;
 extern const struct live_scenario live_socket_set_option;
 extern const struct live_scenario live_socket_shutdown;
@@ -118,6 +134,7 @@ extern const struct live_scenario live_socket_waiting;
 extern const struct live_scenario live_splice_to_pipe;
 extern const struct live_scenario live_sys_ring;
 extern const struct live_scenario live_tcp_big;
+extern const struct live_scenario live_tcp_reset;
 extern const struct live_scenario live_tcp_send;
 extern const struct live_scenario live_tcp_send_notify;
 extern const struct live_scenario live_tcp_waiting;
@@ -128,11 +145,13 @@ extern const struct live_scenario live_timer;
 extern const struct live_scenario live_timer_cancelled;
 extern const struct live_scenario live_timer_count;
 extern const struct live_scenario live_timer_in_flight;
+extern const struct live_scenario live_timer_repeating;
 extern const struct live_scenario live_timer_restarted;
 extern const struct live_scenario live_two_reads_in_flight;
 extern const struct live_scenario live_udp_plain;
 extern const struct live_scenario live_udp_send;
 extern const struct live_scenario live_udp_timestamps;
+extern const struct live_scenario live_udp_zero_copy;
 extern const struct live_scenario live_xattr_get;
 extern const struct live_scenario live_xattr_set;
 extern const struct live_scenario live_xattr_size;
@@ -335,31 +354,31 @@ static int result_15(struct live *l)
 static void send_16(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
+    rota_prep_readv(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int result_16(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_17(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev2(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, (int)RWF_DSYNC);
+    rota_prep_readv(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int result_17(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_18(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
+    rota_prep_readv(sqe, (int)l->pipe_w, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_18(struct live *l)
@@ -371,79 +390,79 @@ static int result_18(struct live *l)
 static void send_19(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_19(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(8192);
 }
 
 static void send_20(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    rota_prep_writev2(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, (int)RWF_DSYNC);
 }
 
 static int result_20(struct live *l)
 {
     (void)l;
-    return (int)(-ENOSPC);
+    return (int)(8192);
 }
 
 static void send_21(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
+    rota_prep_writev(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_21(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static void send_22(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsync(sqe, (int)l->fd, 0);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1025, 0);
 }
 
 static int result_22(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_23(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsync(sqe, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_23(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOSPC);
 }
 
 static void send_24(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsync_range(sqe, (int)l->fd, 8192, 0, 0);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0);
 }
 
 static int result_24(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_25(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsync(sqe, (int)l->pipe_r, 0);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2);
 }
 
 static int result_25(struct live *l)
@@ -455,151 +474,151 @@ static int result_25(struct live *l)
 static void send_26(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 8192, 0, 0);
+    rota_prep_writev(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1);
 }
 
 static int result_26(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_27(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    rota_prep_fsync(sqe, (int)l->fd, 0);
 }
 
 static int result_27(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(0);
 }
 
 static void send_28(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    rota_prep_fsync(sqe, (int)l->fd, (unsigned)IORING_FSYNC_DATASYNC);
 }
 
 static int result_28(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_29(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
+    rota_prep_fsync_range(sqe, (int)l->fd, 8192, 0, 0);
 }
 
 static int result_29(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_30(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
+    rota_prep_fsync(sqe, (int)l->pipe_r, 0);
 }
 
 static int result_30(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_31(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_fixed(sqe, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 8192, 0, 0);
 }
 
 static int result_31(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static void send_32(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_32(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static void send_33(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 16, 0, 0);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_33(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_34(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_add(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, 0, 0);
 }
 
 static int result_34(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLIN);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_35(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_add(sqe, (int)l->pipe_w, (unsigned)EPOLLOUT);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2, 0);
 }
 
 static int result_35(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLOUT);
+    return (int)(-EINVAL);
 }
 
 static void send_36(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_multishot(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
+    rota_prep_read_fixed(sqe, (int)l->fd, (void *)l->buf, 4096, 1, 0);
 }
 
 static int result_36(struct live *l)
 {
     (void)l;
-    return (int)(EPOLLIN);
+    return (int)(-EINVAL);
 }
 
 static void send_37(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_add(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
+    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 0);
 }
 
 static int result_37(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(8192);
 }
 
 static void send_38(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_add(sqe, (int)l->fd, (unsigned)EPOLLIN);
+    rota_prep_write_fixed(sqe, (int)l->fd2, (const void *)l->buf, 16, 0, 0);
 }
 
 static int result_38(struct live *l)
@@ -611,149 +630,317 @@ static int result_38(struct live *l)
 static void send_39(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_remove(sqe, (__u64)l->target);
+    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 16, 0, 0);
 }
 
 static int result_39(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_40(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_update(sqe, (__u64)l->target, (__u64)l->target2, (unsigned)EPOLLIN, 6);
+    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 16, 0, 0);
 }
 
 static int result_40(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_41(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_poll_remove(sqe, (__u64)l->target2);
+    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2, 0);
 }
 
 static int result_41(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static void send_42(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sync_file_range(sqe, (int)l->fd, 8192, 0, 7);
+    rota_prep_write_fixed(sqe, (int)l->fd, (const void *)l->buf, 4096, 1, 0);
 }
 
 static int result_42(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_43(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sync_file_range(sqe, (int)l->pipe_r, 0, 0, 0);
+    rota_prep_poll_add(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
 }
 
 static int result_43(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(EPOLLIN);
 }
 
 static void send_44(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_poll_add(sqe, (int)l->pipe_w, (unsigned)EPOLLOUT);
 }
 
 static int result_44(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(EPOLLOUT);
 }
 
 static void send_45(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_multishot(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int result_45(struct live *l)
+{
+    (void)l;
+    return (int)(EPOLLIN);
+}
+
+static void send_46(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_add(sqe, (int)l->pipe_r, (unsigned)EPOLLIN);
+}
+
+static int result_46(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_47(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_add(sqe, (int)l->fd, (unsigned)EPOLLIN);
+}
+
+static int result_47(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_48(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_add(sqe, (int)l->fd, (unsigned)EPOLLPRI);
+}
+
+static int result_48(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_49(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_remove(sqe, (__u64)l->target);
+}
+
+static int result_49(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_50(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_update(sqe, (__u64)l->target, (__u64)l->target2, (unsigned)EPOLLIN, 6);
+}
+
+static int result_50(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_51(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_poll_remove(sqe, (__u64)l->target2);
+}
+
+static int result_51(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static void send_52(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sync_file_range(sqe, (int)l->fd, 8192, 0, 7);
+}
+
+static int result_52(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_53(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sync_file_range(sqe, (int)l->pipe_r, 0, 0, 0);
+}
+
+static int result_53(struct live *l)
+{
+    (void)l;
+    return (int)(-ESPIPE);
+}
+
+static void send_54(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_54(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_55(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, (unsigned)MSG_EOR);
     sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
-static int result_45(struct live *l)
+static int result_55(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static void send_46(struct live *l, struct io_uring_sqe *sqe)
+static void send_56(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_46(struct live *l)
+static int result_56(struct live *l)
 {
     (void)l;
     return (int)(-EPIPE);
 }
 
-static void send_47(struct live *l, struct io_uring_sqe *sqe)
+static void send_57(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int result_47(struct live *l)
+static int result_57(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_48(struct live *l, struct io_uring_sqe *sqe)
+static void send_58(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendmsg(sqe, (int)l->fd, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_48(struct live *l)
+static int result_58(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static void send_49(struct live *l, struct io_uring_sqe *sqe)
+static void send_59(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_59(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static void send_60(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, (unsigned)MSG_DONTWAIT);
+}
+
+static int result_60(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static void send_61(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_61(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static void send_62(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_62(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static void send_63(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int result_49(struct live *l)
+static int result_63(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static void send_50(struct live *l, struct io_uring_sqe *sqe)
+static void send_64(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
 }
 
-static int result_50(struct live *l)
+static int result_64(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static void send_51(struct live *l, struct io_uring_sqe *sqe)
+static void send_65(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg_multishot(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
@@ -761,37 +948,37 @@ static void send_51(struct live *l, struct io_uring_sqe *sqe)
     sqe->buf_group = (__u16)(l->bgid);
 }
 
-static int result_51(struct live *l)
+static int result_65(struct live *l)
 {
     (void)l;
     return (int)(96);
 }
 
-static void send_52(struct live *l, struct io_uring_sqe *sqe)
+static void send_66(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg_multishot_select(sqe, (int)l->sock, (struct msghdr *)l->msg, 0, (int)l->bgid);
 }
 
-static int result_52(struct live *l)
+static int result_66(struct live *l)
 {
     (void)l;
     return (int)(96);
 }
 
-static void send_53(struct live *l, struct io_uring_sqe *sqe)
+static void send_67(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, (unsigned)MSG_DONTWAIT);
 }
 
-static int result_53(struct live *l)
+static int result_67(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static void send_54(struct live *l, struct io_uring_sqe *sqe)
+static void send_68(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
@@ -799,427 +986,252 @@ static void send_54(struct live *l, struct io_uring_sqe *sqe)
     sqe->buf_group = (__u16)(l->bgid);
 }
 
-static int result_54(struct live *l)
+static int result_68(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static void send_55(struct live *l, struct io_uring_sqe *sqe)
+static void send_69(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int result_55(struct live *l)
+static int result_69(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_56(struct live *l, struct io_uring_sqe *sqe)
+static void send_70(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recvmsg(sqe, (int)l->fd, (struct msghdr *)l->msg, 0);
 }
 
-static int result_56(struct live *l)
+static int result_70(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static void send_57(struct live *l, struct io_uring_sqe *sqe)
+static void send_71(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int result_71(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static void send_72(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
+}
+
+static int result_72(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static void send_73(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recvmsg(sqe, (int)l->sock, (struct msghdr *)l->msg, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(77);
+}
+
+static int result_73(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_74(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
-static int result_57(struct live *l)
+static int result_74(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static void send_58(struct live *l, struct io_uring_sqe *sqe)
+static void send_75(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->hour, 1, 0);
 }
 
-static int result_58(struct live *l)
+static int result_75(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_59(struct live *l, struct io_uring_sqe *sqe)
+static void send_76(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0,
                        (unsigned)IORING_TIMEOUT_BOOTTIME);
 }
 
-static int result_59(struct live *l)
+static int result_76(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static void send_60(struct live *l, struct io_uring_sqe *sqe)
+static void send_77(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0,
                        (unsigned)IORING_TIMEOUT_REALTIME);
 }
 
-static int result_60(struct live *l)
+static int result_77(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static void send_61(struct live *l, struct io_uring_sqe *sqe)
+static void send_78(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->soon, 0,
                        (unsigned)IORING_TIMEOUT_ABS);
 }
 
-static int result_61(struct live *l)
+static int result_78(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static void send_62(struct live *l, struct io_uring_sqe *sqe)
+static void send_79(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0,
                        (unsigned)IORING_TIMEOUT_ETIME_SUCCESS);
 }
 
-static int result_62(struct live *l)
+static int result_79(struct live *l)
 {
     (void)l;
     return (int)(-ETIME);
 }
 
-static void send_63(struct live *l, struct io_uring_sqe *sqe)
+static void send_80(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 3,
                        (unsigned)IORING_TIMEOUT_MULTISHOT);
 }
 
-static int result_63(struct live *l)
-{
-    (void)l;
-    return (int)(-ETIME);
-}
-
-static void send_64(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_nsec(sqe, (__u64)l->nsec, 0, 0);
-}
-
-static int result_64(struct live *l)
-{
-    (void)l;
-    return (int)(-ETIME);
-}
-
-static void send_65(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0, 0);
-}
-
-static int result_65(struct live *l)
-{
-    (void)l;
-    return (int)(-ETIME);
-}
-
-static void send_66(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0, 0);
-}
-
-static int result_66(struct live *l)
-{
-    (void)l;
-    return (int)(-ECANCELED);
-}
-
-static void send_67(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->past, 0, 0);
-}
-
-static int result_67(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_68(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0, 0);
-}
-
-static int result_68(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static void send_69(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_remove(sqe, (__u64)l->target, 0);
-}
-
-static int result_69(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_70(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target, 0);
-}
-
-static int result_70(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_71(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target,
-                              (unsigned)IORING_TIMEOUT_ABS);
-}
-
-static int result_71(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_72(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_update_nsec(sqe, (__u64)l->nsec, (__u64)l->target, 0);
-}
-
-static int result_72(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_73(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_link_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target,
-                                   0);
-}
-
-static int result_73(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_74(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_remove(sqe, 77, 0);
-}
-
-static int result_74(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static void send_75(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->past, 77, 0);
-}
-
-static int result_75(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_76(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 77, 0);
-}
-
-static int result_76(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static void send_77(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)l->sa, (unsigned *)l->sa_len_ptr,
-                      (int)SOCK_CLOEXEC);
-}
-
-static int result_77(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_78(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                             (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
-}
-
-static int result_78(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_79(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_multishot_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                (unsigned *)(uintptr_t)0, (int)SOCK_CLOEXEC);
-}
-
-static int result_79(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_80(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_multishot_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                                       (unsigned *)(uintptr_t)0, 0);
-}
-
 static int result_80(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ETIME);
 }
 
 static void send_81(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
-                      0);
+    rota_prep_timeout_nsec(sqe, (__u64)l->nsec, 0, 0);
 }
 
 static int result_81(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ETIME);
 }
 
 static void send_82(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
-                      0);
-    sqe->ioprio = (__u16)(IORING_ACCEPT_DONTWAIT);
+    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0, 0);
 }
 
 static int result_82(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ETIME);
 }
 
 static void send_83(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
-                             (unsigned *)(uintptr_t)0, 0, 0);
+    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0, 0);
 }
 
 static int result_83(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ECANCELED);
 }
 
 static void send_84(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_accept(sqe, (int)l->fd, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0, 0);
+    rota_prep_timeout(sqe, (const struct __kernel_timespec *)l->past, 0, 0);
 }
 
 static int result_84(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_85(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, 0);
+    rota_prep_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0, 0);
 }
 
 static int result_85(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_86(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, 0, (int)IORING_ASYNC_CANCEL_ANY);
+    rota_prep_timeout_remove(sqe, (__u64)l->target, 0);
 }
 
 static int result_86(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_87(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
+    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target, 0);
 }
 
 static int result_87(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(0);
 }
 
 static void send_88(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel(sqe, (const void *)l->target_ptr, 0);
+    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target,
+                              (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_88(struct live *l)
@@ -1231,7 +1243,7 @@ static int result_88(struct live *l)
 static void send_89(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->pipe_r, 0);
+    rota_prep_timeout_update_nsec(sqe, (__u64)l->nsec, (__u64)l->target, 0);
 }
 
 static int result_89(struct live *l)
@@ -1243,249 +1255,262 @@ static int result_89(struct live *l)
 static void send_90(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    rota_prep_link_timeout_update(sqe, (const struct __kernel_timespec *)l->ts, (__u64)l->target,
+                                   0);
 }
 
 static int result_90(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(0);
 }
 
 static void send_91(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    rota_prep_timeout_remove(sqe, 77, 0);
 }
 
 static int result_91(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_92(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, 0, 0);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->past, 77, 0);
 }
 
 static int result_92(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_93(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_op(sqe, (unsigned)IORING_OP_READ, 0);
+    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 77, 0);
 }
 
 static int result_93(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_94(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, 77, 0);
+    rota_prep_timeout_update(sqe, (const struct __kernel_timespec *)l->soon, (__u64)l->target,
+                              (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_94(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static void send_95(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, 0);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)l->sa, (unsigned *)l->sa_len_ptr,
+                      (int)SOCK_CLOEXEC);
 }
 
 static int result_95(struct live *l)
 {
     (void)l;
-    return (int)(-EALREADY);
+    return (int)(0);
 }
 
 static void send_96(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_op(sqe, 250, 0);
+    rota_prep_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0, (unsigned)l->slot);
 }
 
 static int result_96(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_97(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->fd, 0);
+    rota_prep_multishot_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                (unsigned *)(uintptr_t)0, (int)SOCK_CLOEXEC);
 }
 
 static int result_97(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_98(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_multishot_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                                       (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_98(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(0);
 }
 
 static void send_99(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts,
-                            (unsigned)IORING_TIMEOUT_ABS);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                      0);
 }
 
 static int result_99(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EINVAL);
 }
 
 static void send_100(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout_nsec(sqe, (__u64)l->nsec, 0);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                      0);
+    sqe->ioprio = (__u16)(IORING_ACCEPT_DONTWAIT);
 }
 
 static int result_100(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EAGAIN);
 }
 
 static void send_101(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0, 0);
 }
 
 static int result_101(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-ENXIO);
 }
 
 static void send_102(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0);
+    rota_prep_accept(sqe, (int)l->fd, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0, 0);
 }
 
 static int result_102(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_103(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_accept_direct(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_103(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static void send_104(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                      0);
 }
 
 static int result_104(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EMFILE);
 }
 
 static void send_105(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)l->sa_len_ptr,
+                      0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_105(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_106(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                      0);
 }
 
 static int result_106(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNREFUSED);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_107(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_cancel64(sqe, (__u64)l->target, 0);
 }
 
 static int result_107(struct live *l)
 {
     (void)l;
-    return (int)(-EISCONN);
+    return (int)(0);
 }
 
 static void send_108(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    rota_prep_cancel64(sqe, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int result_108(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_109(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_cancel64(sqe, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_109(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(2);
 }
 
 static void send_110(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 0, 0, 16384);
+    rota_prep_cancel(sqe, (const void *)l->target_ptr, 0);
 }
 
 static int result_110(struct live *l)
@@ -1497,7 +1522,7 @@ static int result_110(struct live *l)
 static void send_111(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 3, 0, 4096);
+    rota_prep_cancel_fd(sqe, (int)l->pipe_r, 0);
 }
 
 static int result_111(struct live *l)
@@ -1509,166 +1534,165 @@ static int result_111(struct live *l)
 static void send_112(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd2, 0, 0, 4096);
+    rota_prep_cancel_fd(sqe, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_112(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(2);
 }
 
 static void send_113(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->pipe_w, 0, 0, 4096);
+    rota_prep_cancel_fd(sqe, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
 static int result_113(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(0);
 }
 
 static void send_114(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 2, 0, 4096);
+    rota_prep_cancel_fd(sqe, 0, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_114(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_115(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 0, 9223372036854771712, 8192);
+    rota_prep_cancel_op(sqe, (unsigned)IORING_OP_READ, 0);
 }
 
 static int result_115(struct live *l)
 {
     (void)l;
-    return (int)(-EFBIG);
+    return (int)(0);
 }
 
 static void send_116(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    rota_prep_cancel64(sqe, 77, 0);
 }
 
 static int result_116(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_117(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                             (unsigned)l->slot);
+    rota_prep_cancel64(sqe, (__u64)l->target, 0);
 }
 
 static int result_117(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EALREADY);
 }
 
 static void send_118(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                             (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_cancel_op(sqe, 250, 0);
 }
 
 static int result_118(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_119(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path, (int)O_RDWR, 0);
+    rota_prep_cancel_fd(sqe, (int)l->fd, 0);
 }
 
 static int result_119(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_120(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, (unsigned)l->slot);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_120(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ETIME);
 }
 
 static void send_121(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts,
+                            (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_121(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ETIME);
 }
 
 static void send_122(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path, (int)O_DIRECTORY, 0);
+    rota_prep_link_timeout_nsec(sqe, (__u64)l->nsec, 0);
 }
 
 static int result_122(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-ETIME);
 }
 
 static void send_123(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_123(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ETIME);
 }
 
 static void send_124(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0,
-                           (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int result_124(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-ECANCELED);
 }
 
 static void send_125(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 99);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_125(struct live *l)
@@ -1680,19 +1704,19 @@ static int result_125(struct live *l)
 static void send_126(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close(sqe, (int)l->fd2);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0);
 }
 
 static int result_126(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_127(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, (unsigned)l->slot);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_127(struct live *l)
@@ -1704,127 +1728,127 @@ static int result_127(struct live *l)
 static void send_128(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close(sqe, (int)l->fd);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_128(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ECONNREFUSED);
 }
 
 static void send_129(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 3);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_129(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EISCONN);
 }
 
 static void send_130(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 99);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_130(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_131(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 0);
+    rota_prep_connect(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_131(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_132(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 2);
+    rota_prep_fallocate(sqe, (int)l->fd, 0, 0, 16384);
 }
 
 static int result_132(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_133(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+    rota_prep_fallocate(sqe, (int)l->fd, 3, 0, 4096);
 }
 
 static int result_133(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_134(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)(uintptr_t)0, 1, 0);
+    rota_prep_fallocate(sqe, (int)l->fd2, 0, 0, 4096);
 }
 
 static int result_134(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static void send_135(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 4);
+    rota_prep_fallocate(sqe, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int result_135(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ESPIPE);
 }
 
 static void send_136(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 0);
+    rota_prep_fallocate(sqe, (int)l->fd, 2, 0, 4096);
 }
 
 static int result_136(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_137(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+    rota_prep_fallocate(sqe, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int result_137(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EFBIG);
 }
 
 static void send_138(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_statx(sqe, (int)l->dfd, (const char *)l->name, 0, 2047, (struct statx *)l->statxbuf);
+    rota_prep_openat(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_138(struct live *l)
@@ -1836,8 +1860,8 @@ static int result_138(struct live *l)
 static void send_139(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_statx(sqe, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
-                     (struct statx *)l->statxbuf);
+    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                             (unsigned)l->slot);
 }
 
 static int result_139(struct live *l)
@@ -1849,216 +1873,213 @@ static int result_139(struct live *l)
 static void send_140(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
-                     (struct statx *)l->statxbuf);
+    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                             (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_140(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(1);
 }
 
 static void send_141(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
-                     (struct statx *)(uintptr_t)0);
+    rota_prep_open(sqe, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int result_141(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_142(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 8192, 0);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, (unsigned)l->slot);
 }
 
 static int result_142(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static void send_143(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_143(struct live *l)
 {
     (void)l;
-    return (int)(100);
+    return (int)(-ENOENT);
 }
 
 static void send_144(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->slot, (void *)l->buf, 8192, 0);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_open(sqe, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
 static int result_144(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENOTDIR);
 }
 
 static void send_145(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read2(sqe, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 0);
 }
 
 static int result_145(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENXIO);
 }
 
 static void send_146(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_select(sqe, (int)l->fd, 8192, 0, (int)l->bgid);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0,
+                           (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_146(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENFILE);
 }
 
 static void send_147(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_select(sqe, (int)l->fd, 0, 0, (int)l->bgid);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
 static int result_147(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_148(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
 static int result_148(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-EMFILE);
 }
 
 static void send_149(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
-    sqe->addr = (__u64)(8);
+    rota_prep_open(sqe, (const char *)l->path, 192, 0);
 }
 
 static int result_149(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EEXIST);
 }
 
 static void send_150(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_select(sqe, (int)l->fd, 16, 0, 77);
+    rota_prep_open(sqe, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
 static int result_150(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EISDIR);
 }
 
 static void send_151(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read2(sqe, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+    rota_prep_open(sqe, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_151(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ELOOP);
 }
 
 static void send_152(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_attr(sqe, (int)l->fd, (void *)l->buf, 16, 0,
-                         (const struct io_uring_attr_pi *)l->attr);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
 static int result_152(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_153(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_openat(sqe, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_153(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static void send_154(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 8192, 0);
+    rota_prep_close(sqe, (int)l->fd2);
 }
 
 static int result_154(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static void send_155(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write2(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    rota_prep_close_direct(sqe, (unsigned)l->slot);
 }
 
 static int result_155(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static void send_156(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_stream(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    rota_prep_close(sqe, (int)l->fd);
 }
 
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EBADF);
 }
 
 static void send_157(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd2, (const void *)l->buf, 16, 0);
+    rota_prep_close_direct(sqe, 3);
 }
 
 static int result_157(struct live *l)
@@ -2070,504 +2091,495 @@ static int result_157(struct live *l)
 static void send_158(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
-    sqe->addr = (__u64)(8);
+    rota_prep_close_direct(sqe, 99);
 }
 
 static int result_158(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_159(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
+    rota_prep_close_direct(sqe, 0);
 }
 
 static int result_159(struct live *l)
 {
     (void)l;
-    return (int)(-ENOSPC);
+    return (int)(-ENXIO);
 }
 
 static void send_160(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 2);
 }
 
 static int result_160(struct live *l)
 {
     (void)l;
-    return (int)(-EPIPE);
+    return (int)(1);
 }
 
 static void send_161(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 4096, 0, (int)RWF_NOWAIT);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
 }
 
 static int result_161(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(1);
 }
 
 static void send_162(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_files_update(sqe, (int *)(uintptr_t)0, 1, 0);
+}
+
+static int result_162(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static void send_163(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 4);
+}
+
+static int result_163(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_164(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 0);
+}
+
+static int result_164(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_165(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+}
+
+static int result_165(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static void send_166(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_statx(sqe, (int)l->dfd, (const char *)l->name, 0, 2047, (struct statx *)l->statxbuf);
+}
+
+static int result_166(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_167(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_statx(sqe, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
+                     (struct statx *)l->statxbuf);
+}
+
+static int result_167(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_168(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
+                     (struct statx *)l->statxbuf);
+}
+
+static int result_168(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static void send_169(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
+                     (struct statx *)(uintptr_t)0);
+}
+
+static int result_169(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_170(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 8192, 0);
+}
+
+static int result_170(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_171(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
+}
+
+static int result_171(struct live *l)
+{
+    (void)l;
+    return (int)(100);
+}
+
+static void send_172(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->slot, (void *)l->buf, 8192, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+}
+
+static int result_172(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_173(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read2(sqe, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+}
+
+static int result_173(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_174(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_select(sqe, (int)l->fd, 8192, 0, (int)l->bgid);
+}
+
+static int result_174(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_175(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_select(sqe, (int)l->fd, 0, 0, (int)l->bgid);
+}
+
+static int result_175(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_176(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_176(struct live *l)
+{
+    (void)l;
+    return (int)(-EISDIR);
+}
+
+static void send_177(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
+    sqe->addr = (__u64)(8);
+}
+
+static int result_177(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_178(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_select(sqe, (int)l->fd, 16, 0, 77);
+}
+
+static int result_178(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static void send_179(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read2(sqe, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+}
+
+static int result_179(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static void send_180(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_attr(sqe, (int)l->fd, (void *)l->buf, 16, 0,
+                         (const struct io_uring_attr_pi *)l->attr);
+}
+
+static int result_180(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_181(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_181(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_182(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+}
+
+static int result_182(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_183(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 4096, 1);
+}
+
+static int result_183(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_184(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_184(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_185(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->pipe_w, (void *)l->buf, 16, 0);
+}
+
+static int result_185(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_186(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 8192, 0);
+}
+
+static int result_186(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_187(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write2(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+}
+
+static int result_187(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_188(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write_stream(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+}
+
+static int result_188(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_189(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write(sqe, (int)l->fd2, (const void *)l->buf, 16, 0);
+}
+
+static int result_189(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_190(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write(sqe, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
+    sqe->addr = (__u64)(8);
+}
+
+static int result_190(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_191(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
+}
+
+static int result_191(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOSPC);
+}
+
+static void send_192(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+}
+
+static int result_192(struct live *l)
+{
+    (void)l;
+    return (int)(-EPIPE);
+}
+
+static void send_193(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 4096, 0, (int)RWF_NOWAIT);
+}
+
+static int result_193(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static void send_194(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_write_attr(sqe, (int)l->fd, (const void *)l->buf, 16, 0,
                           (const struct io_uring_attr_pi *)l->attr);
 }
 
-static int result_162(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_163(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_163(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static void send_164(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fadvise(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_164(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_165(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fadvise64(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_165(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_166(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fadvise(sqe, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
-}
-
-static int result_166(struct live *l)
-{
-    (void)l;
-    return (int)(-ESPIPE);
-}
-
-static void send_167(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fadvise(sqe, (int)l->fd, 0, 0, 99);
-}
-
-static int result_167(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_168(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_madvise(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int result_168(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_169(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_madvise64(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
-}
-
-static int result_169(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_170(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
-    sqe->addr = (__u64)(1);
-}
-
-static int result_170(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_171(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
-    sqe->addr = (__u64)(65536);
-}
-
-static int result_171(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOMEM);
-}
-
-static void send_172(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_172(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_173(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_bundle(sqe, (int)l->sock, 128, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
-static int result_173(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static void send_174(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_set_addr(sqe, (const struct sockaddr *)l->sa, 16);
-    sqe->opcode = (__u8)(IORING_OP_SEND);
-    sqe->fd = (__s32)(l->sock);
-    sqe->addr = (__u64)(l->data);
-    sqe->len = (__u32)(64);
-}
-
-static int result_174(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_175(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int result_175(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_176(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_176(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_177(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
-}
-
-static int result_177(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static void send_178(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendv(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
-}
-
-static int result_178(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_179(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int result_179(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_180(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_180(struct live *l)
-{
-    (void)l;
-    return (int)(-EPIPE);
-}
-
-static void send_181(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_181(struct live *l)
-{
-    (void)l;
-    return (int)(-EDESTADDRREQ);
-}
-
-static void send_182(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
-                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
-}
-
-static int result_182(struct live *l)
-{
-    (void)l;
-    return (int)(-EMSGSIZE);
-}
-
-static void send_183(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_183(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOBUFS);
-}
-
-static void send_184(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_select(sqe, (int)l->sock, 0, 0, 99);
-}
-
-static int result_184(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static void send_185(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_185(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOTSOCK);
-}
-
-static void send_186(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_186(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_187(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
-}
-
-static int result_187(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_188(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_multishot(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
-static int result_188(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_189(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_select(sqe, (int)l->sock, 64, 0, (int)l->bgid);
-}
-
-static int result_189(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_190(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
-}
-
-static int result_190(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_191(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
-}
-
-static int result_191(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
-static void send_192(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_multishot_select(sqe, (int)l->sock, 0, (int)l->bgid);
-}
-
-static int result_192(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_193(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_multishot_limit(sqe, (int)l->sock, 32, 64, 0, (int)l->bgid);
-}
-
-static int result_193(struct live *l)
-{
-    (void)l;
-    return (int)(32);
-}
-
-static void send_194(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv_fixed(sqe, (int)l->sock, (void *)l->buf, 64, 0, 0);
-}
-
 static int result_194(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_195(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_195(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_196(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_196(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EINVAL);
 }
 
 static void send_197(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_197(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_198(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name, (const struct open_how *)l->how);
+    rota_prep_fadvise(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_198(struct live *l)
@@ -2579,8 +2591,7 @@ static int result_198(struct live *l)
 static void send_199(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
-                              (const struct open_how *)l->how, (unsigned)l->slot);
+    rota_prep_fadvise64(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_199(struct live *l)
@@ -2592,320 +2603,319 @@ static int result_199(struct live *l)
 static void send_200(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
-                              (const struct open_how *)l->how, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_fadvise(sqe, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ESPIPE);
 }
 
 static void send_201(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
+    rota_prep_fadvise(sqe, (int)l->fd, 0, 0, 99);
 }
 
 static int result_201(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static void send_202(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->path, (const struct open_how *)l->beneath);
+    rota_prep_madvise(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_202(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(0);
 }
 
 static void send_203(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
-                              (const struct open_how *)l->cloexec, (unsigned)l->slot);
+    rota_prep_madvise64(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_203(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_204(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name,
-                       (const struct open_how *)l->long_how);
-    sqe->len = (__u32)(32);
+    rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
+    sqe->addr = (__u64)(1);
 }
 
 static int result_204(struct live *l)
 {
     (void)l;
-    return (int)(-E2BIG);
+    return (int)(-EINVAL);
 }
 
 static void send_205(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
+    sqe->addr = (__u64)(65536);
 }
 
 static int result_205(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOMEM);
 }
 
 static void send_206(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_206(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_207(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                         (const struct epoll_event *)(uintptr_t)0);
+    rota_prep_send_bundle(sqe, (int)l->sock, 128, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_207(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(128);
 }
 
 static void send_208(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_send_set_addr(sqe, (const struct sockaddr *)l->sa, 16);
+    sqe->opcode = (__u8)(IORING_OP_SEND);
+    sqe->fd = (__s32)(l->sock);
+    sqe->addr = (__u64)(l->data);
+    sqe->len = (__u32)(64);
 }
 
 static int result_208(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(64);
 }
 
 static void send_209(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_209(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(64);
 }
 
 static void send_210(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_210(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(64);
 }
 
 static void send_211(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_send_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_211(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(128);
 }
 
 static void send_212(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
+    rota_prep_sendv(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_212(struct live *l)
 {
     (void)l;
-    return (int)(4096);
+    return (int)(64);
 }
 
 static void send_213(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                      (unsigned)SPLICE_F_FD_IN_FIXED);
+    rota_prep_send_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_213(struct live *l)
 {
     (void)l;
-    return (int)(4096);
+    return (int)(64);
 }
 
 static void send_214(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_214(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPIPE);
 }
 
 static void send_215(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_215(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EDESTADDRREQ);
 }
 
 static void send_216(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
+                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_216(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EMSGSIZE);
 }
 
 static void send_217(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_217(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_218(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    rota_prep_send_select(sqe, (int)l->sock, 0, 0, 99);
 }
 
 static int result_218(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static void send_219(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-    sqe->addr = (__u64)(-281474976710656);
+    rota_prep_send(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_219(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_220(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int result_220(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EAGAIN);
 }
 
 static void send_221(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
+    rota_prep_send(sqe, (int)l->sock, (const void *)(uintptr_t)0, 64, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_221(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EFAULT);
 }
 
 static void send_222(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, 77);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_222(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTCONN);
 }
 
 static void send_223(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_223(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ECONNRESET);
 }
 
 static void send_224(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                      (const struct sockaddr *)l->sa, 2);
 }
 
 static int result_224(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EISCONN);
 }
 
 static void send_225(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_225(struct live *l)
@@ -2917,202 +2927,205 @@ static int result_225(struct live *l)
 static void send_226(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
+    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
 static int result_226(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static void send_227(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
+    rota_prep_recv_multishot(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_227(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(64);
 }
 
 static void send_228(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    rota_prep_recv_select(sqe, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int result_228(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(64);
 }
 
 static void send_229(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+    rota_prep_recv_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_229(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_230(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+    rota_prep_recv_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_230(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(128);
 }
 
 static void send_231(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, 9);
+    rota_prep_recv_multishot_select(sqe, (int)l->sock, 0, (int)l->bgid);
 }
 
 static int result_231(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static void send_232(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
+    rota_prep_recv_multishot_limit(sqe, (int)l->sock, 32, 64, 0, (int)l->bgid);
 }
 
 static int result_232(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(32);
 }
 
 static void send_233(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                        (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    rota_prep_recv_fixed(sqe, (int)l->sock, (void *)l->buf, 64, 0, 0);
 }
 
 static int result_233(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_234(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                        (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_234(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_235(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->path, (const char *)l->path2);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int result_235(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static void send_236(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->path2, (const char *)l->path);
+    rota_prep_recv(sqe, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_236(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_237(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_renameat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
-                        (const char *)l->path, (unsigned)RENAME_NOREPLACE);
+    rota_prep_recv_bundle_select(sqe, (int)l->sock, 0, 0, 99);
 }
 
 static int result_237(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static void send_238(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->dir2, (const char *)l->dir3);
+    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 64, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_238(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-EFAULT);
 }
 
 static void send_239(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->proc_path, (const char *)l->path2);
+    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
 static int result_239(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-ENOTCONN);
 }
 
 static void send_240(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_240(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_241(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_241(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ECONNRESET);
 }
 
 static void send_242(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, 0);
+    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name, (const struct open_how *)l->how);
 }
 
 static int result_242(struct live *l)
@@ -3124,7 +3137,8 @@ static int result_242(struct live *l)
 static void send_243(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
+    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
+                              (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
 static int result_243(struct live *l)
@@ -3136,177 +3150,186 @@ static int result_243(struct live *l)
 static void send_244(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, 0);
+    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
+                              (const struct open_how *)l->how, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_244(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(1);
 }
 
 static void send_245(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, 0);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
 }
 
 static int result_245(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-ENOENT);
 }
 
 static void send_246(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
+    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->path, (const struct open_how *)l->beneath);
 }
 
 static int result_246(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EXDEV);
 }
 
 static void send_247(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
+    rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
+                              (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
 static int result_247(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-EINVAL);
 }
 
 static void send_248(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
+    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name,
+                       (const struct open_how *)l->long_how);
+    sqe->len = (__u32)(32);
 }
 
 static int result_248(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-E2BIG);
 }
 
 static void send_249(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path, (const struct open_how *)l->how);
 }
 
 static int result_249(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static void send_250(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
+    rota_prep_openat2_direct(sqe, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how, 0);
 }
 
 static int result_250(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENXIO);
 }
 
 static void send_251(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
+    rota_prep_openat2_direct(sqe, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_251(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENFILE);
 }
 
 static void send_252(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)l->cached);
 }
 
 static int result_252(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static void send_253(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
 }
 
 static int result_253(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ELOOP);
 }
 
 static void send_254(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)l->how_mode);
 }
 
 static int result_254(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EINVAL);
 }
 
 static void send_255(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)l->how_directory);
 }
 
 static int result_255(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-ENOTDIR);
 }
 
 static void send_256(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
-                      0);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)(uintptr_t)0);
 }
 
 static int result_256(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_257(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
-                      (int)AT_EMPTY_PATH);
+    rota_prep_openat2(sqe, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
 static int result_257(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_258(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_258(struct live *l)
@@ -3318,176 +3341,185 @@ static int result_258(struct live *l)
 static void send_259(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_259(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_260(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                         (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_260(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_261(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_261(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-EEXIST);
 }
 
 static void send_262(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_262(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-ENOENT);
 }
 
 static void send_263(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_263(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EPERM);
 }
 
 static void send_264(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
+    rota_prep_epoll_ctl(sqe, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_264(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_265(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_265(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_266(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                           (unsigned)IORING_MSG_RING_CQE_SKIP);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_266(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_267(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_267(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(4096);
 }
 
 static void send_268(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                      (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_268(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(4096);
 }
 
 static void send_269(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int result_269(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EINVAL);
 }
 
 static void send_270(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int result_270(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ESPIPE);
 }
 
 static void send_271(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
 }
 
 static int result_271(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static void send_272(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_splice(sqe, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
+                      (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_272(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EAGAIN);
 }
 
 static void send_273(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_273(struct live *l)
@@ -3499,232 +3531,227 @@ static int result_273(struct live *l)
 static void send_274(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (const char *)l->xvalue, 0,
-                         4);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_275(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
-                         (int)XATTR_CREATE, 4);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_275(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EFAULT);
 }
 
 static void send_276(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
-                         (int)XATTR_REPLACE, 4);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_276(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EOVERFLOW);
 }
 
 static void send_277(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->empty, (const char *)l->xvalue, 0, 4);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_277(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EOVERFLOW);
 }
 
 static void send_278(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_CREATE, 4);
+    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
 }
 
 static int result_278(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(3);
 }
 
 static void send_279(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue,
-                        (const char *)l->path2, 0, 4);
+    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
 }
 
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(4);
 }
 
 static void send_280(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_CREATE, 4);
+    rota_prep_remove_buffers(sqe, 4, 77);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static void send_281(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_REPLACE, 4);
+    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EINVAL);
 }
 
 static void send_282(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
+    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_282(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static void send_283(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (char *)l->xbuf, 16);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_283(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static void send_284(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
+    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EINVAL);
 }
 
 static void send_285(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
+    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EBADF);
 }
 
 static void send_286(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
+    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EAGAIN);
 }
 
 static void send_287(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_287(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(0);
 }
 
 static void send_288(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
+    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_288(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-ENOTCONN);
 }
 
 static void send_289(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
+    rota_prep_shutdown(sqe, (int)l->sock, 9);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EINVAL);
 }
 
 static void send_290(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_291(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
+    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                        (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_291(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(0);
 }
 
 static void send_292(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                        (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int result_292(struct live *l)
@@ -3736,7 +3763,7 @@ static int result_292(struct live *l)
 static void send_293(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
+    rota_prep_rename(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_293(struct live *l)
@@ -3748,80 +3775,80 @@ static int result_293(struct live *l)
 static void send_294(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_rename(sqe, (const char *)l->path2, (const char *)l->path);
 }
 
 static int result_294(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_295(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
+    rota_prep_renameat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
+                        (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_295(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EEXIST);
 }
 
 static void send_296(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    rota_prep_rename(sqe, (const char *)l->dir2, (const char *)l->dir3);
 }
 
 static int result_296(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-ENOTEMPTY);
 }
 
 static void send_297(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_rename(sqe, (const char *)l->proc_path, (const char *)l->path2);
 }
 
 static int result_297(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EXDEV);
 }
 
 static void send_298(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_298(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_299(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_299(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static void send_300(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_unlink(sqe, (const char *)l->path, 0);
 }
 
 static int result_300(struct live *l)
@@ -3833,275 +3860,273 @@ static int result_300(struct live *l)
 static void send_301(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_301(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(0);
 }
 
 static void send_302(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
-                               (unsigned *)l->sa_len_ptr, 0);
+    rota_prep_unlink(sqe, (const char *)l->path2, 0);
 }
 
 static int result_302(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_303(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
-    sqe->flags = (__u8)(IOSQE_ASYNC);
+    rota_prep_unlink(sqe, (const char *)l->dir, 0);
 }
 
 static int result_303(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EISDIR);
 }
 
 static void send_304(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_304(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTDIR);
 }
 
 static void send_305(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
+    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_305(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENOTEMPTY);
 }
 
 static void send_306(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
+    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_306(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_307(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
+    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
 }
 
 static int result_307(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_308(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EEXIST);
 }
 
 static void send_309(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
 }
 
 static int result_309(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOENT);
 }
 
 static void send_310(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
 }
 
 static int result_310(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static void send_311(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_311(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static void send_312(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EEXIST);
 }
 
 static void send_313(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENOENT);
 }
 
 static void send_314(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
+                      0);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_315(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
+                      (int)AT_EMPTY_PATH);
 }
 
 static int result_315(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static void send_316(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_316(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static void send_317(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EEXIST);
 }
 
 static void send_318(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENOENT);
 }
 
 static void send_319(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EPERM);
 }
 
 static void send_320(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_320(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EXDEV);
 }
 
 static void send_321(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_321(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static void send_322(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_322(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(0);
 }
 
 static void send_323(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_323(struct live *l)
@@ -4113,7 +4138,8 @@ static int result_323(struct live *l)
 static void send_324(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                           (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_324(struct live *l)
@@ -4125,523 +4151,534 @@ static int result_324(struct live *l)
 static void send_325(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static void send_326(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADFD);
 }
 
 static void send_327(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(-EBADFD);
 }
 
 static void send_328(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EBADF);
 }
 
 static void send_329(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_329(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_330(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENXIO);
 }
 
 static void send_331(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ENFILE);
 }
 
 static void send_332(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, (unsigned)IORING_CQE_F_32);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EINVAL);
 }
 
 static void send_333(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOWNERDEAD);
 }
 
 static void send_334(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
 }
 
 static int result_334(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_335(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    rota_prep_fsetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (const char *)l->xvalue, 0,
+                         4);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_336(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
+                         (int)XATTR_CREATE, 4);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EEXIST);
 }
 
 static void send_337(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
+                         (int)XATTR_REPLACE, 4);
 }
 
 static int result_337(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENODATA);
 }
 
 static void send_338(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->empty, (const char *)l->xvalue, 0, 4);
 }
 
 static int result_338(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ERANGE);
 }
 
 static void send_339(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname3, (const char *)l->xvalue, 0, 4);
 }
 
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_340(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_CREATE, 4);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_341(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue,
+                        (const char *)l->path2, 0, 4);
 }
 
 static int result_341(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOENT);
 }
 
 static void send_342(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_CREATE, 4);
 }
 
 static int result_342(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static void send_343(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_REPLACE, 4);
 }
 
 static int result_343(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENODATA);
 }
 
 static void send_344(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+    rota_prep_setxattr(sqe, (const char *)l->xname3, (const char *)l->xvalue,
+                        (const char *)l->path, 0, 4);
 }
 
 static int result_344(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_345(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
 }
 
 static int result_345(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_346(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+    rota_prep_fgetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (char *)l->xbuf, 16);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_346(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(4);
 }
 
 static void send_347(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
 }
 
 static int result_347(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_348(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
 }
 
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(-ENODATA);
 }
 
 static void send_349(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
 static int result_349(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ERANGE);
 }
 
 static void send_350(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
 static int result_350(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_351(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_351(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_352(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
 }
 
 static int result_352(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(4);
 }
 
 static void send_353(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->fd, 4);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
 }
 
 static int result_353(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-ENOENT);
 }
 
 static void send_354(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_354(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENODATA);
 }
 
 static void send_355(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
 }
 
 static int result_355(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ERANGE);
 }
 
 static void send_356(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname3, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_356(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_357(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_357(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_358(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
 }
 
 static int result_358(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static void send_359(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(0);
 }
 
 static void send_360(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_361(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_362(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENFILE);
 }
 
 static void send_363(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-ENXIO);
 }
 
 static void send_364(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EMFILE);
 }
 
 static void send_365(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket(sqe, (int)AF_INET, 15, 0, 0);
 }
 
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_366(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_socket(sqe, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ESOCKTNOSUPPORT);
 }
 
 static void send_367(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_367(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_368(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_368(struct live *l)
@@ -4653,19 +4690,21 @@ static int result_368(struct live *l)
 static void send_369(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_369(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_370(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
+                               (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_370(struct live *l)
@@ -4677,140 +4716,141 @@ static int result_370(struct live *l)
 static void send_371(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_371(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_372(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_372(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_373(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
-    sqe->addr = (__u64)(8);
+    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_374(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128(sqe);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_375(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
+    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_376(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, 42);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(64);
 }
 
 static void send_377(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, (int)-EDOM);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(64);
 }
 
 static void send_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, (int)l->fd);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_378(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_379(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_379(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_380(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_cqe32(sqe, 17, 18);
+    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, -1);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_381(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_382(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
 static int result_382(struct live *l)
@@ -4822,22 +4862,1033 @@ static int result_382(struct live *l)
 static void send_383(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_384(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_384(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_385(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+}
+
+static int result_385(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_386(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_386(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_387(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+}
+
+static int result_387(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_388(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+}
+
+static int result_388(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_389(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+}
+
+static int result_389(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADFD);
+}
+
+static void send_390(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+}
+
+static int result_390(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static void send_391(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_391(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_392(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_392(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_393(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_393(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_394(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int result_394(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_395(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_395(struct live *l)
+{
+    (void)l;
+    return (int)(-ECHILD);
+}
+
+static void send_396(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_396(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_397(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_397(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_398(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)(uintptr_t)0, (int)WEXITED, 0);
+    sqe->addr2 = (__u64)(8);
+}
+
+static int result_398(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_399(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_399(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_400(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+}
+
+static int result_400(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_401(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int result_401(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static void send_402(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_402(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_403(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+}
+
+static int result_403(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_404(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
+}
+
+static int result_404(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_405(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+}
+
+static int result_405(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static void send_406(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+}
+
+static int result_406(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static void send_407(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+}
+
+static int result_407(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_408(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+}
+
+static int result_408(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_409(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+}
+
+static int result_409(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static void send_410(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+}
+
+static int result_410(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static void send_411(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+}
+
+static int result_411(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_412(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+}
+
+static int result_412(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_413(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+}
+
+static int result_413(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_414(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+}
+
+static int result_414(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_415(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+}
+
+static int result_415(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_416(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+}
+
+static int result_416(struct live *l)
+{
+    (void)l;
+    return (int)(-EMFILE);
+}
+
+static void send_417(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+}
+
+static int result_417(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_418(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+}
+
+static int result_418(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_419(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_419(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_420(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_420(struct live *l)
+{
+    (void)l;
+    return (int)(-EADDRINUSE);
+}
+
+static void send_421(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_421(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_422(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_422(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_423(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_423(struct live *l)
+{
+    (void)l;
+    return (int)(-EADDRNOTAVAIL);
+}
+
+static void send_424(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
+static int result_424(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_425(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int result_425(struct live *l)
+{
+    (void)l;
+    return (int)(-EAFNOSUPPORT);
+}
+
+static void send_426(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_listen(sqe, (int)l->sock, 4);
+}
+
+static int result_426(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_427(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_listen(sqe, (int)l->sock, 4);
+}
+
+static int result_427(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_428(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_listen(sqe, (int)l->fd, 4);
+}
+
+static int result_428(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_429(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+}
+
+static int result_429(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_430(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+}
+
+static int result_430(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_431(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
+}
+
+static int result_431(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_432(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
+}
+
+static int result_432(struct live *l)
+{
+    (void)l;
+    return (int)(-EPROTONOSUPPORT);
+}
+
+static void send_433(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_433(struct live *l)
+{
+    (void)l;
+    return (int)(1);
+}
+
+static void send_434(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_434(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_435(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_435(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_436(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)(uintptr_t)0, 4, 0);
+    sqe->addr = (__u64)(8);
+}
+
+static int result_436(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_437(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+}
+
+static int result_437(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_438(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_438(struct live *l)
+{
+    (void)l;
+    return (int)(-EISDIR);
+}
+
+static void send_439(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_439(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_440(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_440(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_441(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+}
+
+static int result_441(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_442(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_442(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_443(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+}
+
+static int result_443(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_444(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_444(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_445(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_445(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_446(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_446(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_447(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+}
+
+static int result_447(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_448(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_448(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_449(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
+}
+
+static int result_449(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_450(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+}
+
+static int result_450(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_451(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+}
+
+static int result_451(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_452(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int result_452(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_453(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+}
+
+static int result_453(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static void send_454(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+}
+
+static int result_454(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_455(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    sqe->addr = (__u64)(8);
+}
+
+static int result_455(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_456(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
+}
+
+static int result_456(struct live *l)
+{
+    (void)l;
+    return (int)(-EMFILE);
+}
+
+static void send_457(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int result_457(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static void send_458(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128(sqe);
+}
+
+static int result_458(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_459(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
+}
+
+static int result_459(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_460(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_result(sqe, 42);
+}
+
+static int result_460(struct live *l)
+{
+    (void)l;
+    return (int)(42);
+}
+
+static void send_461(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_result(sqe, (int)-EDOM);
+}
+
+static int result_461(struct live *l)
+{
+    (void)l;
+    return (int)(-EDOM);
+}
+
+static void send_462(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_file(sqe, (int)l->fd);
+}
+
+static int result_462(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_463(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_fixed_buffer(sqe, 0);
+}
+
+static int result_463(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_464(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_cqe32(sqe, 17, 18);
+}
+
+static int result_464(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_465(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_file(sqe, -1);
+}
+
+static int result_465(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_466(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_fixed_buffer(sqe, 0);
+}
+
+static int result_466(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_467(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_467(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_468(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+}
+
+static int result_468(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -5022,12 +6073,45 @@ const struct live_trial live_trials[] = {
         .error = 1,
     },
     {
+        .title = "READV readv in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_READV,
+        .since = {5, 1},
+        .send = send_16,
+        .result = result_16,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV readv in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_READV,
+        .since = {5, 1},
+        .send = send_17,
+        .result = result_17,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV readv in pipe_empty: EBADF",
+        .scenario = &live_pipe_empty,
+        .opcode = IORING_OP_READV,
+        .since = {5, 1},
+        .send = send_18,
+        .result = result_18,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
         .title = "WRITEV writev in file_write: ok",
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_16,
-        .result = result_16,
+        .send = send_19,
+        .result = result_19,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5037,8 +6121,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_17,
-        .result = result_17,
+        .send = send_20,
+        .result = result_20,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5048,8 +6132,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_18,
-        .result = result_18,
+        .send = send_21,
+        .result = result_21,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5059,8 +6143,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_19,
-        .result = result_19,
+        .send = send_22,
+        .result = result_22,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5070,8 +6154,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_full_device,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_20,
-        .result = result_20,
+        .send = send_23,
+        .result = result_23,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5081,8 +6165,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_WRITEV,
         .since = {5, 1},
-        .send = send_21,
-        .result = result_21,
+        .send = send_24,
+        .result = result_24,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV writev in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_WRITEV,
+        .since = {5, 1},
+        .send = send_25,
+        .result = result_25,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV writev in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_WRITEV,
+        .since = {5, 1},
+        .send = send_26,
+        .result = result_26,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5092,8 +6198,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_dirty,
         .opcode = IORING_OP_FSYNC,
         .since = {5, 1},
-        .send = send_22,
-        .result = result_22,
+        .send = send_27,
+        .result = result_27,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5103,8 +6209,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_dirty,
         .opcode = IORING_OP_FSYNC,
         .since = {5, 1},
-        .send = send_23,
-        .result = result_23,
+        .send = send_28,
+        .result = result_28,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5114,8 +6220,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_dirty,
         .opcode = IORING_OP_FSYNC,
         .since = {5, 1},
-        .send = send_24,
-        .result = result_24,
+        .send = send_29,
+        .result = result_29,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5125,8 +6231,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_FSYNC,
         .since = {5, 1},
-        .send = send_25,
-        .result = result_25,
+        .send = send_30,
+        .result = result_30,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5136,8 +6242,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READ_FIXED,
         .since = {5, 1},
-        .send = send_26,
-        .result = result_26,
+        .send = send_31,
+        .result = result_31,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5147,8 +6253,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READ_FIXED,
         .since = {5, 1},
-        .send = send_27,
-        .result = result_27,
+        .send = send_32,
+        .result = result_32,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5158,8 +6264,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_FIXED,
         .since = {5, 1},
-        .send = send_28,
-        .result = result_28,
+        .send = send_33,
+        .result = result_33,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5169,8 +6275,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READ_FIXED,
         .since = {5, 1},
-        .send = send_29,
-        .result = result_29,
+        .send = send_34,
+        .result = result_34,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
+        .scenario = &live_file_buffer,
+        .opcode = IORING_OP_READ_FIXED,
+        .since = {5, 1},
+        .send = send_35,
+        .result = result_35,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ_FIXED read_fixed in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_READ_FIXED,
+        .since = {5, 1},
+        .send = send_36,
+        .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5180,8 +6308,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITE_FIXED,
         .since = {5, 1},
-        .send = send_30,
-        .result = result_30,
+        .send = send_37,
+        .result = result_37,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5191,8 +6319,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITE_FIXED,
         .since = {5, 1},
-        .send = send_31,
-        .result = result_31,
+        .send = send_38,
+        .result = result_38,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5202,8 +6330,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE_FIXED,
         .since = {5, 1},
-        .send = send_32,
-        .result = result_32,
+        .send = send_39,
+        .result = result_39,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5213,8 +6341,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITE_FIXED,
         .since = {5, 1},
-        .send = send_33,
-        .result = result_33,
+        .send = send_40,
+        .result = result_40,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
+        .scenario = &live_file_write_buffer,
+        .opcode = IORING_OP_WRITE_FIXED,
+        .since = {5, 1},
+        .send = send_41,
+        .result = result_41,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_WRITE_FIXED,
+        .since = {5, 1},
+        .send = send_42,
+        .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5224,8 +6374,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_pipe,
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 1},
-        .send = send_34,
-        .result = result_34,
+        .send = send_43,
+        .result = result_43,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5235,8 +6385,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_pipe,
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 1},
-        .send = send_35,
-        .result = result_35,
+        .send = send_44,
+        .result = result_44,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5247,8 +6397,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 13},
         .backports = "5.10",
-        .send = send_36,
-        .result = result_36,
+        .send = send_45,
+        .result = result_45,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -5259,8 +6409,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_cancelled,
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 1},
-        .send = send_37,
-        .result = result_37,
+        .send = send_46,
+        .result = result_46,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5270,8 +6420,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_POLL_ADD,
         .since = {5, 1},
-        .send = send_38,
-        .result = result_38,
+        .send = send_47,
+        .result = result_47,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "POLL_ADD poll_add in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_POLL_ADD,
+        .since = {5, 1},
+        .send = send_48,
+        .result = result_48,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5281,8 +6442,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_in_flight,
         .opcode = IORING_OP_POLL_REMOVE,
         .since = {5, 1},
-        .send = send_39,
-        .result = result_39,
+        .send = send_49,
+        .result = result_49,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5293,8 +6454,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_POLL_REMOVE,
         .since = {5, 13},
         .backports = "5.10",
-        .send = send_40,
-        .result = result_40,
+        .send = send_50,
+        .result = result_50,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5304,8 +6465,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_poll_in_flight,
         .opcode = IORING_OP_POLL_REMOVE,
         .since = {5, 1},
-        .send = send_41,
-        .result = result_41,
+        .send = send_51,
+        .result = result_51,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5315,8 +6476,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_dirty,
         .opcode = IORING_OP_SYNC_FILE_RANGE,
         .since = {5, 2},
-        .send = send_42,
-        .result = result_42,
+        .send = send_52,
+        .result = result_52,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5326,8 +6487,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_SYNC_FILE_RANGE,
         .since = {5, 2},
-        .send = send_43,
-        .result = result_43,
+        .send = send_53,
+        .result = result_53,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5337,8 +6498,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG,
         .since = {5, 3},
-        .send = send_44,
-        .result = result_44,
+        .send = send_54,
+        .result = result_54,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5348,8 +6509,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG,
         .since = {5, 19},
-        .send = send_45,
-        .result = result_45,
+        .send = send_55,
+        .result = result_55,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5359,8 +6520,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_broken,
         .opcode = IORING_OP_SENDMSG,
         .since = {5, 3},
-        .send = send_46,
-        .result = result_46,
+        .send = send_56,
+        .result = result_56,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5370,8 +6531,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG,
         .since = {5, 3},
-        .send = send_47,
-        .result = result_47,
+        .send = send_57,
+        .result = result_57,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5381,8 +6542,53 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SENDMSG,
         .since = {5, 3},
-        .send = send_48,
-        .result = result_48,
+        .send = send_58,
+        .result = result_58,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_pieces: EMSGSIZE",
+        .scenario = &live_socket_pieces,
+        .opcode = IORING_OP_SENDMSG,
+        .since = {6, 18},
+        .backports = "5.10",
+        .send = send_59,
+        .result = result_59,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_full: EAGAIN",
+        .scenario = &live_socket_full,
+        .opcode = IORING_OP_SENDMSG,
+        .since = {5, 3},
+        .send = send_60,
+        .result = result_60,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in socket_lonely: ENOTCONN",
+        .scenario = &live_socket_lonely,
+        .opcode = IORING_OP_SENDMSG,
+        .since = {5, 3},
+        .send = send_61,
+        .result = result_61,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SENDMSG sendmsg in udp_plain: EDESTADDRREQ",
+        .scenario = &live_udp_plain,
+        .opcode = IORING_OP_SENDMSG,
+        .since = {5, 3},
+        .send = send_62,
+        .result = result_62,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5392,8 +6598,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_waiting,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 3},
-        .send = send_49,
-        .result = result_49,
+        .send = send_63,
+        .result = result_63,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5403,8 +6609,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_late,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 3},
-        .send = send_50,
-        .result = result_50,
+        .send = send_64,
+        .result = result_64,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5414,8 +6620,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_message,
         .opcode = IORING_OP_RECVMSG,
         .since = {6, 0},
-        .send = send_51,
-        .result = result_51,
+        .send = send_65,
+        .result = result_65,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -5426,8 +6632,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_message,
         .opcode = IORING_OP_RECVMSG,
         .since = {6, 0},
-        .send = send_52,
-        .result = result_52,
+        .send = send_66,
+        .result = result_66,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -5438,8 +6644,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_idle,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 3},
-        .send = send_53,
-        .result = result_53,
+        .send = send_67,
+        .result = result_67,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5449,8 +6655,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 7},
-        .send = send_54,
-        .result = result_54,
+        .send = send_68,
+        .result = result_68,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5460,8 +6666,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_waiting,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 3},
-        .send = send_55,
-        .result = result_55,
+        .send = send_69,
+        .result = result_69,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5471,8 +6677,42 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_RECVMSG,
         .since = {5, 3},
-        .send = send_56,
-        .result = result_56,
+        .send = send_70,
+        .result = result_70,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in socket_pieces: EMSGSIZE",
+        .scenario = &live_socket_pieces,
+        .opcode = IORING_OP_RECVMSG,
+        .since = {6, 18},
+        .backports = "5.10",
+        .send = send_71,
+        .result = result_71,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in bind_free: ENOTCONN",
+        .scenario = &live_bind_free,
+        .opcode = IORING_OP_RECVMSG,
+        .since = {5, 3},
+        .send = send_72,
+        .result = result_72,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECVMSG recvmsg in socket_idle: EINVAL",
+        .scenario = &live_socket_idle,
+        .opcode = IORING_OP_RECVMSG,
+        .since = {5, 7},
+        .send = send_73,
+        .result = result_73,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5482,8 +6722,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 4},
-        .send = send_57,
-        .result = result_57,
+        .send = send_74,
+        .result = result_74,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5493,8 +6733,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_count,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 4},
-        .send = send_58,
-        .result = result_58,
+        .send = send_75,
+        .result = result_75,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5505,8 +6745,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 15},
         .backports = "5.10",
-        .send = send_59,
-        .result = result_59,
+        .send = send_76,
+        .result = result_76,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5517,8 +6757,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 15},
         .backports = "5.10",
-        .send = send_60,
-        .result = result_60,
+        .send = send_77,
+        .result = result_77,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5528,8 +6768,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 5},
-        .send = send_61,
-        .result = result_61,
+        .send = send_78,
+        .result = result_78,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5539,8 +6779,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 16},
-        .send = send_62,
-        .result = result_62,
+        .send = send_79,
+        .result = result_79,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5550,8 +6790,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {6, 4},
-        .send = send_63,
-        .result = result_63,
+        .send = send_80,
+        .result = result_80,
         .kind = LIVE_EXACT,
         .cqes = 3,
         .flags = IORING_CQE_F_MORE,
@@ -5562,8 +6802,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {7, 1},
-        .send = send_64,
-        .result = result_64,
+        .send = send_81,
+        .result = result_81,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5573,8 +6813,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 4},
-        .send = send_65,
-        .result = result_65,
+        .send = send_82,
+        .result = result_82,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5584,8 +6824,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_cancelled,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 4},
-        .send = send_66,
-        .result = result_66,
+        .send = send_83,
+        .result = result_83,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5595,8 +6835,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 16},
-        .send = send_67,
-        .result = result_67,
+        .send = send_84,
+        .result = result_84,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5606,8 +6846,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT,
         .since = {5, 4},
-        .send = send_68,
-        .result = result_68,
+        .send = send_85,
+        .result = result_85,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5617,8 +6857,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_in_flight,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 5},
-        .send = send_69,
-        .result = result_69,
+        .send = send_86,
+        .result = result_86,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5629,8 +6869,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_70,
-        .result = result_70,
+        .send = send_87,
+        .result = result_87,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5641,8 +6881,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_71,
-        .result = result_71,
+        .send = send_88,
+        .result = result_88,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5652,8 +6892,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_restarted,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {7, 1},
-        .send = send_72,
-        .result = result_72,
+        .send = send_89,
+        .result = result_89,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5664,8 +6904,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 15},
         .backports = "5.10",
-        .send = send_73,
-        .result = result_73,
+        .send = send_90,
+        .result = result_90,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5675,8 +6915,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer_in_flight,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 5},
-        .send = send_74,
-        .result = result_74,
+        .send = send_91,
+        .result = result_91,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5686,8 +6926,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 16},
-        .send = send_75,
-        .result = result_75,
+        .send = send_92,
+        .result = result_92,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5698,8 +6938,20 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_TIMEOUT_REMOVE,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_76,
-        .result = result_76,
+        .send = send_93,
+        .result = result_93,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "TIMEOUT_REMOVE timeout_update in timer_repeating: EINVAL",
+        .scenario = &live_timer_repeating,
+        .opcode = IORING_OP_TIMEOUT_REMOVE,
+        .since = {7, 1},
+        .backports = "6.12 6.18",
+        .send = send_94,
+        .result = result_94,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5709,8 +6961,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_waiting,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 5},
-        .send = send_77,
-        .result = result_77,
+        .send = send_95,
+        .result = result_95,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -5720,8 +6972,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_direct,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 5},
-        .send = send_78,
-        .result = result_78,
+        .send = send_96,
+        .result = result_96,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5731,8 +6983,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_late,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 19},
-        .send = send_79,
-        .result = result_79,
+        .send = send_97,
+        .result = result_97,
         .kind = LIVE_FD,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -5743,8 +6995,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_direct_late,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 19},
-        .send = send_80,
-        .result = result_80,
+        .send = send_98,
+        .result = result_98,
         .kind = LIVE_FD,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -5755,8 +7007,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 5},
-        .send = send_81,
-        .result = result_81,
+        .send = send_99,
+        .result = result_99,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5766,8 +7018,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_idle,
         .opcode = IORING_OP_ACCEPT,
         .since = {6, 10},
-        .send = send_82,
-        .result = result_82,
+        .send = send_100,
+        .result = result_100,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5777,8 +7029,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listener_waiting,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 5},
-        .send = send_83,
-        .result = result_83,
+        .send = send_101,
+        .result = result_101,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5788,8 +7040,52 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_ACCEPT,
         .since = {5, 5},
-        .send = send_84,
-        .result = result_84,
+        .send = send_102,
+        .result = result_102,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ACCEPT accept_direct in listener_waiting: ENFILE",
+        .scenario = &live_listener_waiting,
+        .opcode = IORING_OP_ACCEPT,
+        .since = {5, 19},
+        .send = send_103,
+        .result = result_103,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ACCEPT accept in listener_exhausted: EMFILE",
+        .scenario = &live_listener_exhausted,
+        .opcode = IORING_OP_ACCEPT,
+        .since = {5, 5},
+        .send = send_104,
+        .result = result_104,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ACCEPT accept in listener_waiting: EFAULT",
+        .scenario = &live_listener_waiting,
+        .opcode = IORING_OP_ACCEPT,
+        .since = {5, 5},
+        .send = send_105,
+        .result = result_105,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "ACCEPT accept in udp_plain: EOPNOTSUPP",
+        .scenario = &live_udp_plain,
+        .opcode = IORING_OP_ACCEPT,
+        .since = {5, 5},
+        .send = send_106,
+        .result = result_106,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5799,8 +7095,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_85,
-        .result = result_85,
+        .send = send_107,
+        .result = result_107,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5810,8 +7106,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_86,
-        .result = result_86,
+        .send = send_108,
+        .result = result_108,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5821,8 +7117,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_two_reads_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_87,
-        .result = result_87,
+        .send = send_109,
+        .result = result_109,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5832,8 +7128,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_88,
-        .result = result_88,
+        .send = send_110,
+        .result = result_110,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5843,8 +7139,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_89,
-        .result = result_89,
+        .send = send_111,
+        .result = result_111,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5854,8 +7150,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_two_reads_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_90,
-        .result = result_90,
+        .send = send_112,
+        .result = result_112,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5865,8 +7161,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 0},
-        .send = send_91,
-        .result = result_91,
+        .send = send_113,
+        .result = result_113,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5876,8 +7172,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_92,
-        .result = result_92,
+        .send = send_114,
+        .result = result_114,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5887,8 +7183,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 6},
-        .send = send_93,
-        .result = result_93,
+        .send = send_115,
+        .result = result_115,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5898,8 +7194,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_94,
-        .result = result_94,
+        .send = send_116,
+        .result = result_116,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5909,8 +7205,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_open_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_95,
-        .result = result_95,
+        .send = send_117,
+        .result = result_117,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5920,8 +7216,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {7, 1},
-        .send = send_96,
-        .result = result_96,
+        .send = send_118,
+        .result = result_118,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5931,8 +7227,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_97,
-        .result = result_97,
+        .send = send_119,
+        .result = result_119,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5942,8 +7238,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_98,
-        .result = result_98,
+        .send = send_120,
+        .result = result_120,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5953,8 +7249,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_99,
-        .result = result_99,
+        .send = send_121,
+        .result = result_121,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5964,8 +7260,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {7, 1},
-        .send = send_100,
-        .result = result_100,
+        .send = send_122,
+        .result = result_122,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -5975,8 +7271,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_101,
-        .result = result_101,
+        .send = send_123,
+        .result = result_123,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5986,8 +7282,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read_answered,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_102,
-        .result = result_102,
+        .send = send_124,
+        .result = result_124,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -5997,8 +7293,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_103,
-        .result = result_103,
+        .send = send_125,
+        .result = result_125,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6008,8 +7304,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_104,
-        .result = result_104,
+        .send = send_126,
+        .result = result_126,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6019,8 +7315,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_ready,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_105,
-        .result = result_105,
+        .send = send_127,
+        .result = result_127,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6030,8 +7326,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_refused,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_106,
-        .result = result_106,
+        .send = send_128,
+        .result = result_128,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6041,8 +7337,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_107,
-        .result = result_107,
+        .send = send_129,
+        .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6052,8 +7348,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_ready,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_108,
-        .result = result_108,
+        .send = send_130,
+        .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6063,8 +7359,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_109,
-        .result = result_109,
+        .send = send_131,
+        .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6074,8 +7370,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_grow,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_110,
-        .result = result_110,
+        .send = send_132,
+        .result = result_132,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6085,8 +7381,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_hole,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_111,
-        .result = result_111,
+        .send = send_133,
+        .result = result_133,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6096,8 +7392,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_112,
-        .result = result_112,
+        .send = send_134,
+        .result = result_134,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6107,8 +7403,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_113,
-        .result = result_113,
+        .send = send_135,
+        .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6118,8 +7414,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_114,
-        .result = result_114,
+        .send = send_136,
+        .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6129,8 +7425,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_115,
-        .result = result_115,
+        .send = send_137,
+        .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6140,8 +7436,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_116,
-        .result = result_116,
+        .send = send_138,
+        .result = result_138,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -6151,8 +7447,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_117,
-        .result = result_117,
+        .send = send_139,
+        .result = result_139,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6162,8 +7458,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 19},
-        .send = send_118,
-        .result = result_118,
+        .send = send_140,
+        .result = result_140,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6173,8 +7469,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_119,
-        .result = result_119,
+        .send = send_141,
+        .result = result_141,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -6184,8 +7480,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_120,
-        .result = result_120,
+        .send = send_142,
+        .result = result_142,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6195,8 +7491,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_121,
-        .result = result_121,
+        .send = send_143,
+        .result = result_143,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6206,8 +7502,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_122,
-        .result = result_122,
+        .send = send_144,
+        .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6217,8 +7513,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_123,
-        .result = result_123,
+        .send = send_145,
+        .result = result_145,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6228,8 +7524,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 19},
-        .send = send_124,
-        .result = result_124,
+        .send = send_146,
+        .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6239,8 +7535,74 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_125,
-        .result = result_125,
+        .send = send_147,
+        .result = result_147,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_exhausted: EMFILE",
+        .scenario = &live_path_exhausted,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_148,
+        .result = result_148,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_open: EEXIST",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_149,
+        .result = result_149,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_open: EISDIR",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_150,
+        .result = result_150,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT open in path_loop: ELOOP",
+        .scenario = &live_path_loop,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_151,
+        .result = result_151,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_open: EFAULT",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_152,
+        .result = result_152,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT openat in path_open: EBADF",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_153,
+        .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6250,8 +7612,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_fd,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_126,
-        .result = result_126,
+        .send = send_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6261,8 +7623,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_127,
-        .result = result_127,
+        .send = send_155,
+        .result = result_155,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6272,8 +7634,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_128,
-        .result = result_128,
+        .send = send_156,
+        .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6283,8 +7645,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_129,
-        .result = result_129,
+        .send = send_157,
+        .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6294,8 +7656,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_130,
-        .result = result_130,
+        .send = send_158,
+        .result = result_158,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6305,8 +7667,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_131,
-        .result = result_131,
+        .send = send_159,
+        .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6316,8 +7678,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_132,
-        .result = result_132,
+        .send = send_160,
+        .result = result_160,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6327,8 +7689,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 19},
-        .send = send_133,
-        .result = result_133,
+        .send = send_161,
+        .result = result_161,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6338,8 +7700,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_only,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_134,
-        .result = result_134,
+        .send = send_162,
+        .result = result_162,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6349,8 +7711,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_135,
-        .result = result_135,
+        .send = send_163,
+        .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6360,8 +7722,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table_bad,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_136,
-        .result = result_136,
+        .send = send_164,
+        .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6371,8 +7733,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table_full,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 19},
-        .send = send_137,
-        .result = result_137,
+        .send = send_165,
+        .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6382,8 +7744,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_138,
-        .result = result_138,
+        .send = send_166,
+        .result = result_166,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6393,8 +7755,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_139,
-        .result = result_139,
+        .send = send_167,
+        .result = result_167,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6404,8 +7766,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_140,
-        .result = result_140,
+        .send = send_168,
+        .result = result_168,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6415,8 +7777,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_141,
-        .result = result_141,
+        .send = send_169,
+        .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6426,8 +7788,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_142,
-        .result = result_142,
+        .send = send_170,
+        .result = result_170,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6437,8 +7799,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_143,
-        .result = result_143,
+        .send = send_171,
+        .result = result_171,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6448,8 +7810,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read_slot,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_144,
-        .result = result_144,
+        .send = send_172,
+        .result = result_172,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6459,8 +7821,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_145,
-        .result = result_145,
+        .send = send_173,
+        .result = result_173,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6470,8 +7832,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read_group,
         .opcode = IORING_OP_READ,
         .since = {5, 7},
-        .send = send_146,
-        .result = result_146,
+        .send = send_174,
+        .result = result_174,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6482,8 +7844,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read_group,
         .opcode = IORING_OP_READ,
         .since = {6, 0},
-        .send = send_147,
-        .result = result_147,
+        .send = send_175,
+        .result = result_175,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6494,8 +7856,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_148,
-        .result = result_148,
+        .send = send_176,
+        .result = result_176,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6505,8 +7867,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_149,
-        .result = result_149,
+        .send = send_177,
+        .result = result_177,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6516,8 +7878,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 7},
-        .send = send_150,
-        .result = result_150,
+        .send = send_178,
+        .result = result_178,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6527,8 +7889,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_READ,
         .since = {6, 4},
-        .send = send_151,
-        .result = result_151,
+        .send = send_179,
+        .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6538,8 +7900,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {6, 14},
-        .send = send_152,
-        .result = result_152,
+        .send = send_180,
+        .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6549,8 +7911,52 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_153,
-        .result = result_153,
+        .send = send_181,
+        .result = result_181,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_182,
+        .result = result_182,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_183,
+        .result = result_183,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in namespace_file: EINVAL",
+        .scenario = &live_namespace_file,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_184,
+        .result = result_184,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READ read in pipe_empty: EBADF",
+        .scenario = &live_pipe_empty,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_185,
+        .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6560,8 +7966,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_154,
-        .result = result_154,
+        .send = send_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6571,8 +7977,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_155,
-        .result = result_155,
+        .send = send_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6582,8 +7988,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_156,
-        .result = result_156,
+        .send = send_188,
+        .result = result_188,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6593,8 +7999,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_157,
-        .result = result_157,
+        .send = send_189,
+        .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6604,8 +8010,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_158,
-        .result = result_158,
+        .send = send_190,
+        .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6615,8 +8021,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_full_device,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_159,
-        .result = result_159,
+        .send = send_191,
+        .result = result_191,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6626,8 +8032,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_no_reader,
         .opcode = IORING_OP_WRITE,
         .since = {6, 18},
-        .send = send_160,
-        .result = result_160,
+        .send = send_192,
+        .result = result_192,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6637,8 +8043,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_full,
         .opcode = IORING_OP_WRITE,
         .since = {6, 4},
-        .send = send_161,
-        .result = result_161,
+        .send = send_193,
+        .result = result_193,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6648,8 +8054,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {6, 14},
-        .send = send_162,
-        .result = result_162,
+        .send = send_194,
+        .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6659,8 +8065,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_163,
-        .result = result_163,
+        .send = send_195,
+        .result = result_195,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE write in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_WRITE,
+        .since = {5, 6},
+        .send = send_196,
+        .result = result_196,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITE write in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_WRITE,
+        .since = {5, 6},
+        .send = send_197,
+        .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6670,8 +8098,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cached,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_164,
-        .result = result_164,
+        .send = send_198,
+        .result = result_198,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6681,8 +8109,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cached,
         .opcode = IORING_OP_FADVISE,
         .since = {6, 11},
-        .send = send_165,
-        .result = result_165,
+        .send = send_199,
+        .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6692,8 +8120,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_166,
-        .result = result_166,
+        .send = send_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6703,8 +8131,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_167,
-        .result = result_167,
+        .send = send_201,
+        .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6714,8 +8142,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_168,
-        .result = result_168,
+        .send = send_202,
+        .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6725,8 +8153,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {6, 11},
-        .send = send_169,
-        .result = result_169,
+        .send = send_203,
+        .result = result_203,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6736,8 +8164,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_170,
-        .result = result_170,
+        .send = send_204,
+        .result = result_204,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6747,8 +8175,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_171,
-        .result = result_171,
+        .send = send_205,
+        .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6758,8 +8186,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_172,
-        .result = result_172,
+        .send = send_206,
+        .result = result_206,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6769,8 +8197,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_173,
-        .result = result_173,
+        .send = send_207,
+        .result = result_207,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6781,8 +8209,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_174,
-        .result = result_174,
+        .send = send_208,
+        .result = result_208,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6792,8 +8220,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_175,
-        .result = result_175,
+        .send = send_209,
+        .result = result_209,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6803,8 +8231,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_176,
-        .result = result_176,
+        .send = send_210,
+        .result = result_210,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6815,8 +8243,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_177,
-        .result = result_177,
+        .send = send_211,
+        .result = result_211,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6827,8 +8255,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 17},
-        .send = send_178,
-        .result = result_178,
+        .send = send_212,
+        .result = result_212,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6838,8 +8266,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND,
         .since = {7, 2},
-        .send = send_179,
-        .result = result_179,
+        .send = send_213,
+        .result = result_213,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6849,8 +8277,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_broken,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_180,
-        .result = result_180,
+        .send = send_214,
+        .result = result_214,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6860,8 +8288,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_181,
-        .result = result_181,
+        .send = send_215,
+        .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6871,8 +8299,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_182,
-        .result = result_182,
+        .send = send_216,
+        .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6882,8 +8310,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_183,
-        .result = result_183,
+        .send = send_217,
+        .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6893,8 +8321,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_184,
-        .result = result_184,
+        .send = send_218,
+        .result = result_218,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6904,8 +8332,63 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_185,
-        .result = result_185,
+        .send = send_219,
+        .result = result_219,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_full: EAGAIN",
+        .scenario = &live_socket_full,
+        .opcode = IORING_OP_SEND,
+        .since = {5, 6},
+        .send = send_220,
+        .result = result_220,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_send: EFAULT",
+        .scenario = &live_socket_send,
+        .opcode = IORING_OP_SEND,
+        .since = {5, 6},
+        .send = send_221,
+        .result = result_221,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in socket_lonely: ENOTCONN",
+        .scenario = &live_socket_lonely,
+        .opcode = IORING_OP_SEND,
+        .since = {5, 6},
+        .send = send_222,
+        .result = result_222,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND send in tcp_reset: ECONNRESET",
+        .scenario = &live_tcp_reset,
+        .opcode = IORING_OP_SEND,
+        .since = {5, 6},
+        .send = send_223,
+        .result = result_223,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SEND sendto in socket_send: EISCONN",
+        .scenario = &live_socket_send,
+        .opcode = IORING_OP_SEND,
+        .since = {6, 1},
+        .send = send_224,
+        .result = result_224,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -6915,8 +8398,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_waiting,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_186,
-        .result = result_186,
+        .send = send_225,
+        .result = result_225,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6926,8 +8409,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_late,
         .opcode = IORING_OP_RECV,
         .since = {5, 19},
-        .send = send_187,
-        .result = result_187,
+        .send = send_226,
+        .result = result_226,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -6937,8 +8420,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_188,
-        .result = result_188,
+        .send = send_227,
+        .result = result_227,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -6949,8 +8432,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {5, 7},
-        .send = send_189,
-        .result = result_189,
+        .send = send_228,
+        .result = result_228,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6961,8 +8444,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_190,
-        .result = result_190,
+        .send = send_229,
+        .result = result_229,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6974,8 +8457,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RECV,
         .since = {6, 17},
         .backports = "6.12",
-        .send = send_191,
-        .result = result_191,
+        .send = send_230,
+        .result = result_230,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -6986,8 +8469,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_192,
-        .result = result_192,
+        .send = send_231,
+        .result = result_231,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -6998,8 +8481,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_bundle,
         .opcode = IORING_OP_RECV,
         .since = {6, 17},
-        .send = send_193,
-        .result = result_193,
+        .send = send_232,
+        .result = result_232,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -7010,8 +8493,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_fixed_receive,
         .opcode = IORING_OP_RECV,
         .since = {7, 2},
-        .send = send_194,
-        .result = result_194,
+        .send = send_233,
+        .result = result_233,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7021,8 +8504,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_RECV,
         .since = {5, 7},
-        .send = send_195,
-        .result = result_195,
+        .send = send_234,
+        .result = result_234,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7032,8 +8515,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_idle,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_196,
-        .result = result_196,
+        .send = send_235,
+        .result = result_235,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7043,8 +8526,63 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_197,
-        .result = result_197,
+        .send = send_236,
+        .result = result_236,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv_bundle_select in socket_group_empty: ENOENT",
+        .scenario = &live_socket_group_empty,
+        .opcode = IORING_OP_RECV,
+        .since = {6, 10},
+        .send = send_237,
+        .result = result_237,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in socket_waiting: EFAULT",
+        .scenario = &live_socket_waiting,
+        .opcode = IORING_OP_RECV,
+        .since = {5, 6},
+        .send = send_238,
+        .result = result_238,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in bind_free: ENOTCONN",
+        .scenario = &live_bind_free,
+        .opcode = IORING_OP_RECV,
+        .since = {5, 6},
+        .send = send_239,
+        .result = result_239,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in socket_lonely: EINVAL",
+        .scenario = &live_socket_lonely,
+        .opcode = IORING_OP_RECV,
+        .since = {5, 6},
+        .send = send_240,
+        .result = result_240,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV recv in tcp_reset: ECONNRESET",
+        .scenario = &live_tcp_reset,
+        .opcode = IORING_OP_RECV,
+        .since = {5, 6},
+        .send = send_241,
+        .result = result_241,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7054,8 +8592,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_198,
-        .result = result_198,
+        .send = send_242,
+        .result = result_242,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -7065,8 +8603,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_199,
-        .result = result_199,
+        .send = send_243,
+        .result = result_243,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7076,8 +8614,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 19},
-        .send = send_200,
-        .result = result_200,
+        .send = send_244,
+        .result = result_244,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7087,8 +8625,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_201,
-        .result = result_201,
+        .send = send_245,
+        .result = result_245,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7098,8 +8636,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_202,
-        .result = result_202,
+        .send = send_246,
+        .result = result_246,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7109,8 +8647,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_203,
-        .result = result_203,
+        .send = send_247,
+        .result = result_247,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7120,8 +8658,107 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_204,
-        .result = result_204,
+        .send = send_248,
+        .result = result_248,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_exhausted: EMFILE",
+        .scenario = &live_path_exhausted,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_249,
+        .result = result_249,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2_direct in path_open: ENXIO",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_250,
+        .result = result_250,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2_direct in path_open: ENFILE",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 19},
+        .send = send_251,
+        .result = result_251,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EAGAIN",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 12},
+        .send = send_252,
+        .result = result_252,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_loop: ELOOP",
+        .scenario = &live_path_loop,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_253,
+        .result = result_253,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EINVAL",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_254,
+        .result = result_254,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: ENOTDIR",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_255,
+        .result = result_255,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EFAULT",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_256,
+        .result = result_256,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_open: EBADF",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
+        .send = send_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7131,8 +8768,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_205,
-        .result = result_205,
+        .send = send_258,
+        .result = result_258,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7142,8 +8779,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_mod,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_206,
-        .result = result_206,
+        .send = send_259,
+        .result = result_259,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7153,8 +8790,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_del,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_207,
-        .result = result_207,
+        .send = send_260,
+        .result = result_260,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7164,8 +8801,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_mod,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_208,
-        .result = result_208,
+        .send = send_261,
+        .result = result_261,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7175,8 +8812,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_209,
-        .result = result_209,
+        .send = send_262,
+        .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7186,8 +8823,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_210,
-        .result = result_210,
+        .send = send_263,
+        .result = result_263,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7197,8 +8834,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_211,
-        .result = result_211,
+        .send = send_264,
+        .result = result_264,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
+        .scenario = &live_epoll_add,
+        .opcode = IORING_OP_EPOLL_CTL,
+        .since = {5, 6},
+        .send = send_265,
+        .result = result_265,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .scenario = &live_epoll_add,
+        .opcode = IORING_OP_EPOLL_CTL,
+        .since = {5, 6},
+        .send = send_266,
+        .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7208,8 +8867,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_212,
-        .result = result_212,
+        .send = send_267,
+        .result = result_267,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7219,8 +8878,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_213,
-        .result = result_213,
+        .send = send_268,
+        .result = result_268,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7230,8 +8889,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_214,
-        .result = result_214,
+        .send = send_269,
+        .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7241,8 +8900,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_215,
-        .result = result_215,
+        .send = send_270,
+        .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7252,8 +8911,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_216,
-        .result = result_216,
+        .send = send_271,
+        .result = result_271,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SPLICE splice in splice_to_pipe: EAGAIN",
+        .scenario = &live_splice_to_pipe,
+        .opcode = IORING_OP_SPLICE,
+        .since = {5, 7},
+        .send = send_272,
+        .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7264,8 +8934,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 18},
         .backports = "5.10",
-        .send = send_217,
-        .result = result_217,
+        .send = send_273,
+        .result = result_273,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7275,8 +8945,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_218,
-        .result = result_218,
+        .send = send_274,
+        .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7286,8 +8956,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_foreign,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_219,
-        .result = result_219,
+        .send = send_275,
+        .result = result_275,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
+        .scenario = &live_buffers_loose,
+        .opcode = IORING_OP_PROVIDE_BUFFERS,
+        .since = {5, 7},
+        .send = send_276,
+        .result = result_276,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
+        .scenario = &live_buffers_full,
+        .opcode = IORING_OP_PROVIDE_BUFFERS,
+        .since = {6, 18},
+        .send = send_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7297,8 +8989,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_220,
-        .result = result_220,
+        .send = send_278,
+        .result = result_278,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7308,8 +9000,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_221,
-        .result = result_221,
+        .send = send_279,
+        .result = result_279,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7319,8 +9011,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_only,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_222,
-        .result = result_222,
+        .send = send_280,
+        .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7330,8 +9022,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_223,
-        .result = result_223,
+        .send = send_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7341,8 +9033,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_224,
-        .result = result_224,
+        .send = send_282,
+        .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7352,8 +9044,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_225,
-        .result = result_225,
+        .send = send_283,
+        .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7363,8 +9055,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_226,
-        .result = result_226,
+        .send = send_284,
+        .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7374,8 +9066,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_227,
-        .result = result_227,
+        .send = send_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7385,8 +9077,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_228,
-        .result = result_228,
+        .send = send_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7397,8 +9089,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_229,
-        .result = result_229,
+        .send = send_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7409,8 +9101,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_230,
-        .result = result_230,
+        .send = send_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7421,8 +9113,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_231,
-        .result = result_231,
+        .send = send_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7433,8 +9125,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_232,
-        .result = result_232,
+        .send = send_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7445,8 +9137,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_233,
-        .result = result_233,
+        .send = send_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7457,8 +9149,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_234,
-        .result = result_234,
+        .send = send_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7469,8 +9161,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_235,
-        .result = result_235,
+        .send = send_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7481,8 +9173,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_236,
-        .result = result_236,
+        .send = send_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7493,8 +9185,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_237,
-        .result = result_237,
+        .send = send_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7505,8 +9197,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_238,
-        .result = result_238,
+        .send = send_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7517,8 +9209,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_239,
-        .result = result_239,
+        .send = send_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7529,8 +9221,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_240,
-        .result = result_240,
+        .send = send_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7541,8 +9233,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_241,
-        .result = result_241,
+        .send = send_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7553,8 +9245,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_242,
-        .result = result_242,
+        .send = send_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7565,8 +9257,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_243,
-        .result = result_243,
+        .send = send_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7577,8 +9269,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_244,
-        .result = result_244,
+        .send = send_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7589,8 +9281,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_245,
-        .result = result_245,
+        .send = send_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7601,8 +9293,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_246,
-        .result = result_246,
+        .send = send_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7613,8 +9305,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_247,
-        .result = result_247,
+        .send = send_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7624,8 +9316,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_248,
-        .result = result_248,
+        .send = send_306,
+        .result = result_306,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7635,8 +9327,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_249,
-        .result = result_249,
+        .send = send_307,
+        .result = result_307,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7646,8 +9338,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_250,
-        .result = result_250,
+        .send = send_308,
+        .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7657,8 +9349,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_251,
-        .result = result_251,
+        .send = send_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7668,8 +9360,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_252,
-        .result = result_252,
+        .send = send_310,
+        .result = result_310,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7679,8 +9371,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_253,
-        .result = result_253,
+        .send = send_311,
+        .result = result_311,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7690,8 +9382,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_254,
-        .result = result_254,
+        .send = send_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7701,8 +9393,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_255,
-        .result = result_255,
+        .send = send_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7712,8 +9404,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_256,
-        .result = result_256,
+        .send = send_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7723,8 +9415,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_257,
-        .result = result_257,
+        .send = send_315,
+        .result = result_315,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7734,8 +9426,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_258,
-        .result = result_258,
+        .send = send_316,
+        .result = result_316,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7745,8 +9437,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_259,
-        .result = result_259,
+        .send = send_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7756,8 +9448,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_260,
-        .result = result_260,
+        .send = send_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7767,8 +9459,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_261,
-        .result = result_261,
+        .send = send_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7778,8 +9470,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_262,
-        .result = result_262,
+        .send = send_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7789,8 +9481,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_263,
-        .result = result_263,
+        .send = send_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7800,8 +9492,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_flags,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 3},
-        .send = send_264,
-        .result = result_264,
+        .send = send_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7811,8 +9503,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_265,
-        .result = result_265,
+        .send = send_323,
+        .result = result_323,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7822,8 +9514,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_266,
-        .result = result_266,
+        .send = send_324,
+        .result = result_324,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7833,8 +9525,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_267,
-        .result = result_267,
+        .send = send_325,
+        .result = result_325,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7844,8 +9536,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_disabled,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_268,
-        .result = result_268,
+        .send = send_326,
+        .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7855,8 +9547,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_269,
-        .result = result_269,
+        .send = send_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7866,8 +9558,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_270,
-        .result = result_270,
+        .send = send_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7877,8 +9569,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_271,
-        .result = result_271,
+        .send = send_329,
+        .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7888,8 +9580,41 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_bare,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_272,
-        .result = result_272,
+        .send = send_330,
+        .result = result_330,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_fd_alloc in message_ring_bare: ENFILE",
+        .scenario = &live_message_ring_bare,
+        .opcode = IORING_OP_MSG_RING,
+        .since = {6, 0},
+        .send = send_331,
+        .result = result_331,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_cqe_flags in message_ring: EINVAL",
+        .scenario = &live_message_ring,
+        .opcode = IORING_OP_MSG_RING,
+        .since = {7, 2},
+        .send = send_332,
+        .result = result_332,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "MSG_RING msg_ring_fd in message_ring_orphan: EOWNERDEAD",
+        .scenario = &live_message_ring_orphan,
+        .opcode = IORING_OP_MSG_RING,
+        .since = {6, 3},
+        .send = send_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7899,8 +9624,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_273,
-        .result = result_273,
+        .send = send_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7910,8 +9635,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {6, 13},
-        .send = send_274,
-        .result = result_274,
+        .send = send_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7921,8 +9646,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_275,
-        .result = result_275,
+        .send = send_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7932,8 +9657,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_276,
-        .result = result_276,
+        .send = send_337,
+        .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7943,8 +9668,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_277,
-        .result = result_277,
+        .send = send_338,
+        .result = result_338,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FSETXATTR fsetxattr in xattr_set: EOPNOTSUPP",
+        .scenario = &live_xattr_set,
+        .opcode = IORING_OP_FSETXATTR,
+        .since = {5, 19},
+        .send = send_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7954,8 +9690,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_278,
-        .result = result_278,
+        .send = send_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7965,8 +9701,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_279,
-        .result = result_279,
+        .send = send_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7976,8 +9712,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_280,
-        .result = result_280,
+        .send = send_342,
+        .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7987,8 +9723,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_281,
-        .result = result_281,
+        .send = send_343,
+        .result = result_343,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SETXATTR setxattr in xattr_set: EOPNOTSUPP",
+        .scenario = &live_xattr_set,
+        .opcode = IORING_OP_SETXATTR,
+        .since = {5, 19},
+        .send = send_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7998,8 +9745,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_282,
-        .result = result_282,
+        .send = send_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8009,8 +9756,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {6, 13},
-        .send = send_283,
-        .result = result_283,
+        .send = send_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8020,8 +9767,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_284,
-        .result = result_284,
+        .send = send_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8031,8 +9778,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_285,
-        .result = result_285,
+        .send = send_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8042,8 +9789,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_286,
-        .result = result_286,
+        .send = send_349,
+        .result = result_349,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FGETXATTR fgetxattr in xattr_get: EOPNOTSUPP",
+        .scenario = &live_xattr_get,
+        .opcode = IORING_OP_FGETXATTR,
+        .since = {5, 19},
+        .send = send_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8053,8 +9811,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_287,
-        .result = result_287,
+        .send = send_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8064,8 +9822,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_288,
-        .result = result_288,
+        .send = send_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8075,8 +9833,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_289,
-        .result = result_289,
+        .send = send_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8086,8 +9844,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_290,
-        .result = result_290,
+        .send = send_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8097,8 +9855,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_291,
-        .result = result_291,
+        .send = send_355,
+        .result = result_355,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "GETXATTR getxattr in xattr_get: EOPNOTSUPP",
+        .scenario = &live_xattr_get,
+        .opcode = IORING_OP_GETXATTR,
+        .since = {5, 19},
+        .send = send_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8108,8 +9877,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_292,
-        .result = result_292,
+        .send = send_357,
+        .result = result_357,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8119,8 +9888,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_293,
-        .result = result_293,
+        .send = send_358,
+        .result = result_358,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8130,8 +9899,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_294,
-        .result = result_294,
+        .send = send_359,
+        .result = result_359,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8141,8 +9910,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_295,
-        .result = result_295,
+        .send = send_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8152,8 +9921,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_296,
-        .result = result_296,
+        .send = send_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8163,8 +9932,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_full,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_297,
-        .result = result_297,
+        .send = send_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8174,8 +9943,41 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_298,
-        .result = result_298,
+        .send = send_363,
+        .result = result_363,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_exhausted: EMFILE",
+        .scenario = &live_socket_exhausted,
+        .opcode = IORING_OP_SOCKET,
+        .since = {5, 19},
+        .send = send_364,
+        .result = result_364,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_new: EINVAL",
+        .scenario = &live_socket_new,
+        .opcode = IORING_OP_SOCKET,
+        .since = {5, 19},
+        .send = send_365,
+        .result = result_365,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "SOCKET socket in socket_new: ESOCKTNOSUPPORT",
+        .scenario = &live_socket_new,
+        .opcode = IORING_OP_SOCKET,
+        .since = {5, 19},
+        .send = send_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8185,8 +9987,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 6},
-        .send = send_299,
-        .result = result_299,
+        .send = send_367,
+        .result = result_367,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8196,8 +9998,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_set_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_300,
-        .result = result_300,
+        .send = send_368,
+        .result = result_368,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8207,8 +10009,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_301,
-        .result = result_301,
+        .send = send_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8218,8 +10020,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_name,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 19},
-        .send = send_302,
-        .result = result_302,
+        .send = send_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8229,8 +10031,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_303,
-        .result = result_303,
+        .send = send_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8240,8 +10042,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_timestamps,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_304,
-        .result = result_304,
+        .send = send_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8252,8 +10054,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {5, 19},
-        .send = send_305,
-        .result = result_305,
+        .send = send_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8263,8 +10065,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_306,
-        .result = result_306,
+        .send = send_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8274,8 +10076,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 18},
-        .send = send_307,
-        .result = result_307,
+        .send = send_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8285,8 +10087,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_308,
-        .result = result_308,
+        .send = send_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8297,8 +10099,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_309,
-        .result = result_309,
+        .send = send_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8309,8 +10111,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_310,
-        .result = result_310,
+        .send = send_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8321,8 +10123,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 17},
-        .send = send_311,
-        .result = result_311,
+        .send = send_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8333,8 +10135,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send_notify,
         .opcode = IORING_OP_SEND_ZC,
         .since = {7, 1},
-        .send = send_312,
-        .result = result_312,
+        .send = send_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -8345,8 +10147,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_313,
-        .result = result_313,
+        .send = send_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8356,8 +10158,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_314,
-        .result = result_314,
+        .send = send_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8367,8 +10169,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_315,
-        .result = result_315,
+        .send = send_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8378,8 +10180,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_316,
-        .result = result_316,
+        .send = send_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8390,8 +10192,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 15},
-        .send = send_317,
-        .result = result_317,
+        .send = send_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -8402,8 +10204,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_318,
-        .result = result_318,
+        .send = send_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -8413,8 +10215,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_319,
-        .result = result_319,
+        .send = send_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8424,8 +10226,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_320,
-        .result = result_320,
+        .send = send_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -8436,8 +10238,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_321,
-        .result = result_321,
+        .send = send_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8447,8 +10249,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_322,
-        .result = result_322,
+        .send = send_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8458,8 +10260,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_323,
-        .result = result_323,
+        .send = send_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8469,8 +10271,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_324,
-        .result = result_324,
+        .send = send_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8480,8 +10282,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_325,
-        .result = result_325,
+        .send = send_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8491,8 +10293,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_326,
-        .result = result_326,
+        .send = send_394,
+        .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8502,8 +10304,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_327,
-        .result = result_327,
+        .send = send_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8513,8 +10315,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_cancelled,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_328,
-        .result = result_328,
+        .send = send_396,
+        .result = result_396,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WAITID waitid in child_lives: EBADF",
+        .scenario = &live_child_lives,
+        .opcode = IORING_OP_WAITID,
+        .since = {6, 7},
+        .send = send_397,
+        .result = result_397,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WAITID waitid in child_exits: EFAULT",
+        .scenario = &live_child_exits,
+        .opcode = IORING_OP_WAITID,
+        .since = {6, 7},
+        .send = send_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8524,8 +10348,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_329,
-        .result = result_329,
+        .send = send_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8535,8 +10359,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_shared,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_330,
-        .result = result_330,
+        .send = send_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8546,8 +10370,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_331,
-        .result = result_331,
+        .send = send_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8557,8 +10381,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_cancelled,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_332,
-        .result = result_332,
+        .send = send_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8568,8 +10392,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_333,
-        .result = result_333,
+        .send = send_403,
+        .result = result_403,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FUTEX_WAIT futex_wait in futex_word: EINVAL",
+        .scenario = &live_futex_word,
+        .opcode = IORING_OP_FUTEX_WAIT,
+        .since = {6, 7},
+        .send = send_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8579,8 +10414,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_334,
-        .result = result_334,
+        .send = send_405,
+        .result = result_405,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8590,8 +10425,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_335,
-        .result = result_335,
+        .send = send_406,
+        .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8601,8 +10436,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_336,
-        .result = result_336,
+        .send = send_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8612,8 +10447,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_337,
-        .result = result_337,
+        .send = send_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8623,8 +10458,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_338,
-        .result = result_338,
+        .send = send_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8634,8 +10469,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_339,
-        .result = result_339,
+        .send = send_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8645,8 +10480,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_340,
-        .result = result_340,
+        .send = send_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8656,8 +10491,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_341,
-        .result = result_341,
+        .send = send_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8667,8 +10502,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_342,
-        .result = result_342,
+        .send = send_413,
+        .result = result_413,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8678,8 +10513,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file_kept,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_343,
-        .result = result_343,
+        .send = send_414,
+        .result = result_414,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8689,8 +10524,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_344,
-        .result = result_344,
+        .send = send_415,
+        .result = result_415,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "FIXED_FD_INSTALL fixed_fd_install in slot_exhausted: EMFILE",
+        .scenario = &live_slot_exhausted,
+        .opcode = IORING_OP_FIXED_FD_INSTALL,
+        .since = {6, 8},
+        .send = send_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8700,8 +10546,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cut,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_345,
-        .result = result_345,
+        .send = send_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8711,8 +10557,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_346,
-        .result = result_346,
+        .send = send_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8722,8 +10568,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_347,
-        .result = result_347,
+        .send = send_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8733,8 +10579,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_taken,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_348,
-        .result = result_348,
+        .send = send_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8744,8 +10590,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_349,
-        .result = result_349,
+        .send = send_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8755,8 +10601,41 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_350,
-        .result = result_350,
+        .send = send_422,
+        .result = result_422,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_foreign: EADDRNOTAVAIL",
+        .scenario = &live_bind_foreign,
+        .opcode = IORING_OP_BIND,
+        .since = {6, 11},
+        .send = send_423,
+        .result = result_423,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_free: EFAULT",
+        .scenario = &live_bind_free,
+        .opcode = IORING_OP_BIND,
+        .since = {6, 11},
+        .send = send_424,
+        .result = result_424,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "BIND bind in bind_family: EAFNOSUPPORT",
+        .scenario = &live_bind_family,
+        .opcode = IORING_OP_BIND,
+        .since = {6, 11},
+        .send = send_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8766,8 +10645,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_351,
-        .result = result_351,
+        .send = send_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8777,8 +10656,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_352,
-        .result = result_352,
+        .send = send_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8788,8 +10667,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_353,
-        .result = result_353,
+        .send = send_428,
+        .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8799,8 +10678,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_354,
-        .result = result_354,
+        .send = send_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -8811,8 +10690,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_RECV_ZC,
         .since = {6, 15},
-        .send = send_355,
-        .result = result_355,
+        .send = send_430,
+        .result = result_430,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV_ZC recv_zc in tcp_zero_copy: ENOTSOCK",
+        .scenario = &live_tcp_zero_copy,
+        .opcode = IORING_OP_RECV_ZC,
+        .since = {7, 1},
+        .send = send_431,
+        .result = result_431,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "RECV_ZC recv_zc in udp_zero_copy: EPROTONOSUPPORT",
+        .scenario = &live_udp_zero_copy,
+        .opcode = IORING_OP_RECV_ZC,
+        .since = {7, 1},
+        .send = send_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8822,8 +10723,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_356,
-        .result = result_356,
+        .send = send_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8833,8 +10734,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_357,
-        .result = result_357,
+        .send = send_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8844,8 +10745,19 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_cancelled,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_358,
-        .result = result_358,
+        .send = send_435,
+        .result = result_435,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "EPOLL_WAIT epoll_wait in epoll_busy: EFAULT",
+        .scenario = &live_epoll_busy,
+        .opcode = IORING_OP_EPOLL_WAIT,
+        .since = {6, 15},
+        .send = send_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8855,8 +10767,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_359,
-        .result = result_359,
+        .send = send_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8866,8 +10778,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_360,
-        .result = result_360,
+        .send = send_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8877,8 +10789,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_361,
-        .result = result_361,
+        .send = send_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8888,8 +10800,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_362,
-        .result = result_362,
+        .send = send_440,
+        .result = result_440,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
+        .scenario = &live_file_buffer,
+        .opcode = IORING_OP_READV_FIXED,
+        .since = {6, 15},
+        .send = send_441,
+        .result = result_441,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_READV_FIXED,
+        .since = {6, 15},
+        .send = send_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8899,8 +10833,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_363,
-        .result = result_363,
+        .send = send_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8910,8 +10844,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_364,
-        .result = result_364,
+        .send = send_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8921,8 +10855,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_365,
-        .result = result_365,
+        .send = send_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8932,8 +10866,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_366,
-        .result = result_366,
+        .send = send_446,
+        .result = result_446,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
+        .scenario = &live_file_write_buffer,
+        .opcode = IORING_OP_WRITEV_FIXED,
+        .since = {6, 15},
+        .send = send_447,
+        .result = result_447,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
+        .scenario = &live_direct_file,
+        .opcode = IORING_OP_WRITEV_FIXED,
+        .since = {6, 15},
+        .send = send_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8943,8 +10899,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_367,
-        .result = result_367,
+        .send = send_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8954,8 +10910,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_368,
-        .result = result_368,
+        .send = send_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8965,8 +10921,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 19},
-        .send = send_369,
-        .result = result_369,
+        .send = send_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8976,8 +10932,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_370,
-        .result = result_370,
+        .send = send_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8987,8 +10943,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_371,
-        .result = result_371,
+        .send = send_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8998,8 +10954,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_372,
-        .result = result_372,
+        .send = send_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9009,8 +10965,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_373,
-        .result = result_373,
+        .send = send_455,
+        .result = result_455,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PIPE pipe in pipe_exhausted: EMFILE",
+        .scenario = &live_pipe_exhausted,
+        .opcode = IORING_OP_PIPE,
+        .since = {6, 16},
+        .send = send_456,
+        .result = result_456,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "PIPE pipe_direct in pipe_wanted: ENFILE",
+        .scenario = &live_pipe_wanted,
+        .opcode = IORING_OP_PIPE,
+        .since = {6, 16},
+        .send = send_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9020,8 +10998,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_374,
-        .result = result_374,
+        .send = send_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9031,8 +11009,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_375,
-        .result = result_375,
+        .send = send_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9042,8 +11020,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_376,
-        .result = result_376,
+        .send = send_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9053,8 +11031,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_377,
-        .result = result_377,
+        .send = send_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9064,8 +11042,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_378,
-        .result = result_378,
+        .send = send_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9075,8 +11053,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_379,
-        .result = result_379,
+        .send = send_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9086,8 +11064,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
-        .send = send_380,
-        .result = result_380,
+        .send = send_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9097,8 +11075,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_381,
-        .result = result_381,
+        .send = send_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9108,8 +11086,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_382,
-        .result = result_382,
+        .send = send_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9119,8 +11097,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_383,
-        .result = result_383,
+        .send = send_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9130,8 +11108,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_384,
-        .result = result_384,
+        .send = send_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

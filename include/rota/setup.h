@@ -108,8 +108,8 @@ ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring,
  * - ENOSYS: no io_uring, or one older than 5.4 (IORING_FEAT_SINGLE_MMAP)
  * - EOVERFLOW: a mixed queue (CQE_MIXED, SQE_MIXED) with a single entry
  * - EPERM, EACCES: forbidden by kernel.io_uring_disabled, seccomp (which
- *   answers what it was told to) or a security module; SQPOLL before 5.11 for
- *   lack of CAP_SYS_NICE
+ *   answers what it was told to) or a security module; SQPOLL for lack of
+ *   CAP_SYS_ADMIN before 5.11, of that or CAP_SYS_NICE before 5.13
  * - EMFILE, ENFILE: no file descriptor left
  * - ENXIO, EINVAL: config->wq_fd is no open file, or no ring
  * - EPROTO: the kernel answered with sizes or offsets that make no sense

@@ -44,8 +44,9 @@ ROTA_BEGIN_DECLS
  * - ENXIO: ATTACH_WQ, and wq_fd is not open
  * - EOVERFLOW: a mixed queue with a single entry
  * - EPERM: forbidden by the sysctl kernel.io_uring_disabled, by a security
- *   module, or (SQPOLL before 5.11) for lack of CAP_SYS_NICE; a seccomp
- *   filter also answers this, or what it was told to
+ *   module, or (SQPOLL) for lack of CAP_SYS_ADMIN before 5.11, of that or
+ *   CAP_SYS_NICE before 5.13; a seccomp filter also answers this, or what it
+ *   was told to
  *
  * Never sets errno. This and the two below may be called by any thread.
  * First kernel: 5.1.

@@ -154,8 +154,8 @@ static void forbidden(struct rota_cause_list *list, const struct io_uring_params
     look_at_seccomp(list, ret);
     if (ret == -EPERM && p && (p->flags & IORING_SETUP_SQPOLL))
         rota_cause_put(list, ROTA_POSSIBLE,
-                       "IORING_SETUP_SQPOLL needs CAP_SYS_ADMIN before 5.11, CAP_SYS_NICE before "
-                       "5.13",
+                       "IORING_SETUP_SQPOLL needs CAP_SYS_ADMIN before 5.11, and that or "
+                       "CAP_SYS_NICE before 5.13",
                        "leave it out, or give the program the capability");
     if (ret != -ENOSYS)
         rota_cause_put(list, ROTA_POSSIBLE,

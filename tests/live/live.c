@@ -101,6 +101,33 @@ void live_file_close(struct live *l)
     l->dir[0] = '\0';
 }
 
+int live_exhaust(struct live *l)
+{
+    struct rlimit none;
+    int lowest;
+
+    if (getrlimit(RLIMIT_NOFILE, &l->nofile))
+        return -errno;
+    /* The lowest descriptor that is free; no other is below it. */
+    lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (lowest < 0)
+        return -errno;
+    close(lowest);
+    none = l->nofile;
+    none.rlim_cur = (rlim_t)lowest;
+    if (setrlimit(RLIMIT_NOFILE, &none))
+        return -errno;
+    l->exhausted = true;
+    return 0;
+}
+
+void live_relax(struct live *l)
+{
+    if (l->exhausted)
+        (void)setrlimit(RLIMIT_NOFILE, &l->nofile);
+    l->exhausted = false;
+}
+
 void live_fail(struct live *l, const char *what)
 {
     if (!l->failed)

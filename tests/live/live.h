@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -40,6 +41,8 @@ struct live {
     unsigned setup_flags; /* flags for the ring; set before live_ring_open */
     uint64_t request;     /* user_data of the trial's own request */
     bool first_only;      /* a stream is ended after its first result */
+    bool exhausted;       /* live_exhaust was called, and `nofile` is the limit before */
+    struct rlimit nofile;
 
     /* files and memory */
     int fd;
@@ -123,9 +126,13 @@ struct live {
     const struct open_how *beneath; /* may not leave the directory */
     const struct open_how *cloexec;
     const struct open_how *long_how; /* with more than any kernel knows */
-    const char *xname;               /* of an extended attribute */
-    const char *xname2;              /* of one that the file lacks */
-    const char *xvalue;              /* four bytes */
+    const struct open_how *cached;   /* makes a file, and may not wait */
+    const struct open_how *how_mode; /* with permissions for a file that exists */
+    const struct open_how *how_directory;
+    const char *xname;  /* of an extended attribute */
+    const char *xname2; /* of one that the file lacks */
+    const char *xname3; /* of no namespace */
+    const char *xvalue; /* four bytes */
     char xbuf[16];
 
     /* sockets: names, messages, commands (net.c) */
@@ -176,6 +183,10 @@ unsigned char live_pattern(size_t offset);
 /* Whether a slot of a ring's file table holds the file of live_file_open: 0, or
  * the -errno with which reading from it fails, -EIO for other bytes. */
 int live_slot_reads(struct rota_ring *ring, unsigned slot);
+
+/* Lets the process have no further descriptor: 0 or -errno. live_relax takes that back. */
+int live_exhaust(struct live *l);
+void live_relax(struct live *l);
 
 /* Cancels the request of the trial. */
 void live_cancel(struct live *l);

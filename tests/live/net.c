@@ -9,6 +9,7 @@
 #include <linux/loop.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static void fd_close(int *fd)
 
 static void net_close(struct live *l)
 {
+    live_relax(l);
     /* First the ring: a request in flight may still use the memory. */
     live_ring_close(l);
     fd_close(&l->sock);
@@ -306,6 +308,53 @@ static int socket_broken_open(struct live *l)
 const struct live_scenario live_socket_broken = {
     .name = "socket_broken",
     .open = socket_broken_open,
+    .close = net_close,
+};
+
+/* A Unix socket that was never connected. */
+static int socket_lonely_open(struct live *l)
+{
+    int ret = basics_open(l);
+
+    if (ret == 0)
+        l->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return ret < 0 ? ret : l->sock < 0 ? -errno : 0;
+}
+
+const struct live_scenario live_socket_lonely = {
+    .name = "socket_lonely",
+    .open = socket_lonely_open,
+    .close = net_close,
+};
+
+/* Neither the socket nor its peer has room for another byte. */
+static int socket_full_open(struct live *l)
+{
+    int ret = socket_send_open(l);
+
+    while (ret == 0 && send(l->sock, l->buf, MEMORY, MSG_DONTWAIT) > 0)
+        ;
+    return ret < 0 ? ret : errno == EAGAIN ? 0 : -errno;
+}
+
+const struct live_scenario live_socket_full = {
+    .name = "socket_full",
+    .open = socket_full_open,
+    .close = net_close,
+};
+
+/* One piece more than a message may have. */
+static int socket_pieces_open(struct live *l)
+{
+    int ret = socket_send_open(l);
+
+    l->msg->msg_iovlen = 1025;
+    return ret;
+}
+
+const struct live_scenario live_socket_pieces = {
+    .name = "socket_pieces",
+    .open = socket_pieces_open,
     .close = net_close,
 };
 
@@ -590,6 +639,27 @@ const struct live_scenario live_tcp_send = {
     .close = net_close,
 };
 
+/* The peer leaves without having read what it was sent. */
+static int tcp_reset_open(struct live *l)
+{
+    struct pollfd over = {.events = POLLHUP};
+    int ret = tcp_send_open(l);
+
+    if (ret == 0 && send(l->sock, l->buf, PIECE, MSG_NOSIGNAL) != (ssize_t)PIECE)
+        ret = -EIO;
+    fd_close(&l->peer);
+    over.fd = l->sock;
+    if (ret == 0 && poll(&over, 1, 5000) != 1)
+        ret = -ETIME;
+    return ret;
+}
+
+const struct live_scenario live_tcp_reset = {
+    .name = "tcp_reset",
+    .open = tcp_reset_open,
+    .close = net_close,
+};
+
 static int tcp_send_notify_open(struct live *l)
 {
     l->target = 0x207e;
@@ -689,6 +759,7 @@ static int tcp_zero_copy_open(struct live *l)
 
     l->setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32;
     ret = tcp_waiting_open(l);
+    l->fd = eventfd(0, EFD_CLOEXEC);
     return ret < 0 ? ret : zero_copy_register(l);
 }
 
@@ -724,6 +795,21 @@ static int udp_plain_open(struct live *l)
 
     return ret < 0 ? ret : fresh_open(&l->sock, SOCK_DGRAM);
 }
+
+static int udp_zero_copy_open(struct live *l)
+{
+    int ret;
+
+    l->setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32;
+    ret = udp_plain_open(l);
+    return ret < 0 ? ret : zero_copy_register(l);
+}
+
+const struct live_scenario live_udp_zero_copy = {
+    .name = "udp_zero_copy",
+    .open = udp_zero_copy_open,
+    .close = tcp_zero_copy_close,
+};
 
 const struct live_scenario live_udp_plain = {
     .name = "udp_plain",
@@ -814,6 +900,7 @@ static void listener_close(struct live *l)
     struct sockaddr_in own, other;
     socklen_t len = sizeof(own);
 
+    live_relax(l);
     live_ring_close(l);
     if (l->sock >= 0 && !getsockname(l->sock, (struct sockaddr *)&own, &len)) {
         for (int fd = 3; fd < 256; fd++) {
@@ -852,6 +939,19 @@ static void check_accepted(struct live *l, int res)
         memcmp(l->buf, "hello", 5))
         live_fail(l, "the connection does not reach the client");
 }
+
+static int listener_exhausted_open(struct live *l)
+{
+    int ret = listener_waiting_open(l);
+
+    return ret < 0 ? ret : live_exhaust(l);
+}
+
+const struct live_scenario live_listener_exhausted = {
+    .name = "listener_exhausted",
+    .open = listener_exhausted_open,
+    .close = listener_close,
+};
 
 const struct live_scenario live_listener_waiting = {
     .name = "listener_waiting",
@@ -1042,6 +1142,35 @@ const struct live_scenario live_bind_free = {
     .close = net_close,
 };
 
+/* A name of a network that no machine has (RFC 5737). */
+static int bind_foreign_open(struct live *l)
+{
+    int ret = bind_free_open(l);
+
+    ((struct sockaddr_in *)&l->sa_data)->sin_addr.s_addr = htonl(0xc0000201);
+    return ret;
+}
+
+const struct live_scenario live_bind_foreign = {
+    .name = "bind_foreign",
+    .open = bind_foreign_open,
+    .close = net_close,
+};
+
+static int bind_family_open(struct live *l)
+{
+    int ret = bind_free_open(l);
+
+    l->sa->sa_family = AF_UNIX;
+    return ret;
+}
+
+const struct live_scenario live_bind_family = {
+    .name = "bind_family",
+    .open = bind_family_open,
+    .close = net_close,
+};
+
 static int listen_ready_open(struct live *l)
 {
     int ret = basics_open(l);
@@ -1105,6 +1234,19 @@ static void check_new_socket(struct live *l, int res)
         live_fail(l, "the descriptor is no TCP socket");
     close(res);
 }
+
+static int socket_exhausted_open(struct live *l)
+{
+    int ret = basics_open(l);
+
+    return ret < 0 ? ret : live_exhaust(l);
+}
+
+const struct live_scenario live_socket_exhausted = {
+    .name = "socket_exhausted",
+    .open = socket_exhausted_open,
+    .close = net_close,
+};
 
 const struct live_scenario live_socket_new = {
     .name = "socket_new",

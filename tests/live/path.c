@@ -15,16 +15,20 @@
 
 #define SLOTS          4U
 #define BENEATH        0x08 /* RESOLVE_BENEATH of linux/openat2.h, absent from older headers */
+#define CACHED         0x20 /* RESOLVE_CACHED */
 #define ATTRIBUTE      "user.rota"
 #define ATTRIBUTE_TEXT "gear"
 
 /* What openat2 reads, laid out as struct open_how: flags, mode, resolve. The
  * fourth word of the last one is beyond the structure. */
-static const uint64_t hows[4][4] = {
+static const uint64_t hows[7][4] = {
     {O_RDONLY, 0, 0, 0},
     {O_RDONLY, 0, BENEATH, 0},
     {O_RDONLY | O_CLOEXEC, 0, 0, 0},
     {O_RDONLY, 0, 0, 1},
+    {O_RDWR | O_CREAT, 0600, CACHED, 0},
+    {O_RDONLY, 0600, 0, 0},
+    {O_RDONLY | O_DIRECTORY, 0, 0, 0},
 };
 
 static struct statx attributes;
@@ -42,10 +46,14 @@ static int path_start(struct live *l)
     l->beneath = (const struct open_how *)hows[1];
     l->cloexec = (const struct open_how *)hows[2];
     l->long_how = (const struct open_how *)hows[3];
+    l->cached = (const struct open_how *)hows[4];
+    l->how_mode = (const struct open_how *)hows[5];
+    l->how_directory = (const struct open_how *)hows[6];
     memset(&attributes, 0, sizeof(attributes));
     l->statxbuf = &attributes;
     l->xname = ATTRIBUTE;
     l->xname2 = "user.absent";
+    l->xname3 = "nowhere.rota";
     l->xvalue = ATTRIBUTE_TEXT;
     ret = live_ring_open(l);
     if (!ret)
@@ -62,6 +70,7 @@ static int path_start(struct live *l)
 
 static void path_finish(struct live *l)
 {
+    live_relax(l);
     live_ring_close(l);
     if (l->dfd >= 0)
         close(l->dfd);
@@ -115,6 +124,32 @@ const struct live_scenario live_path_open = {
     .name = "path_open",
     .open = path_start,
     .check = path_open_check,
+    .close = path_finish,
+};
+
+static int path_exhausted_open(struct live *l)
+{
+    int ret = path_start(l);
+
+    return ret < 0 ? ret : live_exhaust(l);
+}
+
+const struct live_scenario live_path_exhausted = {
+    .name = "path_exhausted",
+    .open = path_exhausted_open,
+    .close = path_finish,
+};
+
+static int path_loop_open(struct live *l)
+{
+    int ret = path_start(l);
+
+    return ret < 0 ? ret : symlink(l->path2, l->path2) ? -errno : 0;
+}
+
+const struct live_scenario live_path_loop = {
+    .name = "path_loop",
+    .open = path_loop_open,
     .close = path_finish,
 };
 

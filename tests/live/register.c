@@ -68,6 +68,7 @@ static struct {
     int fuse_fd;
     int dir_fd;
     struct iovec bad;
+    struct iovec wrong[2]; /* past the end of all addresses, and beyond 1 TiB */
     struct io_uring_restriction restrictions[2];
     struct io_uring_restriction odd;
     /* A struct io_uring_task_restriction with its list. */
@@ -384,7 +385,23 @@ static int memlock_open(struct live *l)
     return setrlimit(RLIMIT_MEMLOCK, &none) ? -errno : 0;
 }
 
+static int buffers_wrong_open(struct live *l)
+{
+    int ret = buffers_open(l);
+
+    if (sizeof(size_t) < 8)
+        l->skip = "buffers of a 32-bit program cannot be that wrong";
+    own.wrong[0].iov_base = (void *)(UINTPTR_MAX - own.page + 1);
+    own.wrong[0].iov_len = 2 * own.page;
+    own.wrong[1].iov_base = own.map;
+    own.wrong[1].iov_len = (size_t)((UINT64_C(1) << 40) + 1);
+    l->arg = &own.wrong[0];
+    l->arg2 = &own.wrong[1];
+    return ret;
+}
+
 SCENARIO(reg_buffers, buffers_open, buffers_check);
+SCENARIO(reg_buffers_wrong, buffers_wrong_open, NULL);
 SCENARIO(reg_buffers_tagged, buffers_open, buffers_tagged_check);
 SCENARIO(reg_buffers_sparse, buffers_open, buffers_sparse_check);
 SCENARIO(reg_buffers_taken, buffers_taken_open, buffers_gone_check);
@@ -436,7 +453,30 @@ static void clone_replace_check(struct live *l, int res)
     want(l, fixed(l, 1, &l->iov[0]) == LEN, "the entry is not the other ring's");
 }
 
+static void *open_owned_source(void *made)
+{
+    *(int *)made = open_source(IORING_SETUP_SINGLE_ISSUER);
+    return NULL;
+}
+
+static int clone_owned_open(struct live *l)
+{
+    int made = -EIO;
+    pthread_t owner;
+    int ret = buffers_open(l);
+
+    if (ret < 0)
+        return ret;
+    ret = pthread_create(&owner, NULL, open_owned_source, &made);
+    if (ret)
+        return -ret;
+    pthread_join(owner, NULL);
+    l->source = &own.source;
+    return made;
+}
+
 SCENARIO(reg_clone, clone_open, buffers_check);
+SCENARIO(reg_clone_owned, clone_owned_open, NULL);
 SCENARIO(reg_clone_index, clone_index_open, buffers_check);
 SCENARIO(reg_clone_replace, clone_replace_open, clone_replace_check);
 SCENARIO(reg_clone_none, clone_none_open, NULL);
@@ -1591,6 +1631,20 @@ static int query_unmapped_open(struct live *l)
     return ret;
 }
 
+static int query_large_open(struct live *l)
+{
+    int ret = query_open(l);
+
+    if (ret == 0)
+        ret = open_memory(l);
+    if (ret < 0)
+        return ret;
+    /* Kernels that take such a size fill all of it. */
+    own.queries[0].query_data = address(page_at(4));
+    own.queries[0].size = (__u32)own.page + 1;
+    return 0;
+}
+
 static void query_check(struct live *l, int res)
 {
     (void)res;
@@ -1642,6 +1696,16 @@ static int zcrx_nodev_open(struct live *l)
 
     own.ifq[0].if_idx = 0;
     own.ifq[0].flags = ZCRX_REG_NODEV;
+    return ret;
+}
+
+static int zcrx_import_open(struct live *l)
+{
+    int ret = zcrx_open(l);
+
+    memset(&own.ifq[1], 0, sizeof(own.ifq[1]));
+    own.ifq[0].if_idx = own.ifq[1].if_idx = (__u32)l->ring.ring_fd;
+    own.ifq[0].flags = own.ifq[1].flags = ZCRX_REG_IMPORT;
     return ret;
 }
 
@@ -1737,9 +1801,11 @@ static int filter_unprivileged_open(struct live *l)
 
 SCENARIO(reg_query, query_open, query_check);
 SCENARIO(reg_query_unmapped, query_unmapped_open, NULL);
+SCENARIO(reg_query_large, query_large_open, NULL);
 SCENARIO(reg_zcrx, zcrx_open, NULL);
 SCENARIO(reg_zcrx_nodev, zcrx_nodev_open, zcrx_check);
 SCENARIO(reg_zcrx_plain, zcrx_plain_open, NULL);
+SCENARIO(reg_zcrx_import, zcrx_import_open, NULL);
 SCENARIO(reg_zcrx_unprivileged, zcrx_unprivileged_open, NULL);
 SCENARIO(reg_zcrx_ready, zcrx_ready_open, zcrx_ready_check);
 SCENARIO(reg_zcrx_none, zcrx_none_open, NULL);

@@ -95,6 +95,7 @@ static void close_fd(int *fd)
 /* Whatever a scenario of this file has made. */
 static void close_all(struct live *l)
 {
+    live_relax(l);
     live_ring_close(l);
     live_file_close(l);
     close_fd(&l->fd2);
@@ -287,6 +288,44 @@ static int open_iopoll_buffer(struct live *l)
     return open_file_buffer(l);
 }
 
+/* The file once more, past the cache; its buffer is registered. */
+static int open_direct(struct live *l)
+{
+    int ret = open_file_buffer(l);
+
+    if (ret < 0)
+        return ret;
+    close_fd(&l->fd);
+    l->fd = open(l->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    if (l->fd < 0 || pread(l->fd, l->buf, HALF, 1) >= 0)
+        l->skip = "the file system wants nothing to be aligned";
+    return 0;
+}
+
+/* A file that is opened for reading and never read. */
+static int open_namespace(struct live *l)
+{
+    int ret = open_file(l);
+
+    if (ret < 0)
+        return ret;
+    close_fd(&l->fd);
+    l->fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (l->fd < 0)
+        l->skip = "there is no /proc/self/ns/net";
+    return 0;
+}
+
+const struct live_scenario live_direct_file = {
+    .name = "direct_file",
+    .open = open_direct,
+    .close = close_all,
+};
+const struct live_scenario live_namespace_file = {
+    .name = "namespace_file",
+    .open = open_namespace,
+    .close = close_all,
+};
 const struct live_scenario live_temp_file = {
     .name = "temp_file",
     .open = open_file,
@@ -842,6 +881,13 @@ static void close_new_pipe(struct live *l)
     close_all(l);
 }
 
+static int open_pipe_exhausted(struct live *l)
+{
+    int ret = live_ring_open(l);
+
+    return ret < 0 ? ret : live_exhaust(l);
+}
+
 static int open_pipe_slots(struct live *l)
 {
     int ret = live_ring_open(l);
@@ -866,6 +912,11 @@ const struct live_scenario live_pipe_wanted = {
     .open = live_ring_open,
     .check = check_new_pipe,
     .close = close_new_pipe,
+};
+const struct live_scenario live_pipe_exhausted = {
+    .name = "pipe_exhausted",
+    .open = open_pipe_exhausted,
+    .close = close_all,
 };
 const struct live_scenario live_pipe_slots = {
     .name = "pipe_slots",
@@ -899,6 +950,17 @@ static int open_group(struct live *l)
     int ret = open_loose(l);
 
     return ret < 0 ? ret : provide(l, 1024, 4);
+}
+
+/* As many buffers as a group can have, of one byte each. */
+static int open_group_full(struct live *l)
+{
+    int ret = live_ring_open(l);
+
+    if (ret < 0)
+        return ret;
+    l->buf = aligned_alloc(HALF, 65536);
+    return l->buf ? provide(l, 1, 65536) : -ENOMEM;
 }
 
 static int open_group_ring(struct live *l)
@@ -955,6 +1017,11 @@ const struct live_scenario live_buffers_group = {
     .name = "buffers_group",
     .open = open_group,
     .check = check_group,
+    .close = close_all,
+};
+const struct live_scenario live_buffers_full = {
+    .name = "buffers_full",
+    .open = open_group_full,
     .close = close_all,
 };
 const struct live_scenario live_buffers_ring = {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static void shut(int *fd)
 
 static void finish(struct live *l)
 {
+    live_relax(l);
     live_ring_close(l);
     if (l->ring2.ring_fd >= 0)
         rota_queue_exit(&l->ring2);
@@ -368,6 +370,22 @@ const struct live_scenario live_timer_restarted = {
     .close = finish,
 };
 
+static int timer_repeating_open(struct live *l)
+{
+    int ret = timer_open(l);
+
+    if (ret < 0)
+        return ret;
+    rota_prep_timeout(own(l, l->target), l->hour, 0, IORING_TIMEOUT_MULTISHOT);
+    return send_off(l, 1);
+}
+
+const struct live_scenario live_timer_repeating = {
+    .name = "timer_repeating",
+    .open = timer_repeating_open,
+    .close = finish,
+};
+
 static void prepare_read(struct live *l, uint64_t user_data, unsigned flags)
 {
     struct io_uring_sqe *sqe = own(l, user_data);
@@ -591,6 +609,19 @@ const struct live_scenario live_fixed_file = {
     .close = finish_with_file,
 };
 
+static int slot_exhausted_open(struct live *l)
+{
+    int ret = slot_open(l);
+
+    return ret < 0 ? ret : live_exhaust(l);
+}
+
+const struct live_scenario live_slot_exhausted = {
+    .name = "slot_exhausted",
+    .open = slot_exhausted_open,
+    .close = finish_with_file,
+};
+
 static void fixed_file_kept_check(struct live *l, int res)
 {
     installed(l, res, 0);
@@ -677,6 +708,21 @@ const struct live_scenario live_epoll_del = {
     .name = "epoll_del",
     .open = epoll_member_open,
     .check = epoll_del_check,
+    .close = finish,
+};
+
+static int epoll_busy_open(struct live *l)
+{
+    int ret = epoll_member_open(l);
+
+    if (ret == 0)
+        write_byte(l);
+    return ret;
+}
+
+const struct live_scenario live_epoll_busy = {
+    .name = "epoll_busy",
+    .open = epoll_busy_open,
     .close = finish,
 };
 
@@ -785,6 +831,37 @@ static int message_ring_bare_open(struct live *l)
 const struct live_scenario live_message_ring_bare = {
     .name = "message_ring_bare",
     .open = message_ring_bare_open,
+    .close = finish_with_file,
+};
+
+static void *make_ring_and_leave(void *arg)
+{
+    struct live *l = arg;
+
+    return (void *)(intptr_t)second_ring_open(l, IORING_SETUP_SINGLE_ISSUER |
+                                                     IORING_SETUP_DEFER_TASKRUN);
+}
+
+static int message_ring_orphan_open(struct live *l)
+{
+    int ret = start_with_slot(l, 0);
+    void *made = NULL;
+    pthread_t thread;
+
+    if (ret < 0)
+        return ret;
+    ret = pthread_create(&thread, NULL, make_ring_and_leave, l);
+    if (ret)
+        return -ret;
+    pthread_join(thread, &made);
+    if ((intptr_t)made == -EINVAL)
+        l->skip = "this kernel has no rings that belong to one thread";
+    return (int)(intptr_t)made;
+}
+
+const struct live_scenario live_message_ring_orphan = {
+    .name = "message_ring_orphan",
+    .open = message_ring_orphan_open,
     .close = finish_with_file,
 };
 

@@ -144,6 +144,11 @@ ROTA_INLINE void rota_prep_nop_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ * -EBADF        The file is not open for reading.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE.
  */
@@ -204,6 +209,13 @@ ROTA_INLINE void rota_prep_readv2(struct io_uring_sqe *sqe, int fd, const struct
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ *
+ * Workers write one regular file one request after the other, unless it is
+ * open with O_DIRECT on a file system that takes writes side by side.
  */
 
 /*
@@ -306,6 +318,10 @@ ROTA_INLINE void rota_prep_fsync_range(struct io_uring_sqe *sqe, int fd, unsigne
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
  */
 
 /*
@@ -343,6 +359,13 @@ ROTA_INLINE void rota_prep_read_fixed(struct io_uring_sqe *sqe, int fd, void *bu
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ *
+ * Workers write one regular file one request after the other, unless it is
+ * open with O_DIRECT on a file system that takes writes side by side.
  */
 
 /*
@@ -374,6 +397,9 @@ ROTA_INLINE void rota_prep_write_fixed(struct io_uring_sqe *sqe, int fd, const v
  * res           The events that are ready.
  * -ECANCELED    The request was removed or cancelled before an event came.
  * -EBADF        The descriptor is not open.
+ * -EINVAL       The file cannot be waited for, as it is always ready, and none
+ *               of the events is among those it has. Do not poll regular
+ *               files; reads and writes of them need no poll.
  * flags         The completion may carry IORING_CQE_F_MORE.
  *
  * A multishot poll promises no number of completions. What happens before the
@@ -501,6 +527,16 @@ ROTA_INLINE void rota_prep_sync_file_range(struct io_uring_sqe *sqe, int fd, uns
  *               memory.
  * -ENOTSOCK     The descriptor is not a socket. Use WRITEV for files and
  *               pipes.
+ * -EMSGSIZE     The message has more than 1024 pieces, or does not fit into
+ *               one datagram.
+ * -EAGAIN       There is no room for the message and MSG_DONTWAIT forbids to
+ *               wait. Leave MSG_DONTWAIT out; the ring waits without a thread.
+ * -ENOTCONN     The socket is not connected, and is of a kind that cannot send
+ *               without.
+ * -EDESTADDRREQ The datagram socket is not connected and the message has no
+ *               address.
+ * -EINVAL       The message has more than 1024 pieces, for which kernels such
+ *               as 6.1 and 6.12 have this error.
  */
 
 /*
@@ -530,11 +566,18 @@ ROTA_INLINE void rota_prep_sendmsg(struct io_uring_sqe *sqe, int fd, const struc
  *               control space in the buffer too.
  * -EAGAIN       Nothing waits and MSG_DONTWAIT forbids to wait. Leave
  *               MSG_DONTWAIT out; the ring waits without a thread.
- * -ENOBUFS      The buffer group is empty. Give buffers back to the group and
- *               send the request again.
+ * -ENOBUFS      The buffer group is empty, or there is no such group. Give
+ *               buffers back to the group and send the request again.
  * -EFAULT       The message header or something it points to is not accessible
  *               memory.
  * -ENOTSOCK     The descriptor is not a socket. Use READV for files and pipes.
+ * -EMSGSIZE     The message header has more than 1024 pieces.
+ * -ENOTCONN     The socket is not connected.
+ * -EINVAL       Memory comes from a group and the message header has more than
+ *               one piece. Give it one piece, whose length is the most to
+ *               receive, or none.
+ * -EINVAL       The message has more than 1024 pieces, for which kernels such
+ *               as 6.1 and 6.12 have this error.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -674,6 +717,8 @@ ROTA_INLINE void rota_prep_timeout_nsec(struct io_uring_sqe *sqe, __u64 nsec, un
  * -EALREADY     The timeout is expiring at this moment.
  * -EINVAL       The new seconds or nanoseconds are negative.
  * -EFAULT       The new timespec cannot be read.
+ * -EINVAL       The timeout found fires again and again, and the new time is
+ *               absolute.
  */
 
 /*
@@ -764,9 +809,18 @@ ROTA_INLINE void rota_prep_link_timeout_update(struct io_uring_sqe *sqe,
  *               with IORING_FILE_INDEX_ALLOC.
  * -EINVAL       The socket does not listen. Bind it and call LISTEN first.
  * -EAGAIN       Nobody is waiting and IORING_ACCEPT_DONTWAIT forbids to wait.
- * -ENXIO        A slot was asked for and the ring has no file table. Register
- *               a sparse file table first.
+ * -ENXIO        A slot was given by its number and the ring has no file table.
+ *               Register a sparse file table first.
  * -ENOTSOCK     The descriptor is not a socket.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
+ *               there is no file table. Close a slot, or register a sparse
+ *               file table first.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, close descriptors, or accept into slots of a
+ *               file table.
+ * -ECONNABORTED The client has given up before its connection was accepted.
+ * -EFAULT       The peer's address or its length cannot be written.
+ * -EOPNOTSUPP   Sockets of this type have no connections to accept.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_SOCK_NONEMPTY.
  */
@@ -865,8 +919,11 @@ ROTA_INLINE void rota_prep_multishot_accept_direct(struct io_uring_sqe *sqe, int
 /*
  * Cancels requests in flight.
  *
- * res           0 when the request was cancelled; with IORING_ASYNC_CANCEL_ALL
- *               or IORING_ASYNC_CANCEL_ANY the number of cancelled requests.
+ * res           0 when the request was cancelled, but 1 when it waited for a
+ *               futex or for a child; with IORING_ASYNC_CANCEL_ALL or
+ *               IORING_ASYNC_CANCEL_ANY the number of cancelled requests,
+ *               where kernels may count all futexes, and all children, of
+ *               IORING_ASYNC_CANCEL_ALL as one.
  * -ENOENT       No request in flight matches.
  * -EALREADY     A worker thread runs the request; it was interrupted and may
  *               still succeed.
@@ -1044,6 +1101,9 @@ ROTA_INLINE void rota_prep_connect(struct io_uring_sqe *sqe, int fd, const struc
  *               or use another file system.
  * -EFBIG        The range ends beyond the largest file that the file system
  *               can hold.
+ *
+ * Workers do this, and writes, to one regular file one request after the
+ * other.
  */
 
 /*
@@ -1073,10 +1133,22 @@ ROTA_INLINE void rota_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode,
  *               IORING_FILE_INDEX_ALLOC.
  * -ENOENT       The path names nothing and O_CREAT is not set.
  * -ENOTDIR      A part of the path is no directory.
- * -ENXIO        A slot was given and the ring has no file table. Register a
- *               file table first.
- * -ENFILE       IORING_FILE_INDEX_ALLOC was given and no slot is free.
+ * -ENXIO        A slot was given by its number and the ring has no file table.
+ *               Register a file table first.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
+ *               there is no file table.
  * -EINVAL       The slot lies outside the file table.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, close descriptors, or open into slots of a file
+ *               table.
+ * -EEXIST       O_CREAT and O_EXCL are set and the name exists.
+ * -EISDIR       The path names a directory, which cannot be opened for
+ *               writing.
+ * -ELOOP        O_NOFOLLOW is set and the path is a symbolic link, or links
+ *               lead in a circle.
+ * -EFAULT       The path cannot be read.
+ * -EBADF        The path is relative and the descriptor of its directory is
+ *               not open.
  */
 
 /*
@@ -1267,8 +1339,8 @@ ROTA_INLINE void rota_prep_statx(struct io_uring_sqe *sqe, int dfd, const char *
  * res           Bytes read; 0 at the end of the file.
  * -EISDIR       The descriptor is a directory.
  * -EFAULT       The memory is not accessible.
- * -ENOBUFS      The buffer group is empty. Give it buffers with
- *               PROVIDE_BUFFERS or a ring of buffers.
+ * -ENOBUFS      The buffer group is empty, or there is no such group. Give it
+ *               buffers with PROVIDE_BUFFERS or a ring of buffers.
  * -EAGAIN       RWF_NOWAIT is set and the bytes are not there yet.
  * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
  *               information. Use a block device with an integrity profile,
@@ -1276,6 +1348,12 @@ ROTA_INLINE void rota_prep_statx(struct io_uring_sqe *sqe, int dfd, const char *
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ * -EINVAL       Files of this kind cannot be read.
+ * -EBADF        The file is not open for reading.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE.
  */
@@ -1382,6 +1460,14 @@ ROTA_INLINE void rota_prep_read_attr(struct io_uring_sqe *sqe, int fd, void *buf
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ * -EINVAL       Files of this kind cannot be written.
+ *
+ * Workers write one regular file one request after the other, unless it is
+ * open with O_DIRECT on a file system that takes writes side by side.
  */
 
 /*
@@ -1568,15 +1654,24 @@ ROTA_INLINE void rota_prep_madvise64(struct io_uring_sqe *sqe, void *addr, __s64
  * Sends bytes on a socket. Stands for sendto(2).
  *
  * res           Bytes sent.
- * -EPIPE        The peer has closed the connection or this end was shut down
- *               for sending. No signal is raised; treat the result as the end
- *               of the connection.
+ * -EPIPE        The peer has closed the connection, this end was shut down for
+ *               sending, or a TCP socket was never connected. No signal is
+ *               raised; treat the result as the end of the connection.
  * -EDESTADDRREQ The datagram socket is not connected and no destination was
  *               given. Use rota_prep_sendto, or connect the socket.
  * -EMSGSIZE     The bytes do not fit into one datagram.
  * -ENOBUFS      The buffer group is empty.
  * -ENOENT       There is no such buffer group.
  * -ENOTSOCK     The descriptor is not a socket. Use WRITE for files and pipes.
+ * -EAGAIN       There is no room for the bytes and MSG_DONTWAIT forbids to
+ *               wait. Leave MSG_DONTWAIT out; the ring waits without a thread.
+ * -EFAULT       The bytes or the address cannot be read.
+ * -ENOTCONN     The socket is not connected, and is of a kind that cannot send
+ *               without.
+ * -ECONNRESET   The peer has ended the connection without reading all that was
+ *               sent to it.
+ * -EISCONN      The socket is connected, and of a kind that takes no
+ *               destination then.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_BUF_MORE.
  */
@@ -1752,11 +1847,19 @@ ROTA_INLINE void rota_prep_send_fixed(struct io_uring_sqe *sqe, int sockfd, cons
  * Receives bytes from a socket. Stands for recv(2).
  *
  * res           Bytes received; 0 when the peer has shut down.
- * -ENOBUFS      The buffer group is empty. Give buffers back to the group and
- *               send the request again.
+ * -ENOBUFS      The buffer group is empty, or there is no such group. Give
+ *               buffers back to the group and send the request again.
  * -EAGAIN       Nothing waits and MSG_DONTWAIT forbids to wait. Leave
  *               MSG_DONTWAIT out; the ring waits without a thread.
  * -ENOTSOCK     The descriptor is not a socket. Use READ for files and pipes.
+ * -ENOENT       IORING_RECVSEND_BUNDLE is set and there is no such buffer
+ *               group.
+ * -EFAULT       The memory cannot be written.
+ * -ENOTCONN     The socket is not connected.
+ * -EINVAL       The socket is of a kind that answers so when it is not
+ *               connected, as Unix stream sockets do.
+ * -ECONNRESET   The peer has ended the connection without reading all that was
+ *               sent to it.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -1923,6 +2026,26 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  *               has unknown flags.
  * -E2BIG        The structure is longer than the kernel knows and the rest is
  *               not zero.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, close descriptors, or open into slots of a file
+ *               table.
+ * -ENXIO        A slot was given by its number and the ring has no file table.
+ *               Register a file table first.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
+ *               there is no file table.
+ * -EAGAIN       RESOLVE_CACHED is set, and the path is not in memory or a file
+ *               would be made or cut. Send the request again without
+ *               RESOLVE_CACHED.
+ * -EAGAIN       RESOLVE_BENEATH or RESOLVE_IN_ROOT is set and a directory on
+ *               the way was moved meanwhile. Send the request again.
+ * -ELOOP        RESOLVE_NO_SYMLINKS or O_NOFOLLOW is set and the path has a
+ *               symbolic link, or links lead in a circle.
+ * -EINVAL       The structure has a mode and asks for no file to be made, or
+ *               has flags that exclude each other.
+ * -ENOTDIR      A part of the path is no directory.
+ * -EFAULT       The path or the structure cannot be read.
+ * -EBADF        The path is relative and the descriptor of its directory is
+ *               not open.
  */
 
 /*
@@ -1974,6 +2097,10 @@ ROTA_INLINE void rota_prep_openat2_direct(struct io_uring_sqe *sqe, int dfd, con
  * -ENOENT       The file is not in the set.
  * -EPERM        The file cannot be polled, as a regular file.
  * -EINVAL       The descriptor is no epoll set, or the operation is unknown.
+ * -EBADF        The epoll set or the file is not open.
+ * -EFAULT       The events cannot be read.
+ * -ELOOP        The file is an epoll set that has this one in it, or sets lie
+ *               more than five deep.
  */
 
 /*
@@ -2006,6 +2133,7 @@ ROTA_INLINE void rota_prep_epoll_ctl(struct io_uring_sqe *sqe, int epfd, int fd,
  *               spliced.
  * -ESPIPE       An offset is given for a pipe. Use -1 for it.
  * -EBADF        The input does not exist or is not open for reading.
+ * -EAGAIN       SPLICE_F_NONBLOCK is set, and the pipe is empty or full.
  */
 
 /*
@@ -2038,9 +2166,14 @@ ROTA_INLINE void rota_prep_splice(struct io_uring_sqe *sqe, int fd_in, __s64 off
 /*
  * Puts equal pieces of memory into a buffer group.
  *
- * res           0 or more; before 5.18 the number of buffers.
- * -EINVAL       The ids run past 65535, or the group is a ring of buffers.
+ * res           Always 0; before 5.18 the number of buffers where the group
+ *               existed already.
+ * -EINVAL       The ids run past 65535 (not looked at by 5.10), or the group
+ *               is a ring of buffers.
  * -EFAULT       The memory is not part of the program's address space.
+ * -EOVERFLOW    The buffers would reach past the end of all addresses.
+ * -EOVERFLOW    The group is full, with 65536 buffers or, on older kernels,
+ *               65535.
  *
  * A ring of buffers (rota_setup_buf_ring) does the same without a request.
  */
@@ -2393,6 +2526,13 @@ ROTA_INLINE void rota_prep_link(struct io_uring_sqe *sqe, const char *oldpath, c
  * -ENXIO        The other ring has no file table.
  * -EOVERFLOW    The other ring has no room for the completion and the kernel
  *               no memory to keep it.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and in the other ring no
+ *               slot is free or there is no file table.
+ * -EINVAL       The flags passed on have IORING_CQE_F_32 and the other ring
+ *               has no CQEs of 32 bytes.
+ * -EOWNERDEAD   The thread that owns the other ring has ended. Let a ring of
+ *               single issuers be made by a thread that lives as long as the
+ *               ring.
  */
 
 /*
@@ -2490,6 +2630,8 @@ ROTA_INLINE void rota_prep_msg_ring_fd_alloc(struct io_uring_sqe *sqe, int fd, i
  * -EEXIST       The attribute exists and XATTR_CREATE is set.
  * -ENODATA      The attribute is missing and XATTR_REPLACE is set.
  * -ERANGE       The name is empty or longer than 255 bytes.
+ * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
+ *               the file system has no such attributes.
  */
 
 /*
@@ -2522,6 +2664,8 @@ ROTA_INLINE void rota_prep_fsetxattr(struct io_uring_sqe *sqe, int fd, const cha
  * -ENOENT       The path names nothing.
  * -EEXIST       The attribute exists and XATTR_CREATE is set.
  * -ENODATA      The attribute is missing and XATTR_REPLACE is set.
+ * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
+ *               the file system has no such attributes.
  */
 
 /*
@@ -2555,6 +2699,8 @@ ROTA_INLINE void rota_prep_setxattr(struct io_uring_sqe *sqe, const char *name, 
  * -ENODATA      The file has no such attribute.
  * -ERANGE       The room is too small for the value. Ask for the size with a
  *               length of 0 first.
+ * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
+ *               the file system has no such attributes.
  */
 
 /*
@@ -2586,6 +2732,8 @@ ROTA_INLINE void rota_prep_fgetxattr(struct io_uring_sqe *sqe, int fd, const cha
  * -ENODATA      The file has no such attribute.
  * -ERANGE       The room is too small for the value. Ask for the size with a
  *               length of 0 first.
+ * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
+ *               the file system has no such attributes.
  */
 
 /*
@@ -2617,10 +2765,18 @@ ROTA_INLINE void rota_prep_getxattr(struct io_uring_sqe *sqe, const char *name, 
  *               with IORING_FILE_INDEX_ALLOC.
  * -EAFNOSUPPORT The kernel does not know the address family.
  * -EPROTONOSUPPORT The family has no such protocol.
- * -ENFILE       The ring's file table has no free slot. Close a slot or
- *               register a larger table.
- * -ENXIO        A slot was asked for and the ring has no file table. Register
- *               a sparse file table first.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
+ *               there is no file table. Close a slot, or register a larger
+ *               table.
+ * -ENXIO        A slot was given by its number and the ring has no file table.
+ *               Register a sparse file table first.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, close descriptors, or make sockets in slots of
+ *               a file table.
+ * -EINVAL       The kernel knows no such type of socket, or the slot lies
+ *               outside the file table.
+ * -ESOCKTNOSUPPORT The family has no sockets of this type.
+ * -EPERM        Sockets of this kind need CAP_NET_RAW.
  */
 
 /*
@@ -3026,8 +3182,8 @@ ROTA_INLINE void rota_prep_sendmsg_zc_fixed(struct io_uring_sqe *sqe, int fd,
  *
  * res           Bytes read; 0 at the end of the file.
  * -EBADFD       The file cannot be polled. Use READ for regular files.
- * -ENOBUFS      The buffer group is empty. Give it buffers and start the
- *               request again.
+ * -ENOBUFS      The buffer group is empty, or there is no such group. Give it
+ *               buffers and start the request again.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_BUF_MORE.
  */
@@ -3060,6 +3216,8 @@ ROTA_INLINE void rota_prep_read_multishot(struct io_uring_sqe *sqe, int fd, unsi
  * res           Always 0.
  * -ECHILD       No such child is left to wait for.
  * -ECANCELED    The request was cancelled before the child changed.
+ * -EBADF        P_PIDFD is given and the descriptor is no pidfd.
+ * -EFAULT       What has happened cannot be written.
  */
 
 /*
@@ -3095,6 +3253,7 @@ ROTA_INLINE void rota_prep_waitid(struct io_uring_sqe *sqe, int idtype, int id, 
  * -EAGAIN       The word does not have the value.
  * -ECANCELED    The request was cancelled before the word was woken.
  * -EFAULT       The word cannot be read.
+ * -EINVAL       The word is not aligned to four bytes.
  */
 
 /*
@@ -3187,6 +3346,8 @@ ROTA_INLINE void rota_prep_futex_waitv(struct io_uring_sqe *sqe, const struct fu
  *
  * res           The descriptor.
  * -EBADF        The slot is empty, or IOSQE_FIXED_FILE is not set.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, or close descriptors.
  */
 
 /*
@@ -3211,6 +3372,9 @@ ROTA_INLINE void rota_prep_fixed_fd_install(struct io_uring_sqe *sqe, int fd, un
  *
  * res           Always 0.
  * -EINVAL       The file is not open for writing, or is no regular file.
+ *
+ * Workers do this, and writes, to one regular file one request after the
+ * other.
  */
 
 /*
@@ -3236,6 +3400,11 @@ ROTA_INLINE void rota_prep_ftruncate(struct io_uring_sqe *sqe, int fd, __s64 len
  *               0 and let the kernel choose.
  * -EINVAL       The socket has an address already.
  * -ENOTSOCK     The descriptor is not a socket.
+ * -EADDRNOTAVAIL The address is none of this machine's.
+ * -EFAULT       The address is not readable memory.
+ * -EACCES       Ports below ip_unprivileged_port_start need
+ *               CAP_NET_BIND_SERVICE.
+ * -EAFNOSUPPORT The address belongs to another family than the socket.
  */
 
 /*
@@ -3287,6 +3456,8 @@ ROTA_INLINE void rota_prep_listen(struct io_uring_sqe *sqe, int fd, int backlog)
  * res           Bytes received in this piece; 0 at the end.
  * -EINVAL       No receive queue is registered under this number. Register one
  *               with IORING_REGISTER_ZCRX_IFQ.
+ * -ENOTSOCK     The descriptor is not a socket.
+ * -EPROTONOSUPPORT The socket is not one of TCP.
  * flags         The completion may carry IORING_CQE_F_MORE, IORING_CQE_F_32.
  */
 
@@ -3317,6 +3488,7 @@ ROTA_INLINE void rota_prep_recv_zc(struct io_uring_sqe *sqe, int sockfd, unsigne
  * res           The number of events.
  * -EINVAL       The descriptor is no epoll set.
  * -ECANCELED    The request was cancelled before an event came.
+ * -EFAULT       The events cannot be written.
  */
 
 /*
@@ -3351,6 +3523,10 @@ ROTA_INLINE void rota_prep_epoll_wait(struct io_uring_sqe *sqe, int fd, struct e
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
  */
 
 /*
@@ -3392,6 +3568,13 @@ ROTA_INLINE void rota_prep_readv_fixed(struct io_uring_sqe *sqe, int fd,
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
  *               O_DIRECT, or a flag asks for what the file cannot do. Open the
  *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ * -EINVAL       The offset is negative and not -1.
+ * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
+ *               are not aligned to what it wants. Align all three to what
+ *               statx(2) tells with STATX_DIOALIGN.
+ *
+ * Workers write one regular file one request after the other, unless it is
+ * open with O_DIRECT on a file system that takes writes side by side.
  */
 
 /*
@@ -3424,13 +3607,17 @@ ROTA_INLINE void rota_prep_writev_fixed(struct io_uring_sqe *sqe, int fd,
  * Makes a pipe. Stands for pipe2(2).
  *
  * res           Always 0.
- * -ENXIO        The pipe was to go to slots and the ring has no file table.
+ * -ENXIO        A slot was given by its number and the ring has no file table.
  *               Make one with rota_register_files_sparse.
  * -EINVAL       The slots do not fit the table.
  * -EFAULT       The memory for the descriptors is not accessible.
  * -ENOPKG       O_NOTIFICATION_PIPE is set and the kernel is built without
  *               CONFIG_WATCH_QUEUE.
- * -EMFILE       The process has as many descriptors as it may have.
+ * -EMFILE       The process has as many descriptors as it may have. Raise
+ *               RLIMIT_NOFILE, close descriptors, or make pipes in slots of a
+ *               file table.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
+ *               there is no file table.
  */
 
 /*

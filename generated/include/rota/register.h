@@ -47,11 +47,13 @@ struct statx;
  * Returns: Always 0.
  * -EBUSY        The ring already has a buffer table.
  * -EINVAL       The number of buffers is 0 or above 16384.
- * -EFAULT       A buffer is not mapped for writing, is larger than 1 GiB,
- *               belongs to a file on disk, or has a length without an address
- *               or the reverse.
+ * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
+ *               has a length without an address or the reverse, or before 7.2
+ *               is larger than 1 GiB.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
+ * -EOVERFLOW    A buffer would reach past the end of all addresses.
+ * -EINVAL       A buffer is larger than 1 TiB.
  * First kernel: 5.1.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -321,11 +323,13 @@ ROTA_API int rota_register_files_update_tag(struct rota_ring *ring, unsigned off
  * -EBUSY        The ring already has a buffer table.
  * -EINVAL       The number of buffers is 0 or above 16384, an unknown flag is
  *               set, or a hole has a tag.
- * -EFAULT       A buffer is not mapped for writing, is larger than 1 GiB,
- *               belongs to a file on disk, or has a length without an address
- *               or the reverse.
+ * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
+ *               has a length without an address or the reverse, or before 7.2
+ *               is larger than 1 GiB.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
+ * -EOVERFLOW    A buffer would reach past the end of all addresses.
+ * -EINVAL       A buffer is larger than 1 TiB.
  * First kernel: 5.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -341,11 +345,13 @@ ROTA_API int rota_register_buffers_tags(struct rota_ring *ring, const struct iov
  * -EBUSY        The ring already has a buffer table.
  * -EINVAL       The number of buffers is 0 or above 16384, an unknown flag is
  *               set, or a hole has a tag.
- * -EFAULT       A buffer is not mapped for writing, is larger than 1 GiB,
- *               belongs to a file on disk, or has a length without an address
- *               or the reverse.
+ * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
+ *               has a length without an address or the reverse, or before 7.2
+ *               is larger than 1 GiB.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
+ * -EOVERFLOW    A buffer would reach past the end of all addresses.
+ * -EINVAL       A buffer is larger than 1 TiB.
  * First kernel: 5.19.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -387,6 +393,7 @@ ROTA_API int rota_register_buffers_update_tag(struct rota_ring *ring, unsigned o
  * -EINVAL       The size is 0.
  * -EINVAL       The thread has no workers, because it neither made a ring nor
  *               submitted to one.
+ * -EINVAL       The set has a processor that the thread's cpuset lacks.
  * First kernel: 5.14.
  * Unlike liburing: liburing's takes a cpu_set_t *, which needs _GNU_SOURCE; a
  * pointer to one is taken here too.
@@ -447,8 +454,9 @@ ROTA_API int rota_unregister_buf_ring(struct rota_ring *ring, int bgid);
  * reg           What to cancel, and how long to wait; a timeout of -1 and -1
  *               waits for ever.
  *
- * Returns: 0; with IORING_ASYNC_CANCEL_ALL or ANY the number of requests if
- * they could be cancelled at once.
+ * Returns: 0, but 1 when the request waited for a futex or for a child; with
+ * IORING_ASYNC_CANCEL_ALL or ANY the number of requests if they could be
+ * cancelled at once.
  * -ENOENT       No request matches.
  * -ETIME        The requests did not end within the timeout.
  * -EBADF        IORING_ASYNC_CANCEL_FD names a descriptor or slot without a
@@ -543,6 +551,8 @@ ROTA_API int rota_register_clock(struct rota_ring *ring, const struct io_uring_c
  * -EOVERFLOW    The range reaches past the end of the other ring's table.
  * -EBADF        The other descriptor is not open.
  * -EOPNOTSUPP   The other descriptor is not that of a ring.
+ * -EEXIST       The other ring belongs to another thread, being one with
+ *               IORING_SETUP_SINGLE_ISSUER.
  * First kernel: 6.12.
  */
 ROTA_API int rota_clone_buffers_fd(struct rota_ring *ring, int src_fd, unsigned dst_off,
@@ -575,7 +585,8 @@ ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
  * Returns: Always 0.
  * -EPERM        The caller lacks CAP_NET_ADMIN.
  * -EINVAL       The ring lacks DEFER_TASKRUN or large CQEs, the number of
- *               entries is 0 or above 32768, or a flag is unknown.
+ *               entries is 0 or above 32768, a flag is unknown, or zcrx_id,
+ *               the area's rq_area_token or a reserved field is not 0.
  * -ENODEV       There is no network device of that index.
  * -EOPNOTSUPP   The device cannot hand a receive queue over.
  * -EBUSY        An AF_XDP socket has the receive queue; on 6.15, the ring has
@@ -583,6 +594,10 @@ ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
  * -EEXIST       The receive queue has another memory provider, or the device
  *               an XDP program.
  * -ERANGE       The device has no such receive queue.
+ * -EINVAL       ZCRX_REG_IMPORT is set, and one of if_rxq, rq_entries,
+ *               area_ptr, region_ptr and event_desc is not 0.
+ * -EBADF        ZCRX_REG_IMPORT is set, and if_idx is not the descriptor of an
+ *               exported instance.
  * First kernel: 6.15.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -621,6 +636,8 @@ ROTA_API int rota_register_region(struct rota_ring *ring,
  * Returns: Always 0.
  * -EFAULT       A header or its data is not mapped.
  * -ERANGE       The list is longer than 1000 entries, which a loop always is.
+ * -E2BIG        The size of a query is beyond a page.
+ * -EINVAL       The count is not 0.
  * First kernel: 6.18.
  */
 ROTA_API int rota_register_query(struct io_uring_query_hdr *query);

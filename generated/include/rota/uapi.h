@@ -1477,9 +1477,9 @@ struct io_uring_restriction {
         /* The IOSQE flags to allow or to demand. */
         __u8 sqe_flags;
     };
-    /* Must be zero. */
+    /* Not looked at; zero. */
     __u8 resv;
-    /* Must be zero. */
+    /* Not looked at; zero. */
     __u32 resv2[3];
 };
 
@@ -1586,7 +1586,7 @@ struct io_uring_buf_status {
  * it. Since 6.9.
  */
 struct io_uring_napi {
-    /* Microseconds that a wait polls. */
+    /* Microseconds that a wait polls, at most 10000. */
     __u32 busy_poll_to;
     /* Not zero to poll in place of the device's interrupts. */
     __u8 prefer_busy_poll;
@@ -1747,7 +1747,7 @@ struct io_uring_zcrx_area_reg {
     __u64 addr;
     /* Bytes of the memory, whole pages. */
     __u64 len;
-    /* What offsets in the refill ring are ORed with, written by the kernel. */
+    /* 0; the kernel writes what offsets in the refill ring are ORed with. */
     __u64 rq_area_token;
     /* Bits IORING_ZCRX_AREA_*. */
     __u32 flags;
@@ -1800,7 +1800,7 @@ struct io_uring_zcrx_ifq_reg {
     __u64 region_ptr;
     /* Layout of the refill ring, written by the kernel. */
     struct io_uring_zcrx_offsets offsets;
-    /* Id of the instance, written by the kernel. */
+    /* 0; the kernel writes the id of the instance. */
     __u32 zcrx_id;
     /* Bytes of a receive buffer; 0 for a page. Since 7.0. */
     __u32 rx_buf_len;

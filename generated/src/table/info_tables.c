@@ -195,6 +195,7 @@ struct rota_info_strings {
     char t_len_is_not_EPOLL_CTL_DEL[25];
     char t_fd_above_0[11];
     char t_fd_below_65537[15];
+    char t_fd_below_65536[15];
     char t_off_below_65536[16];
     char t_addr_is_IORING_MSG_SEND_FD[27];
     char t_personality_is_0[17];
@@ -1263,7 +1264,7 @@ struct rota_info_strings {
     char t_Only_the_RWF_flags_mean_something_to_a_2[48];
     char t_A_file_has_no_negative_offsets[32];
     char t_A_poll_request_that_reports_each_event[71];
-    char t_A_request_can_be_made_multishot_only[67];
+    char t_The_flag_goes_only_with_a_change_and[62];
     char t_The_unused_length_is_still_read_as_a[52];
     char t_A_multishot_receive_takes_a_buffer[66];
     char t_A_multishot_receive_answers_with_what[51];
@@ -1292,9 +1293,11 @@ struct rota_info_strings {
     char t_The_bytes_go_to_the_registered_buffer[59];
     char t_The_first_version_of_the_structure_has[49];
     char t_A_group_holds_at_most_65536_buffers[63];
+    char t_A_group_could_not_be_given_65536[50];
     char t_An_empty_buffer_is_of_no_use[30];
     char t_Buffer_ids_have_16_bits[25];
     char t_A_group_holds_at_most_65536_buffers_2[65];
+    char t_Not_more_than_65535_buffers_could_be[54];
     char t_A_message_is_sent_with_the_credentials[54];
     char t_Flags_for_the_completion_go_only_with[66];
     char t_A_data_message_takes_no_slot_along[36];
@@ -1328,6 +1331,10 @@ struct rota_info_strings {
     char t_There_are_more_than_1024_vectors[34];
     char t_The_ring_has_IORING_SETUP_IOPOLL_and[117];
     char t_Open_the_file_with_O_DIRECT_or_use_a[72];
+    char t_The_offset_is_negative_and_not_1[35];
+    char t_The_file_is_open_with_O_DIRECT_and[95];
+    char t_Align_all_three_to_what_statx_2_tells[60];
+    char t_The_file_is_not_open_for_reading[34];
     char t_The_file_is_not_open_for_writing[34];
     char t_The_device_has_no_space_left[30];
     char t_The_descriptor_is_something_that[62];
@@ -1336,6 +1343,8 @@ struct rota_info_strings {
     char t_Register_the_buffer_with_rota_register[67];
     char t_The_request_was_removed_or_cancelled[59];
     char t_The_descriptor_is_not_open[28];
+    char t_The_file_cannot_be_waited_for_as_it_is[100];
+    char t_Do_not_poll_regular_files_reads_and[66];
     char t_No_poll_request_in_flight_has_this[46];
     char t_The_poll_request_is_about_to_complete[68];
     char t_The_changed_request_could_not_be_armed[64];
@@ -1345,12 +1354,21 @@ struct rota_info_strings {
     char t_The_message_header_or_something_it[69];
     char t_The_descriptor_is_not_a_socket[32];
     char t_Use_WRITEV_for_files_and_pipes[32];
-    char t_Nothing_waits_and_MSG_DONTWAIT_forbids[48];
+    char t_The_message_has_more_than_1024_pieces[74];
+    char t_There_is_no_room_for_the_message_and[67];
     char t_Leave_MSG_DONTWAIT_out_the_ring_waits[57];
-    char t_The_buffer_group_is_empty[27];
+    char t_The_socket_is_not_connected_and_is_of[72];
+    char t_The_datagram_socket_is_not_connected[69];
+    char t_The_message_has_more_than_1024_pieces_2[95];
+    char t_Nothing_waits_and_MSG_DONTWAIT_forbids[48];
+    char t_The_buffer_group_is_empty_or_there_is[54];
     char t_Give_buffers_back_to_the_group_and[59];
     char t_The_message_header_or_something_it_2[71];
     char t_Use_READV_for_files_and_pipes[31];
+    char t_The_message_header_has_more_than_1024[46];
+    char t_The_socket_is_not_connected[29];
+    char t_Memory_comes_from_a_group_and_the[74];
+    char t_Give_it_one_piece_whose_length_is_the[65];
     char t_The_time_is_over_which_is_how_most[50];
     char t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to[65];
     char t_The_timeout_was_removed_or_cancelled[38];
@@ -1360,11 +1378,19 @@ struct rota_info_strings {
     char t_The_timeout_is_expiring_at_this_moment[40];
     char t_The_new_seconds_or_nanoseconds_are[45];
     char t_The_new_timespec_cannot_be_read[33];
+    char t_The_timeout_found_fires_again_and[71];
     char t_The_socket_does_not_listen[28];
     char t_Bind_it_and_call_LISTEN_first[31];
     char t_Nobody_is_waiting_and_IORING_ACCEPT[62];
-    char t_A_slot_was_asked_for_and_the_ring_has[53];
+    char t_A_slot_was_given_by_its_number_and_the[63];
     char t_Register_a_sparse_file_table_first[36];
+    char t_IORING_FILE_INDEX_ALLOC_was_given_and[82];
+    char t_Close_a_slot_or_register_a_sparse_file[53];
+    char t_The_process_has_as_many_descriptors_as[52];
+    char t_Raise_RLIMIT_NOFILE_close_descriptors[78];
+    char t_The_client_has_given_up_before_its[60];
+    char t_The_peer_s_address_or_its_length[52];
+    char t_Sockets_of_this_type_have_no[52];
     char t_No_request_in_flight_matches[30];
     char t_A_worker_thread_runs_the_request_it[76];
     char t_The_opcode_that_selects_the_requests[106];
@@ -1382,12 +1408,17 @@ struct rota_info_strings {
     char t_The_range_ends_beyond_the_largest_file[70];
     char t_The_path_names_nothing_and_O_CREAT_is[47];
     char t_A_part_of_the_path_is_no_directory[36];
-    char t_A_slot_was_given_and_the_ring_has_no[49];
     char t_Register_a_file_table_first[29];
-    char t_IORING_FILE_INDEX_ALLOC_was_given_and[55];
     char t_The_slot_lies_outside_the_file_table[38];
+    char t_Raise_RLIMIT_NOFILE_close_descriptors_2[76];
+    char t_O_CREAT_and_O_EXCL_are_set_and_the[48];
+    char t_The_path_names_a_directory_which[64];
+    char t_O_NOFOLLOW_is_set_and_the_path_is_a[78];
+    char t_The_path_cannot_be_read[25];
+    char t_The_path_is_relative_and_the[70];
     char t_The_descriptor_is_not_open_or_it_is_an[50];
     char t_The_slot_is_empty[19];
+    char t_A_slot_was_given_and_the_ring_has_no[49];
     char t_The_ring_has_no_file_table[28];
     char t_Make_one_with_rota_register_files[42];
     char t_The_slots_do_not_fit_the_table[32];
@@ -1400,37 +1431,60 @@ struct rota_info_strings {
     char t_RWF_NOWAIT_is_set_and_the_bytes_are[51];
     char t_IORING_RW_ATTR_FLAG_PI_is_set_and_the[74];
     char t_Use_a_block_device_with_an_integrity[66];
+    char t_Files_of_this_kind_cannot_be_read[35];
     char t_Nobody_reads_the_other_end_of_the_pipe[59];
     char t_Set_RWF_NOSIGNAL_where_the_SIGPIPE[68];
     char t_RWF_NOWAIT_is_set_and_there_is_no_room[44];
+    char t_Files_of_this_kind_cannot_be_written[38];
     char t_The_kernel_does_not_know_the_advice_or[64];
     char t_The_address_is_not_on_a_page_boundary[79];
     char t_Part_of_the_range_is_not_mapped[33];
-    char t_The_datagram_socket_is_not_connected[67];
+    char t_The_peer_has_closed_the_connection[109];
+    char t_The_datagram_socket_is_not_connected_2[67];
     char t_Use_rota_prep_sendto_or_connect_the[45];
     char t_The_bytes_do_not_fit_into_one_datagram[40];
+    char t_The_buffer_group_is_empty[27];
     char t_There_is_no_such_buffer_group[31];
     char t_Use_WRITE_for_files_and_pipes[31];
+    char t_There_is_no_room_for_the_bytes_and_MSG[65];
+    char t_The_bytes_or_the_address_cannot_be[41];
+    char t_The_peer_has_ended_the_connection[75];
+    char t_The_socket_is_connected_and_of_a_kind[71];
     char t_Use_READ_for_files_and_pipes[30];
+    char t_IORING_RECVSEND_BUNDLE_is_set_and[65];
+    char t_The_memory_cannot_be_written[30];
+    char t_The_socket_is_of_a_kind_that_answers[93];
     char t_The_path_leaves_the_directory_and[62];
     char t_A_slot_was_given_and_the_structure[80];
     char t_The_structure_is_longer_than_the[72];
+    char t_RESOLVE_CACHED_is_set_and_the_path_is[85];
+    char t_Send_the_request_again_without_RESOLVE[47];
+    char t_RESOLVE_BENEATH_or_RESOLVE_IN_ROOT_is[90];
+    char t_Send_the_request_again[24];
+    char t_RESOLVE_NO_SYMLINKS_or_O_NOFOLLOW_is[102];
+    char t_The_structure_has_a_mode_and_asks_for[96];
+    char t_The_path_or_the_structure_cannot_be[42];
     char t_The_file_is_in_the_set_already[32];
     char t_The_file_is_not_in_the_set[28];
     char t_The_file_cannot_be_polled_as_a_regular[46];
     char t_The_descriptor_is_no_epoll_set_or_the[61];
+    char t_The_epoll_set_or_the_file_is_not_open[39];
+    char t_The_events_cannot_be_read[27];
+    char t_The_file_is_an_epoll_set_that_has_this[83];
     char t_Neither_of_the_two_files_is_a_pipe_or[70];
     char t_An_offset_is_given_for_a_pipe[31];
     char t_Use_1_for_it[15];
     char t_The_input_does_not_exist_or_is_not[53];
-    char t_The_ids_run_past_65535_or_the_group_is[59];
+    char t_SPLICE_F_NONBLOCK_is_set_and_the_pipe[57];
+    char t_The_ids_run_past_65535_not_looked_at[83];
     char t_The_memory_is_not_part_of_the_program[55];
+    char t_The_buffers_would_reach_past_the_end[55];
+    char t_The_group_is_full_with_65536_buffers[67];
     char t_The_group_does_not_exist[26];
     char t_The_group_is_a_ring_of_buffers[32];
     char t_End_it_with_rota_free_buf_ring[32];
     char t_One_of_the_two_is_not_a_pipe_or_they[57];
     char t_SPLICE_F_NONBLOCK_is_set_and_the_first[54];
-    char t_The_socket_is_not_connected[29];
     char t_The_direction_is_none_of_the_three[36];
     char t_The_old_path_names_nothing[28];
     char t_The_new_name_exists_and_RENAME[49];
@@ -1451,16 +1505,24 @@ struct rota_info_strings {
     char t_A_file_is_sent_to_the_ring_it_comes[74];
     char t_The_other_ring_has_no_file_table[34];
     char t_The_other_ring_has_no_room_for_the[83];
+    char t_IORING_FILE_INDEX_ALLOC_was_given_and_2[100];
+    char t_The_flags_passed_on_have_IORING_CQE_F[85];
+    char t_The_thread_that_owns_the_other_ring[47];
+    char t_Let_a_ring_of_single_issuers_be_made[81];
     char t_The_attribute_exists_and_XATTR_CREATE[46];
     char t_The_attribute_is_missing_and_XATTR[51];
     char t_The_name_is_empty_or_longer_than_255[44];
+    char t_The_name_does_not_begin_with_a[101];
     char t_The_file_has_no_such_attribute[32];
     char t_The_room_is_too_small_for_the_value[37];
     char t_Ask_for_the_size_with_a_length_of_0[43];
     char t_The_kernel_does_not_know_the_address[45];
     char t_The_family_has_no_such_protocol[33];
-    char t_The_ring_s_file_table_has_no_free_slot[40];
-    char t_Close_a_slot_or_register_a_larger[41];
+    char t_Close_a_slot_or_register_a_larger[42];
+    char t_Raise_RLIMIT_NOFILE_close_descriptors_3[82];
+    char t_The_kernel_knows_no_such_type_of[82];
+    char t_The_family_has_no_sockets_of_this_type[40];
+    char t_Sockets_of_this_kind_need_CAP_NET_RAW[39];
     char t_The_file_takes_no_commands_or_not_this[45];
     char t_The_command_is_malformed_for_this_file[124];
     char t_The_file_has_no_commands_that_answer[54];
@@ -1473,34 +1535,43 @@ struct rota_info_strings {
     char t_Give_it_buffers_and_start_the_request[45];
     char t_No_such_child_is_left_to_wait_for[35];
     char t_The_request_was_cancelled_before_the[52];
+    char t_P_PIDFD_is_given_and_the_descriptor_is[49];
+    char t_What_has_happened_cannot_be_written[37];
     char t_The_word_does_not_have_the_value[34];
     char t_The_request_was_cancelled_before_the_2[53];
     char t_The_word_cannot_be_read[25];
-    char t_The_word_of_a_futex_that_processes[56];
     char t_The_word_is_not_aligned_to_four_bytes[39];
+    char t_The_word_of_a_futex_that_processes[56];
     char t_A_word_does_not_have_its_value[32];
     char t_A_word_has_unknown_flags_or_its[61];
     char t_The_array_cannot_be_read[26];
     char t_The_slot_is_empty_or_IOSQE_FIXED_FILE[51];
+    char t_Raise_RLIMIT_NOFILE_or_close[43];
     char t_The_file_is_not_open_for_writing_or_is[57];
     char t_Another_socket_has_the_address[32];
     char t_Set_SO_REUSEADDR_or_take_port_0_and[60];
     char t_The_socket_has_an_address_already[35];
+    char t_The_address_is_none_of_this_machine_s[39];
+    char t_Ports_below_ip_unprivileged_port_start[66];
+    char t_The_address_belongs_to_another_family[55];
     char t_Sockets_of_this_type_do_not_listen[36];
     char t_No_receive_queue_is_registered_under[50];
     char t_Register_one_with_IORING_REGISTER_ZCRX[44];
+    char t_The_socket_is_not_one_of_TCP[30];
     char t_The_descriptor_is_no_epoll_set[32];
     char t_The_request_was_cancelled_before_an[48];
-    char t_The_pipe_was_to_go_to_slots_and_the[60];
+    char t_The_events_cannot_be_written[30];
     char t_The_memory_for_the_descriptors_is_not[50];
     char t_O_NOTIFICATION_PIPE_is_set_and_the[79];
-    char t_The_process_has_as_many_descriptors_as[52];
+    char t_Raise_RLIMIT_NOFILE_close_descriptors_4[80];
     char t_The_ring_already_has_a_buffer_table[37];
     char t_Unregister_it_first_or_replace_entries[74];
     char t_The_number_of_buffers_is_0_or_above[43];
-    char t_A_buffer_is_not_mapped_for_writing_is[136];
+    char t_A_buffer_is_not_mapped_for_writing[147];
     char t_The_buffers_exceed_RLIMIT_MEMLOCK_and[78];
     char t_Raise_the_limit_with_ulimit_l_or[57];
+    char t_A_buffer_would_reach_past_the_end_of[52];
+    char t_A_buffer_is_larger_than_1_TiB[31];
     char t_The_ring_has_no_buffer_table[30];
     char t_The_ring_already_has_a_file_table[35];
     char t_Unregister_it_first_or_change_slots[65];
@@ -1536,6 +1607,8 @@ struct rota_info_strings {
     char t_The_first_buffer_is_one_that_register[55];
     char t_The_size_is_0[15];
     char t_The_thread_has_no_workers_because_it[80];
+    char t_The_set_has_a_processor_that_the[56];
+    char t_Take_processors_of_sched_getaffinity_2[41];
     char t_A_limit_is_above_2147483647[29];
     char t_All_16_slots_of_the_thread_or_the_slot[63];
     char t_The_number_of_entries_is_0_or_above_16[63];
@@ -1563,16 +1636,20 @@ struct rota_info_strings {
     char t_The_range_reaches_past_the_end_of_the_2[58];
     char t_The_other_descriptor_is_not_open[34];
     char t_The_other_descriptor_is_not_that_of_a[44];
+    char t_The_other_ring_belongs_to_another[85];
+    char t_Clone_in_the_thread_that_owns_the[46];
     char t_The_target_descriptor_is_not_open[35];
     char t_The_target_is_not_a_ring_or_is[42];
     char t_The_request_is_not_a_MSG_RING_that[71];
     char t_The_caller_lacks_CAP_NET_ADMIN[32];
-    char t_The_ring_lacks_DEFER_TASKRUN_or_large[109];
+    char t_The_ring_lacks_DEFER_TASKRUN_or_large[173];
     char t_There_is_no_network_device_of_that[42];
     char t_The_device_cannot_hand_a_receive_queue[45];
     char t_An_AF_XDP_socket_has_the_receive_queue[83];
     char t_The_receive_queue_has_another_memory[77];
     char t_The_device_has_no_such_receive_queue[38];
+    char t_ZCRX_REG_IMPORT_is_set_and_one_of_if[101];
+    char t_ZCRX_REG_IMPORT_is_set_and_if_idx_is[82];
     char t_The_ring_was_made_without_IORING_SETUP[54];
     char t_A_size_is_0_or_too_large_or_a_flag_is[50];
     char t_What_is_in_a_queue_does_not_fit_the[46];
@@ -1582,6 +1659,8 @@ struct rota_info_strings {
     char t_The_memory_is_not_mapped_or_its[93];
     char t_A_header_or_its_data_is_not_mapped[36];
     char t_The_list_is_longer_than_1000_entries[62];
+    char t_The_size_of_a_query_is_beyond_a_page[38];
+    char t_The_count_is_not_0[20];
     char t_The_ring_has_no_instance_of_that_id[37];
     char t_The_kernel_does_not_know_the_command[38];
     char t_The_opcode_or_a_flag_is_unknown_a[98];
@@ -1597,6 +1676,7 @@ struct rota_info_strings {
     char t_WRITEV[7];
     char t_Writes_bytes_from_several_pieces_of[44];
     char t_pwritev2_2[12];
+    char t_Workers_write_one_regular_file_one[141];
     char t_Bytes_written_fewer_than_asked_for[64];
     char t_FSYNC[6];
     char t_Brings_a_file_s_data_to_the_disk[34];
@@ -1640,7 +1720,7 @@ struct rota_info_strings {
     char t_The_new_descriptor_0_with_a_fixed_slot[89];
     char t_ASYNC_CANCEL[13];
     char t_Cancels_requests_in_flight[28];
-    char t_0_when_the_request_was_cancelled_with[124];
+    char t_0_when_the_request_was_cancelled_but_1[263];
     char t_LINK_TIMEOUT[13];
     char t_Cancels_the_request_before_it_when[56];
     char t_Never_a_success_ETIME_when_it_has[91];
@@ -1651,6 +1731,7 @@ struct rota_info_strings {
     char t_FALLOCATE[10];
     char t_Gives_a_range_of_a_file_space_or_takes[49];
     char t_fallocate_2[13];
+    char t_Workers_do_this_and_writes_to_one[78];
     char t_OPENAT[7];
     char t_Opens_a_file[14];
     char t_openat_2[10];
@@ -1695,7 +1776,7 @@ struct rota_info_strings {
     char t_PROVIDE_BUFFERS[16];
     char t_Puts_equal_pieces_of_memory_into_a[49];
     char t_A_ring_of_buffers_rota_setup_buf_ring[73];
-    char t_0_or_more_before_5_18_the_number_of[46];
+    char t_Always_0_before_5_18_the_number_of[77];
     char t_REMOVE_BUFFERS[15];
     char t_Takes_buffers_out_of_a_group[30];
     char t_Buffers_removed_fewer_than_asked_for[64];
@@ -1875,7 +1956,7 @@ struct rota_info_strings {
     char t_REGISTER_IOWQ_MAX_WORKERS[26];
     char t_Limits_the_workers_that_run_blocking[76];
     char t_Must_be_2[11];
-    char t_The_first_number_is_for_requests_of[209];
+    char t_The_first_number_is_for_requests_of[263];
     char t_REGISTER_RING_FDS[18];
     char t_Registers_a_ring_with_the_calling[104];
     char t_Number_of_entries_1_to_16[28];
@@ -1893,7 +1974,7 @@ struct rota_info_strings {
     char t_REGISTER_SYNC_CANCEL[21];
     char t_Cancels_requests_and_returns_when_they[51];
     char t_struct_io_uring_sync_cancel_reg[32];
-    char t_0_with_IORING_ASYNC_CANCEL_ALL_or_ANY[98];
+    char t_0_but_1_when_the_request_waited_for_a[156];
     char t_With_IORING_ASYNC_CANCEL_ALL_or_ANY_it[73];
     char t_REGISTER_FILE_ALLOC_RANGE[26];
     char t_Limits_the_slots_from_which_the_kernel[74];
@@ -1905,7 +1986,7 @@ struct rota_info_strings {
     char t_REGISTER_NAPI[14];
     char t_Lets_waits_on_the_ring_poll_the[63];
     char t_struct_io_uring_napi[21];
-    char t_Until_6_12_the_structure_held_only_the[105];
+    char t_Until_6_12_the_structure_held_only_the[154];
     char t_UNREGISTER_NAPI[16];
     char t_Ends_polling_of_receive_queues[32];
     char t_REGISTER_CLOCK[15];
@@ -2418,6 +2499,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_is_not_EPOLL_CTL_DEL = "len is not EPOLL_CTL_DEL",
     .t_fd_above_0 = "fd above 0",
     .t_fd_below_65537 = "fd below 65537",
+    .t_fd_below_65536 = "fd below 65536",
     .t_off_below_65536 = "off below 65536",
     .t_addr_is_IORING_MSG_SEND_FD = "addr is IORING_MSG_SEND_FD",
     .t_personality_is_0 = "personality is 0",
@@ -3486,7 +3568,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_Only_the_RWF_flags_mean_something_to_a_2 = "Only the RWF_* flags mean something to a write.",
     .t_A_file_has_no_negative_offsets = "A file has no negative offsets.",
     .t_A_poll_request_that_reports_each_event = "A poll request that reports each event cannot be silent about success.",
-    .t_A_request_can_be_made_multishot_only = "A request can be made multishot only together with another change.",
+    .t_The_flag_goes_only_with_a_change_and = "The flag goes only with a change, and changes nothing itself.",
     .t_The_unused_length_is_still_read_as_a = "The unused length is still read as a signed number.",
     .t_A_multishot_receive_takes_a_buffer = "A multishot receive takes a buffer from a group for each message.",
     .t_A_multishot_receive_answers_with_what = "A multishot receive answers with what has arrived.",
@@ -3515,9 +3597,11 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_bytes_go_to_the_registered_buffer = "The bytes go to the registered buffer and to nowhere else.",
     .t_The_first_version_of_the_structure_has = "The first version of the structure has 24 bytes.",
     .t_A_group_holds_at_most_65536_buffers = "A group holds at most 65536 buffers and at least one is added.",
+    .t_A_group_could_not_be_given_65536 = "A group could not be given 65536 buffers at once.",
     .t_An_empty_buffer_is_of_no_use = "An empty buffer is of no use.",
     .t_Buffer_ids_have_16_bits = "Buffer ids have 16 bits.",
     .t_A_group_holds_at_most_65536_buffers_2 = "A group holds at most 65536 buffers and at least one is removed.",
+    .t_Not_more_than_65535_buffers_could_be = "Not more than 65535 buffers could be removed at once.",
     .t_A_message_is_sent_with_the_credentials = "A message is sent with the credentials of the sender.",
     .t_Flags_for_the_completion_go_only_with = "Flags for the completion go only with IORING_MSG_RING_FLAGS_PASS.",
     .t_A_data_message_takes_no_slot_along = "A data message takes no slot along.",
@@ -3551,6 +3635,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_There_are_more_than_1024_vectors = "There are more than 1024 vectors.",
     .t_The_ring_has_IORING_SETUP_IOPOLL_and = "The ring has IORING_SETUP_IOPOLL and the file is not open with O_DIRECT, or a flag asks for what the file cannot do.",
     .t_Open_the_file_with_O_DIRECT_or_use_a = "Open the file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.",
+    .t_The_offset_is_negative_and_not_1 = "The offset is negative and not -1.",
+    .t_The_file_is_open_with_O_DIRECT_and = "The file is open with O_DIRECT, and memory, offset or length are not aligned to what it wants.",
+    .t_Align_all_three_to_what_statx_2_tells = "Align all three to what statx(2) tells with STATX_DIOALIGN.",
+    .t_The_file_is_not_open_for_reading = "The file is not open for reading.",
     .t_The_file_is_not_open_for_writing = "The file is not open for writing.",
     .t_The_device_has_no_space_left = "The device has no space left.",
     .t_The_descriptor_is_something_that = "The descriptor is something that cannot be brought to a disk.",
@@ -3559,6 +3647,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_Register_the_buffer_with_rota_register = "Register the buffer with rota_register_buffers and stay within it.",
     .t_The_request_was_removed_or_cancelled = "The request was removed or cancelled before an event came.",
     .t_The_descriptor_is_not_open = "The descriptor is not open.",
+    .t_The_file_cannot_be_waited_for_as_it_is = "The file cannot be waited for, as it is always ready, and none of the events is among those it has.",
+    .t_Do_not_poll_regular_files_reads_and = "Do not poll regular files; reads and writes of them need no poll.",
     .t_No_poll_request_in_flight_has_this = "No poll request in flight has this user_data.",
     .t_The_poll_request_is_about_to_complete = "The poll request is about to complete and can no longer be changed.",
     .t_The_changed_request_could_not_be_armed = "The changed request could not be armed once more and was ended.",
@@ -3568,12 +3658,21 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_message_header_or_something_it = "The message header or something it points to is not readable memory.",
     .t_The_descriptor_is_not_a_socket = "The descriptor is not a socket.",
     .t_Use_WRITEV_for_files_and_pipes = "Use WRITEV for files and pipes.",
-    .t_Nothing_waits_and_MSG_DONTWAIT_forbids = "Nothing waits and MSG_DONTWAIT forbids to wait.",
+    .t_The_message_has_more_than_1024_pieces = "The message has more than 1024 pieces, or does not fit into one datagram.",
+    .t_There_is_no_room_for_the_message_and = "There is no room for the message and MSG_DONTWAIT forbids to wait.",
     .t_Leave_MSG_DONTWAIT_out_the_ring_waits = "Leave MSG_DONTWAIT out; the ring waits without a thread.",
-    .t_The_buffer_group_is_empty = "The buffer group is empty.",
+    .t_The_socket_is_not_connected_and_is_of = "The socket is not connected, and is of a kind that cannot send without.",
+    .t_The_datagram_socket_is_not_connected = "The datagram socket is not connected and the message has no address.",
+    .t_The_message_has_more_than_1024_pieces_2 = "The message has more than 1024 pieces, for which kernels such as 6.1 and 6.12 have this error.",
+    .t_Nothing_waits_and_MSG_DONTWAIT_forbids = "Nothing waits and MSG_DONTWAIT forbids to wait.",
+    .t_The_buffer_group_is_empty_or_there_is = "The buffer group is empty, or there is no such group.",
     .t_Give_buffers_back_to_the_group_and = "Give buffers back to the group and send the request again.",
     .t_The_message_header_or_something_it_2 = "The message header or something it points to is not accessible memory.",
     .t_Use_READV_for_files_and_pipes = "Use READV for files and pipes.",
+    .t_The_message_header_has_more_than_1024 = "The message header has more than 1024 pieces.",
+    .t_The_socket_is_not_connected = "The socket is not connected.",
+    .t_Memory_comes_from_a_group_and_the = "Memory comes from a group and the message header has more than one piece.",
+    .t_Give_it_one_piece_whose_length_is_the = "Give it one piece, whose length is the most to receive, or none.",
     .t_The_time_is_over_which_is_how_most = "The time is over, which is how most timeouts end.",
     .t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to = "Set IORING_TIMEOUT_ETIME_SUCCESS to keep a chain of links going.",
     .t_The_timeout_was_removed_or_cancelled = "The timeout was removed or cancelled.",
@@ -3583,11 +3682,19 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_timeout_is_expiring_at_this_moment = "The timeout is expiring at this moment.",
     .t_The_new_seconds_or_nanoseconds_are = "The new seconds or nanoseconds are negative.",
     .t_The_new_timespec_cannot_be_read = "The new timespec cannot be read.",
+    .t_The_timeout_found_fires_again_and = "The timeout found fires again and again, and the new time is absolute.",
     .t_The_socket_does_not_listen = "The socket does not listen.",
     .t_Bind_it_and_call_LISTEN_first = "Bind it and call LISTEN first.",
     .t_Nobody_is_waiting_and_IORING_ACCEPT = "Nobody is waiting and IORING_ACCEPT_DONTWAIT forbids to wait.",
-    .t_A_slot_was_asked_for_and_the_ring_has = "A slot was asked for and the ring has no file table.",
+    .t_A_slot_was_given_by_its_number_and_the = "A slot was given by its number and the ring has no file table.",
     .t_Register_a_sparse_file_table_first = "Register a sparse file table first.",
+    .t_IORING_FILE_INDEX_ALLOC_was_given_and = "IORING_FILE_INDEX_ALLOC was given, and no slot is free or there is no file table.",
+    .t_Close_a_slot_or_register_a_sparse_file = "Close a slot, or register a sparse file table first.",
+    .t_The_process_has_as_many_descriptors_as = "The process has as many descriptors as it may have.",
+    .t_Raise_RLIMIT_NOFILE_close_descriptors = "Raise RLIMIT_NOFILE, close descriptors, or accept into slots of a file table.",
+    .t_The_client_has_given_up_before_its = "The client has given up before its connection was accepted.",
+    .t_The_peer_s_address_or_its_length = "The peer's address or its length cannot be written.",
+    .t_Sockets_of_this_type_have_no = "Sockets of this type have no connections to accept.",
     .t_No_request_in_flight_matches = "No request in flight matches.",
     .t_A_worker_thread_runs_the_request_it = "A worker thread runs the request; it was interrupted and may still succeed.",
     .t_The_opcode_that_selects_the_requests = "The opcode that selects the requests is one that the kernel does not have; before 7.1 it matched nothing.",
@@ -3605,12 +3712,17 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_range_ends_beyond_the_largest_file = "The range ends beyond the largest file that the file system can hold.",
     .t_The_path_names_nothing_and_O_CREAT_is = "The path names nothing and O_CREAT is not set.",
     .t_A_part_of_the_path_is_no_directory = "A part of the path is no directory.",
-    .t_A_slot_was_given_and_the_ring_has_no = "A slot was given and the ring has no file table.",
     .t_Register_a_file_table_first = "Register a file table first.",
-    .t_IORING_FILE_INDEX_ALLOC_was_given_and = "IORING_FILE_INDEX_ALLOC was given and no slot is free.",
     .t_The_slot_lies_outside_the_file_table = "The slot lies outside the file table.",
+    .t_Raise_RLIMIT_NOFILE_close_descriptors_2 = "Raise RLIMIT_NOFILE, close descriptors, or open into slots of a file table.",
+    .t_O_CREAT_and_O_EXCL_are_set_and_the = "O_CREAT and O_EXCL are set and the name exists.",
+    .t_The_path_names_a_directory_which = "The path names a directory, which cannot be opened for writing.",
+    .t_O_NOFOLLOW_is_set_and_the_path_is_a = "O_NOFOLLOW is set and the path is a symbolic link, or links lead in a circle.",
+    .t_The_path_cannot_be_read = "The path cannot be read.",
+    .t_The_path_is_relative_and_the = "The path is relative and the descriptor of its directory is not open.",
     .t_The_descriptor_is_not_open_or_it_is_an = "The descriptor is not open, or it is an io_uring.",
     .t_The_slot_is_empty = "The slot is empty.",
+    .t_A_slot_was_given_and_the_ring_has_no = "A slot was given and the ring has no file table.",
     .t_The_ring_has_no_file_table = "The ring has no file table.",
     .t_Make_one_with_rota_register_files = "Make one with rota_register_files_sparse.",
     .t_The_slots_do_not_fit_the_table = "The slots do not fit the table.",
@@ -3623,37 +3735,60 @@ const struct rota_info_strings rota_info_strings = {
     .t_RWF_NOWAIT_is_set_and_the_bytes_are = "RWF_NOWAIT is set and the bytes are not there yet.",
     .t_IORING_RW_ATTR_FLAG_PI_is_set_and_the = "IORING_RW_ATTR_FLAG_PI is set and the file has no protection information.",
     .t_Use_a_block_device_with_an_integrity = "Use a block device with an integrity profile, open with O_DIRECT.",
+    .t_Files_of_this_kind_cannot_be_read = "Files of this kind cannot be read.",
     .t_Nobody_reads_the_other_end_of_the_pipe = "Nobody reads the other end of the pipe or socket any more.",
     .t_Set_RWF_NOSIGNAL_where_the_SIGPIPE = "Set RWF_NOSIGNAL where the SIGPIPE that comes with it is unwelcome.",
     .t_RWF_NOWAIT_is_set_and_there_is_no_room = "RWF_NOWAIT is set and there is no room yet.",
+    .t_Files_of_this_kind_cannot_be_written = "Files of this kind cannot be written.",
     .t_The_kernel_does_not_know_the_advice_or = "The kernel does not know the advice, or the length is negative.",
     .t_The_address_is_not_on_a_page_boundary = "The address is not on a page boundary, or the kernel does not know the advice.",
     .t_Part_of_the_range_is_not_mapped = "Part of the range is not mapped.",
-    .t_The_datagram_socket_is_not_connected = "The datagram socket is not connected and no destination was given.",
+    .t_The_peer_has_closed_the_connection = "The peer has closed the connection, this end was shut down for sending, or a TCP socket was never connected.",
+    .t_The_datagram_socket_is_not_connected_2 = "The datagram socket is not connected and no destination was given.",
     .t_Use_rota_prep_sendto_or_connect_the = "Use rota_prep_sendto, or connect the socket.",
     .t_The_bytes_do_not_fit_into_one_datagram = "The bytes do not fit into one datagram.",
+    .t_The_buffer_group_is_empty = "The buffer group is empty.",
     .t_There_is_no_such_buffer_group = "There is no such buffer group.",
     .t_Use_WRITE_for_files_and_pipes = "Use WRITE for files and pipes.",
+    .t_There_is_no_room_for_the_bytes_and_MSG = "There is no room for the bytes and MSG_DONTWAIT forbids to wait.",
+    .t_The_bytes_or_the_address_cannot_be = "The bytes or the address cannot be read.",
+    .t_The_peer_has_ended_the_connection = "The peer has ended the connection without reading all that was sent to it.",
+    .t_The_socket_is_connected_and_of_a_kind = "The socket is connected, and of a kind that takes no destination then.",
     .t_Use_READ_for_files_and_pipes = "Use READ for files and pipes.",
+    .t_IORING_RECVSEND_BUNDLE_is_set_and = "IORING_RECVSEND_BUNDLE is set and there is no such buffer group.",
+    .t_The_memory_cannot_be_written = "The memory cannot be written.",
+    .t_The_socket_is_of_a_kind_that_answers = "The socket is of a kind that answers so when it is not connected, as Unix stream sockets do.",
     .t_The_path_leaves_the_directory_and = "The path leaves the directory and RESOLVE_BENEATH forbids it.",
     .t_A_slot_was_given_and_the_structure = "A slot was given and the structure asks for O_CLOEXEC, or it has unknown flags.",
     .t_The_structure_is_longer_than_the = "The structure is longer than the kernel knows and the rest is not zero.",
+    .t_RESOLVE_CACHED_is_set_and_the_path_is = "RESOLVE_CACHED is set, and the path is not in memory or a file would be made or cut.",
+    .t_Send_the_request_again_without_RESOLVE = "Send the request again without RESOLVE_CACHED.",
+    .t_RESOLVE_BENEATH_or_RESOLVE_IN_ROOT_is = "RESOLVE_BENEATH or RESOLVE_IN_ROOT is set and a directory on the way was moved meanwhile.",
+    .t_Send_the_request_again = "Send the request again.",
+    .t_RESOLVE_NO_SYMLINKS_or_O_NOFOLLOW_is = "RESOLVE_NO_SYMLINKS or O_NOFOLLOW is set and the path has a symbolic link, or links lead in a circle.",
+    .t_The_structure_has_a_mode_and_asks_for = "The structure has a mode and asks for no file to be made, or has flags that exclude each other.",
+    .t_The_path_or_the_structure_cannot_be = "The path or the structure cannot be read.",
     .t_The_file_is_in_the_set_already = "The file is in the set already.",
     .t_The_file_is_not_in_the_set = "The file is not in the set.",
     .t_The_file_cannot_be_polled_as_a_regular = "The file cannot be polled, as a regular file.",
     .t_The_descriptor_is_no_epoll_set_or_the = "The descriptor is no epoll set, or the operation is unknown.",
+    .t_The_epoll_set_or_the_file_is_not_open = "The epoll set or the file is not open.",
+    .t_The_events_cannot_be_read = "The events cannot be read.",
+    .t_The_file_is_an_epoll_set_that_has_this = "The file is an epoll set that has this one in it, or sets lie more than five deep.",
     .t_Neither_of_the_two_files_is_a_pipe_or = "Neither of the two files is a pipe, or one of them cannot be spliced.",
     .t_An_offset_is_given_for_a_pipe = "An offset is given for a pipe.",
     .t_Use_1_for_it = "Use -1 for it.",
     .t_The_input_does_not_exist_or_is_not = "The input does not exist or is not open for reading.",
-    .t_The_ids_run_past_65535_or_the_group_is = "The ids run past 65535, or the group is a ring of buffers.",
+    .t_SPLICE_F_NONBLOCK_is_set_and_the_pipe = "SPLICE_F_NONBLOCK is set, and the pipe is empty or full.",
+    .t_The_ids_run_past_65535_not_looked_at = "The ids run past 65535 (not looked at by 5.10), or the group is a ring of buffers.",
     .t_The_memory_is_not_part_of_the_program = "The memory is not part of the program's address space.",
+    .t_The_buffers_would_reach_past_the_end = "The buffers would reach past the end of all addresses.",
+    .t_The_group_is_full_with_65536_buffers = "The group is full, with 65536 buffers or, on older kernels, 65535.",
     .t_The_group_does_not_exist = "The group does not exist.",
     .t_The_group_is_a_ring_of_buffers = "The group is a ring of buffers.",
     .t_End_it_with_rota_free_buf_ring = "End it with rota_free_buf_ring.",
     .t_One_of_the_two_is_not_a_pipe_or_they = "One of the two is not a pipe, or they are the same pipe.",
     .t_SPLICE_F_NONBLOCK_is_set_and_the_first = "SPLICE_F_NONBLOCK is set and the first pipe is empty.",
-    .t_The_socket_is_not_connected = "The socket is not connected.",
     .t_The_direction_is_none_of_the_three = "The direction is none of the three.",
     .t_The_old_path_names_nothing = "The old path names nothing.",
     .t_The_new_name_exists_and_RENAME = "The new name exists and RENAME_NOREPLACE is set.",
@@ -3674,16 +3809,24 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_file_is_sent_to_the_ring_it_comes = "A file is sent to the ring it comes from, or to a slot outside the table.",
     .t_The_other_ring_has_no_file_table = "The other ring has no file table.",
     .t_The_other_ring_has_no_room_for_the = "The other ring has no room for the completion and the kernel no memory to keep it.",
+    .t_IORING_FILE_INDEX_ALLOC_was_given_and_2 = "IORING_FILE_INDEX_ALLOC was given, and in the other ring no slot is free or there is no file table.",
+    .t_The_flags_passed_on_have_IORING_CQE_F = "The flags passed on have IORING_CQE_F_32 and the other ring has no CQEs of 32 bytes.",
+    .t_The_thread_that_owns_the_other_ring = "The thread that owns the other ring has ended.",
+    .t_Let_a_ring_of_single_issuers_be_made = "Let a ring of single issuers be made by a thread that lives as long as the ring.",
     .t_The_attribute_exists_and_XATTR_CREATE = "The attribute exists and XATTR_CREATE is set.",
     .t_The_attribute_is_missing_and_XATTR = "The attribute is missing and XATTR_REPLACE is set.",
     .t_The_name_is_empty_or_longer_than_255 = "The name is empty or longer than 255 bytes.",
+    .t_The_name_does_not_begin_with_a = "The name does not begin with a namespace such as \"user.\", or the file system has no such attributes.",
     .t_The_file_has_no_such_attribute = "The file has no such attribute.",
     .t_The_room_is_too_small_for_the_value = "The room is too small for the value.",
     .t_Ask_for_the_size_with_a_length_of_0 = "Ask for the size with a length of 0 first.",
     .t_The_kernel_does_not_know_the_address = "The kernel does not know the address family.",
     .t_The_family_has_no_such_protocol = "The family has no such protocol.",
-    .t_The_ring_s_file_table_has_no_free_slot = "The ring's file table has no free slot.",
-    .t_Close_a_slot_or_register_a_larger = "Close a slot or register a larger table.",
+    .t_Close_a_slot_or_register_a_larger = "Close a slot, or register a larger table.",
+    .t_Raise_RLIMIT_NOFILE_close_descriptors_3 = "Raise RLIMIT_NOFILE, close descriptors, or make sockets in slots of a file table.",
+    .t_The_kernel_knows_no_such_type_of = "The kernel knows no such type of socket, or the slot lies outside the file table.",
+    .t_The_family_has_no_sockets_of_this_type = "The family has no sockets of this type.",
+    .t_Sockets_of_this_kind_need_CAP_NET_RAW = "Sockets of this kind need CAP_NET_RAW.",
     .t_The_file_takes_no_commands_or_not_this = "The file takes no commands, or not this one.",
     .t_The_command_is_malformed_for_this_file = "The command is malformed for this file. Linux 7.0 also says so to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.",
     .t_The_file_has_no_commands_that_answer = "The file has no commands that answer again and again.",
@@ -3696,34 +3839,43 @@ const struct rota_info_strings rota_info_strings = {
     .t_Give_it_buffers_and_start_the_request = "Give it buffers and start the request again.",
     .t_No_such_child_is_left_to_wait_for = "No such child is left to wait for.",
     .t_The_request_was_cancelled_before_the = "The request was cancelled before the child changed.",
+    .t_P_PIDFD_is_given_and_the_descriptor_is = "P_PIDFD is given and the descriptor is no pidfd.",
+    .t_What_has_happened_cannot_be_written = "What has happened cannot be written.",
     .t_The_word_does_not_have_the_value = "The word does not have the value.",
     .t_The_request_was_cancelled_before_the_2 = "The request was cancelled before the word was woken.",
     .t_The_word_cannot_be_read = "The word cannot be read.",
-    .t_The_word_of_a_futex_that_processes = "The word of a futex that processes share is not mapped.",
     .t_The_word_is_not_aligned_to_four_bytes = "The word is not aligned to four bytes.",
+    .t_The_word_of_a_futex_that_processes = "The word of a futex that processes share is not mapped.",
     .t_A_word_does_not_have_its_value = "A word does not have its value.",
     .t_A_word_has_unknown_flags_or_its = "A word has unknown flags, or its reserved field is not zero.",
     .t_The_array_cannot_be_read = "The array cannot be read.",
     .t_The_slot_is_empty_or_IOSQE_FIXED_FILE = "The slot is empty, or IOSQE_FIXED_FILE is not set.",
+    .t_Raise_RLIMIT_NOFILE_or_close = "Raise RLIMIT_NOFILE, or close descriptors.",
     .t_The_file_is_not_open_for_writing_or_is = "The file is not open for writing, or is no regular file.",
     .t_Another_socket_has_the_address = "Another socket has the address.",
     .t_Set_SO_REUSEADDR_or_take_port_0_and = "Set SO_REUSEADDR, or take port 0 and let the kernel choose.",
     .t_The_socket_has_an_address_already = "The socket has an address already.",
+    .t_The_address_is_none_of_this_machine_s = "The address is none of this machine's.",
+    .t_Ports_below_ip_unprivileged_port_start = "Ports below ip_unprivileged_port_start need CAP_NET_BIND_SERVICE.",
+    .t_The_address_belongs_to_another_family = "The address belongs to another family than the socket.",
     .t_Sockets_of_this_type_do_not_listen = "Sockets of this type do not listen.",
     .t_No_receive_queue_is_registered_under = "No receive queue is registered under this number.",
     .t_Register_one_with_IORING_REGISTER_ZCRX = "Register one with IORING_REGISTER_ZCRX_IFQ.",
+    .t_The_socket_is_not_one_of_TCP = "The socket is not one of TCP.",
     .t_The_descriptor_is_no_epoll_set = "The descriptor is no epoll set.",
     .t_The_request_was_cancelled_before_an = "The request was cancelled before an event came.",
-    .t_The_pipe_was_to_go_to_slots_and_the = "The pipe was to go to slots and the ring has no file table.",
+    .t_The_events_cannot_be_written = "The events cannot be written.",
     .t_The_memory_for_the_descriptors_is_not = "The memory for the descriptors is not accessible.",
     .t_O_NOTIFICATION_PIPE_is_set_and_the = "O_NOTIFICATION_PIPE is set and the kernel is built without CONFIG_WATCH_QUEUE.",
-    .t_The_process_has_as_many_descriptors_as = "The process has as many descriptors as it may have.",
+    .t_Raise_RLIMIT_NOFILE_close_descriptors_4 = "Raise RLIMIT_NOFILE, close descriptors, or make pipes in slots of a file table.",
     .t_The_ring_already_has_a_buffer_table = "The ring already has a buffer table.",
     .t_Unregister_it_first_or_replace_entries = "Unregister it first, or replace entries with register_buffers_update_tag.",
     .t_The_number_of_buffers_is_0_or_above = "The number of buffers is 0 or above 16384.",
-    .t_A_buffer_is_not_mapped_for_writing_is = "A buffer is not mapped for writing, is larger than 1 GiB, belongs to a file on disk, or has a length without an address or the reverse.",
+    .t_A_buffer_is_not_mapped_for_writing = "A buffer is not mapped for writing, belongs to a file on disk, has a length without an address or the reverse, or before 7.2 is larger than 1 GiB.",
     .t_The_buffers_exceed_RLIMIT_MEMLOCK_and = "The buffers exceed RLIMIT_MEMLOCK and the ring was made without CAP_IPC_LOCK.",
     .t_Raise_the_limit_with_ulimit_l_or = "Raise the limit with ulimit -l, or register less memory.",
+    .t_A_buffer_would_reach_past_the_end_of = "A buffer would reach past the end of all addresses.",
+    .t_A_buffer_is_larger_than_1_TiB = "A buffer is larger than 1 TiB.",
     .t_The_ring_has_no_buffer_table = "The ring has no buffer table.",
     .t_The_ring_already_has_a_file_table = "The ring already has a file table.",
     .t_Unregister_it_first_or_change_slots = "Unregister it first, or change slots with register_files_update.",
@@ -3759,6 +3911,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_first_buffer_is_one_that_register = "The first buffer is one that register_buffers refuses.",
     .t_The_size_is_0 = "The size is 0.",
     .t_The_thread_has_no_workers_because_it = "The thread has no workers, because it neither made a ring nor submitted to one.",
+    .t_The_set_has_a_processor_that_the = "The set has a processor that the thread's cpuset lacks.",
+    .t_Take_processors_of_sched_getaffinity_2 = "Take processors of sched_getaffinity(2).",
     .t_A_limit_is_above_2147483647 = "A limit is above 2147483647.",
     .t_All_16_slots_of_the_thread_or_the_slot = "All 16 slots of the thread, or the slot asked for, are in use.",
     .t_The_number_of_entries_is_0_or_above_16 = "The number of entries is 0 or above 16, or a slot is above 15.",
@@ -3786,16 +3940,20 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_range_reaches_past_the_end_of_the_2 = "The range reaches past the end of the other ring's table.",
     .t_The_other_descriptor_is_not_open = "The other descriptor is not open.",
     .t_The_other_descriptor_is_not_that_of_a = "The other descriptor is not that of a ring.",
+    .t_The_other_ring_belongs_to_another = "The other ring belongs to another thread, being one with IORING_SETUP_SINGLE_ISSUER.",
+    .t_Clone_in_the_thread_that_owns_the = "Clone in the thread that owns the other ring.",
     .t_The_target_descriptor_is_not_open = "The target descriptor is not open.",
     .t_The_target_is_not_a_ring_or_is = "The target is not a ring, or is disabled.",
     .t_The_request_is_not_a_MSG_RING_that = "The request is not a MSG_RING that carries data, or has an IOSQE flag.",
     .t_The_caller_lacks_CAP_NET_ADMIN = "The caller lacks CAP_NET_ADMIN.",
-    .t_The_ring_lacks_DEFER_TASKRUN_or_large = "The ring lacks DEFER_TASKRUN or large CQEs, the number of entries is 0 or above 32768, or a flag is unknown.",
+    .t_The_ring_lacks_DEFER_TASKRUN_or_large = "The ring lacks DEFER_TASKRUN or large CQEs, the number of entries is 0 or above 32768, a flag is unknown, or zcrx_id, the area's rq_area_token or a reserved field is not 0.",
     .t_There_is_no_network_device_of_that = "There is no network device of that index.",
     .t_The_device_cannot_hand_a_receive_queue = "The device cannot hand a receive queue over.",
     .t_An_AF_XDP_socket_has_the_receive_queue = "An AF_XDP socket has the receive queue; on 6.15, the ring has an instance already.",
     .t_The_receive_queue_has_another_memory = "The receive queue has another memory provider, or the device an XDP program.",
     .t_The_device_has_no_such_receive_queue = "The device has no such receive queue.",
+    .t_ZCRX_REG_IMPORT_is_set_and_one_of_if = "ZCRX_REG_IMPORT is set, and one of if_rxq, rq_entries, area_ptr, region_ptr and event_desc is not 0.",
+    .t_ZCRX_REG_IMPORT_is_set_and_if_idx_is = "ZCRX_REG_IMPORT is set, and if_idx is not the descriptor of an exported instance.",
     .t_The_ring_was_made_without_IORING_SETUP = "The ring was made without IORING_SETUP_DEFER_TASKRUN.",
     .t_A_size_is_0_or_too_large_or_a_flag_is = "A size is 0 or too large, or a flag is not taken.",
     .t_What_is_in_a_queue_does_not_fit_the = "What is in a queue does not fit the new size.",
@@ -3805,6 +3963,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_memory_is_not_mapped_or_its = "The memory is not mapped, or its address and IORING_MEM_REGION_TYPE_USER do not go together.",
     .t_A_header_or_its_data_is_not_mapped = "A header or its data is not mapped.",
     .t_The_list_is_longer_than_1000_entries = "The list is longer than 1000 entries, which a loop always is.",
+    .t_The_size_of_a_query_is_beyond_a_page = "The size of a query is beyond a page.",
+    .t_The_count_is_not_0 = "The count is not 0.",
     .t_The_ring_has_no_instance_of_that_id = "The ring has no instance of that id.",
     .t_The_kernel_does_not_know_the_command = "The kernel does not know the command.",
     .t_The_opcode_or_a_flag_is_unknown_a = "The opcode or a flag is unknown, a reserved field is not 0, or the program is empty or not valid.",
@@ -3820,6 +3980,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_WRITEV = "WRITEV",
     .t_Writes_bytes_from_several_pieces_of = "Writes bytes from several pieces of memory.",
     .t_pwritev2_2 = "pwritev2(2)",
+    .t_Workers_write_one_regular_file_one = "Workers write one regular file one request after the other, unless it is open with O_DIRECT on a file system that takes writes side by side.",
     .t_Bytes_written_fewer_than_asked_for = "Bytes written; fewer than asked for when space or time ran out.",
     .t_FSYNC = "FSYNC",
     .t_Brings_a_file_s_data_to_the_disk = "Brings a file's data to the disk.",
@@ -3863,7 +4024,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_new_descriptor_0_with_a_fixed_slot = "The new descriptor; 0 with a fixed slot, the slot's number with IORING_FILE_INDEX_ALLOC.",
     .t_ASYNC_CANCEL = "ASYNC_CANCEL",
     .t_Cancels_requests_in_flight = "Cancels requests in flight.",
-    .t_0_when_the_request_was_cancelled_with = "0 when the request was cancelled; with IORING_ASYNC_CANCEL_ALL or IORING_ASYNC_CANCEL_ANY the number of cancelled requests.",
+    .t_0_when_the_request_was_cancelled_but_1 = "0 when the request was cancelled, but 1 when it waited for a futex or for a child; with IORING_ASYNC_CANCEL_ALL or IORING_ASYNC_CANCEL_ANY the number of cancelled requests, where kernels may count all futexes, and all children, of IORING_ASYNC_CANCEL_ALL as one.",
     .t_LINK_TIMEOUT = "LINK_TIMEOUT",
     .t_Cancels_the_request_before_it_when = "Cancels the request before it when that takes too long.",
     .t_Never_a_success_ETIME_when_it_has = "Never a success; ETIME when it has cancelled the request, ECANCELED when that ended first.",
@@ -3874,6 +4035,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_FALLOCATE = "FALLOCATE",
     .t_Gives_a_range_of_a_file_space_or_takes = "Gives a range of a file space, or takes it away.",
     .t_fallocate_2 = "fallocate(2)",
+    .t_Workers_do_this_and_writes_to_one = "Workers do this, and writes, to one regular file one request after the other.",
     .t_OPENAT = "OPENAT",
     .t_Opens_a_file = "Opens a file.",
     .t_openat_2 = "openat(2)",
@@ -3918,7 +4080,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_PROVIDE_BUFFERS = "PROVIDE_BUFFERS",
     .t_Puts_equal_pieces_of_memory_into_a = "Puts equal pieces of memory into a buffer group.",
     .t_A_ring_of_buffers_rota_setup_buf_ring = "A ring of buffers (rota_setup_buf_ring) does the same without a request.",
-    .t_0_or_more_before_5_18_the_number_of = "0 or more; before 5.18 the number of buffers.",
+    .t_Always_0_before_5_18_the_number_of = "Always 0; before 5.18 the number of buffers where the group existed already.",
     .t_REMOVE_BUFFERS = "REMOVE_BUFFERS",
     .t_Takes_buffers_out_of_a_group = "Takes buffers out of a group.",
     .t_Buffers_removed_fewer_than_asked_for = "Buffers removed; fewer than asked for when the group had fewer.",
@@ -4098,7 +4260,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_REGISTER_IOWQ_MAX_WORKERS = "REGISTER_IOWQ_MAX_WORKERS",
     .t_Limits_the_workers_that_run_blocking = "Limits the workers that run blocking requests, and tells the limits before.",
     .t_Must_be_2 = "Must be 2.",
-    .t_The_first_number_is_for_requests_of = "The first number is for requests of bounded length (regular files, block devices), the second for all others. The limits hold for the calling thread on each NUMA node, and for threads that use the ring later.",
+    .t_The_first_number_is_for_requests_of = "The first number is for requests of bounded length (regular files, block devices), the second for all others. The limits hold for the calling thread (before 6.5 on each NUMA node), and for threads that use the ring later. A limit above RLIMIT_NPROC becomes that.",
     .t_REGISTER_RING_FDS = "REGISTER_RING_FDS",
     .t_Registers_a_ring_with_the_calling = "Registers a ring with the calling thread, so that it is entered without a look at the descriptor table.",
     .t_Number_of_entries_1_to_16 = "Number of entries, 1 to 16.",
@@ -4116,7 +4278,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_REGISTER_SYNC_CANCEL = "REGISTER_SYNC_CANCEL",
     .t_Cancels_requests_and_returns_when_they = "Cancels requests and returns when they have ended.",
     .t_struct_io_uring_sync_cancel_reg = "struct io_uring_sync_cancel_reg",
-    .t_0_with_IORING_ASYNC_CANCEL_ALL_or_ANY = "0; with IORING_ASYNC_CANCEL_ALL or ANY the number of requests if they could be cancelled at once.",
+    .t_0_but_1_when_the_request_waited_for_a = "0, but 1 when the request waited for a futex or for a child; with IORING_ASYNC_CANCEL_ALL or ANY the number of requests if they could be cancelled at once.",
     .t_With_IORING_ASYNC_CANCEL_ALL_or_ANY_it = "With IORING_ASYNC_CANCEL_ALL or ANY it is no error that nothing matched.",
     .t_REGISTER_FILE_ALLOC_RANGE = "REGISTER_FILE_ALLOC_RANGE",
     .t_Limits_the_slots_from_which_the_kernel = "Limits the slots from which the kernel picks when a request asks for any.",
@@ -4128,7 +4290,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_REGISTER_NAPI = "REGISTER_NAPI",
     .t_Lets_waits_on_the_ring_poll_the = "Lets waits on the ring poll the receive queues of its sockets.",
     .t_struct_io_uring_napi = "struct io_uring_napi",
-    .t_Until_6_12_the_structure_held_only_the = "Until 6.12 the structure held only the timeout and the preference. The settings before are written back.",
+    .t_Until_6_12_the_structure_held_only_the = "Until 6.12 the structure held only the timeout and the preference. The settings before are written back. A timeout above 10000 microseconds becomes that.",
     .t_UNREGISTER_NAPI = "UNREGISTER_NAPI",
     .t_Ends_polling_of_receive_queues = "Ends polling of receive queues.",
     .t_REGISTER_CLOCK = "REGISTER_CLOCK",
@@ -4727,7 +4889,9 @@ struct rota_condition_table {
     struct rota_condition provide_buffers_rule_must_0[2];
     struct rota_condition provide_buffers_rule_must_1[1];
     struct rota_condition provide_buffers_rule_must_2[1];
+    struct rota_condition provide_buffers_rule_must_3[1];
     struct rota_condition remove_buffers_rule_must_0[2];
+    struct rota_condition remove_buffers_rule_must_1[1];
     struct rota_condition msg_ring_when_4[1];
     struct rota_condition msg_ring_rule_must_0[1];
     struct rota_condition msg_ring_rule_when_1[2];
@@ -5128,8 +5292,8 @@ struct rota_rule_table {
     struct rota_rule_info send_rules[5];
     struct rota_rule_info recv_rules[5];
     struct rota_rule_info openat2_rules[1];
-    struct rota_rule_info provide_buffers_rules[3];
-    struct rota_rule_info remove_buffers_rules[1];
+    struct rota_rule_info provide_buffers_rules[4];
+    struct rota_rule_info remove_buffers_rules[2];
     struct rota_rule_info msg_ring_rules[5];
     struct rota_rule_info fsetxattr_rules[1];
     struct rota_rule_info setxattr_rules[1];
@@ -5156,37 +5320,37 @@ struct rota_rule_table {
 struct rota_error_table {
     struct rota_error_info none;
     struct rota_error_info nop_errors[2];
-    struct rota_error_info readv_errors[3];
-    struct rota_error_info writev_errors[4];
+    struct rota_error_info readv_errors[6];
+    struct rota_error_info writev_errors[6];
     struct rota_error_info fsync_errors[2];
-    struct rota_error_info read_fixed_errors[3];
-    struct rota_error_info write_fixed_errors[3];
-    struct rota_error_info poll_add_errors[2];
+    struct rota_error_info read_fixed_errors[5];
+    struct rota_error_info write_fixed_errors[5];
+    struct rota_error_info poll_add_errors[3];
     struct rota_error_info poll_remove_errors[3];
     struct rota_error_info sync_file_range_errors[1];
-    struct rota_error_info sendmsg_errors[3];
-    struct rota_error_info recvmsg_errors[4];
+    struct rota_error_info sendmsg_errors[8];
+    struct rota_error_info recvmsg_errors[8];
     struct rota_error_info timeout_errors[4];
-    struct rota_error_info timeout_remove_errors[4];
-    struct rota_error_info accept_errors[4];
+    struct rota_error_info timeout_remove_errors[5];
+    struct rota_error_info accept_errors[9];
     struct rota_error_info async_cancel_errors[4];
     struct rota_error_info link_timeout_errors[5];
     struct rota_error_info connect_errors[4];
     struct rota_error_info fallocate_errors[4];
-    struct rota_error_info openat_errors[5];
+    struct rota_error_info openat_errors[11];
     struct rota_error_info close_errors[4];
     struct rota_error_info files_update_errors[4];
     struct rota_error_info statx_errors[2];
-    struct rota_error_info read_errors[6];
-    struct rota_error_info write_errors[7];
+    struct rota_error_info read_errors[10];
+    struct rota_error_info write_errors[10];
     struct rota_error_info fadvise_errors[2];
     struct rota_error_info madvise_errors[2];
-    struct rota_error_info send_errors[6];
-    struct rota_error_info recv_errors[3];
-    struct rota_error_info openat2_errors[4];
-    struct rota_error_info epoll_ctl_errors[4];
-    struct rota_error_info splice_errors[3];
-    struct rota_error_info provide_buffers_errors[2];
+    struct rota_error_info send_errors[11];
+    struct rota_error_info recv_errors[8];
+    struct rota_error_info openat2_errors[14];
+    struct rota_error_info epoll_ctl_errors[7];
+    struct rota_error_info splice_errors[4];
+    struct rota_error_info provide_buffers_errors[4];
     struct rota_error_info remove_buffers_errors[2];
     struct rota_error_info tee_errors[3];
     struct rota_error_info shutdown_errors[3];
@@ -5195,32 +5359,32 @@ struct rota_error_table {
     struct rota_error_info mkdirat_errors[2];
     struct rota_error_info symlinkat_errors[2];
     struct rota_error_info linkat_errors[4];
-    struct rota_error_info msg_ring_errors[6];
-    struct rota_error_info fsetxattr_errors[3];
-    struct rota_error_info setxattr_errors[3];
-    struct rota_error_info fgetxattr_errors[2];
-    struct rota_error_info getxattr_errors[3];
-    struct rota_error_info socket_errors[4];
+    struct rota_error_info msg_ring_errors[9];
+    struct rota_error_info fsetxattr_errors[4];
+    struct rota_error_info setxattr_errors[4];
+    struct rota_error_info fgetxattr_errors[3];
+    struct rota_error_info getxattr_errors[4];
+    struct rota_error_info socket_errors[8];
     struct rota_error_info uring_cmd_errors[3];
     struct rota_error_info send_zc_errors[3];
     struct rota_error_info sendmsg_zc_errors[2];
     struct rota_error_info read_multishot_errors[2];
-    struct rota_error_info waitid_errors[2];
-    struct rota_error_info futex_wait_errors[3];
+    struct rota_error_info waitid_errors[4];
+    struct rota_error_info futex_wait_errors[4];
     struct rota_error_info futex_wake_errors[2];
     struct rota_error_info futex_waitv_errors[3];
-    struct rota_error_info fixed_fd_install_errors[1];
+    struct rota_error_info fixed_fd_install_errors[2];
     struct rota_error_info ftruncate_errors[1];
-    struct rota_error_info bind_errors[3];
+    struct rota_error_info bind_errors[7];
     struct rota_error_info listen_errors[2];
-    struct rota_error_info recv_zc_errors[1];
-    struct rota_error_info epoll_wait_errors[2];
-    struct rota_error_info readv_fixed_errors[3];
-    struct rota_error_info writev_fixed_errors[3];
-    struct rota_error_info pipe_errors[5];
+    struct rota_error_info recv_zc_errors[3];
+    struct rota_error_info epoll_wait_errors[3];
+    struct rota_error_info readv_fixed_errors[5];
+    struct rota_error_info writev_fixed_errors[5];
+    struct rota_error_info pipe_errors[6];
     struct rota_error_info nop128_errors[2];
     struct rota_error_info uring_cmd128_errors[1];
-    struct rota_error_info register_buffers_errors[4];
+    struct rota_error_info register_buffers_errors[6];
     struct rota_error_info unregister_buffers_errors[1];
     struct rota_error_info register_files_errors[4];
     struct rota_error_info unregister_files_errors[1];
@@ -5235,9 +5399,9 @@ struct rota_error_table {
     struct rota_error_info register_enable_rings_errors[1];
     struct rota_error_info register_files2_errors[4];
     struct rota_error_info register_files_update2_errors[4];
-    struct rota_error_info register_buffers2_errors[4];
+    struct rota_error_info register_buffers2_errors[6];
     struct rota_error_info register_buffers_update_errors[4];
-    struct rota_error_info register_iowq_aff_errors[2];
+    struct rota_error_info register_iowq_aff_errors[3];
     struct rota_error_info unregister_iowq_aff_errors[1];
     struct rota_error_info register_iowq_max_workers_errors[1];
     struct rota_error_info register_ring_fds_errors[2];
@@ -5250,12 +5414,12 @@ struct rota_error_table {
     struct rota_error_info register_napi_errors[5];
     struct rota_error_info unregister_napi_errors[1];
     struct rota_error_info register_clock_errors[1];
-    struct rota_error_info register_clone_buffers_errors[6];
+    struct rota_error_info register_clone_buffers_errors[7];
     struct rota_error_info register_send_msg_ring_errors[3];
-    struct rota_error_info register_zcrx_ifq_errors[7];
+    struct rota_error_info register_zcrx_ifq_errors[9];
     struct rota_error_info register_resize_rings_errors[3];
     struct rota_error_info register_mem_region_errors[3];
-    struct rota_error_info register_query_errors[2];
+    struct rota_error_info register_query_errors[4];
     struct rota_error_info register_zcrx_ctrl_errors[2];
     struct rota_error_info register_bpf_filter_errors[3];
 };
@@ -5714,14 +5878,20 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)65537, {TEXT(t_fd_below_65537)}, 4, 4, ROTA_COND_BELOW},
     },
     .provide_buffers_rule_must_1 = {
-        {(uint64_t)0, {TEXT(t_len_is_not_0)}, 24, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)65536, {TEXT(t_fd_below_65536)}, 4, 4, ROTA_COND_BELOW},
     },
     .provide_buffers_rule_must_2 = {
+        {(uint64_t)0, {TEXT(t_len_is_not_0)}, 24, 4, ROTA_COND_IS_NOT},
+    },
+    .provide_buffers_rule_must_3 = {
         {(uint64_t)65536, {TEXT(t_off_below_65536)}, 8, 8, ROTA_COND_BELOW},
     },
     .remove_buffers_rule_must_0 = {
         {(uint64_t)0, {TEXT(t_fd_above_0)}, 4, 4, ROTA_COND_ABOVE},
         {(uint64_t)65537, {TEXT(t_fd_below_65537)}, 4, 4, ROTA_COND_BELOW},
+    },
+    .remove_buffers_rule_must_1 = {
+        {(uint64_t)65536, {TEXT(t_fd_below_65536)}, 4, 4, ROTA_COND_BELOW},
     },
     .msg_ring_when_4 = {
         {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
@@ -15831,7 +16001,7 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = {0, 0},
             .must = ROWS(rota_condition_table, poll_remove_rule_must_0),
-            .because = {TEXT(t_A_request_can_be_made_multishot_only)},
+            .because = {TEXT(t_The_flag_goes_only_with_a_change_and)},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -16359,6 +16529,16 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = {0, 0},
             .must = ROWS(rota_condition_table, provide_buffers_rule_must_1),
+            .because = {TEXT(t_A_group_could_not_be_given_65536)},
+            .error = -E2BIG,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, provide_buffers_rule_must_2),
             .because = {TEXT(t_An_empty_buffer_is_of_no_use)},
             .error = -EINVAL,
             .since = ROTA_KERNEL(6, 15),
@@ -16368,7 +16548,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, provide_buffers_rule_must_2),
+            .must = ROWS(rota_condition_table, provide_buffers_rule_must_3),
             .because = {TEXT(t_Buffer_ids_have_16_bits)},
             .error = -E2BIG,
             .since = 0,
@@ -16385,6 +16565,16 @@ const struct rota_rule_table rota_rule_table = {
             .error = -EINVAL,
             .since = 0,
             .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, remove_buffers_rule_must_1),
+            .because = {TEXT(t_Not_more_than_65535_buffers_could_be)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
             .at_issue = false,
             .backported = false,
         },
@@ -16972,12 +17162,17 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_The_descriptor_is_a_directory)}, {0}, -EISDIR},
         {{TEXT(t_There_are_more_than_1024_vectors)}, {0}, -EINVAL},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
+        {{TEXT(t_The_file_is_not_open_for_reading)}, {0}, -EBADF},
     },
     .writev_errors = {
         {{TEXT(t_The_file_is_not_open_for_writing)}, {0}, -EBADF},
         {{TEXT(t_There_are_more_than_1024_vectors)}, {0}, -EINVAL},
         {{TEXT(t_The_device_has_no_space_left)}, {0}, -ENOSPC},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
     },
     .fsync_errors = {
         {{TEXT(t_The_descriptor_is_something_that)}, {0}, -EINVAL},
@@ -16987,15 +17182,20 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_The_descriptor_is_a_directory)}, {0}, -EISDIR},
         {{TEXT(t_The_memory_is_not_within_the)}, {TEXT(t_Register_the_buffer_with_rota_register)}, -EFAULT},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
     },
     .write_fixed_errors = {
         {{TEXT(t_The_file_is_not_open_for_writing)}, {0}, -EBADF},
         {{TEXT(t_The_memory_is_not_within_the)}, {TEXT(t_Register_the_buffer_with_rota_register)}, -EFAULT},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
     },
     .poll_add_errors = {
         {{TEXT(t_The_request_was_removed_or_cancelled)}, {0}, -ECANCELED},
         {{TEXT(t_The_descriptor_is_not_open)}, {0}, -EBADF},
+        {{TEXT(t_The_file_cannot_be_waited_for_as_it_is)}, {TEXT(t_Do_not_poll_regular_files_reads_and)}, -EINVAL},
     },
     .poll_remove_errors = {
         {{TEXT(t_No_poll_request_in_flight_has_this)}, {0}, -ENOENT},
@@ -17009,12 +17209,21 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_The_peer_has_closed_the_connection_or)}, {TEXT(t_No_signal_is_raised_treat_the_result)}, -EPIPE},
         {{TEXT(t_The_message_header_or_something_it)}, {0}, -EFAULT},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {TEXT(t_Use_WRITEV_for_files_and_pipes)}, -ENOTSOCK},
+        {{TEXT(t_The_message_has_more_than_1024_pieces)}, {0}, -EMSGSIZE},
+        {{TEXT(t_There_is_no_room_for_the_message_and)}, {TEXT(t_Leave_MSG_DONTWAIT_out_the_ring_waits)}, -EAGAIN},
+        {{TEXT(t_The_socket_is_not_connected_and_is_of)}, {0}, -ENOTCONN},
+        {{TEXT(t_The_datagram_socket_is_not_connected)}, {0}, -EDESTADDRREQ},
+        {{TEXT(t_The_message_has_more_than_1024_pieces_2)}, {0}, -EINVAL},
     },
     .recvmsg_errors = {
         {{TEXT(t_Nothing_waits_and_MSG_DONTWAIT_forbids)}, {TEXT(t_Leave_MSG_DONTWAIT_out_the_ring_waits)}, -EAGAIN},
-        {{TEXT(t_The_buffer_group_is_empty)}, {TEXT(t_Give_buffers_back_to_the_group_and)}, -ENOBUFS},
+        {{TEXT(t_The_buffer_group_is_empty_or_there_is)}, {TEXT(t_Give_buffers_back_to_the_group_and)}, -ENOBUFS},
         {{TEXT(t_The_message_header_or_something_it_2)}, {0}, -EFAULT},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {TEXT(t_Use_READV_for_files_and_pipes)}, -ENOTSOCK},
+        {{TEXT(t_The_message_header_has_more_than_1024)}, {0}, -EMSGSIZE},
+        {{TEXT(t_The_socket_is_not_connected)}, {0}, -ENOTCONN},
+        {{TEXT(t_Memory_comes_from_a_group_and_the)}, {TEXT(t_Give_it_one_piece_whose_length_is_the)}, -EINVAL},
+        {{TEXT(t_The_message_has_more_than_1024_pieces_2)}, {0}, -EINVAL},
     },
     .timeout_errors = {
         {{TEXT(t_The_time_is_over_which_is_how_most)}, {TEXT(t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to)}, -ETIME},
@@ -17027,12 +17236,18 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_The_timeout_is_expiring_at_this_moment)}, {0}, -EALREADY},
         {{TEXT(t_The_new_seconds_or_nanoseconds_are)}, {0}, -EINVAL},
         {{TEXT(t_The_new_timespec_cannot_be_read)}, {0}, -EFAULT},
+        {{TEXT(t_The_timeout_found_fires_again_and)}, {0}, -EINVAL},
     },
     .accept_errors = {
         {{TEXT(t_The_socket_does_not_listen)}, {TEXT(t_Bind_it_and_call_LISTEN_first)}, -EINVAL},
         {{TEXT(t_Nobody_is_waiting_and_IORING_ACCEPT)}, {0}, -EAGAIN},
-        {{TEXT(t_A_slot_was_asked_for_and_the_ring_has)}, {TEXT(t_Register_a_sparse_file_table_first)}, -ENXIO},
+        {{TEXT(t_A_slot_was_given_by_its_number_and_the)}, {TEXT(t_Register_a_sparse_file_table_first)}, -ENXIO},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {0}, -ENOTSOCK},
+        {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and)}, {TEXT(t_Close_a_slot_or_register_a_sparse_file)}, -ENFILE},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors)}, -EMFILE},
+        {{TEXT(t_The_client_has_given_up_before_its)}, {0}, -ECONNABORTED},
+        {{TEXT(t_The_peer_s_address_or_its_length)}, {0}, -EFAULT},
+        {{TEXT(t_Sockets_of_this_type_have_no)}, {0}, -EOPNOTSUPP},
     },
     .async_cancel_errors = {
         {{TEXT(t_No_request_in_flight_matches)}, {0}, -ENOENT},
@@ -17062,9 +17277,15 @@ const struct rota_error_table rota_error_table = {
     .openat_errors = {
         {{TEXT(t_The_path_names_nothing_and_O_CREAT_is)}, {0}, -ENOENT},
         {{TEXT(t_A_part_of_the_path_is_no_directory)}, {0}, -ENOTDIR},
-        {{TEXT(t_A_slot_was_given_and_the_ring_has_no)}, {TEXT(t_Register_a_file_table_first)}, -ENXIO},
+        {{TEXT(t_A_slot_was_given_by_its_number_and_the)}, {TEXT(t_Register_a_file_table_first)}, -ENXIO},
         {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and)}, {0}, -ENFILE},
         {{TEXT(t_The_slot_lies_outside_the_file_table)}, {0}, -EINVAL},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_2)}, -EMFILE},
+        {{TEXT(t_O_CREAT_and_O_EXCL_are_set_and_the)}, {0}, -EEXIST},
+        {{TEXT(t_The_path_names_a_directory_which)}, {0}, -EISDIR},
+        {{TEXT(t_O_NOFOLLOW_is_set_and_the_path_is_a)}, {0}, -ELOOP},
+        {{TEXT(t_The_path_cannot_be_read)}, {0}, -EFAULT},
+        {{TEXT(t_The_path_is_relative_and_the)}, {0}, -EBADF},
     },
     .close_errors = {
         {{TEXT(t_The_descriptor_is_not_open_or_it_is_an)}, {0}, -EBADF},
@@ -17085,10 +17306,14 @@ const struct rota_error_table rota_error_table = {
     .read_errors = {
         {{TEXT(t_The_descriptor_is_a_directory)}, {0}, -EISDIR},
         {{TEXT(t_The_memory_is_not_accessible)}, {0}, -EFAULT},
-        {{TEXT(t_The_buffer_group_is_empty)}, {TEXT(t_Give_it_buffers_with_PROVIDE_BUFFERS)}, -ENOBUFS},
+        {{TEXT(t_The_buffer_group_is_empty_or_there_is)}, {TEXT(t_Give_it_buffers_with_PROVIDE_BUFFERS)}, -ENOBUFS},
         {{TEXT(t_RWF_NOWAIT_is_set_and_the_bytes_are)}, {0}, -EAGAIN},
         {{TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)}, {TEXT(t_Use_a_block_device_with_an_integrity)}, -EINVAL},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
+        {{TEXT(t_Files_of_this_kind_cannot_be_read)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_not_open_for_reading)}, {0}, -EBADF},
     },
     .write_errors = {
         {{TEXT(t_The_file_is_not_open_for_writing)}, {0}, -EBADF},
@@ -17098,6 +17323,9 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_RWF_NOWAIT_is_set_and_there_is_no_room)}, {0}, -EAGAIN},
         {{TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)}, {TEXT(t_Use_a_block_device_with_an_integrity)}, -EINVAL},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
+        {{TEXT(t_Files_of_this_kind_cannot_be_written)}, {0}, -EINVAL},
     },
     .fadvise_errors = {
         {{TEXT(t_The_descriptor_is_a_pipe)}, {0}, -ESPIPE},
@@ -17108,38 +17336,64 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_Part_of_the_range_is_not_mapped)}, {0}, -ENOMEM},
     },
     .send_errors = {
-        {{TEXT(t_The_peer_has_closed_the_connection_or)}, {TEXT(t_No_signal_is_raised_treat_the_result)}, -EPIPE},
-        {{TEXT(t_The_datagram_socket_is_not_connected)}, {TEXT(t_Use_rota_prep_sendto_or_connect_the)}, -EDESTADDRREQ},
+        {{TEXT(t_The_peer_has_closed_the_connection)}, {TEXT(t_No_signal_is_raised_treat_the_result)}, -EPIPE},
+        {{TEXT(t_The_datagram_socket_is_not_connected_2)}, {TEXT(t_Use_rota_prep_sendto_or_connect_the)}, -EDESTADDRREQ},
         {{TEXT(t_The_bytes_do_not_fit_into_one_datagram)}, {0}, -EMSGSIZE},
         {{TEXT(t_The_buffer_group_is_empty)}, {0}, -ENOBUFS},
         {{TEXT(t_There_is_no_such_buffer_group)}, {0}, -ENOENT},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {TEXT(t_Use_WRITE_for_files_and_pipes)}, -ENOTSOCK},
+        {{TEXT(t_There_is_no_room_for_the_bytes_and_MSG)}, {TEXT(t_Leave_MSG_DONTWAIT_out_the_ring_waits)}, -EAGAIN},
+        {{TEXT(t_The_bytes_or_the_address_cannot_be)}, {0}, -EFAULT},
+        {{TEXT(t_The_socket_is_not_connected_and_is_of)}, {0}, -ENOTCONN},
+        {{TEXT(t_The_peer_has_ended_the_connection)}, {0}, -ECONNRESET},
+        {{TEXT(t_The_socket_is_connected_and_of_a_kind)}, {0}, -EISCONN},
     },
     .recv_errors = {
-        {{TEXT(t_The_buffer_group_is_empty)}, {TEXT(t_Give_buffers_back_to_the_group_and)}, -ENOBUFS},
+        {{TEXT(t_The_buffer_group_is_empty_or_there_is)}, {TEXT(t_Give_buffers_back_to_the_group_and)}, -ENOBUFS},
         {{TEXT(t_Nothing_waits_and_MSG_DONTWAIT_forbids)}, {TEXT(t_Leave_MSG_DONTWAIT_out_the_ring_waits)}, -EAGAIN},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {TEXT(t_Use_READ_for_files_and_pipes)}, -ENOTSOCK},
+        {{TEXT(t_IORING_RECVSEND_BUNDLE_is_set_and)}, {0}, -ENOENT},
+        {{TEXT(t_The_memory_cannot_be_written)}, {0}, -EFAULT},
+        {{TEXT(t_The_socket_is_not_connected)}, {0}, -ENOTCONN},
+        {{TEXT(t_The_socket_is_of_a_kind_that_answers)}, {0}, -EINVAL},
+        {{TEXT(t_The_peer_has_ended_the_connection)}, {0}, -ECONNRESET},
     },
     .openat2_errors = {
         {{TEXT(t_The_path_names_nothing_and_O_CREAT_is)}, {0}, -ENOENT},
         {{TEXT(t_The_path_leaves_the_directory_and)}, {0}, -EXDEV},
         {{TEXT(t_A_slot_was_given_and_the_structure)}, {0}, -EINVAL},
         {{TEXT(t_The_structure_is_longer_than_the)}, {0}, -E2BIG},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_2)}, -EMFILE},
+        {{TEXT(t_A_slot_was_given_by_its_number_and_the)}, {TEXT(t_Register_a_file_table_first)}, -ENXIO},
+        {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and)}, {0}, -ENFILE},
+        {{TEXT(t_RESOLVE_CACHED_is_set_and_the_path_is)}, {TEXT(t_Send_the_request_again_without_RESOLVE)}, -EAGAIN},
+        {{TEXT(t_RESOLVE_BENEATH_or_RESOLVE_IN_ROOT_is)}, {TEXT(t_Send_the_request_again)}, -EAGAIN},
+        {{TEXT(t_RESOLVE_NO_SYMLINKS_or_O_NOFOLLOW_is)}, {0}, -ELOOP},
+        {{TEXT(t_The_structure_has_a_mode_and_asks_for)}, {0}, -EINVAL},
+        {{TEXT(t_A_part_of_the_path_is_no_directory)}, {0}, -ENOTDIR},
+        {{TEXT(t_The_path_or_the_structure_cannot_be)}, {0}, -EFAULT},
+        {{TEXT(t_The_path_is_relative_and_the)}, {0}, -EBADF},
     },
     .epoll_ctl_errors = {
         {{TEXT(t_The_file_is_in_the_set_already)}, {0}, -EEXIST},
         {{TEXT(t_The_file_is_not_in_the_set)}, {0}, -ENOENT},
         {{TEXT(t_The_file_cannot_be_polled_as_a_regular)}, {0}, -EPERM},
         {{TEXT(t_The_descriptor_is_no_epoll_set_or_the)}, {0}, -EINVAL},
+        {{TEXT(t_The_epoll_set_or_the_file_is_not_open)}, {0}, -EBADF},
+        {{TEXT(t_The_events_cannot_be_read)}, {0}, -EFAULT},
+        {{TEXT(t_The_file_is_an_epoll_set_that_has_this)}, {0}, -ELOOP},
     },
     .splice_errors = {
         {{TEXT(t_Neither_of_the_two_files_is_a_pipe_or)}, {0}, -EINVAL},
         {{TEXT(t_An_offset_is_given_for_a_pipe)}, {TEXT(t_Use_1_for_it)}, -ESPIPE},
         {{TEXT(t_The_input_does_not_exist_or_is_not)}, {0}, -EBADF},
+        {{TEXT(t_SPLICE_F_NONBLOCK_is_set_and_the_pipe)}, {0}, -EAGAIN},
     },
     .provide_buffers_errors = {
-        {{TEXT(t_The_ids_run_past_65535_or_the_group_is)}, {0}, -EINVAL},
+        {{TEXT(t_The_ids_run_past_65535_not_looked_at)}, {0}, -EINVAL},
         {{TEXT(t_The_memory_is_not_part_of_the_program)}, {0}, -EFAULT},
+        {{TEXT(t_The_buffers_would_reach_past_the_end)}, {0}, -EOVERFLOW},
+        {{TEXT(t_The_group_is_full_with_65536_buffers)}, {0}, -EOVERFLOW},
     },
     .remove_buffers_errors = {
         {{TEXT(t_The_group_does_not_exist)}, {0}, -ENOENT},
@@ -17188,31 +17442,42 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_A_file_is_sent_to_the_ring_it_comes)}, {0}, -EINVAL},
         {{TEXT(t_The_other_ring_has_no_file_table)}, {0}, -ENXIO},
         {{TEXT(t_The_other_ring_has_no_room_for_the)}, {0}, -EOVERFLOW},
+        {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)}, {0}, -ENFILE},
+        {{TEXT(t_The_flags_passed_on_have_IORING_CQE_F)}, {0}, -EINVAL},
+        {{TEXT(t_The_thread_that_owns_the_other_ring)}, {TEXT(t_Let_a_ring_of_single_issuers_be_made)}, -EOWNERDEAD},
     },
     .fsetxattr_errors = {
         {{TEXT(t_The_attribute_exists_and_XATTR_CREATE)}, {0}, -EEXIST},
         {{TEXT(t_The_attribute_is_missing_and_XATTR)}, {0}, -ENODATA},
         {{TEXT(t_The_name_is_empty_or_longer_than_255)}, {0}, -ERANGE},
+        {{TEXT(t_The_name_does_not_begin_with_a)}, {0}, -EOPNOTSUPP},
     },
     .setxattr_errors = {
         {{TEXT(t_The_path_names_nothing)}, {0}, -ENOENT},
         {{TEXT(t_The_attribute_exists_and_XATTR_CREATE)}, {0}, -EEXIST},
         {{TEXT(t_The_attribute_is_missing_and_XATTR)}, {0}, -ENODATA},
+        {{TEXT(t_The_name_does_not_begin_with_a)}, {0}, -EOPNOTSUPP},
     },
     .fgetxattr_errors = {
         {{TEXT(t_The_file_has_no_such_attribute)}, {0}, -ENODATA},
         {{TEXT(t_The_room_is_too_small_for_the_value)}, {TEXT(t_Ask_for_the_size_with_a_length_of_0)}, -ERANGE},
+        {{TEXT(t_The_name_does_not_begin_with_a)}, {0}, -EOPNOTSUPP},
     },
     .getxattr_errors = {
         {{TEXT(t_The_path_names_nothing)}, {0}, -ENOENT},
         {{TEXT(t_The_file_has_no_such_attribute)}, {0}, -ENODATA},
         {{TEXT(t_The_room_is_too_small_for_the_value)}, {TEXT(t_Ask_for_the_size_with_a_length_of_0)}, -ERANGE},
+        {{TEXT(t_The_name_does_not_begin_with_a)}, {0}, -EOPNOTSUPP},
     },
     .socket_errors = {
         {{TEXT(t_The_kernel_does_not_know_the_address)}, {0}, -EAFNOSUPPORT},
         {{TEXT(t_The_family_has_no_such_protocol)}, {0}, -EPROTONOSUPPORT},
-        {{TEXT(t_The_ring_s_file_table_has_no_free_slot)}, {TEXT(t_Close_a_slot_or_register_a_larger)}, -ENFILE},
-        {{TEXT(t_A_slot_was_asked_for_and_the_ring_has)}, {TEXT(t_Register_a_sparse_file_table_first)}, -ENXIO},
+        {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and)}, {TEXT(t_Close_a_slot_or_register_a_larger)}, -ENFILE},
+        {{TEXT(t_A_slot_was_given_by_its_number_and_the)}, {TEXT(t_Register_a_sparse_file_table_first)}, -ENXIO},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_3)}, -EMFILE},
+        {{TEXT(t_The_kernel_knows_no_such_type_of)}, {0}, -EINVAL},
+        {{TEXT(t_The_family_has_no_sockets_of_this_type)}, {0}, -ESOCKTNOSUPPORT},
+        {{TEXT(t_Sockets_of_this_kind_need_CAP_NET_RAW)}, {0}, -EPERM},
     },
     .uring_cmd_errors = {
         {{TEXT(t_The_file_takes_no_commands_or_not_this)}, {0}, -EOPNOTSUPP},
@@ -17230,16 +17495,19 @@ const struct rota_error_table rota_error_table = {
     },
     .read_multishot_errors = {
         {{TEXT(t_The_file_cannot_be_polled)}, {TEXT(t_Use_READ_for_regular_files)}, -EBADFD},
-        {{TEXT(t_The_buffer_group_is_empty)}, {TEXT(t_Give_it_buffers_and_start_the_request)}, -ENOBUFS},
+        {{TEXT(t_The_buffer_group_is_empty_or_there_is)}, {TEXT(t_Give_it_buffers_and_start_the_request)}, -ENOBUFS},
     },
     .waitid_errors = {
         {{TEXT(t_No_such_child_is_left_to_wait_for)}, {0}, -ECHILD},
         {{TEXT(t_The_request_was_cancelled_before_the)}, {0}, -ECANCELED},
+        {{TEXT(t_P_PIDFD_is_given_and_the_descriptor_is)}, {0}, -EBADF},
+        {{TEXT(t_What_has_happened_cannot_be_written)}, {0}, -EFAULT},
     },
     .futex_wait_errors = {
         {{TEXT(t_The_word_does_not_have_the_value)}, {0}, -EAGAIN},
         {{TEXT(t_The_request_was_cancelled_before_the_2)}, {0}, -ECANCELED},
         {{TEXT(t_The_word_cannot_be_read)}, {0}, -EFAULT},
+        {{TEXT(t_The_word_is_not_aligned_to_four_bytes)}, {0}, -EINVAL},
     },
     .futex_wake_errors = {
         {{TEXT(t_The_word_of_a_futex_that_processes)}, {0}, -EFAULT},
@@ -17252,6 +17520,7 @@ const struct rota_error_table rota_error_table = {
     },
     .fixed_fd_install_errors = {
         {{TEXT(t_The_slot_is_empty_or_IOSQE_FIXED_FILE)}, {0}, -EBADF},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_or_close)}, -EMFILE},
     },
     .ftruncate_errors = {
         {{TEXT(t_The_file_is_not_open_for_writing_or_is)}, {0}, -EINVAL},
@@ -17260,6 +17529,10 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_Another_socket_has_the_address)}, {TEXT(t_Set_SO_REUSEADDR_or_take_port_0_and)}, -EADDRINUSE},
         {{TEXT(t_The_socket_has_an_address_already)}, {0}, -EINVAL},
         {{TEXT(t_The_descriptor_is_not_a_socket)}, {0}, -ENOTSOCK},
+        {{TEXT(t_The_address_is_none_of_this_machine_s)}, {0}, -EADDRNOTAVAIL},
+        {{TEXT(t_The_address_is_not_readable_memory)}, {0}, -EFAULT},
+        {{TEXT(t_Ports_below_ip_unprivileged_port_start)}, {0}, -EACCES},
+        {{TEXT(t_The_address_belongs_to_another_family)}, {0}, -EAFNOSUPPORT},
     },
     .listen_errors = {
         {{TEXT(t_Sockets_of_this_type_do_not_listen)}, {0}, -EOPNOTSUPP},
@@ -17267,27 +17540,35 @@ const struct rota_error_table rota_error_table = {
     },
     .recv_zc_errors = {
         {{TEXT(t_No_receive_queue_is_registered_under)}, {TEXT(t_Register_one_with_IORING_REGISTER_ZCRX)}, -EINVAL},
+        {{TEXT(t_The_descriptor_is_not_a_socket)}, {0}, -ENOTSOCK},
+        {{TEXT(t_The_socket_is_not_one_of_TCP)}, {0}, -EPROTONOSUPPORT},
     },
     .epoll_wait_errors = {
         {{TEXT(t_The_descriptor_is_no_epoll_set)}, {0}, -EINVAL},
         {{TEXT(t_The_request_was_cancelled_before_an)}, {0}, -ECANCELED},
+        {{TEXT(t_The_events_cannot_be_written)}, {0}, -EFAULT},
     },
     .readv_fixed_errors = {
         {{TEXT(t_The_descriptor_is_a_directory)}, {0}, -EISDIR},
         {{TEXT(t_The_memory_is_not_within_the)}, {TEXT(t_Register_the_buffer_with_rota_register)}, -EFAULT},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
     },
     .writev_fixed_errors = {
         {{TEXT(t_The_file_is_not_open_for_writing)}, {0}, -EBADF},
         {{TEXT(t_The_memory_is_not_within_the)}, {TEXT(t_Register_the_buffer_with_rota_register)}, -EFAULT},
         {{TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)}, {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)}, -EOPNOTSUPP},
+        {{TEXT(t_The_offset_is_negative_and_not_1)}, {0}, -EINVAL},
+        {{TEXT(t_The_file_is_open_with_O_DIRECT_and)}, {TEXT(t_Align_all_three_to_what_statx_2_tells)}, -EINVAL},
     },
     .pipe_errors = {
-        {{TEXT(t_The_pipe_was_to_go_to_slots_and_the)}, {TEXT(t_Make_one_with_rota_register_files)}, -ENXIO},
+        {{TEXT(t_A_slot_was_given_by_its_number_and_the)}, {TEXT(t_Make_one_with_rota_register_files)}, -ENXIO},
         {{TEXT(t_The_slots_do_not_fit_the_table)}, {0}, -EINVAL},
         {{TEXT(t_The_memory_for_the_descriptors_is_not)}, {0}, -EFAULT},
         {{TEXT(t_O_NOTIFICATION_PIPE_is_set_and_the)}, {0}, -ENOPKG},
-        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {0}, -EMFILE},
+        {{TEXT(t_The_process_has_as_many_descriptors_as)}, {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_4)}, -EMFILE},
+        {{TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and)}, {0}, -ENFILE},
     },
     .nop128_errors = {
         {{TEXT(t_IORING_NOP_FILE_is_set_and_the_file)}, {0}, -EBADF},
@@ -17299,8 +17580,10 @@ const struct rota_error_table rota_error_table = {
     .register_buffers_errors = {
         {{TEXT(t_The_ring_already_has_a_buffer_table)}, {TEXT(t_Unregister_it_first_or_replace_entries)}, -EBUSY},
         {{TEXT(t_The_number_of_buffers_is_0_or_above)}, {0}, -EINVAL},
-        {{TEXT(t_A_buffer_is_not_mapped_for_writing_is)}, {0}, -EFAULT},
+        {{TEXT(t_A_buffer_is_not_mapped_for_writing)}, {0}, -EFAULT},
         {{TEXT(t_The_buffers_exceed_RLIMIT_MEMLOCK_and)}, {TEXT(t_Raise_the_limit_with_ulimit_l_or)}, -ENOMEM},
+        {{TEXT(t_A_buffer_would_reach_past_the_end_of)}, {0}, -EOVERFLOW},
+        {{TEXT(t_A_buffer_is_larger_than_1_TiB)}, {0}, -EINVAL},
     },
     .unregister_buffers_errors = {
         {{TEXT(t_The_ring_has_no_buffer_table)}, {0}, -ENXIO},
@@ -17367,8 +17650,10 @@ const struct rota_error_table rota_error_table = {
     .register_buffers2_errors = {
         {{TEXT(t_The_ring_already_has_a_buffer_table)}, {0}, -EBUSY},
         {{TEXT(t_The_number_of_buffers_is_0_or_above_2)}, {0}, -EINVAL},
-        {{TEXT(t_A_buffer_is_not_mapped_for_writing_is)}, {0}, -EFAULT},
+        {{TEXT(t_A_buffer_is_not_mapped_for_writing)}, {0}, -EFAULT},
         {{TEXT(t_The_buffers_exceed_RLIMIT_MEMLOCK_and)}, {TEXT(t_Raise_the_limit_with_ulimit_l_or)}, -ENOMEM},
+        {{TEXT(t_A_buffer_would_reach_past_the_end_of)}, {0}, -EOVERFLOW},
+        {{TEXT(t_A_buffer_is_larger_than_1_TiB)}, {0}, -EINVAL},
     },
     .register_buffers_update_errors = {
         {{TEXT(t_The_ring_has_no_buffer_table)}, {TEXT(t_Register_one_first_register_buffers)}, -ENXIO},
@@ -17379,6 +17664,7 @@ const struct rota_error_table rota_error_table = {
     .register_iowq_aff_errors = {
         {{TEXT(t_The_size_is_0)}, {0}, -EINVAL},
         {{TEXT(t_The_thread_has_no_workers_because_it)}, {0}, -EINVAL},
+        {{TEXT(t_The_set_has_a_processor_that_the)}, {TEXT(t_Take_processors_of_sched_getaffinity_2)}, -EINVAL},
     },
     .unregister_iowq_aff_errors = {
         {{TEXT(t_The_thread_has_no_workers_because_it)}, {0}, -EINVAL},
@@ -17436,6 +17722,7 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_The_range_reaches_past_the_end_of_the_2)}, {0}, -EOVERFLOW},
         {{TEXT(t_The_other_descriptor_is_not_open)}, {0}, -EBADF},
         {{TEXT(t_The_other_descriptor_is_not_that_of_a)}, {0}, -EOPNOTSUPP},
+        {{TEXT(t_The_other_ring_belongs_to_another)}, {TEXT(t_Clone_in_the_thread_that_owns_the)}, -EEXIST},
     },
     .register_send_msg_ring_errors = {
         {{TEXT(t_The_target_descriptor_is_not_open)}, {0}, -EBADF},
@@ -17450,6 +17737,8 @@ const struct rota_error_table rota_error_table = {
         {{TEXT(t_An_AF_XDP_socket_has_the_receive_queue)}, {0}, -EBUSY},
         {{TEXT(t_The_receive_queue_has_another_memory)}, {0}, -EEXIST},
         {{TEXT(t_The_device_has_no_such_receive_queue)}, {0}, -ERANGE},
+        {{TEXT(t_ZCRX_REG_IMPORT_is_set_and_one_of_if)}, {0}, -EINVAL},
+        {{TEXT(t_ZCRX_REG_IMPORT_is_set_and_if_idx_is)}, {0}, -EBADF},
     },
     .register_resize_rings_errors = {
         {{TEXT(t_The_ring_was_made_without_IORING_SETUP)}, {0}, -EINVAL},
@@ -17464,6 +17753,8 @@ const struct rota_error_table rota_error_table = {
     .register_query_errors = {
         {{TEXT(t_A_header_or_its_data_is_not_mapped)}, {0}, -EFAULT},
         {{TEXT(t_The_list_is_longer_than_1000_entries)}, {0}, -ERANGE},
+        {{TEXT(t_The_size_of_a_query_is_beyond_a_page)}, {0}, -E2BIG},
+        {{TEXT(t_The_count_is_not_0)}, {0}, -EINVAL},
     },
     .register_zcrx_ctrl_errors = {
         {{TEXT(t_The_ring_has_no_instance_of_that_id)}, {0}, -ENXIO},
@@ -17536,7 +17827,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Writes_bytes_from_several_pieces_of)},
         .syscall = {TEXT(t_pwritev2_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_write_one_regular_file_one)},
         .res = {TEXT(t_Bytes_written_fewer_than_asked_for)},
         .fields = ROWS(rota_field_table, writev_fields),
         .ignored = ROWS(rota_ignored_table, writev_ignored),
@@ -17614,7 +17905,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Writes_bytes_from_a_registered_buffer)},
         .syscall = {TEXT(t_pwrite_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_write_one_regular_file_one)},
         .res = {TEXT(t_Bytes_written_fewer_than_asked_for)},
         .fields = ROWS(rota_field_table, write_fixed_fields),
         .ignored = ROWS(rota_ignored_table, write_fixed_ignored),
@@ -17850,7 +18141,7 @@ const struct rota_op_info rota_op_infos[] = {
         .syscall = {0},
         .config = {0},
         .note = {0},
-        .res = {TEXT(t_0_when_the_request_was_cancelled_with)},
+        .res = {TEXT(t_0_when_the_request_was_cancelled_but_1)},
         .fields = ROWS(rota_field_table, async_cancel_fields),
         .ignored = ROWS(rota_ignored_table, async_cancel_ignored),
         .rules = ROWS(rota_rule_table, async_cancel_rules),
@@ -17927,7 +18218,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Gives_a_range_of_a_file_space_or_takes)},
         .syscall = {TEXT(t_fallocate_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_do_this_and_writes_to_one)},
         .res = {TEXT(t_Always_0)},
         .fields = ROWS(rota_field_table, fallocate_fields),
         .ignored = ROWS(rota_ignored_table, fallocate_ignored),
@@ -18084,7 +18375,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Writes_bytes_to_a_file)},
         .syscall = {TEXT(t_pwrite_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_write_one_regular_file_one)},
         .res = {TEXT(t_Bytes_written_fewer_than_asked_for)},
         .fields = ROWS(rota_field_table, write_fields),
         .ignored = ROWS(rota_ignored_table, write_ignored),
@@ -18295,7 +18586,7 @@ const struct rota_op_info rota_op_infos[] = {
         .syscall = {0},
         .config = {0},
         .note = {TEXT(t_A_ring_of_buffers_rota_setup_buf_ring)},
-        .res = {TEXT(t_0_or_more_before_5_18_the_number_of)},
+        .res = {TEXT(t_Always_0_before_5_18_the_number_of)},
         .fields = ROWS(rota_field_table, provide_buffers_fields),
         .ignored = ROWS(rota_ignored_table, provide_buffers_ignored),
         .rules = ROWS(rota_rule_table, provide_buffers_rules),
@@ -18921,7 +19212,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Sets_the_length_of_a_file)},
         .syscall = {TEXT(t_ftruncate_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_do_this_and_writes_to_one)},
         .res = {TEXT(t_Always_0)},
         .fields = ROWS(rota_field_table, ftruncate_fields),
         .ignored = ROWS(rota_ignored_table, ftruncate_ignored),
@@ -19077,7 +19368,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Writes_bytes_from_several_pieces_of_a)},
         .syscall = {TEXT(t_pwritev2_2)},
         .config = {0},
-        .note = {0},
+        .note = {TEXT(t_Workers_write_one_regular_file_one)},
         .res = {TEXT(t_Bytes_written_fewer_than_asked_for)},
         .fields = ROWS(rota_field_table, writev_fixed_fields),
         .ignored = ROWS(rota_ignored_table, writev_fixed_ignored),
@@ -19546,7 +19837,7 @@ const struct rota_register_info rota_register_infos[] = {
         .summary = {TEXT(t_Cancels_requests_and_returns_when_they)},
         .arg = {TEXT(t_struct_io_uring_sync_cancel_reg)},
         .nr_args = {TEXT(t_Must_be_1)},
-        .res = {TEXT(t_0_with_IORING_ASYNC_CANCEL_ALL_or_ANY)},
+        .res = {TEXT(t_0_but_1_when_the_request_waited_for_a)},
         .note = {TEXT(t_With_IORING_ASYNC_CANCEL_ALL_or_ANY_it)},
         .errors = ROWS(rota_error_table, register_sync_cancel_errors),
         .needs = 0,
