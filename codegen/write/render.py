@@ -50,7 +50,8 @@ def templates() -> Iterator[str]:
 def render(table: Table) -> list[Output]:
     """All outputs: of each template, of codegen/write/export.py, and the plain files that go along.
 
-    A template whose name holds `EACH_PREP` or `EACH_CALL` makes one each.
+    A template whose name holds `EACH_PREP` or `EACH_CALL` makes one each, `EACH_PLAIN_CALL`
+    one for each call that nobody has written by hand.
     """
     env = _environment()
     book = manual.Manual(table)
@@ -65,6 +66,11 @@ def render(table: Table) -> list[Output]:
                            template.render(table=table, op=op, prep=prep,
                                            page=book.prep(op, prep)))
                     for prep in op.preps)
+        elif "EACH_PLAIN_CALL" in target:
+            outputs.extend(
+                Output(target.replace("EACH_PLAIN_CALL", call.function),
+                       template.render(table=table, row=row, call=call))
+                for row in table.registers for call in row.calls if not call.handwritten)
         elif "EACH_CALL" in target:
             for row in table.registers:
                 outputs.extend(

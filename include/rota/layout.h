@@ -67,6 +67,17 @@ struct rota_cq {
 
 struct rota_op;
 
+/* Bits of rota_calls::mode: those that make a start take its general path, and an await. */
+#define ROTA_CALLS_CHAIN      (1U << 0)
+#define ROTA_CALLS_CLOSING    (1U << 1)
+#define ROTA_CALLS_BATCH      (1U << 2)
+#define ROTA_CALLS_DELIVERING (1U << 8)
+#define ROTA_CALLS_BIG        (1U << 9)
+#define ROTA_CALLS_NO_RING    (1U << 10)
+#define ROTA_CALLS_STARTS     (ROTA_CALLS_CHAIN | ROTA_CALLS_CLOSING | ROTA_CALLS_BATCH)
+#define ROTA_CALLS_AWAITS \
+    (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG | ROTA_CALLS_NO_RING)
+
 /* What the handles of rota/op.h need to know of a ring; the library's own. */
 struct rota_calls {
     uint32_t mode;             /* ROTA_CALLS_*; 0 on the fast paths */

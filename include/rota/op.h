@@ -261,17 +261,6 @@ ROTA_INLINE bool rota_is_op_data(uint64_t user_data)
  * Starting
  */
 
-/* Bits of rota_calls::mode: those that make a start take its general path, and an await. */
-#define ROTA_CALLS_CHAIN      (1U << 0)
-#define ROTA_CALLS_CLOSING    (1U << 1)
-#define ROTA_CALLS_BATCH      (1U << 2)
-#define ROTA_CALLS_DELIVERING (1U << 8)
-#define ROTA_CALLS_BIG        (1U << 9)
-#define ROTA_CALLS_NO_RING    (1U << 10)
-#define ROTA_CALLS_STARTS     (ROTA_CALLS_CHAIN | ROTA_CALLS_CLOSING | ROTA_CALLS_BATCH)
-#define ROTA_CALLS_AWAITS \
-    (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG | ROTA_CALLS_NO_RING)
-
 /* The general paths of what generated start and call functions consist of. */
 ROTA_API int rota_op_begin_slow(struct rota_ring *ring, struct rota_op *op,
                                 struct io_uring_sqe **sqe_ptr, bool big);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ring: set up (rota/setup.h), get an SQE and submit (rota/submit.h,
- * rota/batch.h), wait and reap (rota/reap.h), tear down.
+ * rota/batch.h), wait and reap (rota/reap.h), tear down; its descriptor, its
+ * mapping and its size (rota/ring_fd.h).
  *
  *     struct rota_ring ring;
  *     int ret = rota_init(&ring, 64, NULL);
@@ -47,6 +48,7 @@
 #include <rota/batch.h>
 #include <rota/layout.h>
 #include <rota/reap.h>
+#include <rota/ring_fd.h>
 #include <rota/setup.h>
 #include <rota/submit.h>
 

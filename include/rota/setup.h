@@ -165,9 +165,9 @@ ROTA_INLINE int rota_queue_init(unsigned entries, struct rota_ring *ring, unsign
  * that run, in its own time and possibly after this has returned. Their
  * completions are lost, their descriptors stay referenced until then, and
  * memory that they read or write must stay valid. To know when it may go,
- * cancel and reap before (rota_cancel_all(), or ASYNC_CANCEL with ANY). When
- * the process ends, the kernel does the same, and takes the memory only when
- * it is done.
+ * cancel and reap before: ASYNC_CANCEL with ANY, or rota_cancel_all() of
+ * rota/op.h where handles are used. When the process ends, the kernel does the
+ * same, and takes the memory only when it is done.
  *
  * fork(2): a child has the queues mapped, too, unless rota_ring_dontfork()
  * keeps them out, and shares the descriptor, but not the requests: they belong

@@ -119,6 +119,51 @@ static inline void rota_sq_continue_at(struct rota_ring *ring, uint32_t tail)
     sq->sqe_bias = tail - (uint32_t)((uintptr_t)sq->sqe_next >> sq->sqe_shift);
 }
 
+static inline uint32_t rota_sqe_size(uint32_t flags)
+{
+    return flags & IORING_SETUP_SQE128 ? 128 : 64;
+}
+
+static inline uint32_t rota_cqe_size(uint32_t flags)
+{
+    return flags & IORING_SETUP_CQE32 ? 32 : 16;
+}
+
+/*
+ * setup.c
+ */
+
+struct rota_placement;
+
+/* True when a caller was compiled with a struct rota_ring that this library can fill. */
+static inline bool rota_size_is_known(const struct rota_ring *ring, size_t ring_size)
+{
+    return ring && ring_size >= sizeof(*ring);
+}
+
+/*
+ * Makes a ring that is none: its queues look empty, what enters the kernel
+ * says -EBADF, and rota_queue_exit does nothing.
+ */
+void rota_make_none(struct rota_ring *ring);
+
+/*
+ * Makes a ring of `fd`, as the kernel has described it in `p`, with the
+ * options of rota_config. On failure `fd` stays open.
+ */
+int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p, uint32_t options,
+                 const struct rota_placement *placement);
+
+/* Gives back fd and registered index, which may be all that a half-made ring has. */
+void rota_release_fd(struct rota_ring *ring);
+
+/* Makes a ring as liburing does: exactly these flags, and signals end waits. */
+int rota_make_exact(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
+                    const struct rota_placement *placement);
+
+/* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
+int rota_release_index(struct rota_ring *ring);
+
 /*
  * memory.c: the only file that makes pointers from what the kernel answers.
  */
@@ -130,10 +175,6 @@ struct rota_placement {
     size_t ring_offset;
 };
 
-/* Divides placement->memory between the queues and stores the addresses in `params`. */
-int rota_memory_place(struct rota_placement *placement, unsigned entries,
-                      struct io_uring_params *params);
-
 /* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills sq and cq. */
 int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_params *params,
                        const struct rota_placement *placement);
@@ -142,18 +183,19 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
 void rota_memory_detach(struct rota_ring *ring);
 
 /*
+ * placement.c
+ */
+
+/* Divides placement->memory between the queues and stores the addresses in `params`. */
+int rota_memory_place(struct rota_placement *placement, unsigned entries,
+                      struct io_uring_params *params);
+
+/*
  * Bytes of address space, at least, that the queues of a ring of these
  * entries and flags take. Rounds the entries in `p` as the kernel does; 0 when
  * no kernel would take them.
  */
 size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags);
-
-/*
- * ring_fd.c
- */
-
-/* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
-int rota_release_index(struct rota_ring *ring);
 
 /*
  * buf_ring.c
@@ -169,8 +211,18 @@ void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err)
 /* Chooses how `ring`, which has its flags and its kernel, submits. */
 void rota_submit_choose(struct rota_ring *ring);
 
+struct rota_limit;
+
+/* Submission of every kind, and the wait after it. */
+int rota_submit_general(struct rota_ring *ring, uint32_t wait_nr, uint32_t enter_flags,
+                        const struct rota_limit *limit);
+
+/*
+ * queue.c
+ */
+
 /* SQ_REWIND: the kernel took `taken` SQEs; what is left moves to the beginning of the queue. */
-void rota_submit_rewind(struct rota_ring *ring, uint32_t taken);
+void rota_sq_rewind(struct rota_ring *ring, uint32_t taken);
 
 /*
  * wait.c
@@ -209,5 +261,19 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);
 
 /* The first CQE that is ready, past gap fillers; NULL if there is none. */
 struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring);
+
+/* What is common to all that wait without submitting; 0 or -errno. */
+int rota_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                     const struct rota_limit *limit);
+
+/* Notes that the kernel holds a backlog, which every call with GETEVENTS flushes. */
+static inline void rota_count_overflow(struct rota_ring *ring)
+{
+    if (ROTA_LIKELY(!rota_cq_has_overflow(ring)))
+        return;
+    ring->cq.overflows++;
+    if (ring->overflow_hook)
+        ring->overflow_hook(ring, ring->overflow_data);
+}
 
 #endif /* ROTA_CORE_H */

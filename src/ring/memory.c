@@ -8,28 +8,6 @@
 /* Far above any kernel's limit (SQ 32768, CQ 65536), and small enough that no size below wraps. */
 #define MAX_ENTRIES (1U << 24)
 
-/* What the kernels that there are take, without or with CLAMP. */
-#define SQ_LIMIT 32768u
-#define CQ_LIMIT 65536u
-
-/* The kernel's queue header in front of the CQEs: 64 to 512 bytes, by the size of a cache line. */
-#define HEADER_BOUND 1024u
-
-static uint64_t align_up(uint64_t value, uint64_t alignment)
-{
-    return (value + alignment - 1) & ~(alignment - 1);
-}
-
-static uint32_t sqe_size_of(uint32_t flags)
-{
-    return flags & IORING_SETUP_SQE128 ? 128 : 64;
-}
-
-static uint32_t cqe_size_of(uint32_t flags)
-{
-    return flags & IORING_SETUP_CQE32 ? 32 : 16;
-}
-
 static bool is_power_of_two(uint32_t value)
 {
     return value && !(value & (value - 1));
@@ -63,8 +41,8 @@ static void sizes_of(const struct io_uring_params *p, uint64_t *ring_bytes, uint
         return;
     if (!(p->flags & IORING_SETUP_NO_SQARRAY))
         sq_end = p->sq_off.array + (uint64_t)p->sq_entries * sizeof(uint32_t);
-    cq_end = p->cq_off.cqes + (uint64_t)p->cq_entries * cqe_size_of(p->flags);
-    *sqe_bytes = (uint64_t)p->sq_entries * sqe_size_of(p->flags);
+    cq_end = p->cq_off.cqes + (uint64_t)p->cq_entries * rota_cqe_size(p->flags);
+    *sqe_bytes = (uint64_t)p->sq_entries * rota_sqe_size(p->flags);
     *ring_bytes = sq_end > cq_end ? sq_end : cq_end;
 }
 
@@ -91,7 +69,7 @@ static int set_pointers(struct rota_ring *ring, const struct io_uring_params *p)
     cq_entries = word_at(ring, p->cq_off.ring_entries, &bad);
 
     /* The kernel lays CQEs out at their own alignment of eight bytes at least. */
-    if (!fits(p->cq_off.cqes, (uint64_t)p->cq_entries * cqe_size_of(p->flags), 8, sq->ring_sz))
+    if (!fits(p->cq_off.cqes, (uint64_t)p->cq_entries * rota_cqe_size(p->flags), 8, sq->ring_sz))
         bad = true;
     if (!(p->flags & IORING_SETUP_NO_SQARRAY) &&
         !fits(p->sq_off.array, (uint64_t)p->sq_entries * sizeof(uint32_t), sizeof(uint32_t),
@@ -155,12 +133,12 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
 
     sq->ring_entries = p->sq_entries;
     sq->ring_mask = p->sq_entries - 1;
-    sq->sqe_shift = sqe_size_of(p->flags) == 128 ? 7 : 6;
+    sq->sqe_shift = rota_sqe_size(p->flags) == 128 ? 7 : 6;
     cq->ring_entries = p->cq_entries;
     cq->ring_mask = p->cq_entries - 1;
     cq->kpeek = p->flags & IORING_SETUP_CQE_MIXED ? cq->khead : cq->ktail;
-    cq->cqe_size = cqe_size_of(p->flags);
-    cq->cqe_bytes = p->cq_entries * cqe_size_of(p->flags) - 1;
+    cq->cqe_size = rota_cqe_size(p->flags);
+    cq->cqe_bytes = p->cq_entries * rota_cqe_size(p->flags) - 1;
     cq->cqe_end = cq->cqes;
     if (!(p->flags & IORING_SETUP_CQE_MIXED))
         cq->cqe_end = (struct io_uring_cqe *)(void *)((char *)cq->cqes + cq->cqe_bytes + 1);
@@ -190,134 +168,4 @@ void rota_memory_detach(struct rota_ring *ring)
     }
     rota_zero(&ring->sq, sizeof(ring->sq));
     rota_zero(&ring->cq, sizeof(ring->cq));
-}
-
-static uint32_t round_up_entries(uint32_t entries)
-{
-    uint32_t rounded = 1;
-
-    while (rounded < entries)
-        rounded <<= 1;
-    return rounded;
-}
-
-/* The size of one queue as the kernel makes it of `entries`; 0 when it does not take so many. */
-static uint32_t planned_entries(uint32_t entries, uint32_t limit, uint32_t flags)
-{
-    if (entries > limit)
-        return flags & IORING_SETUP_CLAMP ? limit : 0;
-    return entries ? round_up_entries(entries) : 0;
-}
-
-/*
- * Bytes for the SQEs, and for all of it, of a ring that is still to be made; 0
- * when out of range. Rounds the entries in `p` as the kernel does.
- */
-static uint64_t planned_size(struct io_uring_params *p, uint32_t flags, uint64_t *sqe_bytes)
-{
-    uint64_t ring_bytes;
-
-    p->sq_entries = planned_entries(p->sq_entries, SQ_LIMIT, flags);
-    if (!p->sq_entries)
-        return 0;
-    if (flags & IORING_SETUP_CQSIZE)
-        p->cq_entries = planned_entries(p->cq_entries, CQ_LIMIT, flags);
-    else
-        p->cq_entries = 2 * p->sq_entries;
-    if (p->cq_entries < p->sq_entries)
-        return 0;
-    *sqe_bytes = align_up((uint64_t)p->sq_entries * sqe_size_of(flags), ROTA_MEMORY_ALIGN);
-    /* Room for the array, too: NO_SQARRAY may be a flag that the kernel lacks. */
-    ring_bytes = HEADER_BOUND + (uint64_t)p->cq_entries * cqe_size_of(flags) +
-                 (uint64_t)p->sq_entries * sizeof(uint32_t);
-    return *sqe_bytes + align_up(ring_bytes, ROTA_MEMORY_ALIGN);
-}
-
-size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags)
-{
-    uint64_t sqe_bytes;
-
-    return (size_t)planned_size(p, flags, &sqe_bytes);
-}
-
-ptrdiff_t rota_memory_size_params(unsigned entries, const struct io_uring_params *params)
-{
-    struct io_uring_params plan;
-    size_t bytes;
-
-    rota_zero(&plan, sizeof(plan));
-    plan.sq_entries = entries;
-    plan.cq_entries = params->cq_entries;
-    bytes = rota_memory_plan(&plan, params->flags);
-    return bytes ? (ptrdiff_t)bytes : -EINVAL;
-}
-
-ptrdiff_t rota_memory_size(unsigned entries, unsigned flags)
-{
-    struct io_uring_params params;
-
-    rota_zero(&params, sizeof(params));
-    params.flags = flags;
-    return rota_memory_size_params(entries, &params);
-}
-
-ptrdiff_t rota_config_memory_size(unsigned entries, const struct rota_config *config)
-{
-    struct io_uring_params params;
-
-    rota_zero(&params, sizeof(params));
-    if (config) {
-        params.flags = config->required_flags | config->preferred_flags;
-        params.cq_entries = config->cq_entries;
-        if (config->cq_entries)
-            params.flags |= IORING_SETUP_CQSIZE;
-    }
-    return rota_memory_size_params(entries, &params);
-}
-
-ptrdiff_t rota_mlock_size_params(unsigned entries, const struct io_uring_params *params)
-{
-    struct io_uring_params small;
-    int fd;
-
-    rota_zero(&small, sizeof(small));
-    fd = rota_sys_setup(1, &small);
-    if (fd < 0)
-        return fd;
-    rota_kernel_real.close(fd);
-    /* Rings are charged to the memory cgroup since the kernel that has these workers. */
-    if (small.features & IORING_FEAT_NATIVE_WORKERS)
-        return 0;
-    return rota_memory_size_params(entries, params);
-}
-
-ptrdiff_t rota_mlock_size(unsigned entries, unsigned flags)
-{
-    struct io_uring_params params;
-
-    rota_zero(&params, sizeof(params));
-    params.flags = flags;
-    return rota_mlock_size_params(entries, &params);
-}
-
-int rota_memory_place(struct rota_placement *placement, unsigned entries, struct io_uring_params *p)
-{
-    uint64_t address = (uint64_t)(uintptr_t)placement->memory;
-    struct io_uring_params plan;
-    uint64_t sqe_bytes, bytes;
-
-    rota_zero(&plan, sizeof(plan));
-    plan.sq_entries = entries;
-    plan.cq_entries = p->cq_entries;
-    bytes = planned_size(&plan, p->flags, &sqe_bytes);
-    if (!bytes || (address & (ROTA_MEMORY_ALIGN - 1)))
-        return -EINVAL;
-    if (placement->size < bytes)
-        return -ENOMEM;
-    placement->ring_offset = (size_t)sqe_bytes;
-    /* Some kernels (6.12 is one) start at index 0 but do not clear the shared words. */
-    rota_zero((char *)placement->memory + sqe_bytes, HEADER_BOUND);
-    p->sq_off.user_addr = address;
-    p->cq_off.user_addr = address + sqe_bytes;
-    return 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Registration: what a ring lends to its requests. */
+/* The one way into io_uring_register(2) of a ring. */
 #include "ring/core.h"
-
-#include <rota/resource.h>
 
 /* What the library has to know of a registration that succeeded. */
 static void note(struct rota_ring *ring, unsigned opcode, const void *arg)
@@ -36,20 +34,4 @@ int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
 int rota_enable_rings(struct rota_ring *ring)
 {
     return rota_ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-}
-
-int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src, unsigned dst_off,
-                              unsigned src_off, unsigned nr, unsigned flags)
-{
-    if (rota_is_dead(src))
-        return -EBADF;
-    if (src->ring_fd >= 0)
-        return rota_clone_buffers_fd(ring, src->ring_fd, dst_off, src_off, nr, flags);
-    return rota_clone_buffers_fd(ring, src->enter_ring_fd, dst_off, src_off, nr,
-                                 flags | IORING_REGISTER_SRC_REGISTERED);
-}
-
-int rota_clone_buffers(struct rota_ring *ring, struct rota_ring *src)
-{
-    return rota_clone_buffers_offset(ring, src, 0, 0, 0, 0);
 }

@@ -2,9 +2,6 @@
 /* Changing the size of the queues while the ring is in use. */
 #include "ring/core.h"
 
-#include <rota/op.h>
-#include <rota/resource.h>
-
 #include <linux/mman.h>
 
 /* What the kernel takes besides what the ring was made with. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The descriptor of a ring: the index that stands for it, closing it, adopting one. */
+/* The descriptor of a ring: the index that stands for it, closing it, keeping it from children. */
 #include "ring/core.h"
-
-#include <rota/resource.h>
 
 #include <linux/mman.h>
 
@@ -32,16 +30,6 @@ int rota_register_ring_fd(struct rota_ring *ring)
     enter_with(ring, (int)update.offset, IORING_ENTER_REGISTERED_RING);
     ring->int_flags |= ROTA_INT_REGISTERED_FD;
     return 1;
-}
-
-int rota_release_index(struct rota_ring *ring)
-{
-    struct io_uring_rsrc_update update;
-
-    update.offset = (uint32_t)ring->enter_ring_fd;
-    update.resv = 0;
-    update.data = 0;
-    return rota_ring_register(ring, IORING_UNREGISTER_RING_FDS, &update, 1);
 }
 
 int rota_unregister_ring_fd(struct rota_ring *ring)

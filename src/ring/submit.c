@@ -76,9 +76,8 @@ static inline uint32_t publish_simple(struct rota_ring *ring, const struct io_ur
     return tail - *sq->khead;
 }
 
-/* Submission of every kind, and the wait after it. */
-static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, uint32_t enter_flags,
-                                    const struct rota_limit *limit)
+ROTA_COLD int rota_submit_general(struct rota_ring *ring, uint32_t wait_nr, uint32_t enter_flags,
+                                  const struct rota_limit *limit)
 {
     struct rota_wait wait;
     uint32_t published = 0;
@@ -110,157 +109,12 @@ static ROTA_COLD int submit_general(struct rota_ring *ring, uint32_t wait_nr, ui
     return published && ret != -EOWNERDEAD ? (int)published : ret;
 }
 
-void rota_submit_rewind(struct rota_ring *ring, uint32_t taken)
-{
-    uint32_t left = rota_sq_tail(ring) - taken;
-    size_t words = ((size_t)left << ring->sq.sqe_shift) / sizeof(rota_clear_word);
-    rota_clear_word *to = (rota_clear_word *)(void *)ring->sq.sqes;
-    const rota_clear_word *from = (const rota_clear_word *)(const void *)rota_sqe_at(ring, taken);
-
-    for (size_t i = 0; i < words; i++)
-        to[i] = from[i];
-    rota_sq_continue_at(ring, left);
-}
-
-/* Where the part of the queue begins that was not submitted. */
-static uint32_t submitted_tail(const struct rota_ring *ring)
-{
-    /* Relaxed: without SQPOLL the head moves only within our own system calls. */
-    return ring->flags & IORING_SETUP_SQPOLL ? ring->sq.sqe_head
-                                             : rota_load_relaxed(ring->sq.khead);
-}
-
-/*
- * Looks how many slots are free now, from the next one to the end of the
- * queue, and lets the inline functions have them. Returns their number.
- */
-static uint32_t find_free(struct rota_ring *ring)
-{
-    struct rota_sq *sq = &ring->sq;
-    uint32_t tail, place, run;
-
-    tail = rota_sq_tail(ring);
-    /*
-     * Acquire: under SQPOLL another thread consumes, and pairs with this when
-     * it releases the head after having copied the SQE. Without SQPOLL the
-     * head moves only within our own system calls.
-     */
-    run = sq->ring_entries - (tail - rota_load_acquire(sq->khead));
-    if (!run)
-        return 0;
-    place = tail & sq->ring_mask;
-    if (run > sq->ring_entries - place)
-        run = sq->ring_entries - place; /* the next round begins at the first slot */
-
-    rota_sq_continue_at(ring, tail);
-    if (ring->flags & IORING_SETUP_SQE128) {
-        sq->sqe_stop_large = sq->sqe_next + 2 * (size_t)run;
-    } else {
-        sq->sqe_stop = sq->sqe_next + run;
-        if (ring->flags & IORING_SETUP_SQE_MIXED)
-            sq->sqe_stop_large = sq->sqe_stop - 1; /* a large one does not begin in the last */
-    }
-    return run;
-}
-
-struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
-{
-    if (ring->flags & IORING_SETUP_SQE128)
-        return rota_get_sqe128(ring);
-    return find_free(ring) ? rota_get_sqe(ring) : NULL;
-}
-
-/*
- * The link flags of the last SQE of a mixed queue; 0 when it was submitted.
- * Found from the front, because a slot does not tell whether it is an SQE or
- * the second half of one.
- */
-static uint8_t last_link(const struct rota_ring *ring)
-{
-    uint32_t tail = rota_sq_tail(ring), i = submitted_tail(ring);
-    const struct io_uring_sqe *sqe = NULL;
-
-    while (i != tail) {
-        sqe = rota_sqe_at(ring, i);
-        i += sqe->opcode == IORING_OP_NOP128 || sqe->opcode == IORING_OP_URING_CMD128 ? 2 : 1;
-    }
-    return sqe ? sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) : 0;
-}
-
-/*
- * The NOP in the last slot of the queue, where a large SQE may not begin. An
- * open link chain goes through it.
- */
-static void fill_gap(struct rota_ring *ring)
-{
-    uint8_t link = last_link(ring);
-    struct io_uring_sqe *gap = rota_get_sqe(ring);
-
-    gap->opcode = IORING_OP_NOP;
-    gap->fd = -1;
-    gap->flags = IOSQE_CQE_SKIP_SUCCESS | link;
-}
-
-/* Room for a large SQE in a queue of both sizes, where the next slot is; false if there is none. */
-static bool make_place(struct rota_ring *ring)
-{
-    const struct rota_sq *sq = &ring->sq;
-    uint32_t space = rota_sq_space_left(ring);
-
-    if (space < 2)
-        return false;
-    if ((rota_sq_tail(ring) & sq->ring_mask) == sq->ring_mask) {
-        /* In a queue of two it has to go alone, or there would never be space. */
-        if (space > 2 || sq->ring_entries == 2)
-            fill_gap(ring);
-        if (space == 2)
-            return false;
-    }
-    return true;
-}
-
-struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring)
-{
-    if ((ring->flags & IORING_SETUP_SQE_MIXED) && !make_place(ring))
-        return NULL;
-    if (!(ring->flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)) || !find_free(ring))
-        return NULL;
-    return rota_get_sqe128(ring);
-}
-
-int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr)
-{
-    const struct rota_sq *sq = &ring->sq;
-    uint32_t space, run;
-
-    if (rota_is_dead(ring))
-        return -EBADF;
-    if (!nr || nr > sq->ring_entries)
-        return -EINVAL;
-    space = rota_sq_space_left(ring);
-    if (nr > space)
-        return -EBUSY;
-    run = sq->ring_entries - (rota_sq_tail(ring) & sq->ring_mask);
-    if (run < nr && (ring->flags & IORING_SETUP_SQE_MIXED)) {
-        /*
-         * Whatever its SQEs are, it begins at the first slot. The gap is filled
-         * even if there is no space behind it: with the next submit there is.
-         */
-        for (space -= run; run; run--)
-            fill_gap(ring);
-        if (nr > space)
-            return -EBUSY;
-    }
-    run = find_free(ring);
-    return (int)(run < nr ? run : nr);
-}
-
 int rota_submit(struct rota_ring *ring)
 {
     uint32_t submit;
 
     if (ROTA_UNLIKELY(!is_simple(ring)))
-        return submit_general(ring, 0, 0, &rota_unlimited);
+        return rota_submit_general(ring, 0, 0, &rota_unlimited);
     submit = publish_simple(ring, ring->sq.sqe_next, ring->sq.sqe_shift);
     if (ROTA_UNLIKELY(!submit))
         return 0;
@@ -271,7 +125,7 @@ static ROTA_COLD int submit_and_wait_general(struct rota_ring *ring, struct io_u
                                              unsigned wait_nr)
 {
     (void)next;
-    return submit_general(ring, wait_nr, 0, &rota_unlimited);
+    return rota_submit_general(ring, wait_nr, 0, &rota_unlimited);
 }
 
 /*
@@ -334,60 +188,9 @@ int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret)
     return ret;
 }
 
-/* What is common to all that submit and wait with a limit. */
-static int submit_and_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                                  unsigned wait_nr, const struct rota_limit *limit)
-{
-    int ret = rota_limit_check(ring, limit);
-
-    if (cqe_ptr)
-        *cqe_ptr = NULL;
-    if (ret < 0)
-        return ret;
-    ret = submit_general(ring, wait_nr, 0, limit);
-    if (cqe_ptr)
-        *cqe_ptr = rota_first_cqe(ring);
-    return ret;
-}
-
-int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                                 unsigned wait_nr, const struct __kernel_timespec *ts,
-                                 const void *sigmask)
-{
-    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
-
-    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_submit_and_wait_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                                     unsigned wait_nr, const struct __kernel_timespec *ts,
-                                     unsigned min_wait, const void *sigmask)
-{
-    struct rota_limit limit = {.ts = ts, .sigmask = sigmask, .min_usec = min_wait};
-
-    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_submit_and_wait_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                               unsigned wait_nr, const struct __kernel_timespec *deadline,
-                               const void *sigmask)
-{
-    struct rota_limit limit = {.ts = deadline, .sigmask = sigmask, .absolute = true};
-
-    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_submit_and_wait_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                             unsigned wait_nr, int reg_index)
-{
-    struct rota_limit limit = {.registered = true, .index = reg_index};
-
-    return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
 int rota_submit_and_get_events(struct rota_ring *ring)
 {
-    return submit_general(ring, 0, IORING_ENTER_GETEVENTS, &rota_unlimited);
+    return rota_submit_general(ring, 0, IORING_ENTER_GETEVENTS, &rota_unlimited);
 }
 
 int rota_sqring_wait(struct rota_ring *ring)

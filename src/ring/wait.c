@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting and reaping: one loop under every wait, and what peeks do when the queue is empty. */
+/* Waiting: the one loop under every wait, and what peeks do when the queue is empty. */
 #include "ring/core.h"
 
 #include <linux/time.h>
@@ -80,52 +80,6 @@ struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring)
         rota_store_release(cq->khead, ++cq->cqe_head);
     }
     return NULL;
-}
-
-/* Notes that the kernel holds a backlog, which every call with GETEVENTS flushes. */
-static void count_overflow(struct rota_ring *ring)
-{
-    if (ROTA_LIKELY(!rota_cq_has_overflow(ring)))
-        return;
-    ring->cq.overflows++;
-    if (ring->overflow_hook)
-        ring->overflow_hook(ring, ring->overflow_data);
-}
-
-struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left)
-{
-    struct io_uring_cqe *cqe;
-
-    if (*left) {
-        count_overflow(ring); /* the queue is full: there may be more than fitted */
-        return rota_cqe_at(ring, ring->cq.cqe_head);
-    }
-    (void)rota_peek_slow(ring, &cqe);
-    ring->cq.mixed_next = ring->cq.cqe_head;
-    if (!cqe)
-        return NULL;
-    if (ring->flags & IORING_SETUP_CQE_MIXED) {
-        *left = UINT32_MAX;
-        return rota_cqe_iter_mixed(ring);
-    }
-    *left = rota_cq_ready(ring);
-    return cqe;
-}
-
-struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring)
-{
-    struct rota_cq *cq = &ring->cq;
-    struct io_uring_cqe *cqe = rota_cqe_at(ring, cq->mixed_next);
-
-    /*
-     * rota_cq_advance counts the slots of those that were shown, in one piece:
-     * so a gap filler ends the round. Acquire: pairs with the kernel's release
-     * after it has written the CQEs.
-     */
-    if (cq->mixed_next == rota_load_acquire(cq->ktail) || (cqe->flags & IORING_CQE_F_SKIP))
-        return NULL;
-    cq->mixed_next += rota_cqe_nr(cqe);
-    return cqe;
 }
 
 /* True when `nr` CQEs are ready, or as many as this ring can be waited for. */
@@ -275,14 +229,14 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
 
     for (;;) {
         if (flags & IORING_ENTER_GETEVENTS)
-            count_overflow(ring);
+            rota_count_overflow(ring);
         ret = enter_once(ring, submit, wait_nr, flags, limit, &time);
         if (ret < 0 && ret != -EINTR)
             return early(taken, ret);
         if (ret >= 0) {
             taken += ret;
             if (ret && (ring->flags & IORING_SETUP_SQ_REWIND))
-                rota_submit_rewind(ring, (uint32_t)ret);
+                rota_sq_rewind(ring, (uint32_t)ret);
             /* After a short submit the kernel has not waited. */
             if ((uint32_t)ret < submit || !wait_nr || is_satisfied(ring, wait_nr))
                 return taken;
@@ -316,25 +270,13 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     }
 }
 
-int rota_set_iowait(struct rota_ring *ring, bool enable)
-{
-    if (!(ring->features & IORING_FEAT_NO_IOWAIT))
-        return -EOPNOTSUPP;
-    if (enable)
-        ring->enter_flags &= ~IORING_ENTER_NO_IOWAIT;
-    else
-        ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
-    ring->wait_flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
-    return 0;
-}
-
 int rota_get_events(struct rota_ring *ring)
 {
     int ret;
 
     if (rota_is_dead(ring))
         return -EBADF;
-    count_overflow(ring);
+    rota_count_overflow(ring);
     ret = rota_kernel_enter(ring, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
     return ret < 0 ? ret : 0;
 }
@@ -359,9 +301,8 @@ int rota_peek_slow(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
     return ret < 0 ? ret : -EAGAIN;
 }
 
-/* What is common to all that wait without submitting. */
-static int wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
-                       const struct rota_limit *limit)
+int rota_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
+                     const struct rota_limit *limit)
 {
     struct rota_wait wait;
     int ret = rota_limit_check(ring, limit);
@@ -385,112 +326,5 @@ int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsign
 {
     struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
 
-    return wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_wait_cqes_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
-                               unsigned wait_nr, const struct __kernel_timespec *ts,
-                               unsigned min_wait, const void *sigmask)
-{
-    struct rota_limit limit = {.ts = ts, .sigmask = sigmask, .min_usec = min_wait};
-
-    return wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_wait_cqes_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
-                         const struct __kernel_timespec *deadline, const void *sigmask)
-{
-    struct rota_limit limit = {.ts = deadline, .sigmask = sigmask, .absolute = true};
-
-    return wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-int rota_wait_cqes_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
-                       int reg_index)
-{
-    struct rota_limit limit = {.registered = true, .index = reg_index};
-
-    return wait_within(ring, cqe_ptr, wait_nr, &limit);
-}
-
-unsigned rota_peek_batch_cqe(struct rota_ring *ring, struct io_uring_cqe **cqes, unsigned count)
-{
-    struct rota_cqe_iter iter = rota_cqe_iter_init(ring);
-    unsigned found = 0;
-
-    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED)) {
-        for (; found < count && iter.cqe; rota_cqe_iter_next(&iter))
-            cqes[found++] = iter.cqe;
-        return found;
-    }
-    if (count > iter.left)
-        count = iter.left;
-    for (; found < count; found++)
-        cqes[found] = rota_cqe_at(ring, iter.end - iter.left + found);
-    return count;
-}
-
-/* An element of the array that rota_copy_cqes() fills. */
-static struct io_uring_cqe *element(struct io_uring_cqe *cqes, size_t index, size_t size)
-{
-    return (struct io_uring_cqe *)(void *)((char *)cqes + index * size);
-}
-
-/* Copies a CQE of a mixed queue; of a small one the second half becomes zero. */
-static void copy_mixed(struct io_uring_cqe *to, const struct io_uring_cqe *from)
-{
-    uint64_t *words = (uint64_t *)(void *)to;
-
-    *to = *from;
-    words[2] = rota_cqe_is_32(from) ? from->big_cqe[0] : 0;
-    words[3] = rota_cqe_is_32(from) ? from->big_cqe[1] : 0;
-}
-
-static unsigned copy_all_mixed(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
-{
-    const struct io_uring_cqe *cqe;
-    unsigned copied = 0;
-
-    while (copied < count && (cqe = rota_first_cqe(ring))) {
-        copy_mixed(element(cqes, copied++, 2 * sizeof(*cqe)), cqe);
-        rota_cq_advance(ring, rota_cqe_nr(cqe));
-    }
-    return copied;
-}
-
-static unsigned copy_all(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
-{
-    const struct rota_cq *cq = &ring->cq;
-    unsigned ready = rota_cq_ready(ring);
-
-    if (count > ready)
-        count = ready;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct io_uring_cqe *from = rota_cqe_at(ring, cq->cqe_head + i);
-        struct io_uring_cqe *to = element(cqes, i, cq->cqe_size);
-
-        *to = *from;
-        if (cq->cqe_size != sizeof(*to)) {
-            to->big_cqe[0] = from->big_cqe[0];
-            to->big_cqe[1] = from->big_cqe[1];
-        }
-    }
-    rota_cq_advance(ring, count);
-    return count;
-}
-
-int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count,
-                   unsigned wait_nr)
-{
-    struct io_uring_cqe *cqe;
-    int ret;
-
-    if (wait_nr > count)
-        return -EINVAL;
-    ret = rota_wait_cqes(ring, &cqe, wait_nr, NULL, NULL);
-    if (!cqe)
-        return ret == -EAGAIN && !wait_nr ? 0 : ret;
-    if (ring->flags & IORING_SETUP_CQE_MIXED)
-        return (int)copy_all_mixed(ring, cqes, count);
-    return (int)copy_all(ring, cqes, count);
+    return rota_wait_within(ring, cqe_ptr, wait_nr, &limit);
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Rings in the caller's memory: how much they take, what lies where, and making one. */
+#include "ring/core.h"
+
+/* What the kernels that there are take, without or with CLAMP. */
+#define SQ_LIMIT 32768u
+#define CQ_LIMIT 65536u
+
+/* The kernel's queue header in front of the CQEs: 64 to 512 bytes, by the size of a cache line. */
+#define HEADER_BOUND 1024u
+
+static uint64_t align_up(uint64_t value, uint64_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
+
+static uint32_t round_up_entries(uint32_t entries)
+{
+    uint32_t rounded = 1;
+
+    while (rounded < entries)
+        rounded <<= 1;
+    return rounded;
+}
+
+/* The size of one queue as the kernel makes it of `entries`; 0 when it does not take so many. */
+static uint32_t planned_entries(uint32_t entries, uint32_t limit, uint32_t flags)
+{
+    if (entries > limit)
+        return flags & IORING_SETUP_CLAMP ? limit : 0;
+    return entries ? round_up_entries(entries) : 0;
+}
+
+/*
+ * Bytes for the SQEs, and for all of it, of a ring that is still to be made; 0
+ * when out of range. Rounds the entries in `p` as the kernel does.
+ */
+static uint64_t planned_size(struct io_uring_params *p, uint32_t flags, uint64_t *sqe_bytes)
+{
+    uint64_t ring_bytes;
+
+    p->sq_entries = planned_entries(p->sq_entries, SQ_LIMIT, flags);
+    if (!p->sq_entries)
+        return 0;
+    if (flags & IORING_SETUP_CQSIZE)
+        p->cq_entries = planned_entries(p->cq_entries, CQ_LIMIT, flags);
+    else
+        p->cq_entries = 2 * p->sq_entries;
+    if (p->cq_entries < p->sq_entries)
+        return 0;
+    *sqe_bytes = align_up((uint64_t)p->sq_entries * rota_sqe_size(flags), ROTA_MEMORY_ALIGN);
+    /* Room for the array, too: NO_SQARRAY may be a flag that the kernel lacks. */
+    ring_bytes = HEADER_BOUND + (uint64_t)p->cq_entries * rota_cqe_size(flags) +
+                 (uint64_t)p->sq_entries * sizeof(uint32_t);
+    return *sqe_bytes + align_up(ring_bytes, ROTA_MEMORY_ALIGN);
+}
+
+size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags)
+{
+    uint64_t sqe_bytes;
+
+    return (size_t)planned_size(p, flags, &sqe_bytes);
+}
+
+ptrdiff_t rota_memory_size_params(unsigned entries, const struct io_uring_params *params)
+{
+    struct io_uring_params plan;
+    size_t bytes;
+
+    rota_zero(&plan, sizeof(plan));
+    plan.sq_entries = entries;
+    plan.cq_entries = params->cq_entries;
+    bytes = rota_memory_plan(&plan, params->flags);
+    return bytes ? (ptrdiff_t)bytes : -EINVAL;
+}
+
+int rota_memory_place(struct rota_placement *placement, unsigned entries, struct io_uring_params *p)
+{
+    uint64_t address = (uint64_t)(uintptr_t)placement->memory;
+    struct io_uring_params plan;
+    uint64_t sqe_bytes, bytes;
+
+    rota_zero(&plan, sizeof(plan));
+    plan.sq_entries = entries;
+    plan.cq_entries = p->cq_entries;
+    bytes = planned_size(&plan, p->flags, &sqe_bytes);
+    if (!bytes || (address & (ROTA_MEMORY_ALIGN - 1)))
+        return -EINVAL;
+    if (placement->size < bytes)
+        return -ENOMEM;
+    placement->ring_offset = (size_t)sqe_bytes;
+    /* Some kernels (6.12 is one) start at index 0 but do not clear the shared words. */
+    rota_zero((char *)placement->memory + sqe_bytes, HEADER_BOUND);
+    p->sq_off.user_addr = address;
+    p->cq_off.user_addr = address + sqe_bytes;
+    return 0;
+}
+
+int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                              struct io_uring_params *params, void *buf, size_t buf_size)
+{
+    struct rota_placement placement = {buf, buf_size, 0};
+    ptrdiff_t used;
+    uint32_t flags;
+    int ret;
+
+    if (!rota_size_is_known(ring, ring_size))
+        return -EINVAL;
+    rota_make_none(ring);
+    if (!entries || !params || !buf)
+        return -EINVAL;
+    flags = params->flags;
+    params->flags |= IORING_SETUP_NO_MMAP;
+    used = rota_memory_size_params(entries, params); /* some megabytes at most */
+    ret = rota_memory_place(&placement, entries, params);
+    if (ret >= 0)
+        ret = rota_make_exact(ring, entries, params, &placement);
+    if (ret < 0) {
+        /* As they were: good for another attempt, without memory of the caller's, too. */
+        params->flags = flags;
+        params->sq_off.user_addr = 0;
+        params->cq_off.user_addr = 0;
+        return ret;
+    }
+    return (int)used;
+}
