@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from codegen import coverage
+from codegen.api.preprocess import DeclarationError
 from codegen.kernel import adopt, diff, header, read
 from codegen.table import checks, load, model
 from codegen.table.build import build_table
@@ -35,7 +36,7 @@ def complain(found: list[render.Difference], root: Path) -> int:
 
 def generate(args: argparse.Namespace) -> int:
     table = read_table(args.table)
-    changed = render.write(render.render(table), args.out)
+    changed = render.write(render.render(table, args.table.parent / "include"), args.out)
     foreign = [item for item in changed if item.what == "foreign"]
     for item in changed:
         if item not in foreign:
@@ -46,7 +47,7 @@ def generate(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     source = load.load(args.table)
     checks.check(source)
-    found = render.compare(render.render(build_table(source)), args.out)
+    found = render.compare(render.render(build_table(source), args.table.parent / "include"), args.out)
     complain(found, args.out)
     for line, name in source.drafts():
         print(f"{args.table.name}:{line}: draft: {name}: a person has to complete it")
@@ -161,7 +162,7 @@ def main(argv: list[str]) -> int:
     except load.TableError as failure:
         for line in failure.lines():
             print(line, file=sys.stderr)
-    except header.HeaderError as failure:
+    except (header.HeaderError, DeclarationError) as failure:
         print(f"codegen: {failure}", file=sys.stderr)
     except OSError as failure:
         print(f"codegen: {failure.filename}: {failure.strerror}", file=sys.stderr)

@@ -10,7 +10,7 @@ from codegen.table.build_trial import TrialBuilder
 from codegen.table.known import Known
 from codegen.table.layout import Layouts
 from codegen.table.load import Source
-from codegen.table.model import Header, Table
+from codegen.table.model import Architecture, Header, Table
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.structs import Struct, sqe_slots
 from codegen.table.trials import Scenario
@@ -33,7 +33,7 @@ def _entry(raw: Any) -> Entry:
                  raw.get("summary", ""), raw.get("note"), raw.get("refused"),
                  tuple(raw.get("needs", ())), tuple(raw.get("needs_one", ())),
                  tuple(raw.get("excludes", ())), tuple(raw.get("backports", ())),
-                 raw.get("draft", False))
+                 raw.get("draft", False), tuple(raw.get("values", {}).items()))
 
 
 def _struct(raw: Any, layouts: Layouts) -> Struct:
@@ -60,6 +60,8 @@ def build_table(source: Source) -> Table:
     return Table(
         data["kernel"], source.path,
         tuple(Header(raw["name"], raw["guard"]) for raw in data["headers"]),
+        tuple(Architecture(raw["name"], raw["pointer"], raw["align64"], raw["endian"],
+                           tuple(raw["macros"])) for raw in data.get("architectures", ())),
         constants, groups, structs,
         tuple(Scenario(raw["name"], raw["summary"], tuple(raw.get("offers", ())))
               for raw in data.get("scenarios", ())),

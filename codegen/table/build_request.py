@@ -39,7 +39,7 @@ class RequestBuilder:
                      raw.get("otherwise") == "ignored", raw.get("others", "refused"),
                      raw.get("since"),
                      raw.get("before") == "ignored", raw.get("note"),
-                     tuple(raw.get("backports", ())))
+                     tuple(raw.get("backports", ())), raw.get("length"))
 
     def _rule(self, raw: Any) -> Rule:
         return Rule(tuple(map(parse, raw.get("when", ()))), tuple(map(parse, raw["must"])),

@@ -99,6 +99,7 @@ class _Checker:
                                "entry needs 'bit'")
             if "bit" in entry and "value" in entry:
                 self.error(at, f"{entry['name']} has a bit and a value; one of them is enough")
+            self._values(at, entry, external)
             if external:
                 if entry["name"] not in self.constants:
                     self._define(at, entry["name"], None, None)
@@ -118,6 +119,17 @@ class _Checker:
                 for other in entry.get(key, ()):
                     if other not in members:
                         self.error((*at, key), f"'{other}' is no flag of group {group['group']}")
+
+    def _values(self, at: Place, entry: Any, external: bool) -> None:
+        if "values" not in entry:
+            return
+        if not external or "bit" in entry or "value" in entry:
+            self.error(at, f"{entry['name']}: values are for other owners' constants, and instead "
+                           "of a bit or value")
+        known = {row["name"] for row in self.data.get("architectures", ())} | {"usual"}
+        for name in entry["values"]:
+            if name not in known:
+                self.error((*at, "values"), f"'{name}' is no architecture")
 
     # -- structures ---------------------------------------------------------
 
@@ -287,6 +299,9 @@ class _Checker:
             self.error((*at, "memory"), f"{field['slot']}: only a pointer has memory behind it")
         if names.is_pointer(field.get("type", "")) and not ("memory" in field and "lives" in field):
             self.error(at, f"{field['slot']}: a pointer needs 'memory' and 'lives'")
+        if "length" in field and self._slot((*at, "length"), field["length"]) \
+                and "memory" not in field:
+            self.error((*at, "length"), f"{field['slot']}: only memory has a length")
         self._conditions((*at, "when"), field.get("when", ()))
         if "flags" in field:
             group = self.groups.get(field["flags"])

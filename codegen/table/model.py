@@ -24,10 +24,27 @@ class Header:
 
 
 @dataclass(frozen=True)
+class Architecture:
+    """A machine, as far as those have to know it who have no C compiler."""
+
+    name: str
+    pointer: int
+    align64: int
+    endian: str
+    macros: tuple[str, ...]
+
+    @property
+    def abi(self) -> str:
+        """Those of one name lay out memory alike."""
+        return "lp64" if self.pointer == 8 else f"ilp32_{self.align64}"
+
+
+@dataclass(frozen=True)
 class Table:
     kernel: str
     source: str
     headers: tuple[Header, ...]
+    architectures: tuple[Architecture, ...]
     constants: tuple[Constant, ...]
     groups: tuple[Group, ...]
     structs: tuple[Struct, ...]
@@ -98,6 +115,12 @@ class Table:
     def external_headers(self) -> tuple[str, ...]:
         """The headers of other owners that define constants the table names."""
         return tuple(sorted({group.header for group in self.groups if group.header}))
+
+    @cached_property
+    def valued_headers(self) -> tuple[str, ...]:
+        """Those of them whose constants differ between machines."""
+        return tuple(sorted({group.header for group in self.groups for entry in group.entries
+                             if group.header and entry.values}))
 
     @cached_property
     def external_macros(self) -> tuple[str, ...]:

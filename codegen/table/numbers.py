@@ -42,6 +42,12 @@ class Entry:
     excludes: tuple[str, ...]
     backports: tuple[str, ...]
     draft: bool
+    values: tuple[tuple[str, int], ...] = ()  # usual, then of architectures; C takes the header's
+
+    def value_on(self, machine: str) -> int:
+        """The value on an architecture."""
+        known = dict(self.values)
+        return known.get(machine, known["usual"])
 
     @property
     def number(self) -> int | None:

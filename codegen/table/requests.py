@@ -41,6 +41,7 @@ class Field:
     before_ignored: bool
     note: str | None
     backports: tuple[str, ...]
+    length: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The table as JSON for authors of bindings: generated/ops.json.
+"""The table as JSON for authors of bindings, generated/ops.json: the kernel's side.
 
 Everything that a binding needs and nothing that only our tests use. A key with nothing to say
 is absent; templates/ops.schema.json describes each one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from codegen.table.conditions import Condition, is_number
@@ -18,6 +19,7 @@ from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.requests import Arg, Completion, Field, Ignored, Op, Prep, Rule, Store
 from codegen.table.structs import Slot, Struct
 from codegen.table.trials import Error
+from codegen.write.export_api import Library
 
 SCHEMA_VERSION = 1
 WIDTH = 100
@@ -44,8 +46,9 @@ def _present(**keys: Any) -> Json:
 
 
 class _Exporter:
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, library: Library) -> None:
         self.table = table
+        self.library = library
         self.values: dict[str, int | None] = {
             entry.name: entry.number for group in table.groups for entry in group.entries}
         self.values |= {constant.name: constant.value for constant in table.constants}
@@ -64,6 +67,12 @@ class _Exporter:
             "conversions": CONVERSIONS,
             "opcodes": [self.op(item) for item in table.ops],
             "register": [self.register(item) for item in table.registers],
+            "architectures": self.library.architectures(),
+            "own_constants": self.library.constants(),
+            "own_structs": self.library.structs(),
+            "variables": self.library.variables(),
+            "callbacks": self.library.callbacks(),
+            "functions": self.library.functions(),
         }
 
     # -- constants and structures -------------------------------------------
@@ -81,7 +90,8 @@ class _Exporter:
     def entry(self, item: Entry, external: bool) -> Json:
         """`value` is absent where it differs between architectures."""
         return _present(
-            name=item.name, value=item.number, since=None if external else item.since,
+            name=item.name, value=item.number, values=dict(item.values),
+            since=None if external else item.since,
             backports=list(item.backports), summary=item.summary or None, note=item.note,
             refused=item.refused, needs=list(item.needs), needs_one=list(item.needs_one),
             excludes=list(item.excludes))
@@ -121,7 +131,7 @@ class _Exporter:
     def field(self, item: Field) -> Json:
         return self.place(item.slot) | _present(
             summary=item.summary, note=item.note, type=item.ctype, arg=item.arg,
-            conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
+            conversion=item.via, role=item.role, memory=item.memory, lives=item.lives, length=item.length,
             flags=item.group.name if item.group else None,
             takes=[{"name": taken.name, "since": taken.since} for taken in item.takes],
             when=self.conditions(item.when),
@@ -232,5 +242,11 @@ def _write(value: Any, indent: str, lead: int) -> str:
     return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
 
 
-def export(table: Table) -> str:
-    return _write(_Exporter(table).table_(), "", 0) + "\n"
+def data(table: Table, include: Path) -> Json:
+    """The table, and what the headers below `include` declare, as plain data."""
+    return _Exporter(table, Library(table, include)).table_()
+
+
+def export(exported: Json) -> str:
+    """The same as text."""
+    return _write(exported, "", 0) + "\n"

@@ -47,14 +47,17 @@ def templates() -> Iterator[str]:
             yield path.relative_to(TEMPLATES).as_posix()
 
 
-def render(table: Table) -> list[Output]:
-    """All outputs: of each template, of codegen/write/export.py, and the plain files that go along.
+def render(table: Table, include: Path) -> list[Output]:
+    """All outputs; `include` has the handwritten headers, `ops` in a template is ops.json.
+
+    They come of each template, of codegen/write/export.py, and the plain files that go along.
 
     A template whose name holds `EACH_PREP` or `EACH_CALL` makes one each, `EACH_PLAIN_CALL`
     one for each call that nobody has written by hand.
     """
     env = _environment()
     book = manual.Manual(table)
+    exported = export.data(table, include)
     outputs: list[Output] = []
     for name in templates():
         template = env.get_template(name)
@@ -79,10 +82,11 @@ def render(table: Table) -> list[Output]:
                                            page=book.call(row, call)))
                     for call in row.calls)
         else:
-            outputs.append(Output(target, template.render(table=table, manual=book, pool=Pool())))
+            outputs.append(Output(target, template.render(table=table, manual=book,
+                                                           pool=Pool(), ops=exported)))
     outputs += [Output(path, text) for page in outputs
                 for path, text in prose.links(page.path, page.text).items()]
-    outputs.append(Output("ops.json", export.export(table)))
+    outputs.append(Output("ops.json", export.export(exported)))
     outputs += [Output(path.relative_to(TEMPLATES).as_posix(), path.read_text("utf-8"))
                 for path in sorted(TEMPLATES.rglob("*.json"))]
     return outputs

@@ -130,7 +130,8 @@ def without(value: Any, lost: set[str]) -> Any:
 
 def reduce(table: dict[str, Any], limit: str) -> dict[str, Any]:
     old = defined(table)
-    result = {key: value if key in ("kernel", "scenarios", "headers") else dated(value, limit)
+    result = {key: value if key in ("kernel", "scenarios", "headers",
+                                                   "architectures") else dated(value, limit)
               for key, value in table.items()}
     result["kernel"] = limit
     result["groups"] = [group for group in result["groups"] if group.get("entries")]
@@ -174,7 +175,7 @@ def print_table(table: dict[str, Any]) -> str:
             continue
         lines += ["", f"{section}:"]
         for index, row in enumerate(rows):
-            short = section in ("headers", "scenarios")
+            short = section in ("headers", "scenarios", "architectures")
             lines += [""] if index and not short and section != "constants" else []
             lines += edit.item(row, 2, block=not short)
     return "\n".join(lines) + "\n"

@@ -305,7 +305,7 @@ def test_a_structure_stands_before_its_first_user(codegen: Command, table: Path,
 def test_a_section_in_flow_style(codegen: Command, table: Path) -> None:
     text = table.read_text("utf-8")
     start = text.index("headers:")
-    end = text.index("constants:")
+    end = text.index("architectures:")
     text = text[:start] + (
         "headers: [{name: linux/io_uring.h, guard: LINUX_IO_URING_H}, "
         "{name: linux/io_uring/tiny.h, guard: LINUX_IO_TINY_H}]\n\n") + text[end:]

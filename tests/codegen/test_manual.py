@@ -24,20 +24,24 @@ def build(path: Path) -> model.Table:
     return build_table(source)
 
 
+def rendered(path: Path) -> list[render.Output]:
+    return render.render(build(path), path.parent / "include")
+
+
 @pytest.fixture(scope="module")
 def table() -> model.Table:
     return build(whole_table())
 
 
 @pytest.fixture(scope="module")
-def pages(table: model.Table) -> dict[str, str]:
-    return {Path(output.path).name: output.text for output in render.render(table)
+def pages() -> dict[str, str]:
+    return {Path(output.path).name: output.text for output in rendered(whole_table())
             if output.path.startswith("man/")}
 
 
 @pytest.fixture(scope="module")
 def tiny_pages() -> dict[str, str]:
-    return {Path(output.path).name: output.text for output in render.render(build(TINY))
+    return {Path(output.path).name: output.text for output in rendered(TINY)
             if output.path.startswith("man/")}
 
 
@@ -228,7 +232,8 @@ def test_example_of_the_json_page_runs(table: model.Table, pages: dict[str, str]
                                        tmp_path: Path) -> None:
     program = section(pages["rota_ops.5"], "EXAMPLES").split(".EX\n")[1].split(".EE")[0]
     (tmp_path / "program.py").write_text(program.replace("\\-", "-").replace("\\e", "\\"))
-    (tmp_path / "ops.json").write_text(export.export(table))
+    (tmp_path / "ops.json").write_text(export.export(
+        export.data(table, whole_table().parent / "include")))
     done = subprocess.run([sys.executable, tmp_path / "program.py", tmp_path / "ops.json"],
                           capture_output=True, text=True, check=True)
     if sys.byteorder == "little":

@@ -1,0 +1,1 @@
+"""Reads what the handwritten headers declare, for those who cannot include them."""
