@@ -48,6 +48,8 @@ struct rota_process {
 
 /* Its pointers have 32 bits. */
 #define ROTA_PROCESS_32BIT (1U << 0)
+/* One of its seccomp filters is the caller's own, which denies nothing. */
+#define ROTA_PROCESS_FILTERED (1U << 1)
 
 /*
  * Text

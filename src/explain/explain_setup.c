@@ -132,6 +132,11 @@ static void look_at_seccomp(struct rota_cause_list *list, int ret)
 {
     long mode = status_of(list->process, "Seccomp:");
 
+    /* A tracer's filter forbids nothing; kernels before 5.9 do not tell how many there are. */
+    if (mode == 2 && list->process && (list->process->flags & ROTA_PROCESS_FILTERED) &&
+        status_of(list->process, "Seccomp_filters:") <= 1)
+        mode = 0;
+
     if (mode == 2)
         rota_cause_put(list, ROTA_LIKELY,
                        "a seccomp filter is set on this thread; container runtimes deny io_uring "

@@ -18,6 +18,7 @@ static const struct command {
     {"ops", "requests, register calls and flags as the table has them", "rota ops", ops_main},
     {"explain", "what an error of a request or of a set-up means", "rota explain", explain_main},
     {"decode", "submission and completion entries as text", "rota decode", decode_main},
+    {"trace", "what a program does with its rings", "rota trace", trace_main},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -42,6 +43,7 @@ static void print_help(FILE *to)
           "  rota ops recv                 all about IORING_OP_RECV\n"
           "  rota explain recv EINVAL      why does it fail?\n"
           "  xxd sqes.bin | rota decode    what do these bytes say?\n"
+          "  rota trace -- fio job.fio     what does that program do?\n"
           "\n"
           "Exit status: 0 done; 1 the answer is no; 2 bad arguments; 3 a file or the\n"
           "kernel stood in the way. Each command takes --json. See rota(1).\n",

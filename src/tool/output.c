@@ -64,15 +64,21 @@ bool parse_number(const char *text, uint64_t max, uint64_t *value)
     return true;
 }
 
-void output_start(void)
+bool may_colour(void)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
+
+    return (!no_color || !*no_color) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+void output_start(void)
+{
     struct winsize size;
 
     if (!isatty(STDOUT_FILENO))
         return;
-    colour = (!no_color || !*no_color) && term && *term && strcmp(term, "dumb") != 0;
+    colour = may_colour();
     if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= MIN_WIDTH)
         width = size.ws_col < MAX_WIDTH ? size.ws_col : MAX_WIDTH;
 }

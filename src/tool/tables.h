@@ -21,4 +21,23 @@ extern const unsigned tool_op_example_count;
 extern const struct tool_call tool_calls[]; /* in the order of their opcodes */
 extern const unsigned tool_call_count;
 
+/* A member of a structure that a register call takes. */
+struct tool_member {
+    const char *name;
+    uint16_t offset;
+    uint16_t size; /* of all of it */
+    uint8_t unit;  /* of one element; 0: it is a structure */
+    bool is_signed;
+};
+
+struct tool_struct {
+    const char *name; /* without "struct" */
+    uint16_t size;
+    uint16_t count;
+    const struct tool_member *members;
+};
+
+extern const struct tool_struct tool_structs[];
+extern const unsigned tool_struct_count;
+
 #endif /* ROTA_SRC_TOOL_TABLES_H */

@@ -23,6 +23,7 @@ int doctor_main(int argc, char **argv);
 int ops_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
+int trace_main(int argc, char **argv);
 
 /*
  * Messages, on stderr, behind the name of the subcommand.
@@ -53,6 +54,8 @@ enum tone {
     TONE_FAINT,
 };
 
+/* Whether the environment allows colour on a terminal. */
+bool may_colour(void);
 /* Looks at the terminal; to be called once, before anything is printed. */
 void output_start(void);
 __attribute__((format(printf, 2, 3))) void paint(enum tone tone, const char *format, ...);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* How the memory of a ring is laid out whose set-up was not seen. */
+#ifndef ROTA_SRC_TOOL_TRACE_GUESS_H
+#define ROTA_SRC_TOOL_TRACE_GUESS_H
+
+#include <rota/uapi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What /proc/PID/fdinfo/FD says of a ring. */
+struct ring_facts {
+    uint32_t sq_entries, cq_entries;
+    uint32_t sq_head, sq_tail, cq_head, cq_tail;
+    int sq_thread; /* process id of the polling thread; -1: none */
+    int sq_cpu;
+    uint64_t files, buffers;
+    uint64_t overflowed;   /* completions that wait for room */
+    bool big_sqe, big_cqe; /* seen in an entry that waits */
+};
+
+/* False when there is no such descriptor, or it may not be looked at. */
+bool ring_facts(int pid, int fd, struct ring_facts *facts);
+
+/*
+ * Fills what io_uring_setup(2) would have answered: sizes as fdinfo tells them,
+ * offsets those of a ring of one's own, sizes of entries by what can be mapped of
+ * `file`, our own descriptor of the ring. 0 or -errno.
+ */
+int guess_params(int pid, int fd, int file, struct io_uring_params *params);
+
+#endif /* ROTA_SRC_TOOL_TRACE_GUESS_H */

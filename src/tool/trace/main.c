@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* rota trace: what any program does with its rings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool/tool.h"
+#include "tool/trace/reader.h"
+#include "tool/trace/sinks.h"
+#include "tool/trace/trace.h"
+
+/* What --follow-data takes at most. */
+#define MOST_DATA 65536
+
+void *need_memory(void *pointer)
+{
+    if (!pointer) {
+        complain("no memory");
+        exit(STATUS_TROUBLE);
+    }
+    return pointer;
+}
+
+struct options {
+    uint64_t pid;
+    const char *output;
+    bool json, enters;
+    struct model *model;
+};
+
+enum {
+    OPTION_OP = 256,
+    OPTION_FAILED,
+    OPTION_SLOW,
+    OPTION_RING,
+    OPTION_FD,
+    OPTION_FOLLOW_DATA,
+    OPTION_ENTERS,
+    OPTION_EXPLAIN,
+};
+
+static void print_help(void)
+{
+    fputs("Usage: rota trace [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+          "       rota trace [OPTION]... -p PID\n"
+          "What a program does with its rings: set-up, register calls, requests and their\n"
+          "completions, in any language, without rebuilding it.\n"
+          "\n"
+          "Options:\n"
+          "  -p, --pid PID        look at a running process, all its threads and rings\n"
+          "  -o, --output FILE    write there instead of to standard error\n"
+          "  -j, --json           one JSON object a line\n"
+          "      --op OP[,OP]...  only these requests, such as READ,SEND\n"
+          "      --failed         only what failed\n"
+          "      --slow TIME      only what took so long, such as 10ms or 500us\n"
+          "      --ring N         only the ring of that number\n"
+          "      --fd N           only requests on that descriptor\n"
+          "      --enters         also a line for each io_uring_enter(2)\n"
+          "      --follow-data N  show up to N bytes of what is sent and received\n"
+          "      --explain        under each failure, why\n"
+          "  -h, --help           print this\n"
+          "\n"
+          "Examples:\n"
+          "  rota trace -- fio job.fio              each request of fio\n"
+          "  rota trace --failed --explain ./a.out  what fails, and why\n"
+          "  rota trace -p 1234 --slow 10ms         what is slow in a running server\n"
+          "  rota trace -o log --json -- CMD        for other programs\n"
+          "\n"
+          "Exit status: that of COMMAND, or 128 and the number of the signal that ended\n"
+          "it; 126 or 127 when it cannot be run. With -p: 0. 2 bad arguments; 3 a file or\n"
+          "the kernel stood in the way.\n",
+          stdout);
+}
+
+/* "10ms", "500us", "2s", "100ns"; a number alone has milliseconds. */
+static bool parse_time(const char *text, uint64_t *nanoseconds)
+{
+    static const struct {
+        const char *name;
+        double unit;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e6}};
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || !(value >= 0) || value > 1e9)
+        return false;
+    for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (!strcmp(end, units[i].name)) {
+            *nanoseconds = (uint64_t)(value * units[i].unit);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int parse_ops(const char *text, struct filter *filter)
+{
+    char *list = need_memory(strdup(text)), *rest = list, *name;
+    int status = STATUS_OK;
+
+    filter->by_op = true;
+    while ((name = strsep(&rest, ",")) && status == STATUS_OK) {
+        int opcode = find_opcode(name);
+
+        if (opcode < 0 || opcode > 255)
+            status = usage_error("the table has no opcode '%s'%s", name,
+                                 did_you_mean(name, NAMES_OPCODES));
+        else
+            filter->ops[opcode >> 6] |= UINT64_C(1) << (opcode & 63);
+    }
+    free(list);
+    return status;
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        {"pid", required_argument, NULL, 'p'},
+        {"output", required_argument, NULL, 'o'},
+        {"json", no_argument, NULL, 'j'},
+        {"op", required_argument, NULL, OPTION_OP},
+        {"failed", no_argument, NULL, OPTION_FAILED},
+        {"slow", required_argument, NULL, OPTION_SLOW},
+        {"ring", required_argument, NULL, OPTION_RING},
+        {"fd", required_argument, NULL, OPTION_FD},
+        {"enters", no_argument, NULL, OPTION_ENTERS},
+        {"follow-data", required_argument, NULL, OPTION_FOLLOW_DATA},
+        {"explain", no_argument, NULL, OPTION_EXPLAIN},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct model *model = options->model;
+    struct filter *filter = &model->filter;
+    uint64_t value;
+    int option, status;
+
+    while ((option = getopt_long(argc, argv, "+p:o:jh", known, NULL)) != -1) {
+        switch (option) {
+        case 'p':
+            if (!parse_number(optarg, INT32_MAX, &options->pid) || !options->pid)
+                return usage_error("'%s' is no process id", optarg);
+            break;
+        case 'o':
+            options->output = optarg;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case OPTION_OP:
+            status = parse_ops(optarg, filter);
+            if (status != STATUS_OK)
+                return status;
+            break;
+        case OPTION_FAILED:
+            filter->failed = true;
+            break;
+        case OPTION_SLOW:
+            if (!parse_time(optarg, &filter->slow))
+                return usage_error("'%s' is no time, such as 10ms", optarg);
+            break;
+        case OPTION_RING:
+            filter->by_ring = true;
+            if (!parse_number(optarg, UINT32_MAX, &filter->ring))
+                return usage_error("'%s' is no number of a ring", optarg);
+            break;
+        case OPTION_FD:
+            filter->by_fd = true;
+            if (!parse_number(optarg, INT32_MAX, &filter->fd))
+                return usage_error("'%s' is no descriptor", optarg);
+            break;
+        case OPTION_ENTERS:
+            options->enters = true;
+            break;
+        case OPTION_FOLLOW_DATA:
+            if (!parse_number(optarg, MOST_DATA, &value))
+                return usage_error("'%s' is no number of bytes", optarg);
+            model->data_shown = (uint32_t)value;
+            break;
+        case OPTION_EXPLAIN:
+            model->explain = true;
+            break;
+        case 'h':
+            print_help();
+            return -1;
+        default:
+            return bad_option();
+        }
+    }
+    model->late = filter->failed || filter->slow;
+    if (options->pid && optind < argc)
+        return usage_error("either a command or -p");
+    if (!options->pid && optind == argc)
+        return usage_error("a command or -p is missing");
+    return STATUS_OK;
+}
+
+static void idle(void *arg)
+{
+    struct model *model = arg;
+
+    pthread_mutex_lock(&model->lock);
+    out_flush(model->out);
+    pthread_mutex_unlock(&model->lock);
+}
+
+/* Ends as the command ended. */
+static int status_of(int status)
+{
+    if (WIFSIGNALED(status))
+        return 128 + WTERMSIG(status);
+    return WEXITSTATUS(status);
+}
+
+static int run(struct options *options, struct stops *stops, char **argv)
+{
+    struct reader reader = {.stops = stops};
+    int status = STATUS_OK, ret;
+
+    if (options->pid) {
+        ret = stops_attach(stops, (int)options->pid);
+        if (ret < 0)
+            return STATUS_TROUBLE;
+        pthread_mutex_lock(&stops->model->lock);
+        model_find(stops->model, (int)options->pid);
+        pthread_mutex_unlock(&stops->model->lock);
+    } else {
+        ret = stops_start(stops, argv, &status);
+        if (ret < 0)
+            return status;
+    }
+    /* A reader of the output that goes away is an error of ours, not an end for the program. */
+    signal(SIGPIPE, SIG_IGN);
+    ret = reader_start(&reader);
+    if (ret)
+        complain("cannot start a thread: %s", strerror(ret));
+    stops_serve(stops, argv ? argv[0] : NULL);
+    reader_stop(&reader);
+    return stops->command ? status_of(stops->status) : STATUS_OK;
+}
+
+int trace_main(int argc, char **argv)
+{
+    static struct out out = {.fd = STDERR_FILENO};
+    static struct model model = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct stops stops = {.model = &model, .idle = idle, .arg = &model, .report = -1};
+    struct options options = {.model = &model};
+    struct sink_options sinks = {.out = &out, .model = &model};
+    int status = parse(argc, argv, &options);
+
+    if (status)
+        return status < 0 ? STATUS_OK : status;
+    if (options.output) {
+        out.fd = open(options.output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (out.fd < 0) {
+            complain("%s: %s", options.output, strerror(errno));
+            return STATUS_TROUBLE;
+        }
+    } else {
+        out.colour = isatty(STDERR_FILENO) && !options.json && may_colour();
+    }
+    model.last_ring = &model.rings;
+    model.out = &out;
+    model.follow = true;
+    model.own_filter = !options.pid;
+    model.start = now_ns();
+    if (model.explain)
+        (void)rota_caps_get(&model.caps, NULL);
+    sinks.enters = options.enters;
+    sinks.data = model.data_shown;
+    model.sink = options.json ? json_sink(&sinks) : text_sink(&sinks);
+    status = run(&options, &stops, options.pid ? NULL : argv + optind);
+    model.sink->end(model.sink, now_ns() - model.start);
+    out_flush(&out);
+    if (out.error && out.error != EPIPE) {
+        complain("cannot write the output: %s", strerror(out.error));
+        return STATUS_TROUBLE;
+    }
+    return status;
+}

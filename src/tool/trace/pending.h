@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests in flight, found again by what their completions carry. */
+#ifndef ROTA_SRC_TOOL_TRACE_PENDING_H
+#define ROTA_SRC_TOOL_TRACE_PENDING_H
+
+#include <rota.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A completion: its 16 bytes, and the second half where there is one. */
+struct completion {
+    uint64_t user_data;
+    int32_t res;
+    uint32_t flags;
+    uint64_t extra[2];
+    bool big;
+};
+
+struct request {
+    struct request *next;          /* of the same bucket, older first */
+    struct request *older, *newer; /* of the ring, in the order of submission */
+    uint64_t number;               /* from 1, over all rings */
+    uint64_t time;                 /* when it was submitted, or seen */
+    int pid, tid;                  /* tid 0: not known */
+    unsigned completions;          /* so far */
+    bool big;                      /* all 128 bytes are there */
+    bool bad_slot;                 /* dropped by the kernel: the SQ array led nowhere */
+    bool shown;                    /* a sink has been told of it */
+    bool done;                     /* its last completion was seen */
+    bool notification;             /* a notification is due */
+    char *text;                    /* with what its addresses lead to, or NULL */
+    unsigned char sqe[128];
+};
+
+static inline const struct io_uring_sqe *request_sqe(const struct request *request)
+{
+    return (const struct io_uring_sqe *)(const void *)request->sqe;
+}
+
+struct bucket {
+    struct request *first, *last;
+};
+
+struct pending {
+    struct bucket *buckets;
+    size_t bucket_count; /* a power of two */
+    size_t count;
+    struct request *oldest, *newest;
+    struct request *unused;
+    uint64_t forgotten; /* let go although no completion was seen: there were too many */
+};
+
+/* A new request of that user_data, the rest zero; ends the program without memory. */
+struct request *pending_add(struct pending *pending, uint64_t user_data);
+/*
+ * The request that a completion answers, NULL when none fits. Several may carry
+ * the same user_data: then the oldest that can give such a completion, and
+ * `*ambiguous` is set when another one could have given it, too.
+ */
+struct request *pending_match(struct pending *pending, const struct completion *cqe,
+                              bool *ambiguous);
+/* Takes a request out, so that no further completion finds it; it stays readable ... */
+void pending_hide(struct pending *pending, struct request *request);
+/* ... until this. */
+void pending_free(struct pending *pending, struct request *request);
+void pending_clear(struct pending *pending);
+
+#endif /* ROTA_SRC_TOOL_TRACE_PENDING_H */

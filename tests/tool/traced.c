@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program to be traced, that says what it did:
+ *
+ *     traced MODE [ARGUMENT]...
+ *
+ * prints `submit USER_DATA` and `complete USER_DATA RESULT` for each request and
+ * completion, in the order in which it met them, and ends with status 5. A kind
+ * of ring that this kernel lacks: `lacking ERROR`, status 77.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <rota.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STATUS 5
+
+static void lacking(int error)
+{
+    printf("lacking %s\n", strerror(-error));
+    exit(77);
+}
+
+/* One chain of requests in batches; their results are 0, or an error that is asked for. */
+static void use(struct rota_ring *ring, unsigned count, unsigned batch, bool quiet)
+{
+    unsigned sent = 0, came = 0;
+
+    while (came < count) {
+        unsigned now = 0;
+        struct io_uring_cqe *cqe;
+        int ret;
+
+        for (; now < batch && sent < count; now++, sent++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(ring);
+
+            if (!sqe)
+                break;
+            rota_prep_nop(sqe);
+            sqe->user_data = 0x1000 + sent;
+            if (sent % 5 == 4) {
+                sqe->nop_flags = IORING_NOP_INJECT_RESULT;
+                sqe->len = (unsigned)-EIO;
+            }
+            if (!quiet)
+                printf("submit %#x\n", 0x1000 + sent);
+        }
+        ret = rota_submit_and_wait(ring, now);
+        if (ret < 0 && ret != -EINTR)
+            exit(printf("submit: %s\n", strerror(-ret)) ? 1 : 1);
+        while (!rota_peek_cqe(ring, &cqe)) {
+            if (!quiet)
+                printf("complete %#llx %d\n", (unsigned long long)cqe->user_data, cqe->res);
+            rota_cqe_seen(ring, cqe);
+            came++;
+        }
+    }
+}
+
+static void make(struct rota_ring *ring, unsigned entries, unsigned flags)
+{
+    struct io_uring_params params = {.flags = flags};
+    int ret;
+
+    if (flags & IORING_SETUP_SQPOLL)
+        params.sq_thread_idle = 50;
+    if (flags & IORING_SETUP_NO_MMAP) {
+        static unsigned char memory[1 << 16] __attribute__((aligned(4096)));
+
+        ret = rota_queue_init_mem(entries, ring, &params, memory, sizeof(memory));
+        ret = ret > 0 ? 0 : ret;
+    } else {
+        ret = rota_queue_init_params(entries, ring, &params);
+    }
+    if (ret < 0)
+        lacking(ret);
+}
+
+/* kind FLAGS ENTRIES COUNT BATCH [quiet] */
+static void kind(char **argv, bool quiet)
+{
+    struct rota_ring ring;
+
+    make(&ring, (unsigned)atoi(argv[1]), (unsigned)strtoul(argv[0], NULL, 0));
+    use(&ring, (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]), quiet);
+    rota_queue_exit(&ring);
+}
+
+/* Calls by a registered index. */
+static void indexed(void)
+{
+    struct rota_ring ring;
+    int ret;
+
+    make(&ring, 8, 0);
+    ret = rota_register_ring_fd(&ring);
+    if (ret < 0)
+        lacking(ret);
+    use(&ring, 12, 4, false);
+    rota_close_ring_fd(&ring); /* nothing but the index is left */
+    use(&ring, 12, 4, false);
+    rota_queue_exit(&ring);
+}
+
+static void *thread(void *arg)
+{
+    struct rota_ring ring;
+
+    make(&ring, 16, 0);
+    use(&ring, *(unsigned *)arg, 4, true);
+    rota_queue_exit(&ring);
+    return NULL;
+}
+
+static void threads(unsigned count)
+{
+    pthread_t ids[64];
+    unsigned each = 40;
+
+    for (unsigned i = 0; i < count; i++)
+        pthread_create(&ids[i], NULL, thread, &each);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(ids[i], NULL);
+    printf("threads %u\n", count);
+}
+
+/* A child uses what it has inherited, its ends passed on. */
+static void forks(void)
+{
+    struct rota_ring ring;
+    int status;
+
+    make(&ring, 8, 0);
+    use(&ring, 3, 3, true);
+    if (!fork()) {
+        use(&ring, 7, 7, true);
+        _exit(9);
+    }
+    wait(&status);
+    printf("child %d\n", WEXITSTATUS(status));
+    rota_queue_exit(&ring);
+}
+
+/* A ring under a number that nobody has seen, in another process. */
+static void passes(void)
+{
+    struct rota_ring ring;
+    int status;
+
+    make(&ring, 8, 0);
+    rota_prep_nop(rota_get_sqe(&ring));
+    /* The child enters the kernel for what its parent has prepared. */
+    __atomic_store_n(ring.sq.ktail, *ring.sq.ktail + 1, __ATOMIC_RELEASE);
+    if (!fork()) {
+        int fd = dup2(ring.ring_fd, 77);
+
+        close(ring.ring_fd);
+        _exit(syscall(__NR_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1 ? 8 : 1);
+    }
+    wait(&status);
+    printf("child %d\n", WEXITSTATUS(status));
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* Signals at a high rate, while requests go and while it waits for one that does not come. */
+static void signalled(void)
+{
+    struct itimerval rate = {{0, 200}, {0, 200}};
+    struct __kernel_timespec time = {.tv_nsec = 50000000};
+    struct io_uring_cqe *cqe;
+    struct sigaction action;
+    struct rota_ring ring;
+    int ret;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = count_signal;
+    sigaction(SIGALRM, &action, NULL);
+    make(&ring, 8, 0);
+    setitimer(ITIMER_REAL, &rate, NULL);
+    use(&ring, 2000, 4, true);
+    do {
+        ret = rota_wait_cqe_timeout(&ring, &cqe, &time);
+    } while (ret == -EINTR && signals < 100);
+    memset(&rate, 0, sizeof(rate));
+    setitimer(ITIMER_REAL, &rate, NULL);
+    printf("signals %s, wait %s\n", signals >= 100 ? "many" : "few",
+           ret == -EINTR || ret == -ETIME ? "ended" : "broken");
+    rota_queue_exit(&ring);
+}
+
+/* A socket in the ring's table is let go with the ring: the other end hears of it. */
+static void lets_go(void)
+{
+    struct rota_ring ring;
+    int ends[2];
+    char byte;
+
+    make(&ring, 8, 0);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || rota_register_files(&ring, &ends[1], 1))
+        exit(1);
+    close(ends[1]);
+    use(&ring, 4, 4, true);
+    rota_queue_exit(&ring);
+    printf("end of file %zd\n", read(ends[0], &byte, 1));
+}
+
+/* Requests of all sorts that fail, and strings that are worth to be read. */
+static void fails(void)
+{
+    static const char text[] = "sent by the program";
+    struct io_uring_cqe *cqe;
+    struct rota_ring ring;
+    struct io_uring_params params = {.flags = IORING_SETUP_SQ_AFF};
+
+    printf("setup %ld\n", syscall(__NR_io_uring_setup, 8, &params));
+    make(&ring, 8, 0);
+    rota_prep_write(rota_get_sqe(&ring), 999, text, sizeof(text) - 1, 0);
+    rota_submit_and_wait(&ring, 1);
+    rota_peek_cqe(&ring, &cqe);
+    rota_cqe_seen(&ring, cqe);
+    rota_prep_openat(rota_get_sqe(&ring), AT_FDCWD, "/nowhere/to/be/found", O_RDONLY, 0);
+    rota_submit_and_wait(&ring, 1);
+    rota_peek_cqe(&ring, &cqe);
+    rota_cqe_seen(&ring, cqe);
+    printf("register %d\n", rota_register_buffers(&ring, NULL, 1));
+    rota_queue_exit(&ring);
+}
+
+/* Until its input ends: a request now and then. */
+static void lingers(void)
+{
+    struct timespec time = {0, 1000000};
+    unsigned rounds = 0;
+    struct rota_ring ring;
+    char byte;
+
+    make(&ring, 8, 0);
+    fcntl(0, F_SETFL, O_NONBLOCK);
+    printf("ready\n");
+    fflush(stdout);
+    while (read(0, &byte, 1) != 0) {
+        use(&ring, 2, 2, true);
+        rounds++;
+        nanosleep(&time, NULL);
+    }
+    printf("rounds %s\n", rounds > 1 ? "many" : "few");
+    rota_queue_exit(&ring);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "";
+
+    if (!strcmp(mode, "kind") && argc >= 6)
+        kind(argv + 2, argc > 6);
+    else if (!strcmp(mode, "indexed"))
+        indexed();
+    else if (!strcmp(mode, "threads") && argc > 2)
+        threads((unsigned)atoi(argv[2]));
+    else if (!strcmp(mode, "forks"))
+        forks();
+    else if (!strcmp(mode, "passes"))
+        passes();
+    else if (!strcmp(mode, "signalled"))
+        signalled();
+    else if (!strcmp(mode, "lets-go"))
+        lets_go();
+    else if (!strcmp(mode, "fails"))
+        fails();
+    else if (!strcmp(mode, "lingers"))
+        lingers();
+    else if (!strcmp(mode, "becomes"))
+        execl(argv[0], argv[0], "kind", "0", "8", "4", "2", (char *)NULL);
+    else if (!strcmp(mode, "killed"))
+        raise(SIGTERM);
+    else
+        return 2;
+    fflush(stdout);
+    return STATUS;
+}
