@@ -29,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("ROTA_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
+FORMATTER = "14"  # the major version of clang-format
 LIMIT = 900  # seconds for one command: two cores take two minutes for the longest, busy ones more
 
 
@@ -243,14 +244,21 @@ def generator() -> Iterator[Case]:
     yield from pytest("generator", "tests/codegen")
 
 
+def formatted() -> Case:
+    """clang-format has nothing to change; versions differ in what they would."""
+    name = "clang-format leaves the handwritten C alone"
+    found = re.search(r"version (\d+)", run("clang-format", "--version").stdout)
+    if found and found.group(1) != FORMATTER:
+        return Case(name, "skipped", f"version {FORMATTER} decides, this is {found.group(1)}")
+    files = run("git", "ls-files", "include/*.h", "src/*.c", "src/*.h", "tests/*.c", "tests/*.h",
+                ":!tests/codegen")
+    return one(name, "clang-format", "--dry-run", "-Werror", *files.stdout.split())
+
+
 @stage
 def style() -> Iterator[Case]:
     """Handwritten C is formatted, and no line of the tree ends in white space."""
-    files = run("git", "ls-files", "include/*.h", "src/*.c", "src/*.h", "tests/*.c", "tests/*.h",
-                ":!tests/codegen")
-    handwritten = files.stdout.split()
-    yield one("clang-format leaves the handwritten C alone", "clang-format", "--dry-run",
-              "-Werror", *handwritten)
+    yield formatted()
     yield one("no white space at the end of a line", "sh", "-c",
               "! git grep -nI '[[:space:]]$' -- . ':!*.svg'")
     yield one("Python is type-checked", PYTHON, "-m", "mypy", "--config-file",
