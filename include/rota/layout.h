@@ -42,7 +42,7 @@ struct rota_sq {
     size_t sqes_sz;
     size_t ring_sz; /* one mapping holds both queues */
     void *ring_ptr;
-    uint64_t reserved1;
+    uint64_t memory_sz; /* NO_MMAP in memory of the library's own: its bytes, from `sqes` on */
 };
 
 /* The completion queue: one cache line, written by the reaping side only. */

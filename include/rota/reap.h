@@ -70,7 +70,10 @@ ROTA_INLINE unsigned rota_cq_lost(const struct rota_ring *ring)
  *
  * It stays valid until rota_cqe_seen() or rota_cq_advance(). When the queue
  * is empty and the kernel has completions that need a visit (task work,
- * overflow, IOPOLL), this makes it: no completion is missed by peeking.
+ * overflow), this makes it: no completion is missed by peeking. Whether there
+ * are is read from memory; only on an IOPOLL ring, where nothing tells, and on
+ * some of rota_queue_mmap(), is each peek that finds the queue empty a system
+ * call.
  *
  * Returns 0 with *cqe_ptr set, else with *cqe_ptr NULL:
  *
@@ -99,8 +102,10 @@ ROTA_INLINE int rota_peek_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_
  *
  * Parameters and errors as rota_submit_and_wait_timeout(), but `cqe_ptr` must
  * not be NULL. Returns 0 with *cqe_ptr the first CQE (wait_nr 0: as
- * rota_peek_cqe). On failure *cqe_ptr is the first CQE if some, but too few,
- * are ready, else NULL; NULL also when an argument is bad or not supported.
+ * rota_peek_cqe), which may come with fewer than wanted when time or a signal
+ * ended the wait: rota_cq_ready() tells. *cqe_ptr is NULL with -ETIME and
+ * -EINTR, and when an argument is bad or not supported; with the errors of the
+ * kernel it is the first CQE if one is ready.
  *
  * It never submits: SQEs that were taken stay in the queue. liburing's submits
  * them before 5.11, when a time is given.

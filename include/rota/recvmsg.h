@@ -137,15 +137,22 @@ ROTA_INLINE void *rota_recvmsg_payload(struct io_uring_recvmsg_out *out, const s
 /*
  * rota_recvmsg_payload_length - how many bytes of data are in the buffer.
  *
- * `buf_len` as for rota_recvmsg_validate(), which has found the buffer long
- * enough. When out->payloadlen is more, the message was cut off (MSG_TRUNC in
+ * `buf_len` as for rota_recvmsg_validate(); 0 when that would find it too
+ * short. When out->payloadlen is more, the message was cut off (MSG_TRUNC in
  * out->flags).
  */
 ROTA_INLINE unsigned rota_recvmsg_payload_length(const struct io_uring_recvmsg_out *out,
                                                  int buf_len, const struct msghdr *msgh)
 {
-    return (unsigned)((size_t)buf_len - sizeof(*out) - rota_msghdr_namelen(msgh) -
-                      rota_msghdr_controllen(msgh));
+    size_t namelen = rota_msghdr_namelen(msgh), controllen = rota_msghdr_controllen(msgh);
+    size_t size = buf_len < 0 ? 0 : (size_t)buf_len;
+
+    if (size < sizeof(*out))
+        return 0;
+    size -= sizeof(*out);
+    if (size < namelen || size - namelen < controllen)
+        return 0;
+    return (unsigned)(size - namelen - controllen);
 }
 
 ROTA_END_DECLS

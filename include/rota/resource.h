@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a ring lends to its requests: here the buffers of other rings.
+ * What a ring lends to its requests: here files, and the buffers of other rings.
  *
  * rota/register.h has the calls of io_uring_register(2) that need nothing but
  * arguments, rota/buf_ring.h, rota/file_table.h, rota/region.h, rota/query.h
@@ -20,6 +20,50 @@
 #include <rota/ring.h>
 
 ROTA_BEGIN_DECLS
+
+/*
+ * Files
+ */
+
+/*
+ * rota_register_files - register files, so that requests name them by slot (5.1).
+ *
+ * `files` has `nr_files` descriptors, of which -1 leaves its slot empty; read
+ * during the call only. The table keeps each file open after its descriptor
+ * was closed.
+ *
+ * A table may not be larger than RLIMIT_NOFILE. On a ring of rota_queue_init()
+ * the soft limit of the *process* is raised by `nr_files` when the kernel says
+ * that it is too low, as far as the hard one allows, and the call is made
+ * again: liburing does it, and its programs rely on it. On a ring of
+ * rota_init() the limit is the program's to change.
+ *
+ * Returns 0, or:
+ *
+ * - EBADF: a descriptor is neither open nor -1, or is that of a ring
+ * - EBUSY: the ring has a file table; unregister it first, or change its slots
+ *   with rota_register_files_update()
+ * - EINVAL: nr_files is 0
+ * - EMFILE: nr_files is above RLIMIT_NOFILE, or above 1048576
+ */
+ROTA_API int rota_register_files(struct rota_ring *ring, const int *files, unsigned nr_files);
+
+/*
+ * rota_register_files_tags - the same, each file with a tag that is posted when
+ * it is let go (5.13).
+ *
+ * `tags` has one for each file; 0 posts nothing, and NULL stands for no tags.
+ * Returns as rota_register_files(); -EINVAL also for an empty slot with a tag.
+ */
+ROTA_API int rota_register_files_tags(struct rota_ring *ring, const int *files, const __u64 *tags,
+                                      unsigned nr);
+
+/*
+ * rota_register_files_sparse - register `nr` empty slots (5.19).
+ *
+ * Returns as rota_register_files().
+ */
+ROTA_API int rota_register_files_sparse(struct rota_ring *ring, unsigned nr);
 
 /*
  * Buffers of other rings

@@ -41,6 +41,46 @@
  *   none in another thread (-EINVAL, -EBADF), or that of another ring.
  * - struct rota_ring must not move in memory while calls on it run; between
  *   calls it may be copied elsewhere, and the old copy then forgotten.
+ *
+ * Names, argument orders and meanings are liburing's where it has the
+ * function. A ring of rota_queue_init*() or rota_queue_mmap() keeps liburing's
+ * rules where those of rota_init() are others:
+ *
+ * - A signal ends its waits: with -EINTR, or with 0 when a CQE is ready. Those
+ *   of rota_init() go on, with the time that is left, until as many are ready
+ *   as were wanted (ROTA_WAIT_INTERRUPTIBLE: as the others).
+ * - rota_submit_and_wait_timeout() and its like return 0, not the number of
+ *   SQEs taken, when a CQE was ready before.
+ * - rota_register_ring_fd() says -EEXIST when called again, and
+ *   rota_unregister_ring_fd() lets a ring go whose descriptor is closed.
+ * - Registering files raises the process's soft RLIMIT_NOFILE.
+ * - Waits with a minimum time or registered arguments say -EINVAL on a kernel
+ *   that lacks them; others -EOPNOTSUPP, which is no other mistake's code.
+ * - IORING_SETUP_NO_MMAP without memory brings its own; rota_init() refuses it.
+ *
+ * On every ring, what a program that was written for liburing may notice:
+ *
+ * - rota_get_sqe() clears the SQE, user_data included; prep functions write
+ *   only what they need, so that an SQE is not filled twice without
+ *   rota_sqe_clear().
+ * - A peek that finds the queue empty enters the kernel when completions wait
+ *   there, so that none is missed. For that, IORING_SETUP_TASKRUN_FLAG is added
+ *   to DEFER_TASKRUN and COOP_TASKRUN: a peek with nothing to find stays a
+ *   look at memory. No other flag is added (liburing adds NO_SQARRAY).
+ * - Before 5.11 a wait with a time says -EOPNOTSUPP; liburing submits a timeout
+ *   request, and whatever else is in the queue.
+ * - A wait without a time for several CQEs that a signal ends when some, but
+ *   not all, have come since it began returns at that signal; liburing's goes
+ *   on to the next one.
+ * - rota_submit_and_wait_min_timeout() heeds the minimum also without a time,
+ *   and a minimum of 0 is no minimum on every kernel.
+ * - With SQPOLL, submits count what they made visible, each SQE once;
+ *   liburing's count again what the thread has not taken yet.
+ * - rota_wait_cqes_reg() works (6.13); liburing 2.15's only fails.
+ * - A time that is nowhere (a wrong `ts`) is the program's fault, not -EFAULT.
+ *
+ * And what differs in a single function stands in its own comment, after
+ * "Unlike liburing".
  */
 #ifndef ROTA_RING_H
 #define ROTA_RING_H

@@ -33,10 +33,11 @@ ROTA_BEGIN_DECLS
  * The descriptor stays open and usable, see rota_close_ring_fd(). The
  * single-owner profile of rota_init() has done this already.
  *
- * Returns 1, the number of rings registered; also, unlike liburing's, when
- * this ring is registered already. Otherwise:
+ * Returns 1, the number of rings registered; also when this ring is
+ * registered already, save one of rota_queue_init(). Otherwise:
  *
  * - EBUSY: all 16 slots of the thread are in use
+ * - EEXIST: a ring of rota_queue_init() that is registered, as liburing's
  * - EINVAL: the kernel is older than 5.18
  * - ENOMEM: no memory
  */
@@ -50,7 +51,9 @@ ROTA_API int rota_register_ring_fd(struct rota_ring *ring);
  *
  * Returns 1, or -EINVAL when the ring has no index, or nothing but its index
  * (rota_close_ring_fd(), REGISTERED_FD_ONLY): rota_queue_exit() ends such a
- * ring.
+ * ring. One of rota_queue_init() is let go then, as liburing's: 1 comes back,
+ * its requests end as in rota_queue_exit(), which is the only call left to
+ * make on it, and all else says -EBADF.
  */
 ROTA_API int rota_unregister_ring_fd(struct rota_ring *ring);
 
@@ -90,8 +93,10 @@ ROTA_API int rota_queue_mmap_sized(int fd, const struct io_uring_params *params,
  * `fd` is a descriptor of the ring, from rota_setup(), another process or
  * dup(2); `params` is what io_uring_setup(2) answered when it was made. The
  * indices go on where they stand, so that a ring that is in use can be taken
- * over by whoever its former user has left alone. Waits return -EINTR when a
- * signal interrupts them, as after rota_queue_init().
+ * over by whoever its former user has left alone. It keeps liburing's rules,
+ * as after rota_queue_init(). When it was made with DEFER_TASKRUN or
+ * COOP_TASKRUN, but without TASKRUN_FLAG, each peek that finds the queue empty
+ * is a system call: nothing else tells that a completion waits.
  *
  * Returns 0, and the ring owns `fd`: rota_queue_exit() closes it. On failure
  * `fd` is the caller's as before, and `ring` safe to pass to

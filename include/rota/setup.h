@@ -37,7 +37,8 @@ struct rota_config {
      * dropped from the newest on until it succeeds. rota_ring::flags tells
      * what was obtained. CQSIZE and NO_MMAP follow from the members below.
      * A preferred flag whose conditions the others do not meet is dropped
-     * before the kernel is asked.
+     * before the kernel is asked. TASKRUN_FLAG is preferred whenever
+     * DEFER_TASKRUN or COOP_TASKRUN is there.
      */
     uint32_t required_flags;
     uint32_t preferred_flags;
@@ -126,13 +127,18 @@ ROTA_INLINE int rota_init(struct rota_ring *ring, unsigned entries,
  * rota_queue_init_params - make a ring with exactly these parameters.
  *
  * As liburing's: `params` holds flags, sq_thread_cpu, sq_thread_idle,
- * cq_entries and wq_fd, all else zero, and receives the kernel's answer.
- * Unlike liburing's, no flag is added (liburing tries NO_SQARRAY), and
- * IORING_SETUP_NO_MMAP is refused: see rota_queue_init_mem(). Waits return
- * -EINTR when a signal interrupts them.
+ * cq_entries and wq_fd, all else zero, and receives the kernel's answer. The
+ * ring keeps liburing's rules where those of rota_init() are others: the list
+ * is at the top of rota/ring.h. The flags are those given, and with
+ * DEFER_TASKRUN or COOP_TASKRUN also TASKRUN_FLAG, by which a peek knows that
+ * a completion waits in the kernel without asking it.
  *
- * Returns 0, or -errno as rota_init(); -EINVAL, with `params` as before, also
- * when it is NULL.
+ * With IORING_SETUP_NO_MMAP (6.5) the library maps memory for the queues, and
+ * unmaps it in rota_queue_exit(); rota_queue_init_mem() takes the caller's.
+ * Before 6.10 that works as long as each queue fits into a page.
+ *
+ * Returns 0, or -errno as rota_init(), with the flags in `params` as before;
+ * -EINVAL also when it is NULL.
  */
 ROTA_INLINE int rota_queue_init_params(unsigned entries, struct rota_ring *ring,
                                        struct io_uring_params *params)

@@ -141,7 +141,7 @@ ROTA_API int rota_submit(struct rota_ring *ring);
  * ring it returns with at least one CQE.
  *
  * A signal ends the wait on rings whose waits are interruptible: -EINTR, or
- * the number taken if there is one (then rota_cq_ready() tells).
+ * the number taken if there is one or a CQE is ready (rota_cq_ready() tells).
  */
 ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
 {
@@ -161,20 +161,24 @@ ROTA_INLINE int rota_submit_and_wait(struct rota_ring *ring, unsigned wait_nr)
 /*
  * rota_submit_and_wait_timeout - the same with a limit on the waiting time.
  *
- * `ts` is relative, on CLOCK_MONOTONIC, NULL for none; `sigmask` points to a
- * sigset_t that holds during the wait, or is NULL. Both are read during the
- * call only. `cqe_ptr` (may be NULL) receives the first CQE that is ready
- * after the wait, NULL if there is none.
+ * `ts` is relative, on CLOCK_MONOTONIC, NULL for none; nanoseconds beyond a
+ * second are added, and what is negative in sum is up at once. `sigmask`
+ * points to a sigset_t that holds during the wait, or is NULL. Both are read
+ * during the call only. `cqe_ptr` (may be NULL) receives the first CQE that is
+ * ready after the wait, NULL if there is none.
  *
  * Returns the number of SQEs taken when there is one, whatever became of the
- * wait; otherwise 0, or besides the errors of rota_submit():
+ * wait (0 on a ring of rota_queue_init() when a CQE was ready before, as
+ * liburing); otherwise 0 when a CQE is ready, be they fewer than wait_nr
+ * because the time is up or a signal came. Errors, besides those of
+ * rota_submit(), all with no CQE there:
  *
+ * - EAGAIN: nothing to submit, and wait_nr is 0
  * - EFAULT: sigmask points to no memory of the process
  * - EINTR: interrupted by a signal, on an interruptible ring
- * - EINVAL: ts negative, or its nanoseconds not below 1000000000
  * - EOPNOTSUPP: ts given, and the kernel lacks IORING_FEAT_EXT_ARG (5.11).
  *   liburing submits a timeout request of its own there
- * - ETIME: time is up; CQEs that are ready but fewer than wait_nr stay ready
+ * - ETIME: time is up
  */
 ROTA_API int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
                                           unsigned wait_nr, const struct __kernel_timespec *ts,
@@ -187,8 +191,8 @@ ROTA_API int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_urin
  * microseconds it waits for `wait_nr` CQEs. Then it returns if any is ready,
  * and otherwise waits for one until `ts`, counted from the call on, is up.
  *
- * Besides, returns -EOPNOTSUPP when the kernel lacks IORING_FEAT_MIN_TIMEOUT
- * and min_wait is not 0.
+ * Besides, returns -EOPNOTSUPP (-EINVAL on a ring of rota_queue_init()) when
+ * the kernel lacks IORING_FEAT_MIN_TIMEOUT and min_wait is not 0.
  */
 ROTA_API int rota_submit_and_wait_min_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
                                               unsigned wait_nr, const struct __kernel_timespec *ts,
@@ -200,8 +204,9 @@ ROTA_API int rota_submit_and_wait_min_timeout(struct rota_ring *ring, struct io_
  * `deadline` is on the ring's clock: CLOCK_MONOTONIC, or what
  * rota_register_clock() chose (there is no clock that can be set). One that
  * has passed means: what is ready now. All else as
- * rota_submit_and_wait_timeout(), and -EOPNOTSUPP when the kernel lacks
- * IORING_FEAT_MIN_TIMEOUT, which came with it.
+ * rota_submit_and_wait_timeout(), and -EOPNOTSUPP (-EINVAL on a ring of
+ * rota_queue_init()) when the kernel lacks IORING_FEAT_MIN_TIMEOUT, which came
+ * with it.
  */
 ROTA_API int rota_submit_and_wait_until(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
                                         unsigned wait_nr, const struct __kernel_timespec *deadline,
@@ -220,7 +225,8 @@ ROTA_API int rota_submit_and_wait_until(struct rota_ring *ring, struct io_uring_
  *
  * - EFAULT: no array is registered, or the index is beyond it
  * - EINVAL: the flags of the element are wrong; the kernel is older than 6.13
- * - EOPNOTSUPP: the kernel lacks IORING_FEAT_EXT_ARG
+ * - EOPNOTSUPP, on a ring of rota_queue_init() EINVAL: the kernel lacks
+ *   IORING_FEAT_EXT_ARG
  */
 ROTA_API int rota_submit_and_wait_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
                                       unsigned wait_nr, int reg_index);

@@ -113,8 +113,8 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
         break;
     case EINVAL:
         rota_cause_put(&list, ROTA_POSSIBLE,
-                       "the time given is negative or has more than 999999999 nanoseconds, or the "
-                       "kernel lacks a flag of the call",
+                       "the kernel lacks a flag of the call, or the minimum time or registered "
+                       "arguments of a wait",
                        NULL);
         break;
     case ENXIO:

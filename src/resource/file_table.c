@@ -22,9 +22,20 @@ static int register_list(struct rota_ring *ring, unsigned slots)
     files = memory;
     for (unsigned i = 0; i < slots; i++)
         files[i] = -1;
-    ret = rota_register_files(ring, files, slots);
+    ret = rota_ring_register(ring, IORING_REGISTER_FILES, files, slots);
     kernel->unmap(memory, (size_t)size);
     return ret;
+}
+
+/* Not by rota_register_files_sparse(), which may raise the limit of the process. */
+static int register_sparse(struct rota_ring *ring, unsigned slots)
+{
+    struct io_uring_rsrc_register arg;
+
+    rota_zero(&arg, sizeof(arg));
+    arg.nr = slots;
+    arg.flags = IORING_RSRC_REGISTER_SPARSE;
+    return rota_ring_register(ring, IORING_REGISTER_FILES2, &arg, sizeof(arg));
 }
 
 static void clear(struct rota_file_table *table)
@@ -40,7 +51,7 @@ int rota_file_table_init(struct rota_ring *ring, struct rota_file_table *table, 
     clear(table);
     if (!slots || !map)
         return -EINVAL;
-    ret = rota_register_files_sparse(ring, slots);
+    ret = register_sparse(ring, slots);
     if (ret == -EINVAL)
         ret = register_list(ring, slots);
     if (ret < 0)

@@ -5,7 +5,7 @@
 int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct rota_ring *ring,
                           size_t ring_size)
 {
-    struct rota_placement mapped = {NULL, 0, 0};
+    struct rota_placement mapped = {NULL, 0, 0, false};
     int ret;
 
     if (!rota_size_is_known(ring, ring_size))
@@ -19,7 +19,7 @@ int rota_queue_mmap_sized(int fd, const struct io_uring_params *params, struct r
     ret = rota_sys_enter(fd, 0, 0, 0, NULL, 0);
     if (ret == -EBADF || ret == -EOPNOTSUPP)
         return ret;
-    ret = rota_take_fd(ring, fd, params, ROTA_WAIT_INTERRUPTIBLE, &mapped);
+    ret = rota_take_fd(ring, fd, params, ROTA_OPTION_LIKE_LIBURING, &mapped);
     if (ret < 0)
         rota_make_none(ring);
     ring->owner = 0; /* who made it is not known */

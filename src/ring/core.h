@@ -24,6 +24,12 @@
 #define ROTA_INT_ALWAYS_ASK (1U << 3)
 /* A submit takes no more than a store of the tail and a real system call. */
 #define ROTA_INT_SIMPLE (1U << 4)
+/*
+ * Made by rota_queue_init* or rota_queue_mmap, by programs written for
+ * liburing: where rota_init rings differ on purpose, this one does as
+ * liburing's. The list is at the top of rota/ring.h.
+ */
+#define ROTA_INT_LIKE_LIBURING (1U << 5)
 
 /* The sizes that base pages can have; which one it is only the kernel knows. */
 #if defined(__x86_64__) || defined(__i386__)
@@ -157,9 +163,21 @@ int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p
 /* Gives back fd and registered index, which may be all that a half-made ring has. */
 void rota_release_fd(struct rota_ring *ring);
 
-/* Makes a ring as liburing does: exactly these flags, and signals end waits. */
+/* Beside the options of rota_init: the ring keeps liburing's rules. */
+#define ROTA_OPTION_LIKE_LIBURING (1U << 31)
+
+/*
+ * Setup flags, with the one by which the queue tells that completion work
+ * waits: what a peek can read for nothing.
+ */
+uint32_t rota_with_taskrun_flag(uint32_t flags);
+
+/* Makes a ring as liburing does, of these flags. On failure they are as before. */
 int rota_make_exact(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
                     const struct rota_placement *placement);
+
+/* The same with NO_MMAP, in memory that is mapped for it. */
+int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring_params *params);
 
 /* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
 int rota_release_index(struct rota_ring *ring);
@@ -173,6 +191,7 @@ struct rota_placement {
     void *memory; /* NULL: the kernel's memory, mapped */
     size_t size;
     size_t ring_offset;
+    bool owned; /* by the library: it goes with the ring */
 };
 
 /* Checks `params`, maps the queues of `fd` (or adopts the caller's memory), fills sq and cq. */

@@ -113,12 +113,14 @@ int rota_init_sized(struct rota_ring *ring, size_t ring_size, unsigned entries,
     placement.memory = config->memory;
     placement.size = config->memory_size;
     placement.ring_offset = 0;
+    placement.owned = false;
     if (config->memory) {
         ret = rota_memory_place(&placement, entries, &params);
         if (ret < 0)
             return ret;
     }
 
+    params.flags = rota_with_taskrun_flag(params.flags);
     ring->kernel = config->kernel;
     fd = setup_with_fallback(rota_kernel_of(ring), entries, &params, required);
     ret = fd;

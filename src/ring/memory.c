@@ -150,6 +150,8 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
     sq->sqe_head = rota_load_relaxed(sq->ktail);
     rota_sq_continue_at(ring, sq->sqe_head);
     cq->cqe_head = rota_load_relaxed(cq->khead);
+    if (placement->memory && placement->owned)
+        sq->memory_sz = placement->size;
     return 0;
 
 detach:
@@ -161,7 +163,9 @@ void rota_memory_detach(struct rota_ring *ring)
 {
     const struct rota_kernel *kernel = rota_kernel_of(ring);
 
-    if (!(ring->int_flags & ROTA_INT_CALLER_MEMORY)) {
+    if (ring->sq.memory_sz) {
+        kernel->unmap(ring->sq.sqes, (size_t)ring->sq.memory_sz);
+    } else if (!(ring->int_flags & ROTA_INT_CALLER_MEMORY)) {
         if (ring->sq.sqes)
             kernel->unmap(ring->sq.sqes, ring->sq.sqes_sz);
         kernel->unmap(ring->sq.ring_ptr, ring->sq.ring_sz);

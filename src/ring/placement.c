@@ -96,10 +96,43 @@ int rota_memory_place(struct rota_placement *placement, unsigned entries, struct
     return 0;
 }
 
+/* Makes a ring in the memory of `placement`; on failure `params` is good for another attempt. */
+static int make_placed(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
+                       struct rota_placement *placement)
+{
+    int ret = rota_memory_place(placement, entries, params);
+
+    if (ret >= 0)
+        ret = rota_make_exact(ring, entries, params, placement);
+    if (ret < 0) {
+        params->sq_off.user_addr = 0;
+        params->cq_off.user_addr = 0;
+    }
+    return ret;
+}
+
+int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring_params *params)
+{
+    struct rota_placement placement = {NULL, 0, 0, true};
+    ptrdiff_t size = rota_memory_size_params(entries, params);
+    int ret;
+
+    if (size < 0)
+        return (int)size;
+    placement.size = (size_t)size;
+    ret = rota_kernel_of(ring)->map(placement.size, -1, 0, &placement.memory);
+    if (ret < 0)
+        return ret;
+    ret = make_placed(ring, entries, params, &placement);
+    if (ret < 0)
+        rota_kernel_of(ring)->unmap(placement.memory, placement.size);
+    return ret;
+}
+
 int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
                               struct io_uring_params *params, void *buf, size_t buf_size)
 {
-    struct rota_placement placement = {buf, buf_size, 0};
+    struct rota_placement placement = {buf, buf_size, 0, false};
     ptrdiff_t used;
     uint32_t flags;
     int ret;
@@ -112,15 +145,7 @@ int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t r
     flags = params->flags;
     params->flags |= IORING_SETUP_NO_MMAP;
     used = rota_memory_size_params(entries, params); /* some megabytes at most */
-    ret = rota_memory_place(&placement, entries, params);
-    if (ret >= 0)
-        ret = rota_make_exact(ring, entries, params, &placement);
-    if (ret < 0) {
-        /* As they were: good for another attempt, without memory of the caller's, too. */
-        params->flags = flags;
-        params->sq_off.user_addr = 0;
-        params->cq_off.user_addr = 0;
-        return ret;
-    }
-    return (int)used;
+    ret = make_placed(ring, entries, params, &placement);
+    params->flags = ret < 0 ? flags : params->flags;
+    return ret < 0 ? ret : (int)used;
 }

@@ -20,7 +20,7 @@ int rota_register_ring_fd(struct rota_ring *ring)
     if (rota_is_dead(ring))
         return -EBADF;
     if (ring->int_flags & ROTA_INT_REGISTERED_FD)
-        return 1;
+        return ring->int_flags & ROTA_INT_LIKE_LIBURING ? -EEXIST : 1;
     update.offset = UINT32_MAX; /* any free slot */
     update.resv = 0;
     update.data = (uint32_t)ring->ring_fd;
@@ -36,13 +36,17 @@ int rota_unregister_ring_fd(struct rota_ring *ring)
 {
     int ret;
 
-    if (!(ring->int_flags & ROTA_INT_REGISTERED_FD) || ring->ring_fd < 0)
+    if (!(ring->int_flags & ROTA_INT_REGISTERED_FD))
+        return -EINVAL;
+    /* Without a descriptor the index is all that holds the ring: liburing lets it go. */
+    if (ring->ring_fd < 0 && !(ring->int_flags & ROTA_INT_LIKE_LIBURING))
         return -EINVAL;
     ret = rota_release_index(ring);
     if (ret != 1)
         return ret;
     ring->int_flags &= ~ROTA_INT_REGISTERED_FD;
     enter_with(ring, ring->ring_fd, 0);
+    rota_submit_choose(ring);
     return 1;
 }
 

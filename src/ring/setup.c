@@ -34,6 +34,13 @@ void rota_release_fd(struct rota_ring *ring)
         rota_kernel_of(ring)->close(ring->ring_fd);
 }
 
+uint32_t rota_with_taskrun_flag(uint32_t flags)
+{
+    const uint32_t deferred = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN;
+
+    return flags & deferred ? flags | IORING_SETUP_TASKRUN_FLAG : flags;
+}
+
 /* What the obtained flags mean for the paths that reap. */
 static uint32_t derived_int_flags(uint32_t flags)
 {
@@ -58,6 +65,8 @@ int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p
     ring->int_flags |= derived_int_flags(p->flags);
     if (options & ROTA_WAIT_INTERRUPTIBLE)
         ring->int_flags |= ROTA_INT_INTERRUPTIBLE;
+    if (options & ROTA_OPTION_LIKE_LIBURING)
+        ring->int_flags |= ROTA_INT_INTERRUPTIBLE | ROTA_INT_LIKE_LIBURING;
     ring->calls.mode =
         p->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED) ? ROTA_CALLS_BIG : 0;
     if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
@@ -84,15 +93,25 @@ int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p
 int rota_make_exact(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
                     const struct rota_placement *placement)
 {
-    int fd = rota_kernel_of(ring)->setup(entries, params), ret = fd;
+    uint32_t flags = params->flags;
+    int fd, ret;
 
+    params->flags = rota_with_taskrun_flag(flags);
+    fd = rota_kernel_of(ring)->setup(entries, params);
+    if (fd == -EINVAL && params->flags != flags) {
+        params->flags = flags;
+        fd = rota_kernel_of(ring)->setup(entries, params);
+    }
+    ret = fd;
     if (fd >= 0) {
-        ret = rota_take_fd(ring, fd, params, ROTA_WAIT_INTERRUPTIBLE, placement);
+        ret = rota_take_fd(ring, fd, params, ROTA_OPTION_LIKE_LIBURING, placement);
         if (ret < 0)
             rota_release_fd(ring);
     }
-    if (ret < 0)
+    if (ret < 0) {
         rota_make_none(ring);
+        params->flags = flags;
+    }
     return ret;
 }
 
@@ -109,19 +128,22 @@ int rota_release_index(struct rota_ring *ring)
 int rota_queue_init_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
                           struct io_uring_params *params)
 {
-    struct rota_placement mapped = {NULL, 0, 0};
+    struct rota_placement mapped = {NULL, 0, 0, false};
 
     if (!rota_size_is_known(ring, ring_size))
         return -EINVAL;
     rota_make_none(ring);
-    if (!entries || !params || (params->flags & IORING_SETUP_NO_MMAP))
+    if (!entries || !params)
         return -EINVAL;
+    if (params->flags & IORING_SETUP_NO_MMAP)
+        return rota_make_unmapped(ring, entries, params);
     return rota_make_exact(ring, entries, params, &mapped);
 }
 
 void rota_queue_exit(struct rota_ring *ring)
 {
-    if (!ring || rota_is_dead(ring))
+    /* A ring that has neither descriptor nor index any more still has its queues. */
+    if (!ring || (rota_is_dead(ring) && !ring->sq.ring_ptr))
         return;
     rota_memory_detach(ring);
     rota_release_fd(ring);

@@ -31,16 +31,22 @@ int rota_wait_cqes_reg(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, un
 static int submit_and_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,
                                   unsigned wait_nr, const struct rota_limit *limit)
 {
+    struct io_uring_cqe *cqe;
+    bool untold; /* liburing does not count what it submits when a CQE was there before */
     int ret = rota_limit_check(ring, limit);
 
     if (cqe_ptr)
         *cqe_ptr = NULL;
     if (ret < 0)
         return ret;
+    untold = cqe_ptr && (ring->int_flags & ROTA_INT_LIKE_LIBURING) && rota_first_cqe(ring);
     ret = rota_submit_general(ring, wait_nr, 0, limit);
+    cqe = rota_first_cqe(ring);
+    if (!cqe && !ret && !wait_nr)
+        ret = rota_peek_slow(ring, &cqe);
     if (cqe_ptr)
-        *cqe_ptr = rota_first_cqe(ring);
-    return ret;
+        *cqe_ptr = cqe;
+    return untold && ret > 0 ? 0 : ret;
 }
 
 int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr,

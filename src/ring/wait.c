@@ -13,18 +13,19 @@ const struct rota_limit rota_unlimited = {.ts = NULL};
 int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit)
 {
     const struct __kernel_timespec *ts = limit->ts;
+    int lacking = ring->int_flags & ROTA_INT_LIKE_LIBURING ? -EINVAL : -EOPNOTSUPP;
 
     if (rota_is_dead(ring))
         return -EBADF;
-    if (ts && (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= NSEC_PER_SEC))
-        return -EINVAL;
-    if ((ts || limit->registered) && !(ring->features & IORING_FEAT_EXT_ARG))
-        return -EOPNOTSUPP;
+    if (limit->registered && !(ring->features & IORING_FEAT_EXT_ARG))
+        return lacking;
     if (limit->registered && limit->index < 0)
         return -EFAULT; /* as the kernel says of an index that is too large */
     /* Points in time have no feature bit of their own; they came with minimum times. */
     if ((limit->min_usec || (limit->absolute && ts)) && !(ring->features & IORING_FEAT_MIN_TIMEOUT))
-        return -EOPNOTSUPP;
+        return lacking;
+    if (ts && !(ring->features & IORING_FEAT_EXT_ARG))
+        return -EOPNOTSUPP; /* where liburing submits a request of its own */
     return 0;
 }
 
@@ -46,6 +47,42 @@ static void time_add(struct __kernel_timespec *to, const struct __kernel_timespe
         to->tv_sec = INT64_MAX;
     else
         to->tv_sec += ts->tv_sec + carry;
+}
+
+/*
+ * The time that the kernel makes of `ts`: nanoseconds are added however many
+ * they are, and what is before zero is up at once. Divides by shifting: what
+ * 32-bit compilers do for a division of 64 bits is a function that they bring.
+ */
+static void time_normal(const struct __kernel_timespec *ts, struct __kernel_timespec *to)
+{
+    uint64_t nsec = ts->tv_nsec < 0 ? -(uint64_t)ts->tv_nsec : (uint64_t)ts->tv_nsec;
+    int64_t sec = ts->tv_sec, whole = 0;
+    bool before = ts->tv_nsec < 0;
+
+    for (uint32_t shift = 34; shift--;) {
+        uint64_t part = (uint64_t)NSEC_PER_SEC << shift;
+
+        if (nsec >= part) {
+            nsec -= part;
+            whole += (int64_t)1 << shift;
+        }
+    }
+    if (before) {
+        if (nsec) {
+            nsec = NSEC_PER_SEC - nsec;
+            whole++;
+        }
+        whole = -whole;
+    }
+    if (__builtin_add_overflow(sec, whole, &sec))
+        sec = before ? -1 : INT64_MAX;
+    if (sec < 0) {
+        sec = 0;
+        nsec = 0;
+    }
+    to->tv_sec = sec;
+    to->tv_nsec = (int64_t)nsec;
 }
 
 /* Stores deadline - now in `left`; false when that is not positive. */
@@ -95,8 +132,9 @@ static bool is_satisfied(struct rota_ring *ring, uint32_t nr)
 
 /* What is left of a limit, and the points in time that it stands for. */
 struct clocked {
-    const struct __kernel_timespec *ts;
+    const struct __kernel_timespec *ts; /* for the next system call; NULL: no limit */
     uint32_t min_usec;
+    struct __kernel_timespec asked; /* the limit's own, normal; when there is one */
     struct __kernel_timespec deadline, min_deadline, left;
 };
 
@@ -145,9 +183,9 @@ static bool hides_a_reason(const struct rota_ring *ring, uint32_t wait_nr)
 }
 
 /* True when the limit is "not at all": one look, whatever it finds. */
-static bool is_instant(const struct rota_limit *limit)
+static bool is_instant(const struct rota_limit *limit, const struct clocked *time)
 {
-    return limit->ts && !limit->absolute && is_zero(limit->ts);
+    return limit->ts && !limit->absolute && is_zero(&time->asked);
 }
 
 /* Reads the clock and works out when the time is up. */
@@ -161,9 +199,9 @@ static int start_clock(const struct rota_ring *ring, const struct rota_limit *li
         return ret;
     if (limit->ts && !limit->absolute) {
         time->deadline = now;
-        time_add(&time->deadline, limit->ts);
+        time_add(&time->deadline, &time->asked);
     } else if (limit->ts) {
-        time->deadline = *limit->ts;
+        time->deadline = time->asked;
     }
     min.tv_sec = limit->min_usec / USEC_PER_SEC;
     min.tv_nsec = limit->min_usec % USEC_PER_SEC * NSEC_PER_USEC;
@@ -194,10 +232,19 @@ static int check_clock(const struct rota_ring *ring, const struct rota_limit *li
     return 0;
 }
 
-/* What a wait says that ended early: what was taken goes before the reason. */
+/* What a wait says that failed: what was taken goes before the reason. */
 static int early(int taken, int reason)
 {
     return taken ? taken : reason;
+}
+
+/*
+ * What a wait says that time or a signal ended: nothing of that while a CQE is
+ * ready, as in the kernel. -ETIME means that there is none.
+ */
+static int ended(struct rota_ring *ring, int taken, int reason)
+{
+    return rota_first_cqe(ring) ? taken : early(taken, reason);
 }
 
 int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
@@ -212,10 +259,14 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         wait_nr = ring->cq.ring_entries;
     if (wait_nr)
         flags |= IORING_ENTER_GETEVENTS;
-    time.ts = limit->ts;
+    time.ts = NULL;
+    if (limit->ts) {
+        time_normal(limit->ts, &time.asked);
+        time.ts = &time.asked;
+    }
     time.min_usec = limit->min_usec;
     /* The clock is a system call, too: it is read only when there may be a second round. */
-    timed = wait_nr && ((limit->ts && !is_instant(limit)) || limit->min_usec) &&
+    timed = wait_nr && ((limit->ts && !is_instant(limit, &time)) || limit->min_usec) &&
             (retry || wait_nr > 1 || !is_simple_wait(ring));
 
     /* Nothing to hand over and enough there already: no system call for that. */
@@ -231,6 +282,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (flags & IORING_ENTER_GETEVENTS)
             rota_count_overflow(ring);
         ret = enter_once(ring, submit, wait_nr, flags, limit, &time);
+        if (ret == -ETIME)
+            return ended(ring, taken, ret);
         if (ret < 0 && ret != -EINTR)
             return early(taken, ret);
         if (ret >= 0) {
@@ -247,14 +300,15 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (taken && !retry)
             return taken;
         if (limit->registered)
-            return ret < 0 ? early(taken, ret) : taken; /* the library does not know the time */
-        if (is_instant(limit))
-            return early(taken, -ETIME);
+            return ret < 0 ? ended(ring, taken, ret)
+                           : taken; /* the library does not know the time */
+        if (is_instant(limit, &time))
+            return ended(ring, taken, -ETIME);
         if (timed) {
             int error = check_clock(ring, limit, &time);
 
             if (error < 0)
-                return early(taken, error);
+                return ended(ring, taken, error);
             if (limit->min_usec && !time.min_usec) {
                 wait_nr = 1; /* from here on, any will do */
                 if (is_satisfied(ring, wait_nr))
@@ -262,7 +316,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
             }
         }
         if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr)))
-            return -EINTR;
+            return ended(ring, taken, -EINTR);
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))

@@ -73,25 +73,6 @@ ROTA_API int rota_unregister_buffers(struct rota_ring *ring);
 
 /* ---- IORING_REGISTER_FILES ------------------------------------------------- */
 
-/*
- * Registers files, so that requests name them by slot and the kernel looks
- * them up once.
- *
- * files         The descriptors; -1 leaves the slot empty.
- * nr_files      Their number.
- *
- * Returns: Always 0.
- * -EBUSY        The ring already has a file table.
- * -EINVAL       The number of files is 0.
- * -EMFILE       The table would have more slots than RLIMIT_NOFILE or 1048576.
- * -EBADF        A descriptor is neither open nor -1, or is that of a ring.
- * First kernel: 5.1.
- * Unlike liburing: liburing raises the process's RLIMIT_NOFILE when the kernel
- * answers EMFILE; here the error is returned and the limit is the caller's to
- * change.
- */
-ROTA_API int rota_register_files(struct rota_ring *ring, const int *files, unsigned nr_files);
-
 /* ---- IORING_UNREGISTER_FILES ----------------------------------------------- */
 
 /*
@@ -246,46 +227,6 @@ ROTA_API int rota_register_task_restrictions(const struct io_uring_task_restrict
 /* ---- IORING_REGISTER_ENABLE_RINGS ------------------------------------------ */
 
 /* ---- IORING_REGISTER_FILES2 ------------------------------------------------ */
-
-/*
- * Registers files, each with a tag that is posted when the file is let go, or
- * an empty table.
- *
- * files         The descriptors; -1 leaves the slot empty.
- * tags          One tag for each; 0 posts nothing.
- * nr            Their number.
- *
- * Returns: Always 0.
- * -EBUSY        The ring already has a file table.
- * -EINVAL       The number of files is 0, an unknown flag is set, or an empty
- *               slot has a tag.
- * -EMFILE       The table would have more slots than RLIMIT_NOFILE or 1048576.
- * -EBADF        A descriptor is neither open nor -1, or is that of a ring.
- * First kernel: 5.13.
- * Unlike liburing: liburing raises the process's RLIMIT_NOFILE when the kernel
- * answers EMFILE; here the error is returned and the limit is the caller's to
- * change.
- */
-ROTA_API int rota_register_files_tags(struct rota_ring *ring, const int *files, const __u64 *tags,
-                                      unsigned nr);
-
-/*
- * Registers a file table of empty slots.
- *
- * nr            The number of slots.
- *
- * Returns: Always 0.
- * -EBUSY        The ring already has a file table.
- * -EINVAL       The number of files is 0, an unknown flag is set, or an empty
- *               slot has a tag.
- * -EMFILE       The table would have more slots than RLIMIT_NOFILE or 1048576.
- * -EBADF        A descriptor is neither open nor -1, or is that of a ring.
- * First kernel: 5.19.
- * Unlike liburing: liburing raises the process's RLIMIT_NOFILE when the kernel
- * answers EMFILE; here the error is returned and the limit is the caller's to
- * change.
- */
-ROTA_API int rota_register_files_sparse(struct rota_ring *ring, unsigned nr);
 
 /* ---- IORING_REGISTER_FILES_UPDATE2 ----------------------------------------- */
 
