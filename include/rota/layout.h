@@ -74,9 +74,14 @@ struct rota_op;
 #define ROTA_CALLS_DELIVERING (1U << 8)
 #define ROTA_CALLS_BIG        (1U << 9)
 #define ROTA_CALLS_NO_RING    (1U << 10)
+#define ROTA_CALLS_STOPPING   (1U << 11) /* something is to stop: awaits look after it */
+#define ROTA_CALLS_AGAIN      (1U << 12) /* the kernel said that it could not stop something */
+#define ROTA_CALLS_PAUSED     (1U << 13) /* a timeout runs, after which it is asked again */
+#define ROTA_CALLS_DUE        (1U << 14) /* which is now */
 #define ROTA_CALLS_STARTS     (ROTA_CALLS_CHAIN | ROTA_CALLS_CLOSING | ROTA_CALLS_BATCH)
-#define ROTA_CALLS_AWAITS \
-    (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG | ROTA_CALLS_NO_RING)
+#define ROTA_CALLS_AWAITS                                                             \
+    (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING | ROTA_CALLS_BIG | ROTA_CALLS_NO_RING | \
+     ROTA_CALLS_STOPPING)
 
 /* What the handles of rota/op.h need to know of a ring; the library's own. */
 struct rota_calls {
@@ -91,8 +96,9 @@ struct rota_calls {
     int32_t chain_error;       /* the first error of its starts */
     uint8_t chain_link;        /* IOSQE_IO_LINK or IOSQE_IO_HARDLINK */
     uint8_t reserved0[3];
-    int32_t no_ring; /* what a start returns on a ring that could not be made */
-    uint32_t reserved1[3];
+    int32_t no_ring;          /* what a start returns on a ring that could not be made */
+    uint32_t asks;            /* how often in vain it was asked to stop something */
+    struct rota_op *stopping; /* handles whose cancellation was asked for */
 };
 
 /* A ring. */

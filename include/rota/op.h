@@ -412,6 +412,8 @@ ROTA_API void rota_chain_drop(struct rota_ring *ring);
  * - EBUSY: a chain is open; or the completion queue is full of completions
  *   that this call may not take (the caller's own, and those of streams that
  *   nobody awaits); on an IOPOLL ring one of those is enough
+ * - EBADR: completions were lost for lack of memory. A handle whose last one
+ *   was among them stays active: rota_queue_exit() ends it
  * - EINTR: a signal came, on a ring whose waits are interruptible
  * - the errors of rota_submit_and_wait()
  */
@@ -564,17 +566,37 @@ ROTA_API int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe
 
 /*
  * Cancelling
+ *
+ * The kernel is asked, and looks for the request at that moment. It may find it
+ * just being tried by a worker, or not find it, because it waits for its turn
+ * in a chain or behind a drain. So what has not stopped is asked to again,
+ * after pauses from 50 microseconds to a tenth of a second, by whatever waits
+ * on the ring, polls it or delivers: also by those who wait for another handle.
+ * (rota_deliver() submits for that; before 6.0 nothing can be asked behind a
+ * request with IO_DRAIN that waits.)
+ *
+ * What cannot be stopped, and is waited for:
+ *
+ * - reads from and writes to files on disks, and whatever else a worker is
+ *   inside of and no signal ends: it ends by itself
+ * - a request that stands in a chain behind one that is not cancelled: cancel
+ *   the one that is running. Of a hard chain each is cancelled as its turn comes
+ * - the buffer of a zero-copy send that is through: until the other side has
+ *   taken the data, or the connection is reset
+ * - commands to drivers (uring_cmd) that do not provide for it: they may wait
+ *   for ever, and end with the ring
+ *
+ * Who cannot rely on their end uses the ways that wait for a while only:
+ * rota_cancel_all_timeout(), and for one handle rota_op_request_cancel() and
+ * rota_await_timeout().
  */
 
 /*
  * rota_op_cancel - stop a request; returns only when its memory is free again.
  *
- * A request that cannot be stopped, such as a read from a disk that is under
- * way, is waited for. So is the buffer of a zero-copy send that is through:
- * until the other side has taken the data, or the connection is reset. Results
- * that a stream without callback gives meanwhile are dropped: where they matter
- * (descriptors of multishot accept), use rota_op_request_cancel() and go on
- * awaiting. To cancel a chain, cancel the one that is running.
+ * Results that a stream without callback gives meanwhile are dropped: where
+ * they matter (descriptors of multishot accept), use rota_op_request_cancel()
+ * and go on awaiting.
  *
  * Returns what became of it: -ECANCELED, or -EINTR for one that was stopped
  * halfway, or its result when it was faster; -EINVAL when it was never
@@ -601,10 +623,20 @@ ROTA_API int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op);
  * caller's own requests are in the queue or will come there soon.
  *
  * Returns 0; -EOPNOTSUPP before 5.19, with nothing cancelled; -EBUSY when a
- * stream without callback has results that only rota_await() can take; the
- * errors of a start for lack of an SQE. Signals do not end it.
+ * stream without callback has results that only rota_await() can take; -EBADR
+ * when completions were lost, whose handles never end; the errors of a start
+ * for lack of an SQE. Signals do not end it.
  */
 ROTA_API int rota_cancel_all(struct rota_ring *ring);
+
+/*
+ * rota_cancel_all_timeout - the same for at most `nsec` nanoseconds.
+ *
+ * Returns besides -ETIME: handles are still active (rota_in_flight() counts
+ * them). Their memory stays the kernel's: go on waiting, or end the ring with
+ * rota_queue_exit(), which says what becomes of them.
+ */
+ROTA_API int rota_cancel_all_timeout(struct rota_ring *ring, uint64_t nsec);
 
 ROTA_END_DECLS
 

@@ -21,10 +21,13 @@ ROTA_BEGIN_DECLS
  * A ring of 64 SQEs of the single-owner kind (rota_config_single_owner). It
  * belongs to this thread: others must not use it, nor the pointer after the
  * thread has ended. At the end of the thread its handles are cancelled, their
- * callbacks told, and it is torn down; memory that its requests use has to
- * live until then, so a thread that ends with handles of its own stack in
- * flight calls rota_cancel_all() before. Kernels before 5.19 cannot cancel
- * everything at once: there a thread ends its requests itself.
+ * callbacks told, results that nobody awaits dropped, and it is torn down;
+ * memory that its requests use has to live until then, so a thread that ends
+ * with handles of its own stack in flight calls rota_cancel_all() before.
+ * Kernels before 5.19 cannot cancel everything at once: there a thread ends its
+ * requests itself. What cannot be stopped (rota/op.h lists it) holds up the end
+ * of the thread: one that has such requests calls rota_cancel_all_timeout(),
+ * and if that is not enough rota_queue_exit() on this ring.
  *
  * After fork() the child has no ring: the first call there makes a new one,
  * and the requests in flight stay the parent's. A handle that was active at

@@ -54,7 +54,10 @@ int rota_await_slow(struct rota_ring *ring, struct rota_op *op)
 int rota_await_missed(struct rota_ring *ring, struct rota_op *op, int entered)
 {
     entered = rota_calls_woken(ring, 1, rota_submit_and_wait_slow(ring, 1, entered));
-    return entered == -EINTR ? failed(op, -EINTR) : rota_await_slow(ring, op);
+    /* What comes once, and not again with the next attempt. */
+    if (entered == -EINTR || entered == -EBADR)
+        return failed(op, entered);
+    return rota_await_slow(ring, op);
 }
 
 int rota_await_timeout(struct rota_ring *ring, struct rota_op *op, uint64_t nsec)
@@ -62,11 +65,10 @@ int rota_await_timeout(struct rota_ring *ring, struct rota_op *op, uint64_t nsec
     struct rota_scan scan;
     uint64_t deadline;
     bool stopped;
-    int ret = rota_calls_clock(ring, &deadline);
+    int ret = rota_calls_deadline(ring, nsec, &deadline);
 
     if (ret < 0)
         return ret;
-    deadline = nsec < UINT64_MAX / 2 - deadline ? deadline + nsec : UINT64_MAX / 2;
     ret = next_result(ring, op, &deadline, &scan);
     if (ret == -ETIME)
         return ROTA_RUNNING;
@@ -141,6 +143,7 @@ int rota_poll(struct rota_ring *ring)
         ret = rota_calls_enter(ring, 0, NULL);
     rota_scan_start(&scan, ring, NULL);
     rota_scan_queue(ring, &scan);
+    rota_calls_insist(ring);
     if (scan.delivered || ret < 0)
         return scan.delivered ? (int)scan.delivered : ret;
     /* Relaxed: a hint about work that only the system call below touches. */
@@ -151,6 +154,7 @@ int rota_poll(struct rota_ring *ring)
     if (ret < 0)
         return ret;
     rota_scan_queue(ring, &scan);
+    rota_calls_insist(ring);
     return (int)scan.delivered;
 }
 

@@ -13,6 +13,7 @@
 #define DATA_CANCEL     (ROTA_OP_DATA ^ 1 ^ 3) /* of a cancel request; no address */
 #define DATA_CANCEL_ALL (ROTA_OP_DATA ^ 1 ^ 4) /* the same */
 #define DATA_TAKEN      (ROTA_OP_DATA ^ 1 ^ 5) /* never in a request: a slot that was emptied */
+#define DATA_PAUSE      (ROTA_OP_DATA ^ 1 ^ 6) /* of a timeout before the next cancel request */
 
 /* Which of the above; anything else is the caller's. */
 static inline uint64_t data_kind(uint64_t user_data)
@@ -114,6 +115,25 @@ int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
+
+/* The point in time that is `nsec` nanoseconds from now. */
+int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline);
+
+/*
+ * cancel.c
+ */
+
+/* Asks once more to stop what is to be stopped. */
+void rota_calls_ask(struct rota_ring *ring);
+
+/* The same where nobody waits: after a pause, which is a timeout request. Submits what it adds. */
+void rota_calls_insist(struct rota_ring *ring);
+
+/* The handle has ended: nobody needs to ask any more. */
+void rota_calls_stopped(struct rota_ring *ring, struct rota_op *op);
+
+/* The pause before asking again, in nanoseconds. */
+uint64_t rota_calls_pause(const struct rota_ring *ring);
 
 /* What there is to say of a ring that is none. */
 static inline int rota_calls_no_ring(const struct rota_ring *ring)

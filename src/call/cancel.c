@@ -3,6 +3,37 @@
 #include "call/calls.h"
 
 #include <rota/prep.h>
+#include <rota/resource.h>
+
+/* The pauses between two attempts: each twice as long as the one before. */
+#define PAUSE_NSEC 50000u
+#define DOUBLINGS  11u /* 0.1 seconds */
+
+/* How often, and how long, the caller's own requests are looked for when no handle is left. */
+#define OWN_ATTEMPTS 1000u
+#define OWN_NSEC     200000000u
+
+/* How long a call whose completion may have been lost waits for it. */
+#define LOST_NSEC 1000000000u
+
+#define EVERYTHING (IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL)
+
+uint64_t rota_calls_pause(const struct rota_ring *ring)
+{
+    return (uint64_t)PAUSE_NSEC << (ring->calls.asks < DOUBLINGS ? ring->calls.asks : DOUBLINGS);
+}
+
+/* Takes an SQE for a request of the library's own; NULL when the queue is full. */
+static struct io_uring_sqe *take_sqe(struct rota_ring *ring, uint64_t kind)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(ring);
+
+    if (!sqe)
+        return NULL;
+    sqe->user_data = kind;
+    ring->calls.cancels++;
+    return sqe;
+}
 
 /* Puts a cancel request of the library's own into the queue. */
 static int queue_cancel(struct rota_ring *ring, uint64_t target, int flags, uint64_t kind)
@@ -15,13 +46,96 @@ static int queue_cancel(struct rota_ring *ring, uint64_t target, int flags, uint
     ret = rota_calls_room(ring, 1);
     if (ret < 0)
         return ret;
-    sqe = rota_get_sqe(ring);
+    sqe = take_sqe(ring, kind);
     if (!sqe)
         return -EAGAIN;
     rota_prep_cancel64(sqe, target, flags);
-    sqe->user_data = kind;
-    ring->calls.cancels++;
     return 0;
+}
+
+/* Cancels without the queue (6.0). What it answers shows in the completions. */
+static void cancel_now(struct rota_ring *ring, uint64_t target, uint32_t flags)
+{
+    struct io_uring_sync_cancel_reg arg;
+
+    rota_zero(&arg, sizeof(arg));
+    arg.addr = target;
+    arg.fd = -1;
+    arg.flags = flags;
+    (void)rota_ring_register(ring, IORING_REGISTER_SYNC_CANCEL, &arg, 1);
+}
+
+/*
+ * Asks through the queue, as long as what was asked before has been answered.
+ * What was not stands behind a drain, where a further request would wait as
+ * well; and on polled rings the kernel takes no cancel requests at all. There
+ * the way beside the queue is left.
+ */
+static void ask(struct rota_ring *ring, uint64_t target, uint32_t flags, uint64_t kind, bool beside)
+{
+    if (beside)
+        cancel_now(ring, target, flags);
+    else
+        (void)queue_cancel(ring, target, (int)flags, kind);
+}
+
+void rota_calls_ask(struct rota_ring *ring)
+{
+    bool beside = ring->calls.cancels || (ring->flags & IORING_SETUP_IOPOLL);
+
+    ring->calls.mode &= ~(ROTA_CALLS_AGAIN | ROTA_CALLS_DUE);
+    ring->calls.asks++;
+    if (ring->calls.mode & ROTA_CALLS_CLOSING) {
+        ask(ring, 0, EVERYTHING, DATA_CANCEL_ALL, beside);
+        return;
+    }
+    for (struct rota_op *op = ring->calls.stopping; op; op = op->next)
+        ask(ring, data_of(op, DATA_OP), 0, DATA_CANCEL, beside);
+}
+
+void rota_calls_insist(struct rota_ring *ring)
+{
+    static const struct __kernel_timespec pauses[] = {
+        {0, PAUSE_NSEC},      {0, PAUSE_NSEC << 1},  {0, PAUSE_NSEC << 2},
+        {0, PAUSE_NSEC << 3}, {0, PAUSE_NSEC << 4},  {0, PAUSE_NSEC << 5},
+        {0, PAUSE_NSEC << 6}, {0, PAUSE_NSEC << 7},  {0, PAUSE_NSEC << 8},
+        {0, PAUSE_NSEC << 9}, {0, PAUSE_NSEC << 10}, {0, PAUSE_NSEC << DOUBLINGS},
+    };
+    uint32_t asks = ring->calls.asks;
+    struct io_uring_sqe *sqe;
+
+    if (ROTA_LIKELY(!(ring->calls.mode & (ROTA_CALLS_AGAIN | ROTA_CALLS_DUE))) ||
+        (ring->calls.mode & (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING)))
+        return;
+    if (ring->calls.mode & ROTA_CALLS_DUE) {
+        rota_calls_ask(ring);
+    } else if (!(ring->calls.mode & ROTA_CALLS_PAUSED)) {
+        sqe = take_sqe(ring, DATA_PAUSE);
+        if (!sqe)
+            return; /* with the next call */
+        rota_prep_timeout(sqe, &pauses[asks < DOUBLINGS ? asks : DOUBLINGS], 0, 0);
+        ring->calls.mode |= ROTA_CALLS_PAUSED;
+    }
+    (void)rota_calls_enter(ring, 0, NULL);
+}
+
+/* Nothing is to be stopped any more. */
+static void calm_down(struct rota_ring *ring)
+{
+    if (!ring->calls.stopping && !(ring->calls.mode & ROTA_CALLS_CLOSING))
+        ring->calls.mode &= ~(ROTA_CALLS_STOPPING | ROTA_CALLS_AGAIN | ROTA_CALLS_DUE);
+}
+
+void rota_calls_stopped(struct rota_ring *ring, struct rota_op *op)
+{
+    if (op->prev)
+        op->prev->next = op->next;
+    else
+        ring->calls.stopping = op->next;
+    if (op->next)
+        op->next->prev = op->prev;
+    ring->calls.asks = 0; /* it goes on: what stood behind it may have become the next */
+    calm_down(ring);
 }
 
 int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
@@ -31,25 +145,39 @@ int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
     if (!rota_op_active(op) || (op->state & ROTA_OP_CANCELLED))
         return 0;
     ret = queue_cancel(ring, data_of(op, DATA_OP), 0, DATA_CANCEL);
+    if (ret < 0)
+        return ret;
     /* Only now: the submit for want of room takes nothing from the completion queue. */
-    if (ret == 0)
-        op->state |= ROTA_OP_CANCELLED;
-    return ret;
+    op->state |= ROTA_OP_CANCELLED;
+    op->prev = NULL;
+    op->next = ring->calls.stopping;
+    if (op->next)
+        op->next->prev = op;
+    ring->calls.stopping = op;
+    ring->calls.asks = 0;
+    ring->calls.mode |= ROTA_CALLS_STOPPING;
+    return 0;
 }
 
-/* The cancel requests themselves are to be gone too: their completions name no memory, but linger. */
+/*
+ * The cancel requests themselves are to be gone, too: their completions name no
+ * memory, but linger. Those behind a drain, which may stay for long, are not
+ * waited for.
+ */
 static int drain_cancels(struct rota_ring *ring)
 {
-    while (ring->calls.cancels) {
+    uint64_t until;
+    int ret = rota_calls_deadline(ring, (uint64_t)PAUSE_NSEC << DOUBLINGS, &until);
+
+    while (ret >= 0 && ring->calls.cancels) {
         struct rota_scan scan;
-        int ret;
 
         rota_scan_start(&scan, ring, NULL);
-        ret = rota_calls_wait(ring, &scan, NULL);
-        if (ret < 0 && ret != -EINTR)
-            return ret;
+        ret = rota_calls_wait(ring, &scan, ring->features & IORING_FEAT_EXT_ARG ? &until : NULL);
+        if (ret == -EINTR)
+            ret = 0;
     }
-    return 0;
+    return ret == -ETIME ? 0 : ret;
 }
 
 /* Waits for the end of `op`, whatever it gives until then; stores its last result. */
@@ -80,7 +208,7 @@ int rota_op_cancel(struct rota_ring *ring, struct rota_op *op)
     ret = rota_op_request_cancel(ring, op);
     if (ret < 0)
         return ret;
-    op->state &= ~(ROTA_OP_FRESH | ROTA_OP_BLOCKED);
+    op->state &= ~ROTA_OP_FRESH;
     op->state |= ROTA_OP_DROPPING;
     ret = wait_end(ring, op, &res);
     if (ret < 0)
@@ -89,61 +217,76 @@ int rota_op_cancel(struct rota_ring *ring, struct rota_op *op)
     return ret < 0 ? ret : res;
 }
 
-/* Waits for the completion of a cancel-all request; its res, or -errno of the wait in *error. */
-static int await_cancel_all(struct rota_ring *ring, int *error)
+/*
+ * Asks until nothing is found. Each answer ends what runs at that moment, and
+ * lets what was linked behind it begin. With handles that goes on until they
+ * have ended; the caller's own requests can be looked for only: what is found
+ * each time, but does not end, or stands behind it, is left to itself then.
+ */
+static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
 {
-    for (;;) {
+    unsigned looked = 0, in_vain = 0;
+    uint64_t until = 0; /* for the caller's own */
+    bool answered = false;
+    int ret = queue_cancel(ring, 0, (int)EVERYTHING, DATA_CANCEL_ALL);
+
+    while (ret >= 0) {
         struct rota_scan scan;
-        int ret;
 
         rota_scan_start(&scan, ring, NULL);
-        ret = rota_calls_wait(ring, &scan, NULL);
-        if (scan.cancel_all != INT32_MIN)
-            return scan.cancel_all;
-        if (ret < 0 && ret != -EINTR) {
-            *error = ret;
-            return 0;
+        scan.no_blocked = answered;
+        if (answered && !ring->calls.in_flight && !until &&
+            (ring->features & IORING_FEAT_EXT_ARG)) {
+            ret = rota_calls_deadline(ring, OWN_NSEC, &until);
+            if (ret < 0 || !deadline || until < *deadline)
+                deadline = &until;
         }
+        ret = rota_calls_wait(ring, &scan, deadline);
+        if (scan.cancel_all != INT32_MIN) {
+            if (scan.cancel_all == -EINVAL && !answered)
+                return -EOPNOTSUPP;
+            answered = true;
+            in_vain = scan.cancel_all > 0 ? 0 : in_vain + 1;
+        }
+        if (ret == -EINTR)
+            ret = 0;
+        if (ret == -ETIME && !ring->calls.in_flight)
+            return 0;
+        if (ret < 0 || ring->calls.in_flight || ring->calls.cancels)
+            continue;
+        /* Not at the first time: what is next in a chain may be about to start. */
+        if (in_vain > 1 || ++looked > OWN_ATTEMPTS)
+            break;
+        ret = queue_cancel(ring, 0, (int)EVERYTHING, DATA_CANCEL_ALL);
     }
+    return ret;
+}
+
+static int cancel_all(struct rota_ring *ring, const uint64_t *deadline)
+{
+    int ret = rota_calls_may_wait(ring);
+
+    if (ret < 0)
+        return ret;
+    ring->calls.mode |= ROTA_CALLS_CLOSING | ROTA_CALLS_STOPPING;
+    ring->calls.asks = 0;
+    ret = cancel_everything(ring, deadline);
+    ring->calls.mode &= ~ROTA_CALLS_CLOSING;
+    calm_down(ring);
+    return ret;
 }
 
 int rota_cancel_all(struct rota_ring *ring)
 {
-    int ret = rota_calls_may_wait(ring);
-    int error = 0;
+    return cancel_all(ring, NULL);
+}
 
-    if (ret < 0)
-        return ret;
-    ring->calls.mode |= ROTA_CALLS_CLOSING;
-    for (;;) {
-        struct rota_scan scan;
+int rota_cancel_all_timeout(struct rota_ring *ring, uint64_t nsec)
+{
+    uint64_t deadline;
+    int ret = rota_calls_deadline(ring, nsec, &deadline);
 
-        ret = queue_cancel(ring, 0, (int)(IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL),
-                           DATA_CANCEL_ALL);
-        if (ret == 0)
-            ret = await_cancel_all(ring, &error);
-        if (error)
-            ret = error;
-        /* -ENOENT: nothing was there to cancel; -EALREADY: it is past stopping. */
-        if (ret == -EINVAL)
-            ret = -EOPNOTSUPP;
-        else if (ret == -ENOENT || ret == -EALREADY || ret > 0)
-            ret = 0;
-        if (ret < 0 || (!ring->calls.in_flight && !ring->calls.cancels))
-            break;
-        /* What could not be stopped, or waits behind it in a chain, ends in its own time. */
-        rota_scan_start(&scan, ring, NULL);
-        scan.no_blocked = true;
-        ret = rota_calls_wait(ring, &scan, NULL);
-        if (ret < 0 && ret != -EINTR)
-            break;
-        if (!ring->calls.in_flight && !ring->calls.cancels) {
-            ret = 0;
-            break;
-        }
-    }
-    ring->calls.mode &= ~ROTA_CALLS_CLOSING;
-    return ret;
+    return ret < 0 ? ret : cancel_all(ring, &deadline);
 }
 
 /* Takes a request back that the kernel has not seen; true when it was still there. */
@@ -174,6 +317,8 @@ static bool withdraw(struct rota_ring *ring, struct rota_op *op)
             ring->calls.cancels++;
         }
         ring->calls.in_flight--;
+        if (op->state & ROTA_OP_CANCELLED)
+            rota_calls_stopped(ring, op);
         op->state = rota_calls_settings(op);
         return true;
     }
@@ -187,23 +332,37 @@ int rota_call_refused(const struct rota_ring *ring)
 
 /*
  * The handle of a call is gone when the call returns, so this one does not
- * return before the request has ended, or was never submitted.
+ * return before the request has ended, or was never submitted. A signal, or the
+ * news that completions were lost, stops it: then there is a reason.
  */
 static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, bool stream,
                                  int entered)
 {
-    bool interrupted = entered == -EINTR;
+    int reason = 0, res = 0;
+    int ret = entered == -EINTR || entered == -EBADR ? entered : 0;
     bool first = true; /* no result yet */
-    int res = 0;
+    uint64_t until = 0;
 
-    if (interrupted)
-        (void)rota_op_request_cancel(ring, op);
-    while (rota_op_active(op)) {
+    for (;;) {
         struct rota_scan scan;
-        int ret;
 
+        if (ret == -EINTR || ret == -EBADR) {
+            reason = ret;
+            (void)rota_op_request_cancel(ring, op);
+            if (ret == -EBADR)
+                (void)rota_calls_deadline(ring, LOST_NSEC, &until);
+        } else if (ret == -EAGAIN) {
+            (void)rota_get_events(ring); /* no memory for the requests behind it */
+        } else if (ret < 0) {
+            rota_op_misuse(op, ret == -ETIME
+                                   ? "a call cannot be finished: its completion was lost"
+                                   : "a call cannot be finished: the completion queue is full of "
+                                     "completions that nobody takes, or the ring is gone");
+        }
+        if (!rota_op_active(op))
+            break;
         rota_scan_start(&scan, ring, op);
-        ret = rota_calls_wait(ring, &scan, NULL);
+        ret = rota_calls_wait(ring, &scan, until ? &until : NULL);
         if (ret == 0) {
             if (first)
                 res = scan.res;
@@ -213,19 +372,11 @@ static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, boo
                 op->state |= ROTA_OP_DROPPING;
                 (void)rota_op_request_cancel(ring, op);
             }
-        } else if (ret == -EINTR) {
-            interrupted = true;
-            (void)rota_op_request_cancel(ring, op);
-        } else if (withdraw(ring, op)) {
+        } else if (ret != -EINTR && withdraw(ring, op)) {
             return ret;
-        } else if (ret == -EAGAIN) {
-            (void)rota_get_events(ring); /* no memory for the requests behind it */
-        } else {
-            rota_op_misuse(op, "a call cannot be finished: the completion queue is full of "
-                               "completions that nobody takes, or the ring is gone");
         }
     }
-    return interrupted && res == -ECANCELED ? -EINTR : res;
+    return reason && res == -ECANCELED ? reason : res;
 }
 
 int rota_call_finish(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe,

@@ -31,6 +31,8 @@ static void report(struct rota_ring *ring, struct rota_op *op, struct rota_scan 
 
     if (ended) {
         ring->calls.in_flight--;
+        if (state & ROTA_OP_CANCELLED)
+            rota_calls_stopped(ring, op);
         state = (state & (ROTA_OP_FRESH | ROTA_OP_CANCELLED | ROTA_OP_EXPIRED)) |
                 rota_calls_settings(op) | ROTA_OP_DONE;
     }
@@ -103,9 +105,19 @@ static void deliver(struct rota_ring *ring, const struct completion *c, struct r
     case DATA_CANCEL_ALL:
         scan->cancel_all = c->res;
         ring->calls.cancels--;
+        ring->calls.mode |= ROTA_CALLS_AGAIN; /* until nothing is in flight */
+        break;
+    case DATA_PAUSE:
+        ring->calls.cancels--;
+        ring->calls.mode &= ~ROTA_CALLS_PAUSED;
+        if (ring->calls.mode & ROTA_CALLS_STOPPING)
+            ring->calls.mode |= ROTA_CALLS_DUE;
         break;
     default:
         ring->calls.cancels--;
+        /* Not found, or found at work. Whoever has ended meanwhile is not among them any more. */
+        if (c->res < 0 && (ring->calls.mode & ROTA_CALLS_STOPPING))
+            ring->calls.mode |= ROTA_CALLS_AGAIN;
     }
 }
 
@@ -151,6 +163,7 @@ static bool has_taker(const struct rota_ring *ring, const struct io_uring_cqe *c
     case DATA_TIMER:
     case DATA_CANCEL:
     case DATA_CANCEL_ALL:
+    case DATA_PAUSE:
         return true;
     default:
         return false;
@@ -335,5 +348,6 @@ int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe)
         return scan.blocked ? -EBUSY : 0;
     copy_out(ring, &c, cqe, (ring->flags & IORING_SETUP_CQE_MIXED) ? rota_cqe_nr(cqe) : 1);
     deliver(ring, &c, &scan);
+    rota_calls_insist(ring);
     return 1;
 }

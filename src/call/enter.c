@@ -15,6 +15,18 @@ int rota_calls_clock(const struct rota_ring *ring, uint64_t *now)
     return ret;
 }
 
+int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline)
+{
+    int ret = rota_calls_clock(ring, deadline);
+
+    /* Half of what there is stands for ever. */
+    if (*deadline > UINT64_MAX / 2 || nsec > UINT64_MAX / 2 - *deadline)
+        *deadline = UINT64_MAX / 2;
+    else
+        *deadline += nsec;
+    return ret;
+}
+
 int rota_calls_room(struct rota_ring *ring, uint32_t count)
 {
     int ret;
@@ -80,6 +92,28 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
     return ret;
 }
 
+/* fetch() while something is to be stopped: wakes up to ask for it again. */
+static int fetch_and_ask(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline)
+{
+    uint64_t until;
+    int ret;
+
+    if (!(ring->features & IORING_FEAT_EXT_ARG)) {
+        rota_calls_insist(ring);
+        return fetch(ring, kept, deadline);
+    }
+    ret = rota_calls_deadline(ring, rota_calls_pause(ring), &until);
+    if (ret < 0)
+        return ret;
+    if (deadline && *deadline <= until)
+        return fetch(ring, kept, deadline);
+    ret = fetch(ring, kept, &until);
+    if (ret != -ETIME)
+        return ret;
+    rota_calls_ask(ring);
+    return 0;
+}
+
 int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline)
 {
     int error = 0;
@@ -94,10 +128,13 @@ int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64
             return -EBUSY;
         /*
          * Kernels before 5.19 refuse SQEs while completions wait for room: what
-         * the scan took may have made some. -EBADR tells of a loss, once.
+         * the scan took may have made some.
          */
-        if (error < 0 && error != -EBADR && !(error == -EBUSY && scan->taken != before))
+        if (error < 0 && !(error == -EBUSY && scan->taken != before))
             return error;
-        error = fetch(ring, scan->pos - ring->cq.cqe_head, deadline);
+        if (ring->calls.mode & ROTA_CALLS_STOPPING)
+            error = fetch_and_ask(ring, scan->pos - ring->cq.cqe_head, deadline);
+        else
+            error = fetch(ring, scan->pos - ring->cq.cqe_head, deadline);
     }
 }

@@ -25,14 +25,31 @@ static void forked(void)
     generation++;
 }
 
+/* Takes the first completion that keeps the handles from ending; nobody will ask for it. */
+static void discard(struct rota_ring *ring)
+{
+    struct io_uring_cqe *cqe;
+    uint64_t data;
+
+    if (rota_peek_cqe(ring, &cqe) < 0)
+        return;
+    data = cqe->user_data;
+    if ((data & ROTA_OP_DATA_MASK) == ROTA_OP_DATA)
+        (void)rota_op_cancel(ring, (struct rota_op *)(uintptr_t)(data & ~ROTA_OP_DATA_MASK));
+    else
+        rota_cqe_seen(ring, cqe);
+}
+
 static void tear_down(struct own_ring *mine)
 {
     if (!mine->made)
         return;
     mine->made = false;
     /* Requests of the parent are none of ours: only the descriptor and the mappings go. */
-    if (mine->generation == generation && rota_in_flight(&mine->ring))
-        (void)rota_cancel_all(&mine->ring);
+    if (mine->generation == generation) {
+        while (rota_in_flight(&mine->ring) && rota_cancel_all(&mine->ring) == -EBUSY)
+            discard(&mine->ring);
+    }
     rota_queue_exit(&mine->ring);
 }
 

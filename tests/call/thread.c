@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <rota/thread.h>
 #include <sys/resource.h>
@@ -89,6 +90,61 @@ static void no_key(void)
     while (count)
         pthread_key_delete(keys[--count]);
     is_int(rota_call_nop(rota_thread_ring()), 0, "with one the next call makes the ring");
+}
+
+/* It leaves a hard chain, a stream whose results nobody took, and completions of its own. */
+static struct rota_op left[3], left_stream;
+static char left_bytes[3];
+
+static void *untidy_thread(void *unused)
+{
+    struct rota_ring *ring = rota_thread_ring();
+    struct rota_op nop = ROTA_OP_INIT;
+
+    (void)unused;
+    rota_start_poll_multishot(ring, &left_stream, pair[1], POLLIN);
+    for (int i = 0; i < 4; i++) {
+        rota_submit(ring);
+        if (write(pair[0], "x", 1) != 1)
+            return "write";
+        rota_call_nop(ring);
+    }
+    for (unsigned i = 0; i < ring->sq.ring_entries; i++) {
+        struct io_uring_sqe *sqe = rota_get_sqe(ring);
+
+        if (sqe)
+            rota_prep_nop(sqe);
+    }
+    rota_start_nop(ring, &nop);
+    rota_await(ring, &nop);
+    if (rota_chain_begin(ring, 3, IOSQE_IO_HARDLINK) < 0)
+        return "no chain";
+    for (int i = 0; i < 3; i++)
+        rota_start_recv(ring, &left[i], pair[0], &left_bytes[i], 1, 0);
+    rota_chain_end(ring);
+    rota_submit(ring);
+    return NULL;
+}
+
+static void untidy(void)
+{
+    pthread_t thread;
+    void *result;
+    int active = 0;
+
+    if (rota_cancel_all(rota_thread_ring()) == -EOPNOTSUPP) {
+        skip(1, "this kernel cannot cancel everything at once");
+        return;
+    }
+    make_pair(pair);
+    pthread_create(&thread, NULL, untidy_thread, NULL);
+    pthread_join(thread, &result);
+    ok(!result, "a thread ends with everything unfinished");
+    for (int i = 0; i < 3; i++)
+        active += rota_op_active(&left[i]);
+    active += rota_op_active(&left_stream);
+    is_int(active, 0, "and leaves no handle active");
+    close_pair(pair);
 }
 
 static void threads(void)
@@ -184,6 +240,7 @@ int main(void)
     rota_queue_exit(&probe);
     no_key(); /* before there is one */
     threads();
+    untidy();
     child();
     no_ring();
     return done();
