@@ -140,9 +140,10 @@ ROTA_API int rota_ring_dontfork(struct rota_ring *ring);
  * rota_resize_rings - change the size of both queues while the ring is in use (6.13).
  *
  * In `p`, sq_entries (and cq_entries with IORING_SETUP_CQSIZE; without, twice
- * as many) are the new sizes, flags is IORING_SETUP_CQSIZE and
- * IORING_SETUP_CLAMP or 0, all else is zero. On success it holds the sizes
- * and offsets obtained.
+ * as many) are the new sizes, and flags is IORING_SETUP_CQSIZE and
+ * IORING_SETUP_CLAMP or 0. On success it holds the sizes and offsets obtained,
+ * and in flags also those of the ring that it keeps. All this is ignored when
+ * `p` comes in again: only the members above have to be set anew.
  *
  * Completions that are ready stay ready, SQEs that were taken stay to be
  * submitted, requests in flight go on. Pointers to SQEs and CQEs from before

@@ -5,12 +5,25 @@
 #include <linux/mman.h>
 
 /* What the kernel takes besides what the ring was made with. */
-#define RESIZE_FLAGS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
+#define RESIZE_FLAGS ((uint32_t)(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP))
 
 /* Set-up flags that decide how the queues lie in memory. */
 #define LAYOUT_FLAGS                                                                               \
     (IORING_SETUP_NO_SQARRAY | IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED | IORING_SETUP_CQE32 | \
      IORING_SETUP_CQE_MIXED)
+
+/*
+ * What of `p` is a wish. The rest is what a call before has left there: an
+ * offset that this kernel does not write would be taken for its answer.
+ */
+static void take_wishes(struct io_uring_params *wishes, const struct io_uring_params *p)
+{
+    rota_zero(wishes, sizeof(*wishes));
+    wishes->sq_entries = p->sq_entries;
+    wishes->flags = p->flags & RESIZE_FLAGS;
+    if (p->flags & IORING_SETUP_CQSIZE)
+        wishes->cq_entries = p->cq_entries;
+}
 
 static void copy(void *to, const void *from, size_t size)
 {
@@ -137,15 +150,16 @@ int rota_resize_rings(struct rota_ring *ring, struct io_uring_params *p)
     size_t size;
     int ret;
 
-    if (!p || (p->flags & ~(uint32_t)RESIZE_FLAGS) || (ring->int_flags & ROTA_INT_CALLER_MEMORY))
+    if (!p || (p->flags & ~(RESIZE_FLAGS | (ring->flags & LAYOUT_FLAGS))) ||
+        (ring->int_flags & ROTA_INT_CALLER_MEMORY))
         return -EINVAL;
     if (ring->ring_fd < 0)
         return -EBADF;
     if (ring->calls.mode & (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING))
         return -EBUSY;
 
-    copy(&answer, p, sizeof(answer));
-    size = rota_memory_plan(&answer, (ring->flags & LAYOUT_FLAGS) | p->flags);
+    take_wishes(&answer, p);
+    size = rota_memory_plan(&answer, (ring->flags & LAYOUT_FLAGS) | answer.flags);
     if (!size)
         return -EINVAL;
     if (splits_sqe(ring, answer.sq_entries) || splits_cqe(ring, answer.cq_entries))
@@ -159,7 +173,7 @@ int rota_resize_rings(struct rota_ring *ring, struct io_uring_params *p)
      * that was taken must be visible. Release, as in any submission.
      */
     rota_store_release(ring->sq.ktail, rota_sq_tail(ring));
-    copy(&answer, p, sizeof(answer));
+    take_wishes(&answer, p);
     ret = rota_ring_register(ring, IORING_REGISTER_RESIZE_RINGS, &answer, 1);
     kernel->unmap(reserved, size);
     if (ret < 0)

@@ -41,6 +41,38 @@ static void prepare(struct rota_ring *ring, unsigned count, uint64_t first)
     }
 }
 
+static void are_ready(struct rota_ring *ring, unsigned count, uint64_t first, const char *when);
+
+/* The same parameters again and again: what an answer left in them is no wish. */
+static void test_reuse(unsigned flags)
+{
+    static const unsigned sizes[] = {64, 16, 8, 128, 32};
+    struct io_uring_params params;
+    struct rota_ring ring;
+
+    diag("parameters used again, flags 0x%x", KIND | flags);
+    make_ring(&ring, 8, KIND | flags);
+    memset(&params, 0, sizeof(params));
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        params.sq_entries = sizes[i];
+        is_int(rota_resize_rings(&ring, &params), 0, "to %u", sizes[i]);
+        is_int(ring.sq.ring_entries, sizes[i], "as asked for");
+        is_int(ring.cq.ring_entries, 2 * sizes[i], "with twice as many completions");
+        prepare(&ring, 8, 1000 * i);
+        is_int(rota_submit_and_wait(&ring, 8), 8, "eight requests");
+        are_ready(&ring, 8, 1000 * i, "those that were prepared");
+    }
+    /* Everything else may hold anything. */
+    memset(&params, 0xff, sizeof(params));
+    params.flags = IORING_SETUP_CLAMP;
+    params.sq_entries = 16;
+    is_int(rota_resize_rings(&ring, &params), 0, "what is not asked for is not looked at");
+    prepare(&ring, 8, 7);
+    is_int(rota_submit_and_wait(&ring, 8), 8, "eight more");
+    are_ready(&ring, 8, 7, "after that");
+    rota_queue_exit(&ring);
+}
+
 /* Takes the completions that are ready, and checks that they count on from `first`. */
 static void are_ready(struct rota_ring *ring, unsigned count, uint64_t first, const char *when)
 {
@@ -362,6 +394,9 @@ static void test_errors(void)
 int main(void)
 {
     need_resize();
+    test_reuse(0);
+    test_reuse(IORING_SETUP_NO_SQARRAY);
+    test_reuse(IORING_SETUP_CQE32);
     test_sizes(0);
     test_sizes(IORING_SETUP_NO_SQARRAY);
     test_sizes(IORING_SETUP_CQE32);
