@@ -20,8 +20,8 @@ class CallBuilder:
     def register(self, raw: Any) -> RegisterOp:
         calls = tuple(self._call(item, raw) for item in raw.get("calls", ()))
         by_name = {call.name: call for call in calls}
-        errors = tuple(self.trials.error(item, raw["name"], by_name)
-                       for item in raw.get("errors", ()))
+        errors = tuple(self.trials.error(item, raw["name"], by_name, index)
+                       for index, item in enumerate(raw.get("errors", ())))
         rings = raw.get("rings", {})
         return RegisterOp(
             raw["name"], raw["number"], raw["since"], raw["summary"], raw.get("note"),

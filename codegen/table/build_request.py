@@ -34,8 +34,9 @@ class RequestBuilder:
                 older = self.known.backports.get(name, ())
             taken.append(Taken(name, since or names.latest(op["since"], known), older))
         return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"), raw.get("arg"),
-                     raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"), group,
-                     tuple(taken), tuple(map(parse, raw.get("when", ()))),
+                     raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"),
+                     raw.get("optional", False),
+                     raw.get("elements"), group, tuple(taken), tuple(map(parse, raw.get("when", ()))),
                      raw.get("otherwise") == "ignored", raw.get("others", "refused"),
                      raw.get("since"),
                      raw.get("before") == "ignored", raw.get("note"),
@@ -59,8 +60,8 @@ class RequestBuilder:
         done = raw["completion"]
         preps = tuple(self._prep(item, raw, fields) for item in raw.get("prep", ()))
         by_name = {prep.name: prep for prep in preps}
-        errors = tuple(self.trials.error(item, raw["name"], by_name)
-                       for item in raw.get("errors", ()))
+        errors = tuple(self.trials.error(item, raw["name"], by_name, index)
+                       for index, item in enumerate(raw.get("errors", ())))
         has_file = any(item.role == "file" for item in fields)
         return Op(
             raw["name"], raw["number"], raw["since"], raw["summary"], raw.get("syscall"),

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from codegen.table import names
+from codegen.table import looks, names
 from codegen.table.calls import Call
-from codegen.table.conditions import is_number
+from codegen.table.conditions import is_number, parse
 from codegen.table.known import Known, age
 from codegen.table.requests import Prep
 from codegen.table.trials import Error, Trial
@@ -63,14 +63,18 @@ class TrialBuilder:
         return Trial(raw["in"], function, args, sets, res, kind, raw.get("cqes", 1),
                      tuple(raw.get("flags", ())), names.latest(*(since for since, _ in ages)),
                      names.backported(ages), f"{owner} {function} in {raw['in']}: {what}",
-                     error is not None)
+                     index + 1 if error else 0)
 
-    def error(self, raw: Any, owner: str, functions: Mapping[str, Prep | Call]) -> Error:
+    def error(self, raw: Any, owner: str, functions: Mapping[str, Prep | Call],
+              index: int) -> Error:
         trial = None
         if "live" in raw:
             live = raw["live"]
             name = live.get("prep") or live.get("call") or next(iter(functions))
             function = functions[name]
-            trial = self.trial(live, name, tuple(arg.ctype for arg in function.args), owner, 0,
+            trial = self.trial(live, name, tuple(arg.ctype for arg in function.args), owner, index,
                                 raw["errno"])
-        return Error(raw["errno"], raw["cause"], raw.get("remedy"), trial, raw.get("untried"))
+        return Error(raw["errno"], raw["cause"], raw.get("remedy"),
+                     tuple(map(parse, raw.get("when", ()))),
+                     tuple(map(looks.parse, raw.get("looks", ()))), raw.get("partial", False),
+                     raw.get("since"), raw.get("until"), trial, raw.get("untried"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from codegen.table import names
+from codegen.table import looks, names
 from codegen.table.conditions import is_number, parse
 from codegen.table.layout import Layouts, flat
 from codegen.table.load import Place, Source
@@ -203,6 +203,30 @@ class _Checker:
                 if not is_number(operand) and operand not in self.constants:
                     self.error((*place, index), f"'{operand}' is no constant of the table")
 
+    def _reasons(self, at: Place, row: Any, error: Any, request: bool) -> None:
+        """The conditions and looks of an error."""
+        self._not_newer(at, error.get("since"))
+        if request:
+            self._conditions((*at, "when"), error.get("when", ()))
+        for index, text in enumerate(() if request else error.get("when", ())):
+            if not parse(text).on_ring:
+                self.error((*at, "when", index), "a register call has no fields, only its ring")
+        fields = {field["slot"]: field for field in row.get("fields", ())}
+        for index, text in enumerate(error.get("looks", ())):
+            look = looks.parse(text)
+            subject = look.subject
+            if look.of_field:
+                if subject not in fields:
+                    self.error((*at, "looks", index), f"'{subject}' is no field of {row['name']}")
+                    continue
+                field = fields[subject]
+                subject = looks.subject_of(field.get("role"), names.is_pointer(field.get("type", "")))
+            if subject not in looks.WORDS[look.word]:
+                self.error((*at, "looks", index), f"{look.subject} cannot be '{look.word}'; that is "
+                           f"said of a {_either(looks.WORDS[look.word])}")
+        if "partial" in error and not error.get("looks") and not error.get("when"):
+            self.error((*at, "partial"), "'partial' needs 'when' or 'looks'")
+
     def _value(self, place: Place, value: Any) -> None:
         if isinstance(value, str):
             for part in value.lstrip("-").split("|"):
@@ -258,6 +282,7 @@ class _Checker:
             self._prep((*place, "prep", index), row, prep, arguments)
         for index, error in enumerate(row.get("errors", ())):
             at = (*place, "errors", index)
+            self._reasons(at, row, error, True)
             self._proof(at, error)
             if "live" in error:
                 name = error["live"].get("prep")
@@ -299,9 +324,13 @@ class _Checker:
             self.error((*at, "memory"), f"{field['slot']}: only a pointer has memory behind it")
         if names.is_pointer(field.get("type", "")) and not ("memory" in field and "lives" in field):
             self.error(at, f"{field['slot']}: a pointer needs 'memory' and 'lives'")
-        if "length" in field and self._slot((*at, "length"), field["length"]) \
-                and "memory" not in field:
+        if isinstance(field.get("length"), str):
+            self._slot((*at, "length"), field["length"])
+        if "length" in field and "memory" not in field:
             self.error((*at, "length"), f"{field['slot']}: only memory has a length")
+        for key in ("optional", "elements"):
+            if key in field and "memory" not in field:
+                self.error((*at, key), f"{field['slot']}: '{key}' needs 'memory'")
         self._conditions((*at, "when"), field.get("when", ()))
         if "flags" in field:
             group = self.groups.get(field["flags"])
@@ -392,6 +421,7 @@ class _Checker:
             self._call((*place, "calls", index), call)
         for index, error in enumerate(row.get("errors", ())):
             at: Place = (*place, "errors", index)
+            self._reasons(at, row, error, False)
             self._proof(at, error)
             if "live" in error:
                 name = error["live"].get("call")

@@ -32,6 +32,8 @@ class Field:
     role: str | None
     memory: str | None
     lives: str | None
+    optional: bool
+    elements: str | None
     group: Group | None
     takes: tuple[Taken, ...]
     when: tuple[Condition, ...]
@@ -41,7 +43,7 @@ class Field:
     before_ignored: bool
     note: str | None
     backports: tuple[str, ...]
-    length: str | None = None
+    length: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,10 @@ class Op:
     def started(self) -> tuple[Prep, ...]:
         """The preps that make a whole request, and one that a handle can carry."""
         return tuple(prep for prep in self.preps if not prep.amends and not prep.no_handle)
+
+    def field_number(self, name: str) -> int:
+        """Which of its fields has that name."""
+        return next(index for index, item in enumerate(self.fields) if item.slot.name == name)
 
     def streams(self, prep: Prep) -> bool:
         """Whether every request of this prep gives a stream of completions."""

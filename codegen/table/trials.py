@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.table.conditions import Condition
+from codegen.table.looks import Look
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -27,7 +30,7 @@ class Trial:
     since: str
     backports: tuple[str, ...]
     title: str
-    expects_error: bool
+    row: int  # 1 and up: which of the errors it provokes; 0: it succeeds
 
 
 @dataclass(frozen=True)
@@ -35,5 +38,10 @@ class Error:
     errno: str
     cause: str
     remedy: str | None
+    when: tuple[Condition, ...]
+    looks: tuple[Look, ...]
+    partial: bool
+    since: str | None
+    until: str | None
     trial: Trial | None
     untried: str | None

@@ -131,7 +131,8 @@ class _Exporter:
     def field(self, item: Field) -> Json:
         return self.place(item.slot) | _present(
             summary=item.summary, note=item.note, type=item.ctype, arg=item.arg,
-            conversion=item.via, role=item.role, memory=item.memory, lives=item.lives, length=item.length,
+            conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
+            length=item.length, optional=item.optional, elements=item.elements,
             flags=item.group.name if item.group else None,
             takes=[{"name": taken.name, "since": taken.since} for taken in item.takes],
             when=self.conditions(item.when),
@@ -153,9 +154,13 @@ class _Exporter:
         return _present(shape=item.shape, when=self.conditions(item.when), res=item.res,
                         flags=list(item.flags), big=item.big)
 
-    @staticmethod
-    def error(item: Error) -> Json:
-        return _present(errno=item.errno, cause=item.cause, remedy=item.remedy)
+    def error(self, item: Error) -> Json:
+        return _present(
+            errno=item.errno, cause=item.cause, remedy=item.remedy,
+            when=self.conditions(item.when),
+            looks=[{"text": look.text, "at": look.subject, "word": look.word,
+                    "negated": look.negated} for look in item.looks],
+            partial=item.partial, since=item.since, until=item.until)
 
     def conditions(self, items: Iterable[Condition]) -> list[Json]:
         return [self.condition(item) for item in items]

@@ -242,7 +242,8 @@ class PrepPage:
 
     @cached_property
     def errors(self) -> tuple[Item, ...]:
-        found = [(error.errno, self.prose(error.cause, error.remedy)) for error in self.op.errors]
+        found = [(error.errno, self.prose(error.cause, error.remedy)) for error in self.op.errors
+                 if self.subject.all_hold(error.when) is not False]
         for rule in self.op.rules:
             if self.subject.all_hold(rule.when) is False:
                 continue

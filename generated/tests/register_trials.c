@@ -1974,7 +1974,7 @@ const struct live_trial live_trials[] = {
         .call = call_2,
         .result = called_2,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_BUFFERS register_buffers in reg_buffers: EFAULT",
@@ -1984,7 +1984,7 @@ const struct live_trial live_trials[] = {
         .call = call_3,
         .result = called_3,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_BUFFERS register_buffers in reg_memlock: ENOMEM",
@@ -1994,7 +1994,7 @@ const struct live_trial live_trials[] = {
         .call = call_4,
         .result = called_4,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_BUFFERS register_buffers in reg_buffers_wrong: EOVERFLOW",
@@ -2004,7 +2004,7 @@ const struct live_trial live_trials[] = {
         .call = call_5,
         .result = called_5,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "REGISTER_BUFFERS register_buffers in reg_buffers_wrong: EINVAL",
@@ -2014,7 +2014,7 @@ const struct live_trial live_trials[] = {
         .call = call_6,
         .result = called_6,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "UNREGISTER_BUFFERS unregister_buffers in reg_buffers_taken: ok",
@@ -2064,7 +2064,7 @@ const struct live_trial live_trials[] = {
         .call = call_11,
         .result = called_11,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_FILES register_files in reg_files_many: EMFILE",
@@ -2074,7 +2074,7 @@ const struct live_trial live_trials[] = {
         .call = call_12,
         .result = called_12,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_FILES register_files in reg_files: EBADF",
@@ -2084,7 +2084,7 @@ const struct live_trial live_trials[] = {
         .call = call_13,
         .result = called_13,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "UNREGISTER_FILES unregister_files in reg_files_taken: ok",
@@ -2134,7 +2134,7 @@ const struct live_trial live_trials[] = {
         .call = call_18,
         .result = called_18,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_EVENTFD register_eventfd in reg_eventfd: EINVAL",
@@ -2144,7 +2144,7 @@ const struct live_trial live_trials[] = {
         .call = call_19,
         .result = called_19,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "UNREGISTER_EVENTFD unregister_eventfd in reg_eventfd_taken: ok",
@@ -2194,7 +2194,7 @@ const struct live_trial live_trials[] = {
         .call = call_24,
         .result = called_24,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EOVERFLOW",
@@ -2204,7 +2204,7 @@ const struct live_trial live_trials[] = {
         .call = call_25,
         .result = called_25,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_FILES_UPDATE register_files_update in reg_files_taken: EBADF",
@@ -2214,7 +2214,7 @@ const struct live_trial live_trials[] = {
         .call = call_26,
         .result = called_26,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_EVENTFD_ASYNC register_eventfd_async in reg_eventfd_async: ok",
@@ -2244,7 +2244,7 @@ const struct live_trial live_trials[] = {
         .call = call_29,
         .result = called_29,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_EVENTFD_ASYNC register_eventfd_async in reg_eventfd: EINVAL",
@@ -2254,7 +2254,7 @@ const struct live_trial live_trials[] = {
         .call = call_30,
         .result = called_30,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_PROBE register_probe in reg_probe: ok",
@@ -2354,7 +2354,7 @@ const struct live_trial live_trials[] = {
         .call = call_40,
         .result = called_40,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_RESTRICTIONS register_restrictions in reg_restrict: EINVAL",
@@ -2364,7 +2364,7 @@ const struct live_trial live_trials[] = {
         .call = call_41,
         .result = called_41,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_RESTRICTIONS register_task_restrictions in reg_task_restricted: EPERM",
@@ -2374,7 +2374,7 @@ const struct live_trial live_trials[] = {
         .call = call_42,
         .result = called_42,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_RESTRICTIONS register_task_restrictions in reg_task_unprivileged: EACCES",
@@ -2384,7 +2384,7 @@ const struct live_trial live_trials[] = {
         .call = call_43,
         .result = called_43,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "REGISTER_ENABLE_RINGS enable_rings in reg_disabled: ok",
@@ -2448,7 +2448,7 @@ const struct live_trial live_trials[] = {
         .call = call_49,
         .result = called_49,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_FILES2 register_files_sparse in reg_files_many: EMFILE",
@@ -2459,7 +2459,7 @@ const struct live_trial live_trials[] = {
         .call = call_50,
         .result = called_50,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_FILES2 register_files_tags in reg_files: EBADF",
@@ -2470,7 +2470,7 @@ const struct live_trial live_trials[] = {
         .call = call_51,
         .result = called_51,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_retag: ok",
@@ -2503,7 +2503,7 @@ const struct live_trial live_trials[] = {
         .call = call_54,
         .result = called_54,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EOVERFLOW",
@@ -2514,7 +2514,7 @@ const struct live_trial live_trials[] = {
         .call = call_55,
         .result = called_55,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_FILES_UPDATE2 register_files_update_tag in reg_files_taken: EBADF",
@@ -2525,7 +2525,7 @@ const struct live_trial live_trials[] = {
         .call = call_56,
         .result = called_56,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_tagged: ok",
@@ -2566,7 +2566,7 @@ const struct live_trial live_trials[] = {
         .call = call_60,
         .result = called_60,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers: EFAULT",
@@ -2577,7 +2577,7 @@ const struct live_trial live_trials[] = {
         .call = call_61,
         .result = called_61,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_memlock: ENOMEM",
@@ -2588,7 +2588,7 @@ const struct live_trial live_trials[] = {
         .call = call_62,
         .result = called_62,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_wrong: EOVERFLOW",
@@ -2599,7 +2599,7 @@ const struct live_trial live_trials[] = {
         .call = call_63,
         .result = called_63,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "REGISTER_BUFFERS2 register_buffers_tags in reg_buffers_wrong: EINVAL",
@@ -2609,7 +2609,7 @@ const struct live_trial live_trials[] = {
         .call = call_64,
         .result = called_64,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "REGISTER_BUFFERS_UPDATE register_buffers_update_tag in reg_buffers_replace: ok",
@@ -2642,7 +2642,7 @@ const struct live_trial live_trials[] = {
         .call = call_67,
         .result = called_67,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_BUFFERS_UPDATE register_buffers_update_tag in reg_buffers_taken: EOVERFLOW",
@@ -2653,7 +2653,7 @@ const struct live_trial live_trials[] = {
         .call = call_68,
         .result = called_68,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_BUFFERS_UPDATE register_buffers_update_tag in reg_buffers_taken: EFAULT",
@@ -2664,7 +2664,7 @@ const struct live_trial live_trials[] = {
         .call = call_69,
         .result = called_69,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_IOWQ_AFF register_iowq_aff in reg_workers: ok",
@@ -2697,7 +2697,7 @@ const struct live_trial live_trials[] = {
         .call = call_72,
         .result = called_72,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "UNREGISTER_IOWQ_AFF unregister_iowq_aff in reg_workers_bound: ok",
@@ -2831,7 +2831,7 @@ const struct live_trial live_trials[] = {
         .call = call_85,
         .result = called_85,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_PBUF_RING register_buf_ring in reg_buf_ring_unmapped: EFAULT",
@@ -2841,7 +2841,7 @@ const struct live_trial live_trials[] = {
         .call = call_86,
         .result = called_86,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "UNREGISTER_PBUF_RING unregister_buf_ring in reg_buf_ring_taken: ok",
@@ -2871,7 +2871,7 @@ const struct live_trial live_trials[] = {
         .call = call_89,
         .result = called_89,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_pending: ok",
@@ -2901,7 +2901,7 @@ const struct live_trial live_trials[] = {
         .call = call_92,
         .result = called_92,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EBADF",
@@ -2911,7 +2911,7 @@ const struct live_trial live_trials[] = {
         .call = call_93,
         .result = called_93,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_cancel_fd: EINVAL",
@@ -2921,7 +2921,7 @@ const struct live_trial live_trials[] = {
         .call = call_94,
         .result = called_94,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_FILE_ALLOC_RANGE register_file_alloc_range in reg_files_range: ok",
@@ -2951,7 +2951,7 @@ const struct live_trial live_trials[] = {
         .call = call_97,
         .result = called_97,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_PBUF_STATUS buf_ring_head in reg_buf_ring_used: ok",
@@ -2981,7 +2981,7 @@ const struct live_trial live_trials[] = {
         .call = call_100,
         .result = called_100,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_NAPI register_napi in reg_napi: ok",
@@ -3011,7 +3011,7 @@ const struct live_trial live_trials[] = {
         .call = call_103,
         .result = called_103,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_NAPI register_napi in reg_napi_static: EEXIST",
@@ -3021,7 +3021,7 @@ const struct live_trial live_trials[] = {
         .call = call_104,
         .result = called_104,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_NAPI register_napi in reg_napi_static: ENOENT",
@@ -3031,7 +3031,7 @@ const struct live_trial live_trials[] = {
         .call = call_105,
         .result = called_105,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "UNREGISTER_NAPI unregister_napi in reg_napi_taken: ok",
@@ -3131,7 +3131,7 @@ const struct live_trial live_trials[] = {
         .call = call_115,
         .result = called_115,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EINVAL",
@@ -3141,7 +3141,7 @@ const struct live_trial live_trials[] = {
         .call = call_116,
         .result = called_116,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers_offset in reg_clone: EOVERFLOW",
@@ -3151,7 +3151,7 @@ const struct live_trial live_trials[] = {
         .call = call_117,
         .result = called_117,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EBADF",
@@ -3161,7 +3161,7 @@ const struct live_trial live_trials[] = {
         .call = call_118,
         .result = called_118,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers_fd in reg_clone: EOPNOTSUPP",
@@ -3171,7 +3171,7 @@ const struct live_trial live_trials[] = {
         .call = call_119,
         .result = called_119,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "REGISTER_CLONE_BUFFERS clone_buffers in reg_clone_owned: EEXIST",
@@ -3181,7 +3181,7 @@ const struct live_trial live_trials[] = {
         .call = call_120,
         .result = called_120,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: ok",
@@ -3211,7 +3211,7 @@ const struct live_trial live_trials[] = {
         .call = call_123,
         .result = called_123,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_SEND_MSG_RING register_sync_msg in reg_message: EINVAL",
@@ -3221,7 +3221,7 @@ const struct live_trial live_trials[] = {
         .call = call_124,
         .result = called_124,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_nodev: ok",
@@ -3251,7 +3251,7 @@ const struct live_trial live_trials[] = {
         .call = call_127,
         .result = called_127,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: ENODEV",
@@ -3261,7 +3261,7 @@ const struct live_trial live_trials[] = {
         .call = call_128,
         .result = called_128,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx: EOPNOTSUPP",
@@ -3271,7 +3271,7 @@ const struct live_trial live_trials[] = {
         .call = call_129,
         .result = called_129,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_import: EINVAL",
@@ -3281,7 +3281,7 @@ const struct live_trial live_trials[] = {
         .call = call_130,
         .result = called_130,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "REGISTER_ZCRX_IFQ register_ifq in reg_zcrx_import: EBADF",
@@ -3291,7 +3291,7 @@ const struct live_trial live_trials[] = {
         .call = call_131,
         .result = called_131,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "REGISTER_RESIZE_RINGS resize_rings in reg_resize: ok",
@@ -3321,7 +3321,7 @@ const struct live_trial live_trials[] = {
         .call = call_134,
         .result = called_134,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_RESIZE_RINGS resize_rings in reg_resize_full: EOVERFLOW",
@@ -3331,7 +3331,7 @@ const struct live_trial live_trials[] = {
         .call = call_135,
         .result = called_135,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_MEM_REGION register_region in reg_region: ok",
@@ -3371,7 +3371,7 @@ const struct live_trial live_trials[] = {
         .call = call_139,
         .result = called_139,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_MEM_REGION register_region in reg_region: EFAULT",
@@ -3381,7 +3381,7 @@ const struct live_trial live_trials[] = {
         .call = call_140,
         .result = called_140,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_QUERY register_query in reg_query: ok",
@@ -3411,7 +3411,7 @@ const struct live_trial live_trials[] = {
         .call = call_143,
         .result = called_143,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_QUERY register_query in reg_query_large: E2BIG",
@@ -3421,7 +3421,7 @@ const struct live_trial live_trials[] = {
         .call = call_144,
         .result = called_144,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "REGISTER_ZCRX_CTRL register_zcrx_ctrl in reg_zcrx_ready: ok",
@@ -3451,7 +3451,7 @@ const struct live_trial live_trials[] = {
         .call = call_147,
         .result = called_147,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_BPF_FILTER register_bpf_filter in reg_filter: ok",
@@ -3491,7 +3491,7 @@ const struct live_trial live_trials[] = {
         .call = call_151,
         .result = called_151,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "REGISTER_BPF_FILTER register_bpf_filter_task in reg_filter_unprivileged: EACCES",
@@ -3501,7 +3501,7 @@ const struct live_trial live_trials[] = {
         .call = call_152,
         .result = called_152,
         .kind = LIVE_EXACT,
-        .error = 1,
+        .error = 3,
     },
 };
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);

@@ -8869,7 +8869,7 @@ const struct call_trial call_trials[] = {
         .result = result_9,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV readv in file_read: ok",
@@ -8930,7 +8930,7 @@ const struct call_trial call_trials[] = {
         .result = result_14,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV readv in iopoll_file: EOPNOTSUPP",
@@ -8942,7 +8942,7 @@ const struct call_trial call_trials[] = {
         .result = result_15,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READV readv in temp_file: EINVAL",
@@ -8954,7 +8954,7 @@ const struct call_trial call_trials[] = {
         .result = result_16,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READV readv in direct_file: EINVAL",
@@ -8966,7 +8966,7 @@ const struct call_trial call_trials[] = {
         .result = result_17,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "READV readv in pipe_empty: EBADF",
@@ -8978,7 +8978,7 @@ const struct call_trial call_trials[] = {
         .result = result_18,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "WRITEV writev in file_write: ok",
@@ -9026,7 +9026,7 @@ const struct call_trial call_trials[] = {
         .result = result_22,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITEV writev in full_device: ENOSPC",
@@ -9038,7 +9038,7 @@ const struct call_trial call_trials[] = {
         .result = result_23,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WRITEV writev in iopoll_file: EOPNOTSUPP",
@@ -9050,7 +9050,7 @@ const struct call_trial call_trials[] = {
         .result = result_24,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITEV writev in temp_file: EINVAL",
@@ -9062,7 +9062,7 @@ const struct call_trial call_trials[] = {
         .result = result_25,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITEV writev in direct_file: EINVAL",
@@ -9074,7 +9074,7 @@ const struct call_trial call_trials[] = {
         .result = result_26,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "FSYNC fsync in file_dirty: ok",
@@ -9158,7 +9158,7 @@ const struct call_trial call_trials[] = {
         .result = result_33,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ_FIXED read_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -9170,7 +9170,7 @@ const struct call_trial call_trials[] = {
         .result = result_34,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
@@ -9182,7 +9182,7 @@ const struct call_trial call_trials[] = {
         .result = result_35,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READ_FIXED read_fixed in direct_file: EINVAL",
@@ -9194,7 +9194,7 @@ const struct call_trial call_trials[] = {
         .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: ok",
@@ -9230,7 +9230,7 @@ const struct call_trial call_trials[] = {
         .result = result_39,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITE_FIXED write_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -9242,7 +9242,7 @@ const struct call_trial call_trials[] = {
         .result = result_40,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
@@ -9254,7 +9254,7 @@ const struct call_trial call_trials[] = {
         .result = result_41,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
@@ -9266,7 +9266,7 @@ const struct call_trial call_trials[] = {
         .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "POLL_ADD poll_add in poll_pipe: ok",
@@ -9326,7 +9326,7 @@ const struct call_trial call_trials[] = {
         .result = result_47,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "POLL_ADD poll_add in temp_file: EINVAL",
@@ -9338,7 +9338,7 @@ const struct call_trial call_trials[] = {
         .result = result_48,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "POLL_REMOVE poll_remove in poll_in_flight: ok",
@@ -9446,7 +9446,7 @@ const struct call_trial call_trials[] = {
         .result = result_57,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SENDMSG sendmsg in not_a_socket: ENOTSOCK",
@@ -9458,7 +9458,7 @@ const struct call_trial call_trials[] = {
         .result = result_58,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SENDMSG sendmsg in socket_pieces: EMSGSIZE",
@@ -9470,7 +9470,7 @@ const struct call_trial call_trials[] = {
         .result = result_59,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SENDMSG sendmsg in socket_full: EAGAIN",
@@ -9482,7 +9482,7 @@ const struct call_trial call_trials[] = {
         .result = result_60,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SENDMSG sendmsg in socket_lonely: ENOTCONN",
@@ -9494,7 +9494,7 @@ const struct call_trial call_trials[] = {
         .result = result_61,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SENDMSG sendmsg in udp_plain: EDESTADDRREQ",
@@ -9506,7 +9506,7 @@ const struct call_trial call_trials[] = {
         .result = result_62,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "RECVMSG recvmsg in socket_waiting: ok",
@@ -9579,7 +9579,7 @@ const struct call_trial call_trials[] = {
         .result = result_68,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECVMSG recvmsg in socket_waiting: EFAULT",
@@ -9591,7 +9591,7 @@ const struct call_trial call_trials[] = {
         .result = result_69,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RECVMSG recvmsg in not_a_socket: ENOTSOCK",
@@ -9603,7 +9603,7 @@ const struct call_trial call_trials[] = {
         .result = result_70,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "RECVMSG recvmsg in socket_pieces: EMSGSIZE",
@@ -9615,7 +9615,7 @@ const struct call_trial call_trials[] = {
         .result = result_71,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "RECVMSG recvmsg in bind_free: ENOTCONN",
@@ -9627,7 +9627,7 @@ const struct call_trial call_trials[] = {
         .result = result_72,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "RECVMSG recvmsg in socket_idle: EINVAL",
@@ -9639,7 +9639,7 @@ const struct call_trial call_trials[] = {
         .result = result_73,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "TIMEOUT timeout in timer: ok",
@@ -9760,7 +9760,7 @@ const struct call_trial call_trials[] = {
         .result = result_83,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TIMEOUT timeout in timer: EINVAL",
@@ -9772,7 +9772,7 @@ const struct call_trial call_trials[] = {
         .result = result_84,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "TIMEOUT timeout in timer: EFAULT",
@@ -9784,7 +9784,7 @@ const struct call_trial call_trials[] = {
         .result = result_85,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_remove in timer_in_flight: ok",
@@ -9868,7 +9868,7 @@ const struct call_trial call_trials[] = {
         .result = result_92,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_update in timer: EFAULT",
@@ -9880,7 +9880,7 @@ const struct call_trial call_trials[] = {
         .result = result_93,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_update in timer_repeating: EINVAL",
@@ -9892,7 +9892,7 @@ const struct call_trial call_trials[] = {
         .result = result_94,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "ACCEPT accept in listener_waiting: ok",
@@ -9964,7 +9964,7 @@ const struct call_trial call_trials[] = {
         .result = result_100,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "ACCEPT accept_direct in listener_waiting: ENXIO",
@@ -9976,7 +9976,7 @@ const struct call_trial call_trials[] = {
         .result = result_101,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "ACCEPT accept in not_a_socket: ENOTSOCK",
@@ -9988,7 +9988,7 @@ const struct call_trial call_trials[] = {
         .result = result_102,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "ACCEPT accept_direct in listener_waiting: ENFILE",
@@ -10000,7 +10000,7 @@ const struct call_trial call_trials[] = {
         .result = result_103,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "ACCEPT accept in listener_exhausted: EMFILE",
@@ -10012,7 +10012,7 @@ const struct call_trial call_trials[] = {
         .result = result_104,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "ACCEPT accept in listener_waiting: EFAULT",
@@ -10024,7 +10024,7 @@ const struct call_trial call_trials[] = {
         .result = result_105,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "ACCEPT accept in udp_plain: EOPNOTSUPP",
@@ -10036,7 +10036,7 @@ const struct call_trial call_trials[] = {
         .result = result_106,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
@@ -10168,7 +10168,7 @@ const struct call_trial call_trials[] = {
         .result = result_117,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "ASYNC_CANCEL cancel_op in read_in_flight: EINVAL",
@@ -10180,7 +10180,7 @@ const struct call_trial call_trials[] = {
         .result = result_118,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "ASYNC_CANCEL cancel_fd in sys_ring: EBADF",
@@ -10192,7 +10192,7 @@ const struct call_trial call_trials[] = {
         .result = result_119,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
@@ -10252,7 +10252,7 @@ const struct call_trial call_trials[] = {
         .result = result_124,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in timer: EINVAL",
@@ -10264,7 +10264,7 @@ const struct call_trial call_trials[] = {
         .result = result_125,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: EFAULT",
@@ -10276,7 +10276,7 @@ const struct call_trial call_trials[] = {
         .result = result_126,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "CONNECT connect in connect_ready: ok",
@@ -10312,7 +10312,7 @@ const struct call_trial call_trials[] = {
         .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "CONNECT connect in connect_ready: EFAULT",
@@ -10324,7 +10324,7 @@ const struct call_trial call_trials[] = {
         .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "CONNECT connect in not_a_socket: ENOTSOCK",
@@ -10336,7 +10336,7 @@ const struct call_trial call_trials[] = {
         .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FALLOCATE fallocate in file_grow: ok",
@@ -10384,7 +10384,7 @@ const struct call_trial call_trials[] = {
         .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FALLOCATE fallocate in temp_file: EOPNOTSUPP",
@@ -10396,7 +10396,7 @@ const struct call_trial call_trials[] = {
         .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FALLOCATE fallocate in temp_file: EFBIG",
@@ -10408,7 +10408,7 @@ const struct call_trial call_trials[] = {
         .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT openat in path_open: ok",
@@ -10492,7 +10492,7 @@ const struct call_trial call_trials[] = {
         .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "OPENAT open_direct in path_open: ENXIO",
@@ -10504,7 +10504,7 @@ const struct call_trial call_trials[] = {
         .result = result_145,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "OPENAT open_direct in path_open: ENFILE",
@@ -10516,7 +10516,7 @@ const struct call_trial call_trials[] = {
         .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT open_direct in path_open_slot: EINVAL",
@@ -10528,7 +10528,7 @@ const struct call_trial call_trials[] = {
         .result = result_147,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "OPENAT openat in path_exhausted: EMFILE",
@@ -10540,7 +10540,7 @@ const struct call_trial call_trials[] = {
         .result = result_148,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "OPENAT open in path_open: EEXIST",
@@ -10552,7 +10552,7 @@ const struct call_trial call_trials[] = {
         .result = result_149,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "OPENAT open in path_open: EISDIR",
@@ -10564,7 +10564,7 @@ const struct call_trial call_trials[] = {
         .result = result_150,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT open in path_loop: ELOOP",
@@ -10576,7 +10576,7 @@ const struct call_trial call_trials[] = {
         .result = result_151,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "OPENAT openat in path_open: EFAULT",
@@ -10588,7 +10588,7 @@ const struct call_trial call_trials[] = {
         .result = result_152,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "OPENAT openat in path_open: EBADF",
@@ -10600,7 +10600,7 @@ const struct call_trial call_trials[] = {
         .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "CLOSE close in close_fd: ok",
@@ -10648,7 +10648,7 @@ const struct call_trial call_trials[] = {
         .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "CLOSE close_direct in close_slot: EINVAL",
@@ -10660,7 +10660,7 @@ const struct call_trial call_trials[] = {
         .result = result_158,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "CLOSE close_direct in sys_ring: ENXIO",
@@ -10672,7 +10672,7 @@ const struct call_trial call_trials[] = {
         .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FILES_UPDATE files_update in file_table: ok",
@@ -10720,7 +10720,7 @@ const struct call_trial call_trials[] = {
         .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FILES_UPDATE files_update in file_table_bad: EBADF",
@@ -10732,7 +10732,7 @@ const struct call_trial call_trials[] = {
         .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FILES_UPDATE files_update in file_table_full: ENFILE",
@@ -10744,7 +10744,7 @@ const struct call_trial call_trials[] = {
         .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "STATX statx in path_statx: ok",
@@ -10792,7 +10792,7 @@ const struct call_trial call_trials[] = {
         .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ read in file_read: ok",
@@ -10890,7 +10890,7 @@ const struct call_trial call_trials[] = {
         .result = result_177,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ read_select in temp_file: ENOBUFS",
@@ -10902,7 +10902,7 @@ const struct call_trial call_trials[] = {
         .result = result_178,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "READ read2 in pipe_empty: EAGAIN",
@@ -10914,7 +10914,7 @@ const struct call_trial call_trials[] = {
         .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "READ read_attr in temp_file: EINVAL",
@@ -10926,7 +10926,7 @@ const struct call_trial call_trials[] = {
         .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READ read in iopoll_file: EOPNOTSUPP",
@@ -10938,7 +10938,7 @@ const struct call_trial call_trials[] = {
         .result = result_181,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "READ read in temp_file: EINVAL",
@@ -10950,7 +10950,7 @@ const struct call_trial call_trials[] = {
         .result = result_182,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "READ read in direct_file: EINVAL",
@@ -10962,7 +10962,7 @@ const struct call_trial call_trials[] = {
         .result = result_183,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "READ read in namespace_file: EINVAL",
@@ -10974,7 +10974,7 @@ const struct call_trial call_trials[] = {
         .result = result_184,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "READ read in pipe_empty: EBADF",
@@ -10986,7 +10986,7 @@ const struct call_trial call_trials[] = {
         .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 12,
     },
     {
         .title = "WRITE write in file_write: ok",
@@ -11046,7 +11046,7 @@ const struct call_trial call_trials[] = {
         .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITE write in full_device: ENOSPC",
@@ -11058,7 +11058,7 @@ const struct call_trial call_trials[] = {
         .result = result_191,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WRITE write2 in pipe_no_reader: EPIPE",
@@ -11070,7 +11070,7 @@ const struct call_trial call_trials[] = {
         .result = result_192,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "WRITE write2 in pipe_full: EAGAIN",
@@ -11082,7 +11082,7 @@ const struct call_trial call_trials[] = {
         .result = result_193,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITE write_attr in temp_file: EINVAL",
@@ -11094,7 +11094,7 @@ const struct call_trial call_trials[] = {
         .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITE write in iopoll_file: EOPNOTSUPP",
@@ -11106,7 +11106,7 @@ const struct call_trial call_trials[] = {
         .result = result_195,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "WRITE write in temp_file: EINVAL",
@@ -11118,7 +11118,7 @@ const struct call_trial call_trials[] = {
         .result = result_196,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "WRITE write in direct_file: EINVAL",
@@ -11130,7 +11130,7 @@ const struct call_trial call_trials[] = {
         .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "FADVISE fadvise in file_cached: ok",
@@ -11178,7 +11178,7 @@ const struct call_trial call_trials[] = {
         .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "MADVISE madvise in mapped_memory: ok",
@@ -11226,7 +11226,7 @@ const struct call_trial call_trials[] = {
         .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND send in socket_send: ok",
@@ -11336,7 +11336,7 @@ const struct call_trial call_trials[] = {
         .result = result_214,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND sendto in udp_send: EMSGSIZE",
@@ -11348,7 +11348,7 @@ const struct call_trial call_trials[] = {
         .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SEND send_select in socket_group_empty: ENOBUFS",
@@ -11360,7 +11360,7 @@ const struct call_trial call_trials[] = {
         .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SEND send_select in socket_group_empty: ENOENT",
@@ -11372,7 +11372,7 @@ const struct call_trial call_trials[] = {
         .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SEND send in not_a_socket: ENOTSOCK",
@@ -11384,7 +11384,7 @@ const struct call_trial call_trials[] = {
         .result = result_218,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SEND send in socket_full: EAGAIN",
@@ -11396,7 +11396,7 @@ const struct call_trial call_trials[] = {
         .result = result_219,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "SEND send in socket_send: EFAULT",
@@ -11408,7 +11408,7 @@ const struct call_trial call_trials[] = {
         .result = result_220,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "SEND send in socket_lonely: ENOTCONN",
@@ -11420,7 +11420,7 @@ const struct call_trial call_trials[] = {
         .result = result_221,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "SEND send in tcp_reset: ECONNRESET",
@@ -11432,7 +11432,7 @@ const struct call_trial call_trials[] = {
         .result = result_222,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "SEND sendto in socket_send: EISCONN",
@@ -11444,7 +11444,7 @@ const struct call_trial call_trials[] = {
         .result = result_223,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "RECV recv in socket_waiting: ok",
@@ -11580,7 +11580,7 @@ const struct call_trial call_trials[] = {
         .result = result_234,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV recv in not_a_socket: ENOTSOCK",
@@ -11592,7 +11592,7 @@ const struct call_trial call_trials[] = {
         .result = result_235,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RECV recv_bundle_select in socket_group_empty: ENOENT",
@@ -11604,7 +11604,7 @@ const struct call_trial call_trials[] = {
         .result = result_236,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "RECV recv in socket_waiting: EFAULT",
@@ -11616,7 +11616,7 @@ const struct call_trial call_trials[] = {
         .result = result_237,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "RECV recv in bind_free: ENOTCONN",
@@ -11628,7 +11628,7 @@ const struct call_trial call_trials[] = {
         .result = result_238,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "RECV recv in socket_lonely: EINVAL",
@@ -11640,7 +11640,7 @@ const struct call_trial call_trials[] = {
         .result = result_239,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "RECV recv in tcp_reset: ECONNRESET",
@@ -11652,7 +11652,7 @@ const struct call_trial call_trials[] = {
         .result = result_240,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT2 openat2 in path_open: ok",
@@ -11712,7 +11712,7 @@ const struct call_trial call_trials[] = {
         .result = result_245,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open_slot: EINVAL",
@@ -11724,7 +11724,7 @@ const struct call_trial call_trials[] = {
         .result = result_246,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "OPENAT2 openat2 in path_open: E2BIG",
@@ -11736,7 +11736,7 @@ const struct call_trial call_trials[] = {
         .result = result_247,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT2 openat2 in path_exhausted: EMFILE",
@@ -11748,7 +11748,7 @@ const struct call_trial call_trials[] = {
         .result = result_248,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open: ENXIO",
@@ -11760,7 +11760,7 @@ const struct call_trial call_trials[] = {
         .result = result_249,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open: ENFILE",
@@ -11772,7 +11772,7 @@ const struct call_trial call_trials[] = {
         .result = result_250,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EAGAIN",
@@ -11784,7 +11784,7 @@ const struct call_trial call_trials[] = {
         .result = result_251,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT2 openat2 in path_loop: ELOOP",
@@ -11796,7 +11796,7 @@ const struct call_trial call_trials[] = {
         .result = result_252,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EINVAL",
@@ -11808,7 +11808,7 @@ const struct call_trial call_trials[] = {
         .result = result_253,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "OPENAT2 openat2 in path_open: ENOTDIR",
@@ -11820,7 +11820,7 @@ const struct call_trial call_trials[] = {
         .result = result_254,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 12,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EFAULT",
@@ -11832,7 +11832,7 @@ const struct call_trial call_trials[] = {
         .result = result_255,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 13,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EBADF",
@@ -11844,7 +11844,7 @@ const struct call_trial call_trials[] = {
         .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 14,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: ok",
@@ -11904,7 +11904,7 @@ const struct call_trial call_trials[] = {
         .result = result_261,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EPERM",
@@ -11916,7 +11916,7 @@ const struct call_trial call_trials[] = {
         .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EINVAL",
@@ -11928,7 +11928,7 @@ const struct call_trial call_trials[] = {
         .result = result_263,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
@@ -11940,7 +11940,7 @@ const struct call_trial call_trials[] = {
         .result = result_264,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
@@ -11952,7 +11952,7 @@ const struct call_trial call_trials[] = {
         .result = result_265,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: ok",
@@ -12000,7 +12000,7 @@ const struct call_trial call_trials[] = {
         .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: EBADF",
@@ -12012,7 +12012,7 @@ const struct call_trial call_trials[] = {
         .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: EAGAIN",
@@ -12024,7 +12024,7 @@ const struct call_trial call_trials[] = {
         .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: ok",
@@ -12060,7 +12060,7 @@ const struct call_trial call_trials[] = {
         .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
@@ -12072,7 +12072,7 @@ const struct call_trial call_trials[] = {
         .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
@@ -12084,7 +12084,7 @@ const struct call_trial call_trials[] = {
         .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
@@ -12132,7 +12132,7 @@ const struct call_trial call_trials[] = {
         .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: ok",
@@ -12180,7 +12180,7 @@ const struct call_trial call_trials[] = {
         .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: EAGAIN",
@@ -12192,7 +12192,7 @@ const struct call_trial call_trials[] = {
         .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SHUTDOWN shutdown in socket_shutdown: ok",
@@ -12228,7 +12228,7 @@ const struct call_trial call_trials[] = {
         .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SHUTDOWN shutdown in not_a_socket: ENOTSOCK",
@@ -12240,7 +12240,7 @@ const struct call_trial call_trials[] = {
         .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RENAMEAT renameat in path_rename: ok",
@@ -12300,7 +12300,7 @@ const struct call_trial call_trials[] = {
         .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RENAMEAT rename in path_rename: ENOTEMPTY",
@@ -12312,7 +12312,7 @@ const struct call_trial call_trials[] = {
         .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RENAMEAT rename in path_rename: EXDEV",
@@ -12324,7 +12324,7 @@ const struct call_trial call_trials[] = {
         .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "UNLINKAT unlinkat in path_unlink: ok",
@@ -12396,7 +12396,7 @@ const struct call_trial call_trials[] = {
         .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "UNLINKAT unlink in path_unlink: ENOTDIR",
@@ -12408,7 +12408,7 @@ const struct call_trial call_trials[] = {
         .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "UNLINKAT unlink in path_unlink: ENOTEMPTY",
@@ -12420,7 +12420,7 @@ const struct call_trial call_trials[] = {
         .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MKDIRAT mkdirat in path_mkdir: ok",
@@ -12468,7 +12468,7 @@ const struct call_trial call_trials[] = {
         .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SYMLINKAT symlinkat in path_symlink: ok",
@@ -12516,7 +12516,7 @@ const struct call_trial call_trials[] = {
         .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINKAT linkat in path_link: ok",
@@ -12576,7 +12576,7 @@ const struct call_trial call_trials[] = {
         .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINKAT link in path_link: EPERM",
@@ -12588,7 +12588,7 @@ const struct call_trial call_trials[] = {
         .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "LINKAT link in path_link: EXDEV",
@@ -12600,7 +12600,7 @@ const struct call_trial call_trials[] = {
         .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MSG_RING msg_ring in message_ring: ok",
@@ -12684,7 +12684,7 @@ const struct call_trial call_trials[] = {
         .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_file: EBADF",
@@ -12696,7 +12696,7 @@ const struct call_trial call_trials[] = {
         .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_file: EINVAL",
@@ -12708,7 +12708,7 @@ const struct call_trial call_trials[] = {
         .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_bare: ENXIO",
@@ -12720,7 +12720,7 @@ const struct call_trial call_trials[] = {
         .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "MSG_RING msg_ring_fd_alloc in message_ring_bare: ENFILE",
@@ -12732,7 +12732,7 @@ const struct call_trial call_trials[] = {
         .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "MSG_RING msg_ring_cqe_flags in message_ring: EINVAL",
@@ -12744,7 +12744,7 @@ const struct call_trial call_trials[] = {
         .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_orphan: EOWNERDEAD",
@@ -12756,7 +12756,7 @@ const struct call_trial call_trials[] = {
         .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: ok",
@@ -12804,7 +12804,7 @@ const struct call_trial call_trials[] = {
         .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: ERANGE",
@@ -12816,7 +12816,7 @@ const struct call_trial call_trials[] = {
         .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: EOPNOTSUPP",
@@ -12828,7 +12828,7 @@ const struct call_trial call_trials[] = {
         .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: ok",
@@ -12864,7 +12864,7 @@ const struct call_trial call_trials[] = {
         .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: ENODATA",
@@ -12876,7 +12876,7 @@ const struct call_trial call_trials[] = {
         .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: EOPNOTSUPP",
@@ -12888,7 +12888,7 @@ const struct call_trial call_trials[] = {
         .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FGETXATTR fgetxattr in xattr_get: ok",
@@ -12948,7 +12948,7 @@ const struct call_trial call_trials[] = {
         .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FGETXATTR fgetxattr in xattr_get: EOPNOTSUPP",
@@ -12960,7 +12960,7 @@ const struct call_trial call_trials[] = {
         .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: ok",
@@ -13008,7 +13008,7 @@ const struct call_trial call_trials[] = {
         .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: ERANGE",
@@ -13020,7 +13020,7 @@ const struct call_trial call_trials[] = {
         .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: EOPNOTSUPP",
@@ -13032,7 +13032,7 @@ const struct call_trial call_trials[] = {
         .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SOCKET socket in socket_new: ok",
@@ -13092,7 +13092,7 @@ const struct call_trial call_trials[] = {
         .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SOCKET socket_direct_alloc in socket_new_full: ENFILE",
@@ -13104,7 +13104,7 @@ const struct call_trial call_trials[] = {
         .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SOCKET socket_direct in socket_new: ENXIO",
@@ -13116,7 +13116,7 @@ const struct call_trial call_trials[] = {
         .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SOCKET socket in socket_exhausted: EMFILE",
@@ -13128,7 +13128,7 @@ const struct call_trial call_trials[] = {
         .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SOCKET socket in socket_new: EINVAL",
@@ -13140,7 +13140,7 @@ const struct call_trial call_trials[] = {
         .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SOCKET socket in socket_new: ESOCKTNOSUPPORT",
@@ -13152,7 +13152,7 @@ const struct call_trial call_trials[] = {
         .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "URING_CMD uring_cmd in tcp_waiting: ok",
@@ -13249,7 +13249,7 @@ const struct call_trial call_trials[] = {
         .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "URING_CMD uring_cmd_multishot in not_a_socket: EOPNOTSUPP",
@@ -13260,7 +13260,7 @@ const struct call_trial call_trials[] = {
         .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SEND_ZC send_zc in tcp_send: ok",
@@ -13336,7 +13336,7 @@ const struct call_trial call_trials[] = {
         .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 2,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND_ZC send_zc in not_a_socket: ENOTSOCK",
@@ -13348,7 +13348,7 @@ const struct call_trial call_trials[] = {
         .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 2,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SENDMSG_ZC sendmsg_zc in tcp_send: ok",
@@ -13398,7 +13398,7 @@ const struct call_trial call_trials[] = {
         .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ_MULTISHOT read_multishot in pipe_group: ok",
@@ -13432,7 +13432,7 @@ const struct call_trial call_trials[] = {
         .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
@@ -13504,7 +13504,7 @@ const struct call_trial call_trials[] = {
         .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WAITID waitid in child_lives: EBADF",
@@ -13516,7 +13516,7 @@ const struct call_trial call_trials[] = {
         .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WAITID waitid in child_exits: EFAULT",
@@ -13528,7 +13528,7 @@ const struct call_trial call_trials[] = {
         .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: ok",
@@ -13576,7 +13576,7 @@ const struct call_trial call_trials[] = {
         .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: EFAULT",
@@ -13588,7 +13588,7 @@ const struct call_trial call_trials[] = {
         .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: EINVAL",
@@ -13600,7 +13600,7 @@ const struct call_trial call_trials[] = {
         .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
@@ -13648,7 +13648,7 @@ const struct call_trial call_trials[] = {
         .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAITV futex_waitv in futex_words: ok",
@@ -13684,7 +13684,7 @@ const struct call_trial call_trials[] = {
         .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAITV futex_waitv in futex_words: EFAULT",
@@ -13696,7 +13696,7 @@ const struct call_trial call_trials[] = {
         .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: ok",
@@ -13744,7 +13744,7 @@ const struct call_trial call_trials[] = {
         .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FTRUNCATE ftruncate in file_cut: ok",
@@ -13804,7 +13804,7 @@ const struct call_trial call_trials[] = {
         .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "BIND bind in not_a_socket: ENOTSOCK",
@@ -13816,7 +13816,7 @@ const struct call_trial call_trials[] = {
         .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "BIND bind in bind_foreign: EADDRNOTAVAIL",
@@ -13828,7 +13828,7 @@ const struct call_trial call_trials[] = {
         .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "BIND bind in bind_free: EFAULT",
@@ -13840,7 +13840,7 @@ const struct call_trial call_trials[] = {
         .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "BIND bind in bind_family: EAFNOSUPPORT",
@@ -13852,7 +13852,7 @@ const struct call_trial call_trials[] = {
         .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "LISTEN listen in listen_ready: ok",
@@ -13888,7 +13888,7 @@ const struct call_trial call_trials[] = {
         .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV_ZC recv_zc in tcp_zero_copy: ok",
@@ -13922,7 +13922,7 @@ const struct call_trial call_trials[] = {
         .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV_ZC recv_zc in udp_zero_copy: EPROTONOSUPPORT",
@@ -13933,7 +13933,7 @@ const struct call_trial call_trials[] = {
         .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "EPOLL_WAIT epoll_wait in epoll_ready: ok",
@@ -13969,7 +13969,7 @@ const struct call_trial call_trials[] = {
         .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "EPOLL_WAIT epoll_wait in epoll_busy: EFAULT",
@@ -13981,7 +13981,7 @@ const struct call_trial call_trials[] = {
         .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: ok",
@@ -14017,7 +14017,7 @@ const struct call_trial call_trials[] = {
         .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV_FIXED readv_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -14029,7 +14029,7 @@ const struct call_trial call_trials[] = {
         .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
@@ -14041,7 +14041,7 @@ const struct call_trial call_trials[] = {
         .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
@@ -14053,7 +14053,7 @@ const struct call_trial call_trials[] = {
         .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: ok",
@@ -14089,7 +14089,7 @@ const struct call_trial call_trials[] = {
         .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -14101,7 +14101,7 @@ const struct call_trial call_trials[] = {
         .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
@@ -14113,7 +14113,7 @@ const struct call_trial call_trials[] = {
         .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
@@ -14125,7 +14125,7 @@ const struct call_trial call_trials[] = {
         .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
@@ -14197,7 +14197,7 @@ const struct call_trial call_trials[] = {
         .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PIPE pipe in pipe_wanted: EFAULT",
@@ -14209,7 +14209,7 @@ const struct call_trial call_trials[] = {
         .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "PIPE pipe in pipe_exhausted: EMFILE",
@@ -14221,7 +14221,7 @@ const struct call_trial call_trials[] = {
         .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "PIPE pipe_direct in pipe_wanted: ENFILE",
@@ -14233,7 +14233,7 @@ const struct call_trial call_trials[] = {
         .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
@@ -14341,7 +14341,7 @@ const struct call_trial call_trials[] = {
         .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "URING_CMD128 uring_cmd128 in tcp_big: ok",

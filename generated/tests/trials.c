@@ -6003,7 +6003,7 @@ const struct live_trial live_trials[] = {
         .result = result_9,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV readv in file_read: ok",
@@ -6059,7 +6059,7 @@ const struct live_trial live_trials[] = {
         .result = result_14,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV readv in iopoll_file: EOPNOTSUPP",
@@ -6070,7 +6070,7 @@ const struct live_trial live_trials[] = {
         .result = result_15,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READV readv in temp_file: EINVAL",
@@ -6081,7 +6081,7 @@ const struct live_trial live_trials[] = {
         .result = result_16,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READV readv in direct_file: EINVAL",
@@ -6092,7 +6092,7 @@ const struct live_trial live_trials[] = {
         .result = result_17,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "READV readv in pipe_empty: EBADF",
@@ -6103,7 +6103,7 @@ const struct live_trial live_trials[] = {
         .result = result_18,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "WRITEV writev in file_write: ok",
@@ -6147,7 +6147,7 @@ const struct live_trial live_trials[] = {
         .result = result_22,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITEV writev in full_device: ENOSPC",
@@ -6158,7 +6158,7 @@ const struct live_trial live_trials[] = {
         .result = result_23,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WRITEV writev in iopoll_file: EOPNOTSUPP",
@@ -6169,7 +6169,7 @@ const struct live_trial live_trials[] = {
         .result = result_24,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITEV writev in temp_file: EINVAL",
@@ -6180,7 +6180,7 @@ const struct live_trial live_trials[] = {
         .result = result_25,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITEV writev in direct_file: EINVAL",
@@ -6191,7 +6191,7 @@ const struct live_trial live_trials[] = {
         .result = result_26,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "FSYNC fsync in file_dirty: ok",
@@ -6268,7 +6268,7 @@ const struct live_trial live_trials[] = {
         .result = result_33,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ_FIXED read_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -6279,7 +6279,7 @@ const struct live_trial live_trials[] = {
         .result = result_34,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
@@ -6290,7 +6290,7 @@ const struct live_trial live_trials[] = {
         .result = result_35,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READ_FIXED read_fixed in direct_file: EINVAL",
@@ -6301,7 +6301,7 @@ const struct live_trial live_trials[] = {
         .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: ok",
@@ -6334,7 +6334,7 @@ const struct live_trial live_trials[] = {
         .result = result_39,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITE_FIXED write_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -6345,7 +6345,7 @@ const struct live_trial live_trials[] = {
         .result = result_40,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
@@ -6356,7 +6356,7 @@ const struct live_trial live_trials[] = {
         .result = result_41,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
@@ -6367,7 +6367,7 @@ const struct live_trial live_trials[] = {
         .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "POLL_ADD poll_add in poll_pipe: ok",
@@ -6424,7 +6424,7 @@ const struct live_trial live_trials[] = {
         .result = result_47,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "POLL_ADD poll_add in temp_file: EINVAL",
@@ -6435,7 +6435,7 @@ const struct live_trial live_trials[] = {
         .result = result_48,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "POLL_REMOVE poll_remove in poll_in_flight: ok",
@@ -6535,7 +6535,7 @@ const struct live_trial live_trials[] = {
         .result = result_57,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SENDMSG sendmsg in not_a_socket: ENOTSOCK",
@@ -6546,7 +6546,7 @@ const struct live_trial live_trials[] = {
         .result = result_58,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SENDMSG sendmsg in socket_pieces: EMSGSIZE",
@@ -6558,7 +6558,7 @@ const struct live_trial live_trials[] = {
         .result = result_59,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SENDMSG sendmsg in socket_full: EAGAIN",
@@ -6569,7 +6569,7 @@ const struct live_trial live_trials[] = {
         .result = result_60,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SENDMSG sendmsg in socket_lonely: ENOTCONN",
@@ -6580,7 +6580,7 @@ const struct live_trial live_trials[] = {
         .result = result_61,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SENDMSG sendmsg in udp_plain: EDESTADDRREQ",
@@ -6591,7 +6591,7 @@ const struct live_trial live_trials[] = {
         .result = result_62,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "RECVMSG recvmsg in socket_waiting: ok",
@@ -6659,7 +6659,7 @@ const struct live_trial live_trials[] = {
         .result = result_68,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECVMSG recvmsg in socket_waiting: EFAULT",
@@ -6670,7 +6670,7 @@ const struct live_trial live_trials[] = {
         .result = result_69,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RECVMSG recvmsg in not_a_socket: ENOTSOCK",
@@ -6681,7 +6681,7 @@ const struct live_trial live_trials[] = {
         .result = result_70,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "RECVMSG recvmsg in socket_pieces: EMSGSIZE",
@@ -6693,7 +6693,7 @@ const struct live_trial live_trials[] = {
         .result = result_71,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "RECVMSG recvmsg in bind_free: ENOTCONN",
@@ -6704,7 +6704,7 @@ const struct live_trial live_trials[] = {
         .result = result_72,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "RECVMSG recvmsg in socket_idle: EINVAL",
@@ -6715,7 +6715,7 @@ const struct live_trial live_trials[] = {
         .result = result_73,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "TIMEOUT timeout in timer: ok",
@@ -6828,7 +6828,7 @@ const struct live_trial live_trials[] = {
         .result = result_83,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TIMEOUT timeout in timer: EINVAL",
@@ -6839,7 +6839,7 @@ const struct live_trial live_trials[] = {
         .result = result_84,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "TIMEOUT timeout in timer: EFAULT",
@@ -6850,7 +6850,7 @@ const struct live_trial live_trials[] = {
         .result = result_85,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_remove in timer_in_flight: ok",
@@ -6930,7 +6930,7 @@ const struct live_trial live_trials[] = {
         .result = result_92,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_update in timer: EFAULT",
@@ -6942,7 +6942,7 @@ const struct live_trial live_trials[] = {
         .result = result_93,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "TIMEOUT_REMOVE timeout_update in timer_repeating: EINVAL",
@@ -6954,7 +6954,7 @@ const struct live_trial live_trials[] = {
         .result = result_94,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "ACCEPT accept in listener_waiting: ok",
@@ -7022,7 +7022,7 @@ const struct live_trial live_trials[] = {
         .result = result_100,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "ACCEPT accept_direct in listener_waiting: ENXIO",
@@ -7033,7 +7033,7 @@ const struct live_trial live_trials[] = {
         .result = result_101,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "ACCEPT accept in not_a_socket: ENOTSOCK",
@@ -7044,7 +7044,7 @@ const struct live_trial live_trials[] = {
         .result = result_102,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "ACCEPT accept_direct in listener_waiting: ENFILE",
@@ -7055,7 +7055,7 @@ const struct live_trial live_trials[] = {
         .result = result_103,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "ACCEPT accept in listener_exhausted: EMFILE",
@@ -7066,7 +7066,7 @@ const struct live_trial live_trials[] = {
         .result = result_104,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "ACCEPT accept in listener_waiting: EFAULT",
@@ -7077,7 +7077,7 @@ const struct live_trial live_trials[] = {
         .result = result_105,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "ACCEPT accept in udp_plain: EOPNOTSUPP",
@@ -7088,7 +7088,7 @@ const struct live_trial live_trials[] = {
         .result = result_106,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
@@ -7209,7 +7209,7 @@ const struct live_trial live_trials[] = {
         .result = result_117,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "ASYNC_CANCEL cancel_op in read_in_flight: EINVAL",
@@ -7220,7 +7220,7 @@ const struct live_trial live_trials[] = {
         .result = result_118,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "ASYNC_CANCEL cancel_fd in sys_ring: EBADF",
@@ -7231,7 +7231,7 @@ const struct live_trial live_trials[] = {
         .result = result_119,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
@@ -7286,7 +7286,7 @@ const struct live_trial live_trials[] = {
         .result = result_124,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in timer: EINVAL",
@@ -7297,7 +7297,7 @@ const struct live_trial live_trials[] = {
         .result = result_125,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: EFAULT",
@@ -7308,7 +7308,7 @@ const struct live_trial live_trials[] = {
         .result = result_126,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "CONNECT connect in connect_ready: ok",
@@ -7341,7 +7341,7 @@ const struct live_trial live_trials[] = {
         .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "CONNECT connect in connect_ready: EFAULT",
@@ -7352,7 +7352,7 @@ const struct live_trial live_trials[] = {
         .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "CONNECT connect in not_a_socket: ENOTSOCK",
@@ -7363,7 +7363,7 @@ const struct live_trial live_trials[] = {
         .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FALLOCATE fallocate in file_grow: ok",
@@ -7407,7 +7407,7 @@ const struct live_trial live_trials[] = {
         .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FALLOCATE fallocate in temp_file: EOPNOTSUPP",
@@ -7418,7 +7418,7 @@ const struct live_trial live_trials[] = {
         .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FALLOCATE fallocate in temp_file: EFBIG",
@@ -7429,7 +7429,7 @@ const struct live_trial live_trials[] = {
         .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT openat in path_open: ok",
@@ -7506,7 +7506,7 @@ const struct live_trial live_trials[] = {
         .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "OPENAT open_direct in path_open: ENXIO",
@@ -7517,7 +7517,7 @@ const struct live_trial live_trials[] = {
         .result = result_145,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "OPENAT open_direct in path_open: ENFILE",
@@ -7528,7 +7528,7 @@ const struct live_trial live_trials[] = {
         .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT open_direct in path_open_slot: EINVAL",
@@ -7539,7 +7539,7 @@ const struct live_trial live_trials[] = {
         .result = result_147,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "OPENAT openat in path_exhausted: EMFILE",
@@ -7550,7 +7550,7 @@ const struct live_trial live_trials[] = {
         .result = result_148,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "OPENAT open in path_open: EEXIST",
@@ -7561,7 +7561,7 @@ const struct live_trial live_trials[] = {
         .result = result_149,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "OPENAT open in path_open: EISDIR",
@@ -7572,7 +7572,7 @@ const struct live_trial live_trials[] = {
         .result = result_150,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT open in path_loop: ELOOP",
@@ -7583,7 +7583,7 @@ const struct live_trial live_trials[] = {
         .result = result_151,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "OPENAT openat in path_open: EFAULT",
@@ -7594,7 +7594,7 @@ const struct live_trial live_trials[] = {
         .result = result_152,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "OPENAT openat in path_open: EBADF",
@@ -7605,7 +7605,7 @@ const struct live_trial live_trials[] = {
         .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "CLOSE close in close_fd: ok",
@@ -7649,7 +7649,7 @@ const struct live_trial live_trials[] = {
         .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "CLOSE close_direct in close_slot: EINVAL",
@@ -7660,7 +7660,7 @@ const struct live_trial live_trials[] = {
         .result = result_158,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "CLOSE close_direct in sys_ring: ENXIO",
@@ -7671,7 +7671,7 @@ const struct live_trial live_trials[] = {
         .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FILES_UPDATE files_update in file_table: ok",
@@ -7715,7 +7715,7 @@ const struct live_trial live_trials[] = {
         .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FILES_UPDATE files_update in file_table_bad: EBADF",
@@ -7726,7 +7726,7 @@ const struct live_trial live_trials[] = {
         .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FILES_UPDATE files_update in file_table_full: ENFILE",
@@ -7737,7 +7737,7 @@ const struct live_trial live_trials[] = {
         .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "STATX statx in path_statx: ok",
@@ -7781,7 +7781,7 @@ const struct live_trial live_trials[] = {
         .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ read in file_read: ok",
@@ -7871,7 +7871,7 @@ const struct live_trial live_trials[] = {
         .result = result_177,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ read_select in temp_file: ENOBUFS",
@@ -7882,7 +7882,7 @@ const struct live_trial live_trials[] = {
         .result = result_178,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "READ read2 in pipe_empty: EAGAIN",
@@ -7893,7 +7893,7 @@ const struct live_trial live_trials[] = {
         .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "READ read_attr in temp_file: EINVAL",
@@ -7904,7 +7904,7 @@ const struct live_trial live_trials[] = {
         .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READ read in iopoll_file: EOPNOTSUPP",
@@ -7915,7 +7915,7 @@ const struct live_trial live_trials[] = {
         .result = result_181,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "READ read in temp_file: EINVAL",
@@ -7926,7 +7926,7 @@ const struct live_trial live_trials[] = {
         .result = result_182,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "READ read in direct_file: EINVAL",
@@ -7937,7 +7937,7 @@ const struct live_trial live_trials[] = {
         .result = result_183,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "READ read in namespace_file: EINVAL",
@@ -7948,7 +7948,7 @@ const struct live_trial live_trials[] = {
         .result = result_184,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "READ read in pipe_empty: EBADF",
@@ -7959,7 +7959,7 @@ const struct live_trial live_trials[] = {
         .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 12,
     },
     {
         .title = "WRITE write in file_write: ok",
@@ -8014,7 +8014,7 @@ const struct live_trial live_trials[] = {
         .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITE write in full_device: ENOSPC",
@@ -8025,7 +8025,7 @@ const struct live_trial live_trials[] = {
         .result = result_191,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WRITE write2 in pipe_no_reader: EPIPE",
@@ -8036,7 +8036,7 @@ const struct live_trial live_trials[] = {
         .result = result_192,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "WRITE write2 in pipe_full: EAGAIN",
@@ -8047,7 +8047,7 @@ const struct live_trial live_trials[] = {
         .result = result_193,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITE write_attr in temp_file: EINVAL",
@@ -8058,7 +8058,7 @@ const struct live_trial live_trials[] = {
         .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITE write in iopoll_file: EOPNOTSUPP",
@@ -8069,7 +8069,7 @@ const struct live_trial live_trials[] = {
         .result = result_195,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "WRITE write in temp_file: EINVAL",
@@ -8080,7 +8080,7 @@ const struct live_trial live_trials[] = {
         .result = result_196,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "WRITE write in direct_file: EINVAL",
@@ -8091,7 +8091,7 @@ const struct live_trial live_trials[] = {
         .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "FADVISE fadvise in file_cached: ok",
@@ -8135,7 +8135,7 @@ const struct live_trial live_trials[] = {
         .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "MADVISE madvise in mapped_memory: ok",
@@ -8179,7 +8179,7 @@ const struct live_trial live_trials[] = {
         .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND send in socket_send: ok",
@@ -8292,7 +8292,7 @@ const struct live_trial live_trials[] = {
         .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND sendto in udp_send: EMSGSIZE",
@@ -8303,7 +8303,7 @@ const struct live_trial live_trials[] = {
         .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SEND send_select in socket_group_empty: ENOBUFS",
@@ -8314,7 +8314,7 @@ const struct live_trial live_trials[] = {
         .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SEND send_select in socket_group_empty: ENOENT",
@@ -8325,7 +8325,7 @@ const struct live_trial live_trials[] = {
         .result = result_218,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SEND send in not_a_socket: ENOTSOCK",
@@ -8336,7 +8336,7 @@ const struct live_trial live_trials[] = {
         .result = result_219,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SEND send in socket_full: EAGAIN",
@@ -8347,7 +8347,7 @@ const struct live_trial live_trials[] = {
         .result = result_220,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "SEND send in socket_send: EFAULT",
@@ -8358,7 +8358,7 @@ const struct live_trial live_trials[] = {
         .result = result_221,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "SEND send in socket_lonely: ENOTCONN",
@@ -8369,7 +8369,7 @@ const struct live_trial live_trials[] = {
         .result = result_222,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "SEND send in tcp_reset: ECONNRESET",
@@ -8380,7 +8380,7 @@ const struct live_trial live_trials[] = {
         .result = result_223,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "SEND sendto in socket_send: EISCONN",
@@ -8391,7 +8391,7 @@ const struct live_trial live_trials[] = {
         .result = result_224,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "RECV recv in socket_waiting: ok",
@@ -8519,7 +8519,7 @@ const struct live_trial live_trials[] = {
         .result = result_235,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV recv in not_a_socket: ENOTSOCK",
@@ -8530,7 +8530,7 @@ const struct live_trial live_trials[] = {
         .result = result_236,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RECV recv_bundle_select in socket_group_empty: ENOENT",
@@ -8541,7 +8541,7 @@ const struct live_trial live_trials[] = {
         .result = result_237,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "RECV recv in socket_waiting: EFAULT",
@@ -8552,7 +8552,7 @@ const struct live_trial live_trials[] = {
         .result = result_238,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "RECV recv in bind_free: ENOTCONN",
@@ -8563,7 +8563,7 @@ const struct live_trial live_trials[] = {
         .result = result_239,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "RECV recv in socket_lonely: EINVAL",
@@ -8574,7 +8574,7 @@ const struct live_trial live_trials[] = {
         .result = result_240,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "RECV recv in tcp_reset: ECONNRESET",
@@ -8585,7 +8585,7 @@ const struct live_trial live_trials[] = {
         .result = result_241,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT2 openat2 in path_open: ok",
@@ -8640,7 +8640,7 @@ const struct live_trial live_trials[] = {
         .result = result_246,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open_slot: EINVAL",
@@ -8651,7 +8651,7 @@ const struct live_trial live_trials[] = {
         .result = result_247,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "OPENAT2 openat2 in path_open: E2BIG",
@@ -8662,7 +8662,7 @@ const struct live_trial live_trials[] = {
         .result = result_248,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "OPENAT2 openat2 in path_exhausted: EMFILE",
@@ -8673,7 +8673,7 @@ const struct live_trial live_trials[] = {
         .result = result_249,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open: ENXIO",
@@ -8684,7 +8684,7 @@ const struct live_trial live_trials[] = {
         .result = result_250,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "OPENAT2 openat2_direct in path_open: ENFILE",
@@ -8695,7 +8695,7 @@ const struct live_trial live_trials[] = {
         .result = result_251,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EAGAIN",
@@ -8706,7 +8706,7 @@ const struct live_trial live_trials[] = {
         .result = result_252,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "OPENAT2 openat2 in path_loop: ELOOP",
@@ -8717,7 +8717,7 @@ const struct live_trial live_trials[] = {
         .result = result_253,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 10,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EINVAL",
@@ -8728,7 +8728,7 @@ const struct live_trial live_trials[] = {
         .result = result_254,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 11,
     },
     {
         .title = "OPENAT2 openat2 in path_open: ENOTDIR",
@@ -8739,7 +8739,7 @@ const struct live_trial live_trials[] = {
         .result = result_255,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 12,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EFAULT",
@@ -8750,7 +8750,7 @@ const struct live_trial live_trials[] = {
         .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 13,
     },
     {
         .title = "OPENAT2 openat2 in path_open: EBADF",
@@ -8761,7 +8761,7 @@ const struct live_trial live_trials[] = {
         .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 14,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: ok",
@@ -8816,7 +8816,7 @@ const struct live_trial live_trials[] = {
         .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EPERM",
@@ -8827,7 +8827,7 @@ const struct live_trial live_trials[] = {
         .result = result_263,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EINVAL",
@@ -8838,7 +8838,7 @@ const struct live_trial live_trials[] = {
         .result = result_264,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
@@ -8849,7 +8849,7 @@ const struct live_trial live_trials[] = {
         .result = result_265,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
@@ -8860,7 +8860,7 @@ const struct live_trial live_trials[] = {
         .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: ok",
@@ -8904,7 +8904,7 @@ const struct live_trial live_trials[] = {
         .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: EBADF",
@@ -8915,7 +8915,7 @@ const struct live_trial live_trials[] = {
         .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: EAGAIN",
@@ -8926,7 +8926,7 @@ const struct live_trial live_trials[] = {
         .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: ok",
@@ -8960,7 +8960,7 @@ const struct live_trial live_trials[] = {
         .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
@@ -8971,7 +8971,7 @@ const struct live_trial live_trials[] = {
         .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
@@ -8982,7 +8982,7 @@ const struct live_trial live_trials[] = {
         .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
@@ -9026,7 +9026,7 @@ const struct live_trial live_trials[] = {
         .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: ok",
@@ -9070,7 +9070,7 @@ const struct live_trial live_trials[] = {
         .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: EAGAIN",
@@ -9081,7 +9081,7 @@ const struct live_trial live_trials[] = {
         .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SHUTDOWN shutdown in socket_shutdown: ok",
@@ -9117,7 +9117,7 @@ const struct live_trial live_trials[] = {
         .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SHUTDOWN shutdown in not_a_socket: ENOTSOCK",
@@ -9129,7 +9129,7 @@ const struct live_trial live_trials[] = {
         .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RENAMEAT renameat in path_rename: ok",
@@ -9189,7 +9189,7 @@ const struct live_trial live_trials[] = {
         .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RENAMEAT rename in path_rename: ENOTEMPTY",
@@ -9201,7 +9201,7 @@ const struct live_trial live_trials[] = {
         .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "RENAMEAT rename in path_rename: EXDEV",
@@ -9213,7 +9213,7 @@ const struct live_trial live_trials[] = {
         .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "UNLINKAT unlinkat in path_unlink: ok",
@@ -9285,7 +9285,7 @@ const struct live_trial live_trials[] = {
         .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "UNLINKAT unlink in path_unlink: ENOTDIR",
@@ -9297,7 +9297,7 @@ const struct live_trial live_trials[] = {
         .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "UNLINKAT unlink in path_unlink: ENOTEMPTY",
@@ -9309,7 +9309,7 @@ const struct live_trial live_trials[] = {
         .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MKDIRAT mkdirat in path_mkdir: ok",
@@ -9353,7 +9353,7 @@ const struct live_trial live_trials[] = {
         .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SYMLINKAT symlinkat in path_symlink: ok",
@@ -9397,7 +9397,7 @@ const struct live_trial live_trials[] = {
         .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINKAT linkat in path_link: ok",
@@ -9452,7 +9452,7 @@ const struct live_trial live_trials[] = {
         .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "LINKAT link in path_link: EPERM",
@@ -9463,7 +9463,7 @@ const struct live_trial live_trials[] = {
         .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "LINKAT link in path_link: EXDEV",
@@ -9474,7 +9474,7 @@ const struct live_trial live_trials[] = {
         .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MSG_RING msg_ring in message_ring: ok",
@@ -9551,7 +9551,7 @@ const struct live_trial live_trials[] = {
         .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_file: EBADF",
@@ -9562,7 +9562,7 @@ const struct live_trial live_trials[] = {
         .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_file: EINVAL",
@@ -9573,7 +9573,7 @@ const struct live_trial live_trials[] = {
         .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_bare: ENXIO",
@@ -9584,7 +9584,7 @@ const struct live_trial live_trials[] = {
         .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "MSG_RING msg_ring_fd_alloc in message_ring_bare: ENFILE",
@@ -9595,7 +9595,7 @@ const struct live_trial live_trials[] = {
         .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "MSG_RING msg_ring_cqe_flags in message_ring: EINVAL",
@@ -9606,7 +9606,7 @@ const struct live_trial live_trials[] = {
         .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 8,
     },
     {
         .title = "MSG_RING msg_ring_fd in message_ring_orphan: EOWNERDEAD",
@@ -9617,7 +9617,7 @@ const struct live_trial live_trials[] = {
         .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 9,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: ok",
@@ -9661,7 +9661,7 @@ const struct live_trial live_trials[] = {
         .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: ERANGE",
@@ -9672,7 +9672,7 @@ const struct live_trial live_trials[] = {
         .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FSETXATTR fsetxattr in xattr_set: EOPNOTSUPP",
@@ -9683,7 +9683,7 @@ const struct live_trial live_trials[] = {
         .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: ok",
@@ -9716,7 +9716,7 @@ const struct live_trial live_trials[] = {
         .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: ENODATA",
@@ -9727,7 +9727,7 @@ const struct live_trial live_trials[] = {
         .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SETXATTR setxattr in xattr_set: EOPNOTSUPP",
@@ -9738,7 +9738,7 @@ const struct live_trial live_trials[] = {
         .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FGETXATTR fgetxattr in xattr_get: ok",
@@ -9793,7 +9793,7 @@ const struct live_trial live_trials[] = {
         .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FGETXATTR fgetxattr in xattr_get: EOPNOTSUPP",
@@ -9804,7 +9804,7 @@ const struct live_trial live_trials[] = {
         .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: ok",
@@ -9848,7 +9848,7 @@ const struct live_trial live_trials[] = {
         .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: ERANGE",
@@ -9859,7 +9859,7 @@ const struct live_trial live_trials[] = {
         .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "GETXATTR getxattr in xattr_get: EOPNOTSUPP",
@@ -9870,7 +9870,7 @@ const struct live_trial live_trials[] = {
         .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SOCKET socket in socket_new: ok",
@@ -9925,7 +9925,7 @@ const struct live_trial live_trials[] = {
         .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SOCKET socket_direct_alloc in socket_new_full: ENFILE",
@@ -9936,7 +9936,7 @@ const struct live_trial live_trials[] = {
         .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SOCKET socket_direct in socket_new: ENXIO",
@@ -9947,7 +9947,7 @@ const struct live_trial live_trials[] = {
         .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "SOCKET socket in socket_exhausted: EMFILE",
@@ -9958,7 +9958,7 @@ const struct live_trial live_trials[] = {
         .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "SOCKET socket in socket_new: EINVAL",
@@ -9969,7 +9969,7 @@ const struct live_trial live_trials[] = {
         .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "SOCKET socket in socket_new: ESOCKTNOSUPPORT",
@@ -9980,7 +9980,7 @@ const struct live_trial live_trials[] = {
         .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "URING_CMD uring_cmd in tcp_waiting: ok",
@@ -10069,7 +10069,7 @@ const struct live_trial live_trials[] = {
         .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "URING_CMD uring_cmd_multishot in not_a_socket: EOPNOTSUPP",
@@ -10080,7 +10080,7 @@ const struct live_trial live_trials[] = {
         .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SEND_ZC send_zc in tcp_send: ok",
@@ -10162,7 +10162,7 @@ const struct live_trial live_trials[] = {
         .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 2,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "SEND_ZC send_zc in not_a_socket: ENOTSOCK",
@@ -10173,7 +10173,7 @@ const struct live_trial live_trials[] = {
         .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "SENDMSG_ZC sendmsg_zc in tcp_send: ok",
@@ -10219,7 +10219,7 @@ const struct live_trial live_trials[] = {
         .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READ_MULTISHOT read_multishot in pipe_group: ok",
@@ -10253,7 +10253,7 @@ const struct live_trial live_trials[] = {
         .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
@@ -10319,7 +10319,7 @@ const struct live_trial live_trials[] = {
         .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WAITID waitid in child_lives: EBADF",
@@ -10330,7 +10330,7 @@ const struct live_trial live_trials[] = {
         .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "WAITID waitid in child_exits: EFAULT",
@@ -10341,7 +10341,7 @@ const struct live_trial live_trials[] = {
         .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: ok",
@@ -10385,7 +10385,7 @@ const struct live_trial live_trials[] = {
         .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: EFAULT",
@@ -10396,7 +10396,7 @@ const struct live_trial live_trials[] = {
         .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FUTEX_WAIT futex_wait in futex_word: EINVAL",
@@ -10407,7 +10407,7 @@ const struct live_trial live_trials[] = {
         .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
@@ -10451,7 +10451,7 @@ const struct live_trial live_trials[] = {
         .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAITV futex_waitv in futex_words: ok",
@@ -10484,7 +10484,7 @@ const struct live_trial live_trials[] = {
         .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FUTEX_WAITV futex_waitv in futex_words: EFAULT",
@@ -10495,7 +10495,7 @@ const struct live_trial live_trials[] = {
         .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "FIXED_FD_INSTALL fixed_fd_install in fixed_file: ok",
@@ -10539,7 +10539,7 @@ const struct live_trial live_trials[] = {
         .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "FTRUNCATE ftruncate in file_cut: ok",
@@ -10594,7 +10594,7 @@ const struct live_trial live_trials[] = {
         .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "BIND bind in not_a_socket: ENOTSOCK",
@@ -10605,7 +10605,7 @@ const struct live_trial live_trials[] = {
         .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "BIND bind in bind_foreign: EADDRNOTAVAIL",
@@ -10616,7 +10616,7 @@ const struct live_trial live_trials[] = {
         .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 4,
     },
     {
         .title = "BIND bind in bind_free: EFAULT",
@@ -10627,7 +10627,7 @@ const struct live_trial live_trials[] = {
         .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "BIND bind in bind_family: EAFNOSUPPORT",
@@ -10638,7 +10638,7 @@ const struct live_trial live_trials[] = {
         .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "LISTEN listen in listen_ready: ok",
@@ -10671,7 +10671,7 @@ const struct live_trial live_trials[] = {
         .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV_ZC recv_zc in tcp_zero_copy: ok",
@@ -10705,7 +10705,7 @@ const struct live_trial live_trials[] = {
         .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "RECV_ZC recv_zc in udp_zero_copy: EPROTONOSUPPORT",
@@ -10716,7 +10716,7 @@ const struct live_trial live_trials[] = {
         .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "EPOLL_WAIT epoll_wait in epoll_ready: ok",
@@ -10749,7 +10749,7 @@ const struct live_trial live_trials[] = {
         .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "EPOLL_WAIT epoll_wait in epoll_busy: EFAULT",
@@ -10760,7 +10760,7 @@ const struct live_trial live_trials[] = {
         .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: ok",
@@ -10793,7 +10793,7 @@ const struct live_trial live_trials[] = {
         .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "READV_FIXED readv_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -10804,7 +10804,7 @@ const struct live_trial live_trials[] = {
         .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
@@ -10815,7 +10815,7 @@ const struct live_trial live_trials[] = {
         .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
@@ -10826,7 +10826,7 @@ const struct live_trial live_trials[] = {
         .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: ok",
@@ -10859,7 +10859,7 @@ const struct live_trial live_trials[] = {
         .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in iopoll_buffer: EOPNOTSUPP",
@@ -10870,7 +10870,7 @@ const struct live_trial live_trials[] = {
         .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
@@ -10881,7 +10881,7 @@ const struct live_trial live_trials[] = {
         .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
@@ -10892,7 +10892,7 @@ const struct live_trial live_trials[] = {
         .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 7,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
@@ -10958,7 +10958,7 @@ const struct live_trial live_trials[] = {
         .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PIPE pipe in pipe_wanted: EFAULT",
@@ -10969,7 +10969,7 @@ const struct live_trial live_trials[] = {
         .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 3,
     },
     {
         .title = "PIPE pipe in pipe_exhausted: EMFILE",
@@ -10980,7 +10980,7 @@ const struct live_trial live_trials[] = {
         .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 5,
     },
     {
         .title = "PIPE pipe_direct in pipe_wanted: ENFILE",
@@ -10991,7 +10991,7 @@ const struct live_trial live_trials[] = {
         .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 6,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
@@ -11090,7 +11090,7 @@ const struct live_trial live_trials[] = {
         .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "URING_CMD128 uring_cmd128 in tcp_big: ok",

@@ -85,10 +85,20 @@ ROTA_API const struct rota_flag_info *rota_info_flags(struct rota_flag_rows rows
 
 enum rota_role {
     ROTA_ROLE_NUMBER,
-    ROTA_ROLE_FILE,   /* a descriptor, or a slot with IOSQE_FIXED_FILE */
-    ROTA_ROLE_SLOT,   /* a slot of the file table plus one, or 0 */
-    ROTA_ROLE_BUFFER, /* index of a registered buffer */
-    ROTA_ROLE_GROUP,  /* id of a buffer group */
+    ROTA_ROLE_FILE,       /* a descriptor, or a slot with IOSQE_FIXED_FILE */
+    ROTA_ROLE_SLOT,       /* a slot of the file table plus one, or 0 */
+    ROTA_ROLE_BUFFER,     /* index of a registered buffer */
+    ROTA_ROLE_GROUP,      /* id of a buffer group */
+    ROTA_ROLE_DESCRIPTOR, /* a descriptor, never a slot */
+    ROTA_ROLE_SOURCE,     /* a descriptor, or a slot with SPLICE_F_FD_IN_FIXED */
+    ROTA_ROLE_DIRECTORY,  /* where the relative path in the next field of a path starts */
+    ROTA_ROLE_INDEX,      /* a slot of the file table as it is */
+    ROTA_ROLE_REQUEST,    /* user_data of another request */
+    ROTA_ROLE_PATH,       /* a path that must name something */
+    ROTA_ROLE_NEW_PATH,   /* one that must name nothing yet */
+    ROTA_ROLE_ANY_PATH,   /* one that may do either */
+    ROTA_ROLE_ATTRIBUTE,  /* the name of an extended attribute */
+    ROTA_ROLE_TEXT,       /* text that names nothing */
 };
 
 enum rota_memory {
@@ -151,7 +161,13 @@ struct rota_field_info {
     uint8_t role;   /* enum rota_role */
     uint8_t memory; /* enum rota_memory */
     uint8_t lives;  /* enum rota_lives */
-    uint16_t since; /* first kernel that reads it */
+    /* How many elements lie behind the pointer: `length`, or what another field of the SQE says. */
+    uint8_t length;      /* 0: see the next two */
+    uint8_t length_at;   /* offset of that field */
+    uint8_t length_size; /* and its bytes */
+    uint8_t elements;    /* enum rota_memory: of what the vectors behind the pointer name */
+    bool optional;       /* the pointer may be NULL */
+    uint16_t since;      /* first kernel that reads it */
     /* When it is not read it is not looked at either; otherwise it must be zero. */
     bool otherwise_ignored;
     bool before_ignored;
@@ -209,11 +225,74 @@ struct rota_rule_rows {
 /* The first of `count` rows that stand beside each other, or NULL when there are none. */
 ROTA_API const struct rota_rule_info *rota_info_rules(struct rota_rule_rows rows);
 
-/* An error particular to the operation. */
+/* What can be seen of the world when an error is explained. */
+enum rota_look_kind {
+    /* of a descriptor or slot */
+    ROTA_LOOK_OPEN, /* it is an open descriptor, or the slot holds a file */
+    ROTA_LOOK_READABLE,
+    ROTA_LOOK_WRITABLE,
+    ROTA_LOOK_APPENDING,   /* O_APPEND */
+    ROTA_LOOK_DIRECT,      /* O_DIRECT */
+    ROTA_LOOK_NONBLOCKING, /* O_NONBLOCK */
+    ROTA_LOOK_SEEKABLE,
+    ROTA_LOOK_REGULAR,
+    ROTA_LOOK_DIRECTORY,
+    ROTA_LOOK_SOCKET,
+    ROTA_LOOK_PIPE,
+    ROTA_LOOK_CHARACTER,
+    ROTA_LOOK_BLOCK,
+    ROTA_LOOK_EPOLL,
+    ROTA_LOOK_EVENTFD,
+    ROTA_LOOK_RING,
+    ROTA_LOOK_LISTENING,
+    ROTA_LOOK_CONNECTED,
+    ROTA_LOOK_BOUND,
+    ROTA_LOOK_DATAGRAM,
+    ROTA_LOOK_TABLED, /* a ring with a file table */
+    ROTA_LOOK_FULL,   /* a ring whose file table has no free slot */
+    /* of a slot or a registered buffer */
+    ROTA_LOOK_WITHIN, /* the slot is one of the table; the memory lies in the buffer */
+    /* of a path, a buffer group, a registered buffer */
+    ROTA_LOOK_PRESENT,   /* there is such a thing */
+    ROTA_LOOK_REACHABLE, /* the directory that the path's last part is looked up in exists */
+    ROTA_LOOK_EMPTY,     /* the path has no letters */
+    ROTA_LOOK_POPULATED, /* it names a directory with something in it */
+    /* of memory */
+    ROTA_LOOK_CREATING, /* a struct open_how with O_CREAT */
+    ROTA_LOOK_VALID,    /* a time that is not negative, with less than a second of nanoseconds */
+    ROTA_LOOK_ALIGNED,  /* to the size of its elements */
+    /* of the ring */
+    ROTA_LOOK_BUFFERED, /* the ring has registered buffers */
+};
+
+/* Instead of the index of a field. */
+#define ROTA_LOOK_AT_RING 0xff
+
+struct rota_look {
+    uint8_t kind; /* enum rota_look_kind */
+    uint8_t at;   /* which of the row's fields it is at, or ROTA_LOOK_AT_RING */
+    bool negated; /* the opposite must be seen */
+};
+
+/* Looks at the world. */
+struct rota_look_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_look *rota_info_looks(struct rota_look_rows rows);
+
+/* An error particular to the operation. Where conditions or looks fail it is not the cause. */
 struct rota_error_info {
     struct rota_text_place cause;
     struct rota_text_place remedy; /* or none */
-    int16_t error;                 /* negative errno */
+    struct rota_condition_rows when;
+    struct rota_look_rows looks;
+    int16_t error;  /* negative errno */
+    uint16_t since; /* first kernel that answers so; 0: as old as the opcode */
+    uint16_t until; /* first kernel that no longer does; 0: none */
+    bool partial;   /* all of that is needed, but not enough to be certain */
 };
 
 /* Errors of an operation. */

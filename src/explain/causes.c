@@ -3,14 +3,34 @@
 #include "explain/explain.h"
 #include "ring/core.h"
 
+/* Byte by byte: a copy of the structures would be a call to memcpy. */
+static void copy(struct rota_cause *to, const struct rota_cause *from)
+{
+    unsigned char *left = (unsigned char *)to;
+    const unsigned char *right = (const unsigned char *)from;
+
+    for (size_t i = 0; i < sizeof(*to); i++) {
+        left[i] = right[i];
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
 bool rota_cause_add(struct rota_cause_list *list, enum rota_certainty certainty,
                     struct rota_cause_writer *writer)
 {
+    unsigned place = list->count;
     struct rota_cause *cause;
 
-    if (list->count >= list->max)
+    while (place && list->causes[place - 1].certainty < certainty)
+        place--;
+    if (place >= list->max)
         return false;
-    cause = &list->causes[list->count++];
+    /* The weakest gives way when there is no room. */
+    if (list->count < list->max)
+        list->count++;
+    for (unsigned i = list->count - 1; i > place; i--)
+        copy(&list->causes[i], &list->causes[i - 1]);
+    cause = &list->causes[place];
     cause->certainty = (uint8_t)certainty;
     rota_text_start(&writer->text, cause->text, sizeof(cause->text));
     rota_text_start(&writer->remedy, cause->remedy, sizeof(cause->remedy));
@@ -26,27 +46,6 @@ void rota_cause_put(struct rota_cause_list *list, enum rota_certainty certainty,
         return;
     rota_text_put(&writer.text, text);
     rota_text_put(&writer.remedy, remedy);
-}
-
-static void swap(struct rota_cause *a, struct rota_cause *b)
-{
-    unsigned char *left = (unsigned char *)a, *right = (unsigned char *)b;
-
-    /* Byte by byte: a copy of the structures would be a call to memcpy. */
-    for (size_t i = 0; i < sizeof(*a); i++) {
-        unsigned char byte = left[i];
-
-        left[i] = right[i];
-        right[i] = byte;
-    }
-}
-
-void rota_cause_rank(struct rota_cause_list *list)
-{
-    for (unsigned i = 1; i < list->count; i++) {
-        for (unsigned k = i; k && list->causes[k - 1].certainty < list->causes[k].certainty; k--)
-            swap(&list->causes[k - 1], &list->causes[k]);
-    }
 }
 
 bool rota_cause_known(const struct rota_cause_list *list, enum rota_certainty certainty)

@@ -4,6 +4,7 @@
 #define ROTA_SRC_EXPLAIN_H
 
 #include "explain/understand.h"
+#include "explain/world.h"
 
 struct rota_cause_list {
     struct rota_cause *causes;
@@ -12,20 +13,76 @@ struct rota_cause_list {
     const struct rota_process *process; /* where to look; NULL: the calling one */
 };
 
-/* One cause while it is written: `text` and `remedy` write into the list's last place. */
+/* Where the explanation of a request stands. */
+struct rota_subject {
+    const struct rota_ring *ring;
+    const struct rota_caps *caps;
+    const struct io_uring_sqe *sqe;
+    const struct rota_op_info *op;
+    int res;
+    struct rota_cause_list *list;
+    uint32_t claimed; /* a bit for each field of the row of which a cause speaks */
+};
+
+/* look.c: whether a look of the table sees what it should. */
+enum rota_answer rota_look_holds(const struct rota_subject *s, const struct rota_look *look);
+/* A descriptor, or the slot of the ring's file table, that a field of the request names. */
+void rota_subject_file(const struct rota_subject *s, const struct rota_field_info *field,
+                       struct rota_file_view *view);
+/*
+ * reach.c
+ */
+
+/* Whether a pointer leads to an array of struct iovec, or to bytes of any kind. */
+bool rota_field_is_vector(const struct rota_field_info *field);
+bool rota_field_is_data(const struct rota_field_info *field);
+/* Bytes of one element behind a pointer. */
+uint64_t rota_field_element(const struct rota_field_info *field);
+
+/*
+ * Whether the memory behind a pointer is all there, vectors and messages with
+ * all that they name; where not, `text` (or NULL) gets the first part that is not.
+ */
+enum rota_answer rota_subject_memory(const struct rota_subject *s,
+                                     const struct rota_field_info *field, struct rota_text *text);
+/* The field with the registered buffer that the request uses, or NULL. */
+const struct rota_field_info *rota_subject_buffer(const struct rota_subject *s);
+/* Whether the request's memory lies in that buffer. */
+enum rota_answer rota_subject_within(const struct rota_subject *s,
+                                     const struct rota_ring_view *buffer);
+
+/*
+ * situation.c
+ */
+
+/* What can be told exactly: closed descriptors, empty slots, buffers, memory, paths. */
+void rota_situation_exact(struct rota_subject *s);
+/* Whether all memory of the request is there; ROTA_NO also when it has none. */
+enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s);
+/* What kinds of files, limits, personalities and groups of buffers tell. */
+void rota_situation_kinds(struct rota_subject *s);
+void rota_situation_limits(struct rota_subject *s);
+void rota_situation_personality(struct rota_subject *s);
+void rota_situation_group(struct rota_subject *s);
+
+/* chain.c: what the queue still shows of the requests around it, and their threads. */
+void rota_chain_causes(struct rota_subject *s);
+
+/* The directory that the path in a field starts from. */
+int rota_subject_directory(const struct rota_subject *s, const struct rota_field_info *field);
+
+/* One cause while it is written: `text` and `remedy` write into its place. */
 struct rota_cause_writer {
     struct rota_text text;
     struct rota_text remedy;
 };
 
-/* Opens a place for another cause; false when the list is full. */
+/* Opens a place behind those that are as sure; false when there is no room for it. */
 bool rota_cause_add(struct rota_cause_list *list, enum rota_certainty certainty,
                     struct rota_cause_writer *writer);
 /* The same with fixed texts; `remedy` may be NULL. */
 void rota_cause_put(struct rota_cause_list *list, enum rota_certainty certainty, const char *text,
                     const char *remedy);
-/* Sorts by certainty, keeps the order among equals. */
-void rota_cause_rank(struct rota_cause_list *list);
 /* True when there is a cause of at least that certainty. */
 bool rota_cause_known(const struct rota_cause_list *list, enum rota_certainty certainty);
 

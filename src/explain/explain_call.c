@@ -123,7 +123,6 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
     default:
         break;
     }
-    rota_cause_rank(&list);
     return (int)list.count;
 }
 
@@ -238,7 +237,6 @@ static int register_causes(const struct rota_process *process, const struct rota
     if (ret == -EACCES)
         rota_cause_put(&list, ROTA_POSSIBLE, "the ring has restrictions that forbid the call",
                        NULL);
-    rota_cause_rank(&list);
     return (int)list.count;
 }
 

@@ -338,7 +338,6 @@ static int causes_of(const struct rota_process *process, unsigned entries,
                        "of a rota_config, an option is unknown, a reserved member is not 0, or the "
                        "memory does not start at a multiple of ROTA_MEMORY_ALIGN",
                        "fill it with rota_config_plain() or another of its kind first");
-    rota_cause_rank(&list);
     return (int)list.count;
 }
 

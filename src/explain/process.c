@@ -15,14 +15,11 @@ struct span {
     size_t size;
 };
 
-/* Room for "/proc/PID/fdinfo/NUMBER". */
-#define PROC_PATH 64
-
-static void proc_path(char *path, const struct rota_process *process, const char *name, int fd)
+void rota_proc_path(char *path, const struct rota_process *process, const char *name, int fd)
 {
     struct rota_text text;
 
-    rota_text_start(&text, path, PROC_PATH);
+    rota_text_start(&text, path, ROTA_PROC_PATH);
     rota_text_put(&text, "/proc/");
     if (process)
         rota_text_signed(&text, process->pid);
@@ -33,10 +30,63 @@ static void proc_path(char *path, const struct rota_process *process, const char
         rota_text_signed(&text, fd);
 }
 
+static bool starts_with(const char *text, const char *start)
+{
+    while (*start && *text == *start) {
+        text++;
+        start++;
+    }
+    return !*start;
+}
+
+enum rota_file_kind rota_file_kind_of(const char *text)
+{
+    static const struct {
+        const char *start;
+        enum rota_file_kind kind;
+    } kinds[] = {
+        {"socket:", ROTA_FILE_SOCKET},
+        {"pipe:", ROTA_FILE_PIPE},
+        {"anon_inode:[eventfd]", ROTA_FILE_EVENTFD},
+        {"anon_inode:[timerfd]", ROTA_FILE_TIMERFD},
+        {"anon_inode:[signalfd]", ROTA_FILE_SIGNALFD},
+        {"anon_inode:inotify", ROTA_FILE_INOTIFY},
+        {"anon_inode:[eventpoll]", ROTA_FILE_EPOLL},
+        {"anon_inode:[io_uring]", ROTA_FILE_RING},
+        {"anon_inode:[pidfd]", ROTA_FILE_PIDFD},
+        {"pidfd:", ROTA_FILE_PIDFD},
+        {"anon_inode:", ROTA_FILE_OTHER},
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (starts_with(text, kinds[i].start))
+            return kinds[i].kind;
+    }
+    return ROTA_FILE_UNKNOWN;
+}
+
+/* What has no type in the file system is told apart by the name that /proc gives it. */
+static enum rota_file_kind nameless_kind(const struct rota_process *process, int fd)
+{
+    char path[ROTA_PROC_PATH], name[64];
+    enum rota_file_kind kind;
+    long length;
+
+    rota_proc_path(path, process, "fd/", fd);
+    length =
+        rota_syscall6(__NR_readlinkat, AT_FDCWD, (long)path, (long)name, sizeof(name) - 1, 0, 0);
+    if (length < 0)
+        return ROTA_FILE_OTHER;
+    name[length] = '\0';
+    kind = rota_file_kind_of(name);
+    return kind == ROTA_FILE_UNKNOWN ? ROTA_FILE_OTHER : kind;
+}
+
 enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)
 {
+    enum rota_file_kind kind;
     struct statx found;
-    char path[PROC_PATH];
+    char path[ROTA_PROC_PATH];
     long ret;
 
     if (!process) {
@@ -44,7 +94,7 @@ enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)
     } else if (fd < 0) {
         return ROTA_FILE_CLOSED;
     } else {
-        proc_path(path, process, "fd/", fd);
+        rota_proc_path(path, process, "fd/", fd);
         ret = rota_syscall6(__NR_statx, AT_FDCWD, (long)path, 0, STATX_TYPE, (long)&found, 0);
         /* Nothing of that name: either the descriptor is not open, or there is no such process. */
         if (ret == -ENOENT && rota_read_proc(process, "stat", -1, path, sizeof(path)) > 0)
@@ -56,7 +106,9 @@ enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)
         return ROTA_FILE_UNKNOWN;
     switch (found.stx_mode & 0170000) {
     case 0100000:
-        return ROTA_FILE_REGULAR;
+        /* A pidfd calls itself a regular file. */
+        kind = nameless_kind(process, fd);
+        return kind == ROTA_FILE_PIDFD ? kind : ROTA_FILE_REGULAR;
     case 0040000:
         return ROTA_FILE_DIRECTORY;
     case 0140000:
@@ -70,7 +122,7 @@ enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)
     case 0120000:
         return ROTA_FILE_LINK;
     default:
-        return ROTA_FILE_OTHER;
+        return nameless_kind(process, fd);
     }
 }
 
@@ -85,7 +137,14 @@ const char *rota_file_kind_name(enum rota_file_kind kind)
         [ROTA_FILE_CHARACTER] = "a character device",
         [ROTA_FILE_BLOCK] = "a block device",
         [ROTA_FILE_LINK] = "a symbolic link",
-        [ROTA_FILE_OTHER] = "no file (an event, epoll, ring or similar descriptor)",
+        [ROTA_FILE_EVENTFD] = "an eventfd",
+        [ROTA_FILE_TIMERFD] = "a timerfd",
+        [ROTA_FILE_SIGNALFD] = "a signalfd",
+        [ROTA_FILE_INOTIFY] = "an inotify queue",
+        [ROTA_FILE_EPOLL] = "an epoll set",
+        [ROTA_FILE_RING] = "an io_uring",
+        [ROTA_FILE_PIDFD] = "a pidfd",
+        [ROTA_FILE_OTHER] = "no file (an event or similar descriptor)",
         [ROTA_FILE_UNKNOWN] = "of unknown kind",
     };
 
@@ -178,19 +237,18 @@ bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint
     return true;
 }
 
-/* Where paths of the other process begin: its root, its directory, or a descriptor of it. */
-static long open_start(const struct rota_process *process, int dirfd, bool absolute)
+long rota_open_start(const struct rota_process *process, int dirfd, bool absolute)
 {
-    char start[PROC_PATH];
+    char start[ROTA_PROC_PATH];
 
     if (absolute)
-        proc_path(start, process, "root", -1);
+        rota_proc_path(start, process, "root", -1);
     else if (dirfd == AT_FDCWD)
-        proc_path(start, process, "cwd", -1);
+        rota_proc_path(start, process, "cwd", -1);
     else if (dirfd < 0)
         return -EBADF;
     else
-        proc_path(start, process, "fd/", dirfd);
+        rota_proc_path(start, process, "fd/", dirfd);
     return rota_syscall6(__NR_openat, AT_FDCWD, (long)start, O_PATH | O_CLOEXEC, 0, 0, 0);
 }
 
@@ -200,7 +258,7 @@ int rota_path_exists(const struct rota_process *process, int dirfd, const char *
     long start, ret;
 
     if (process) {
-        start = open_start(process, dirfd, *path == '/');
+        start = rota_open_start(process, dirfd, *path == '/');
         if (start < 0)
             return (int)start;
         while (*path == '/' && path[1])
@@ -248,8 +306,30 @@ int rota_read_file(const char *path, char *buf, size_t size)
 int rota_read_proc(const struct rota_process *process, const char *name, int fd, char *buf,
                    size_t size)
 {
-    char path[PROC_PATH];
+    char path[ROTA_PROC_PATH];
 
-    proc_path(path, process, name, fd);
+    rota_proc_path(path, process, name, fd);
     return rota_read_file(path, buf, size);
+}
+
+bool rota_file_alignment(const struct rota_process *process, int fd, unsigned *memory,
+                         unsigned *offset)
+{
+    /* struct statx as kernels since 6.1 fill it, which older headers do not know */
+    uint32_t found[64] = {0};
+    char path[ROTA_PROC_PATH];
+    long ret;
+
+    if (process) {
+        rota_proc_path(path, process, "fd/", fd);
+        ret = rota_syscall6(__NR_statx, AT_FDCWD, (long)path, 0, 0x2000 /* STATX_DIOALIGN */,
+                            (long)found, 0);
+    } else {
+        ret = rota_syscall6(__NR_statx, fd, (long)"", AT_EMPTY_PATH, 0x2000, (long)found, 0);
+    }
+    if (ret || !(found[0] & 0x2000) || !found[38] || !found[39])
+        return false;
+    *memory = found[38];
+    *offset = found[39];
+    return true;
 }

@@ -104,14 +104,29 @@ enum rota_file_kind {
     ROTA_FILE_CHARACTER,
     ROTA_FILE_BLOCK,
     ROTA_FILE_LINK,
-    ROTA_FILE_OTHER,   /* eventfd, epoll, ring and their like */
+    ROTA_FILE_EVENTFD,
+    ROTA_FILE_TIMERFD,
+    ROTA_FILE_SIGNALFD,
+    ROTA_FILE_INOTIFY,
+    ROTA_FILE_EPOLL,
+    ROTA_FILE_RING,
+    ROTA_FILE_PIDFD,
+    ROTA_FILE_OTHER,   /* anything else without a name */
     ROTA_FILE_UNKNOWN, /* it could not be looked at */
 };
 
 enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd);
+/* The kind of a file without a name in the file system, as /proc writes it: "pipe:[7]". */
+enum rota_file_kind rota_file_kind_of(const char *text);
 const char *rota_file_kind_name(enum rota_file_kind kind);
 /* O_* flags of an open descriptor, or -errno. */
 int rota_file_flags(const struct rota_process *process, int fd);
+/*
+ * What direct I/O on a file wants addresses, and offsets and lengths, to be
+ * multiples of; false when the kernel or the file system does not tell.
+ */
+bool rota_file_alignment(const struct rota_process *process, int fd, unsigned *memory,
+                         unsigned *offset);
 /* The thread that asks, or that sent the request; 0: not known. */
 int rota_thread_id(const struct rota_process *process);
 /* Copies up to `size` bytes of the process's memory; the number copied, or -errno. */
@@ -123,11 +138,18 @@ bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint
 int rota_path_exists(const struct rota_process *process, int dirfd, const char *path);
 /* The soft limit of a RLIMIT_*; UINT64_MAX: none, or it cannot be read. */
 uint64_t rota_limit(const struct rota_process *process, int resource);
+/* Where paths of the process begin, as a descriptor to be closed, or AT_FDCWD, or -errno. */
+long rota_open_start(const struct rota_process *process, int dirfd, bool absolute);
 /* Reads the start of a file into `buf`, terminated; its length or -errno. */
 int rota_read_file(const char *path, char *buf, size_t size);
 /* The same of /proc/PID/`name`; `fd` 0 or more is appended to the name. */
 int rota_read_proc(const struct rota_process *process, const char *name, int fd, char *buf,
                    size_t size);
+
+/* Room for "/proc/PID/fdinfo/NUMBER". */
+#define ROTA_PROC_PATH 64
+/* "/proc/PID/`name`"; `fd` 0 or more is appended. */
+void rota_proc_path(char *path, const struct rota_process *process, const char *name, int fd);
 
 /*
  * check.c

@@ -43,6 +43,11 @@ const struct rota_rule_info *rota_info_rules(struct rota_rule_rows rows)
     return rows.count ? rota_rules(rows) : NULL;
 }
 
+const struct rota_look *rota_info_looks(struct rota_look_rows rows)
+{
+    return rows.count ? rota_looks(rows) : NULL;
+}
+
 const struct rota_error_info *rota_info_errors(struct rota_error_rows rows)
 {
     return rows.count ? rota_errors(rows) : NULL;

@@ -37,6 +37,7 @@ extern const struct rota_flag_rule_table rota_flag_rule_table;
 extern const struct rota_field_table rota_field_table;
 extern const struct rota_ignored_table rota_ignored_table;
 extern const struct rota_rule_table rota_rule_table;
+extern const struct rota_look_table rota_look_table;
 extern const struct rota_error_table rota_error_table;
 
 /*
@@ -76,6 +77,11 @@ static inline const struct rota_ignored_info *rota_ignored(struct rota_ignored_r
 static inline const struct rota_rule_info *rota_rules(struct rota_rule_rows rows)
 {
     return (const struct rota_rule_info *)&rota_rule_table + rows.first;
+}
+
+static inline const struct rota_look *rota_looks(struct rota_look_rows rows)
+{
+    return (const struct rota_look *)&rota_look_table + rows.first;
 }
 
 static inline const struct rota_error_info *rota_errors(struct rota_error_rows rows)

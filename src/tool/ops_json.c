@@ -28,8 +28,21 @@ static const char *const shape_words[] = {
 };
 
 static const char *const role_words[] = {
-    [ROTA_ROLE_NUMBER] = NULL,     [ROTA_ROLE_FILE] = "file",   [ROTA_ROLE_SLOT] = "slot",
-    [ROTA_ROLE_BUFFER] = "buffer", [ROTA_ROLE_GROUP] = "group",
+    [ROTA_ROLE_NUMBER] = NULL,
+    [ROTA_ROLE_FILE] = "file",
+    [ROTA_ROLE_DESCRIPTOR] = "descriptor",
+    [ROTA_ROLE_SOURCE] = "source",
+    [ROTA_ROLE_DIRECTORY] = "directory",
+    [ROTA_ROLE_SLOT] = "slot",
+    [ROTA_ROLE_INDEX] = "index",
+    [ROTA_ROLE_BUFFER] = "buffer",
+    [ROTA_ROLE_GROUP] = "group",
+    [ROTA_ROLE_REQUEST] = "request",
+    [ROTA_ROLE_PATH] = "path",
+    [ROTA_ROLE_NEW_PATH] = "new_path",
+    [ROTA_ROLE_ANY_PATH] = "any_path",
+    [ROTA_ROLE_ATTRIBUTE] = "attribute",
+    [ROTA_ROLE_TEXT] = "text",
 };
 
 static void write_conditions(const char *key, struct rota_condition_rows rows)

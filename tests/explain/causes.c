@@ -63,12 +63,14 @@ static void descriptors(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_read(&sqe, null, memory, 1, 0);
-    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is not open for reading", null);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: The file is not open for reading (fd=%d)",
+                   null);
     runs(&sqe, -EBADF, wanted);
 
     rota_sqe_clear(&sqe);
     rota_prep_write(&sqe, file, memory, 1, 0);
-    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is not open for writing", file);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: The file is not open for writing (fd=%d)",
+                   file);
     runs(&sqe, -EBADF, wanted);
 
     rota_sqe_clear(&sqe);
@@ -80,16 +82,18 @@ static void descriptors(void)
     rota_sqe_clear(&sqe);
     rota_prep_read(&sqe, 3, memory, 1, 0);
     sqe.flags = IOSQE_FIXED_FILE;
-    runs(&sqe, -EBADF, "1. likely: slot 3 of the ring's file table is empty");
+    runs(&sqe, -EBADF, "1. certain: the ring has no file table, and fd=3 is to be a slot of it");
 
     rota_sqe_clear(&sqe);
     rota_prep_read(&sqe, directory, memory, 1, 0);
-    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is a directory", directory);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: The descriptor is a directory (fd=%d)",
+                   directory);
     runs(&sqe, -EISDIR, wanted);
 
     rota_sqe_clear(&sqe);
     rota_prep_recv(&sqe, file, memory, 1, 0);
-    (void)snprintf(wanted, sizeof(wanted), "1. certain: fd=%d is a regular file", file);
+    (void)snprintf(wanted, sizeof(wanted), "1. certain: The descriptor is not a socket (fd=%d)",
+                   file);
     runs(&sqe, -ENOTSOCK, wanted);
 
     rota_sqe_clear(&sqe);
@@ -118,7 +122,8 @@ static void addresses(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_readv(&sqe, zero, &vectors[1], 1, 0);
-    runs(&sqe, -EFAULT, "1. certain: element 0 of the vector at addr has the base 0x30");
+    runs(&sqe, -EFAULT,
+         "1. certain: element 0 of the vector: base=0x30 is no memory of this process");
 
     rota_sqe_clear(&sqe);
     rota_prep_unlinkat(&sqe, AT_FDCWD, NULL, 0);
@@ -132,7 +137,8 @@ static void paths(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_openat(&sqe, AT_FDCWD, "/no/such/thing", O_RDONLY, 0);
-    runs(&sqe, -ENOENT, "1. certain: addr names \"/no/such/thing\", which does not exist");
+    runs(&sqe, -ENOENT,
+         "1. certain: addr names \"/no/such/thing\", and the directory \"/no\" does not exist");
 
     rota_sqe_clear(&sqe);
     rota_prep_mkdirat(&sqe, AT_FDCWD, "/proc", 0700);
@@ -140,7 +146,9 @@ static void paths(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_openat(&sqe, AT_FDCWD, "/proc/self/exe/x", O_RDONLY, 0);
-    runs(&sqe, -ENOTDIR, "certain: addr names \"/proc/self/exe/x\", a look at it answers ENOTDIR");
+    runs(&sqe, -ENOTDIR,
+         "1. certain: addr names \"/proc/self/exe/x\", and the directory "
+         "\"/proc/self/exe\" is no directory");
 }
 
 static void alignment(void)
@@ -161,7 +169,7 @@ static void alignment(void)
         close(fd);
         return;
     }
-    runs(&sqe, -EINVAL, "1. likely: fd=");
+    runs(&sqe, -EINVAL, " is open with O_DIRECT, and the offset is no multiple of ");
     close(fd);
 }
 

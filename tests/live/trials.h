@@ -27,7 +27,7 @@ struct live_trial {
     enum live_kind kind;
     unsigned cqes;
     unsigned flags; /* CQE flags that the first completion carries */
-    int error;      /* the trial provokes an error */
+    unsigned error; /* 1 and up: which error of the row it provokes; 0: it succeeds */
 };
 
 extern const struct live_trial live_trials[];

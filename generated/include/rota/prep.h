@@ -141,9 +141,13 @@ ROTA_INLINE void rota_prep_nop_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u
  * res           Bytes read; 0 at the end of the file.
  * -EISDIR       The descriptor is a directory.
  * -EINVAL       There are more than 1024 vectors.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
@@ -206,9 +210,13 @@ ROTA_INLINE void rota_prep_readv2(struct io_uring_sqe *sqe, int fd, const struct
  * -EBADF        The file is not open for writing.
  * -EINVAL       There are more than 1024 vectors.
  * -ENOSPC       The device has no space left.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
@@ -315,13 +323,18 @@ ROTA_INLINE void rota_prep_fsync_range(struct io_uring_sqe *sqe, int fd, unsigne
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
+ * -EBADF        The file is not open for reading.
  */
 
 /*
@@ -356,9 +369,13 @@ ROTA_INLINE void rota_prep_read_fixed(struct io_uring_sqe *sqe, int fd, void *bu
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
@@ -1018,6 +1035,7 @@ ROTA_INLINE void rota_prep_cancel_op(struct io_uring_sqe *sqe, unsigned op, unsi
  * -EINVAL       No linked request stands before it, or the one before is a
  *               linked timeout itself.
  * -EFAULT       The timespec cannot be read.
+ * -EINVAL       The seconds or nanoseconds are negative.
  */
 
 /*
@@ -1235,10 +1253,12 @@ ROTA_INLINE void rota_prep_open_direct(struct io_uring_sqe *sqe, const char *pat
  * close(2).
  *
  * res           Always 0.
- * -EBADF        The descriptor is not open, or it is an io_uring.
+ * -EBADF        The descriptor is not open.
  * -EBADF        The slot is empty.
  * -EINVAL       The slot lies outside the file table.
  * -ENXIO        A slot was given and the ring has no file table.
+ * -EBADF        The descriptor is that of an io_uring, which only close(2)
+ *               closes.
  */
 
 /*
@@ -1345,9 +1365,13 @@ ROTA_INLINE void rota_prep_statx(struct io_uring_sqe *sqe, int dfd, const char *
  * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
  *               information. Use a block device with an integrity profile,
  *               open with O_DIRECT.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
@@ -1457,9 +1481,13 @@ ROTA_INLINE void rota_prep_read_attr(struct io_uring_sqe *sqe, int fd, void *buf
  * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
  *               information. Use a block device with an integrity profile,
  *               open with O_DIRECT.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
@@ -2046,6 +2074,8 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  * -EFAULT       The path or the structure cannot be read.
  * -EBADF        The path is relative and the descriptor of its directory is
  *               not open.
+ * -EEXIST       The name exists already, and O_CREAT with O_EXCL wants to make
+ *               it.
  */
 
 /*
@@ -2096,7 +2126,7 @@ ROTA_INLINE void rota_prep_openat2_direct(struct io_uring_sqe *sqe, int dfd, con
  * -EEXIST       The file is in the set already.
  * -ENOENT       The file is not in the set.
  * -EPERM        The file cannot be polled, as a regular file.
- * -EINVAL       The descriptor is no epoll set, or the operation is unknown.
+ * -EINVAL       The descriptor is no epoll set.
  * -EBADF        The epoll set or the file is not open.
  * -EFAULT       The events cannot be read.
  * -ELOOP        The file is an epoll set that has this one in it, or sets lie
@@ -2129,11 +2159,19 @@ ROTA_INLINE void rota_prep_epoll_ctl(struct io_uring_sqe *sqe, int epfd, int fd,
  * program. Stands for splice(2).
  *
  * res           Bytes moved; 0 at the end of the input.
- * -EINVAL       Neither of the two files is a pipe, or one of them cannot be
- *               spliced.
- * -ESPIPE       An offset is given for a pipe. Use -1 for it.
- * -EBADF        The input does not exist or is not open for reading.
+ * -EINVAL       Neither of the two files is a pipe.
+ * -ESPIPE       An offset is given for the output, which is a pipe. Use -1 for
+ *               it.
+ * -EBADF        The input is not open for reading.
  * -EAGAIN       SPLICE_F_NONBLOCK is set, and the pipe is empty or full.
+ * -EINVAL       The output is open with O_APPEND. Open the file once more
+ *               without O_APPEND; the flag belongs to all who share the
+ *               description.
+ * -EINVAL       One of the two files cannot be spliced, or both are the same
+ *               pipe.
+ * -ESPIPE       An offset is given for the input, which is a pipe. Use -1 for
+ *               it.
+ * -EBADF        The output is not open for writing.
  */
 
 /*
@@ -2231,9 +2269,11 @@ ROTA_INLINE void rota_prep_remove_buffers(struct io_uring_sqe *sqe, int nr, int 
  * for tee(2).
  *
  * res           Bytes copied; 0 when the first pipe has no writer any more.
- * -EINVAL       One of the two is not a pipe, or they are the same pipe.
- * -EBADF        The input does not exist or is not open for reading.
+ * -EINVAL       The output is no pipe.
+ * -EBADF        The input is not open for reading.
  * -EAGAIN       SPLICE_F_NONBLOCK is set and the first pipe is empty.
+ * -EINVAL       The input is no pipe.
+ * -EINVAL       Both are the same pipe.
  */
 
 /*
@@ -2419,8 +2459,8 @@ ROTA_INLINE void rota_prep_mkdir(struct io_uring_sqe *sqe, const char *path, uns
  *
  * res           Always 0.
  * -EEXIST       The name exists already.
- * -ENOENT       The target is empty, or a directory on the way to the link is
- *               missing.
+ * -ENOENT       The target is empty.
+ * -ENOENT       A directory on the way to the link is missing.
  */
 
 /*
@@ -3371,7 +3411,8 @@ ROTA_INLINE void rota_prep_fixed_fd_install(struct io_uring_sqe *sqe, int fd, un
  * Sets the length of a file. Stands for ftruncate(2).
  *
  * res           Always 0.
- * -EINVAL       The file is not open for writing, or is no regular file.
+ * -EINVAL       The file is not open for writing.
+ * -EINVAL       The descriptor is no regular file.
  *
  * Workers do this, and writes, to one regular file one request after the
  * other.
@@ -3520,13 +3561,18 @@ ROTA_INLINE void rota_prep_epoll_wait(struct io_uring_sqe *sqe, int fd, struct e
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
+ * -EBADF        The file is not open for reading.
  */
 
 /*
@@ -3565,9 +3611,13 @@ ROTA_INLINE void rota_prep_readv_fixed(struct io_uring_sqe *sqe, int fd,
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   A flag asks for what the file cannot do.
+ * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
+ *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
+ *               for it.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file is not open with
- *               O_DIRECT, or a flag asks for what the file cannot do. Open the
- *               file with O_DIRECT, or use a ring without IORING_SETUP_IOPOLL.
+ *               O_DIRECT. Open the file with O_DIRECT, or use a ring without
+ *               IORING_SETUP_IOPOLL.
  * -EINVAL       The offset is negative and not -1.
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what

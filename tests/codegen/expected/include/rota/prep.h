@@ -59,6 +59,7 @@ ROTA_INLINE void rota_prep_nop(struct io_uring_sqe *sqe)
  * res           Bytes seen.
  * -EBADF        The descriptor is closed. Open it first.
  * -ENXIO        The eye is shut.
+ * -EFAULT       The frame hides everything.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE.
  *

@@ -142,6 +142,7 @@ struct rota_info_strings {
     char t_The_descriptor_is_closed[26];
     char t_Open_it_first[15];
     char t_The_eye_is_shut[17];
+    char t_The_frame_hides_everything[28];
     char t_The_pointer_is_wrong[22];
     char t_Use_another_one[17];
     char t_There_is_one[14];
@@ -315,6 +316,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_descriptor_is_closed = "The descriptor is closed.",
     .t_Open_it_first = "Open it first.",
     .t_The_eye_is_shut = "The eye is shut.",
+    .t_The_frame_hides_everything = "The frame hides everything.",
     .t_The_pointer_is_wrong = "The pointer is wrong.",
     .t_Use_another_one = "Use another one.",
     .t_There_is_one = "There is one.",
@@ -393,6 +395,7 @@ struct rota_condition_table {
     struct rota_condition look_rule_must_0[1];
     struct rota_condition look_rule_must_1[2];
     struct rota_condition look_stream[1];
+    struct rota_condition look_errors_when_2[1];
     struct rota_condition open_rule_when_0[1];
     struct rota_condition open_rule_must_0[1];
     struct rota_condition watch_when_3[1];
@@ -400,6 +403,7 @@ struct rota_condition_table {
     struct rota_condition watch_rule_must_0[1];
     struct rota_condition watch_rule_when_1[2];
     struct rota_condition watch_rule_must_1[1];
+    struct rota_condition register_tiny_errors_when_1[1];
 };
 
 struct rota_flag_table {
@@ -440,9 +444,16 @@ struct rota_rule_table {
     struct rota_rule_info watch_rules[2];
 };
 
+struct rota_look_table {
+    struct rota_look none;
+    struct rota_look look_errors_looks_1[1];
+    struct rota_look look_errors_looks_2[2];
+    struct rota_look register_tiny_errors_looks_1[1];
+};
+
 struct rota_error_table {
     struct rota_error_info none;
-    struct rota_error_info look_errors[2];
+    struct rota_error_info look_errors[3];
     struct rota_error_info register_tiny_errors[2];
 };
 
@@ -467,6 +478,9 @@ const struct rota_condition_table rota_condition_table = {
     .look_stream = {
         {(uint64_t)LOOK_AGAIN, {TEXT(t_look_flags_has_LOOK_AGAIN)}, 28, 4, ROTA_COND_HAS},
     },
+    .look_errors_when_2 = {
+        {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_lacks_LOOK_TWICE)}, 28, 4, ROTA_COND_LACKS},
+    },
     .open_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
@@ -488,6 +502,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .watch_rule_must_1 = {
         {(uint64_t)TINY_SHIFT, {TEXT(t_len_is_TINY_SHIFT)}, 24, 4, ROTA_COND_IS},
+    },
+    .register_tiny_errors_when_1 = {
+        {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
     },
 };
 
@@ -699,6 +716,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_FILE,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -715,6 +735,10 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_WRITTEN,
             .lives = ROTA_LIVES_COMPLETION,
+            .length_at = 24,
+            .length_size = 4,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -731,6 +755,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -753,6 +780,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -769,6 +799,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_READ,
             .lives = ROTA_LIVES_SUBMIT,
+            .length = 2,
+            .elements = ROTA_MEMORY_READ,
+            .optional = true,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = true,
@@ -786,6 +819,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_BUFFER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = true,
             .before_ignored = false,
@@ -803,6 +839,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_GROUP,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -818,9 +857,12 @@ const struct rota_field_table rota_field_table = {
             .summary = {TEXT(t_Where_a_relative_path_starts)},
             .offset = 4,
             .size = 4,
-            .role = ROTA_ROLE_NUMBER,
+            .role = ROTA_ROLE_DIRECTORY,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -834,9 +876,12 @@ const struct rota_field_table rota_field_table = {
             .summary = {TEXT(t_The_path)},
             .offset = 16,
             .size = 8,
-            .role = ROTA_ROLE_NUMBER,
+            .role = ROTA_ROLE_ANY_PATH,
             .memory = ROTA_MEMORY_READ,
             .lives = ROTA_LIVES_SUBMIT,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -853,6 +898,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -875,6 +923,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -891,6 +942,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_SLOT,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 0),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -909,6 +963,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_FILE,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -931,6 +988,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -947,6 +1007,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -964,6 +1027,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_BOTH,
             .lives = ROTA_LIVES_NOTIFICATION,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -980,6 +1046,9 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_BOTH,
             .lives = ROTA_LIVES_UNREGISTER,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
             .since = ROTA_KERNEL(6, 1),
             .otherwise_ignored = false,
             .before_ignored = false,
@@ -1056,14 +1125,73 @@ const struct rota_rule_table rota_rule_table = {
     },
 };
 
+const struct rota_look_table rota_look_table = {
+    .look_errors_looks_1 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
+    },
+    .look_errors_looks_2 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_READABLE, 4, false},
+    },
+    .register_tiny_errors_looks_1 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+    },
+};
+
 const struct rota_error_table rota_error_table = {
     .look_errors = {
-        {{TEXT(t_The_descriptor_is_closed)}, {TEXT(t_Open_it_first)}, -EBADF},
-        {{TEXT(t_The_eye_is_shut)}, {0}, -ENXIO},
+        {
+            .cause = {TEXT(t_The_descriptor_is_closed)},
+            .remedy = {TEXT(t_Open_it_first)},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_eye_is_shut)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, look_errors_looks_1),
+            .error = -ENXIO,
+            .since = ROTA_KERNEL(6, 1),
+            .until = ROTA_KERNEL(6, 2),
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_frame_hides_everything)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, look_errors_when_2),
+            .looks = ROWS(rota_look_table, look_errors_looks_2),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+        },
     },
     .register_tiny_errors = {
-        {{TEXT(t_The_pointer_is_wrong)}, {TEXT(t_Use_another_one)}, -EFAULT},
-        {{TEXT(t_There_is_one)}, {0}, -EBUSY},
+        {
+            .cause = {TEXT(t_The_pointer_is_wrong)},
+            .remedy = {TEXT(t_Use_another_one)},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_There_is_one)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_tiny_errors_when_1),
+            .looks = ROWS(rota_look_table, register_tiny_errors_looks_1),
+            .error = -EBUSY,
+            .since = ROTA_KERNEL(6, 1),
+            .until = ROTA_KERNEL(6, 2),
+            .partial = true,
+        },
     },
 };
 

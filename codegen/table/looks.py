@@ -1,0 +1,90 @@
+"""The closed list of looks at the world: `FIELD is WORD`, `ring is not WORD`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FORM = re.compile(r"^([a-z_][a-z0-9_]*) is (not )?([a-z]+)$")
+
+# What a look is at, by the role of its field; `memory` is any other pointer.
+_SUBJECTS = {
+    "file": "descriptor",
+    "descriptor": "descriptor",
+    "source": "descriptor",
+    "directory": "descriptor",
+    "index": "slot",
+    "slot": "slot",
+    "buffer": "buffer",
+    "group": "group",
+    "path": "path",
+    "new_path": "path",
+    "any_path": "path",
+    "text": "path",
+}
+
+# Each word, and what it can be said of.
+WORDS = {
+    "open": ("descriptor", "slot"),
+    "readable": ("descriptor", "memory"),
+    "writable": ("descriptor", "memory"),
+    "appending": ("descriptor",),
+    "direct": ("descriptor",),
+    "nonblocking": ("descriptor",),
+    "seekable": ("descriptor",),
+    "regular": ("descriptor",),
+    "directory": ("descriptor", "path"),
+    "socket": ("descriptor",),
+    "pipe": ("descriptor",),
+    "character": ("descriptor",),
+    "block": ("descriptor",),
+    "epoll": ("descriptor",),
+    "eventfd": ("descriptor",),
+    "ring": ("descriptor",),
+    "listening": ("descriptor",),
+    "connected": ("descriptor",),
+    "bound": ("descriptor",),
+    "datagram": ("descriptor",),
+    "tabled": ("descriptor", "ring"),
+    "full": ("descriptor", "ring"),
+    "within": ("slot", "buffer"),
+    "present": ("path", "group", "buffer"),
+    "reachable": ("path",),
+    "empty": ("path",),
+    "populated": ("path",),
+    "creating": ("memory",),
+    "valid": ("memory",),
+    "buffered": ("ring",),
+    "aligned": ("memory",),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """`subject` is a field, or `ring` for the ring itself."""
+
+    text: str
+    subject: str
+    word: str
+    negated: bool
+
+    @property
+    def kind(self) -> str:
+        return f"ROTA_LOOK_{self.word.upper()}"
+
+    @property
+    def of_field(self) -> bool:
+        return self.subject != "ring"
+
+
+def parse(text: str) -> Look:
+    match = _FORM.match(text)
+    if match is None or match.group(3) not in WORDS:
+        raise ValueError(f"'{text}' is no look")
+    subject, negation, word = match.groups()
+    return Look(text, subject, word, negation is not None)
+
+
+def subject_of(role: str | None, pointer: bool) -> str:
+    """What a look at a field of that role is at; empty when there is nothing to look at."""
+    return _SUBJECTS.get(role or "", "memory" if pointer else "")

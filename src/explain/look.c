@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* The looks of the table: what each word of codegen/table/looks.py sees. */
+#include "explain/explain.h"
+#include "ring/core.h"
+
+#include <linux/fcntl.h>
+
+#define SPLICE_FROM_SLOT SPLICE_F_FD_IN_FIXED
+
+/* A look at something that is not there fails, whatever it looks for. */
+#define NOTHING_THERE (-1)
+
+static int yes(bool seen)
+{
+    return seen ? ROTA_YES : ROTA_NO;
+}
+
+/* Asks for nothing in particular. */
+static const struct rota_ring_view blank = {
+    .slot = ROTA_NOT_ASKED, .buffer = ROTA_NOT_ASKED, .personality = ROTA_NOT_ASKED};
+
+static uint64_t value_of(const struct rota_subject *s, const struct rota_field_info *field)
+{
+    return rota_sqe_field(s->sqe, field->offset, field->size);
+}
+
+static void view_slot(const struct rota_subject *s, unsigned slot, struct rota_file_view *view)
+{
+    struct rota_ring_view ring = blank;
+
+    ring.slot = slot;
+    rota_view_own_ring(s->list->process, s->ring, &ring);
+    view->fd = -1;
+    view->flags = -EBADF;
+    view->open = ring.known == ROTA_YES ? (enum rota_answer)yes(ring.slot_filled) : ROTA_UNKNOWN;
+    view->kind = ring.slot_kind;
+}
+
+void rota_subject_file(const struct rota_subject *s, const struct rota_field_info *field,
+                       struct rota_file_view *view)
+{
+    uint64_t value = value_of(s, field);
+
+    if (field->role == ROTA_ROLE_SLOT)
+        view_slot(s, (unsigned)value - 1, view);
+    else if (field->role == ROTA_ROLE_INDEX ||
+             (field->role == ROTA_ROLE_FILE && (s->sqe->flags & IOSQE_FIXED_FILE)) ||
+             (field->role == ROTA_ROLE_SOURCE && (s->sqe->splice_flags & SPLICE_FROM_SLOT)))
+        view_slot(s, (unsigned)value, view);
+    else
+        rota_view_fd(s->list->process, (int32_t)value, view);
+}
+
+/*
+ * Descriptors
+ */
+
+static int see_mode(const struct rota_file_view *view, int refused)
+{
+    if (view->flags < 0)
+        return ROTA_UNKNOWN;
+    return yes(!(view->flags & O_PATH) && (view->flags & O_ACCMODE) != refused);
+}
+
+static int see_flag(const struct rota_file_view *view, int flag)
+{
+    return view->flags < 0 ? ROTA_UNKNOWN : yes(view->flags & flag);
+}
+
+static int see_kind(const struct rota_file_view *view, enum rota_file_kind kind)
+{
+    return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : yes(view->kind == kind);
+}
+
+static int see_socket(const struct rota_subject *s, const struct rota_file_view *view,
+                      enum rota_look_kind kind)
+{
+    int type;
+
+    if (view->kind != ROTA_FILE_SOCKET && view->kind != ROTA_FILE_UNKNOWN)
+        return NOTHING_THERE;
+    if (view->fd < 0 || s->list->process || view->kind == ROTA_FILE_UNKNOWN)
+        return ROTA_UNKNOWN;
+    switch (kind) {
+    case ROTA_LOOK_LISTENING:
+        return rota_socket_listens(view->fd);
+    case ROTA_LOOK_CONNECTED:
+        return rota_socket_connected(view->fd);
+    case ROTA_LOOK_BOUND:
+        return rota_socket_bound(view->fd);
+    default:
+        type = rota_socket_type(view->fd);
+        return type < 0 ? ROTA_UNKNOWN : yes(type == 2);
+    }
+}
+
+static int see_ring(const struct rota_ring_view *ring, enum rota_look_kind kind)
+{
+    if (ring->known != ROTA_YES)
+        return ROTA_UNKNOWN;
+    switch (kind) {
+    case ROTA_LOOK_TABLED:
+        return yes(ring->files);
+    case ROTA_LOOK_BUFFERED:
+        return yes(ring->buffers);
+    default:
+        return yes(ring->filled == ring->files); /* no slot is free where there is none */
+    }
+}
+
+static int see_other_ring(const struct rota_subject *s, const struct rota_file_view *view,
+                          enum rota_look_kind kind)
+{
+    struct rota_ring_view ring = blank;
+
+    if (view->kind != ROTA_FILE_RING)
+        return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : NOTHING_THERE;
+    rota_view_ring(s->list->process, view->fd, &ring);
+    return see_ring(&ring, kind);
+}
+
+static int see_seekable(const struct rota_file_view *view)
+{
+    switch (view->kind) {
+    case ROTA_FILE_REGULAR:
+    case ROTA_FILE_DIRECTORY:
+    case ROTA_FILE_BLOCK:
+        return ROTA_YES;
+    case ROTA_FILE_CHARACTER:
+    case ROTA_FILE_UNKNOWN:
+        return ROTA_UNKNOWN;
+    default:
+        return ROTA_NO;
+    }
+}
+
+static int see_file(const struct rota_subject *s, const struct rota_field_info *field,
+                    enum rota_look_kind kind)
+{
+    static const enum rota_file_kind kinds[] = {
+        [ROTA_LOOK_REGULAR] = ROTA_FILE_REGULAR, [ROTA_LOOK_DIRECTORY] = ROTA_FILE_DIRECTORY,
+        [ROTA_LOOK_SOCKET] = ROTA_FILE_SOCKET,   [ROTA_LOOK_PIPE] = ROTA_FILE_PIPE,
+        [ROTA_LOOK_BLOCK] = ROTA_FILE_BLOCK,     [ROTA_LOOK_CHARACTER] = ROTA_FILE_CHARACTER,
+        [ROTA_LOOK_EPOLL] = ROTA_FILE_EPOLL,     [ROTA_LOOK_EVENTFD] = ROTA_FILE_EVENTFD,
+        [ROTA_LOOK_RING] = ROTA_FILE_RING,
+    };
+    struct rota_file_view view;
+
+    rota_subject_file(s, field, &view);
+    if (kind == ROTA_LOOK_OPEN)
+        return (int)view.open;
+    if (view.open != ROTA_YES)
+        return view.open == ROTA_NO ? NOTHING_THERE : ROTA_UNKNOWN;
+    switch (kind) {
+    case ROTA_LOOK_READABLE:
+        return see_mode(&view, O_WRONLY);
+    case ROTA_LOOK_WRITABLE:
+        return see_mode(&view, O_RDONLY);
+    case ROTA_LOOK_APPENDING:
+        return see_flag(&view, O_APPEND);
+    case ROTA_LOOK_DIRECT:
+        return see_flag(&view, O_DIRECT);
+    case ROTA_LOOK_NONBLOCKING:
+        return see_flag(&view, O_NONBLOCK);
+    case ROTA_LOOK_SEEKABLE:
+        return see_seekable(&view);
+    case ROTA_LOOK_LISTENING:
+    case ROTA_LOOK_CONNECTED:
+    case ROTA_LOOK_BOUND:
+    case ROTA_LOOK_DATAGRAM:
+        return see_socket(s, &view, kind);
+    case ROTA_LOOK_TABLED:
+    case ROTA_LOOK_FULL:
+        return see_other_ring(s, &view, kind);
+    default:
+        return see_kind(&view, kinds[kind]);
+    }
+}
+
+/*
+ * Slots, buffers, groups
+ */
+
+static int see_slot(const struct rota_subject *s, const struct rota_field_info *field)
+{
+    uint64_t value = value_of(s, field);
+    struct rota_ring_view ring = blank;
+
+    if (field->role == ROTA_ROLE_SLOT)
+        value--;
+    rota_view_own_ring(s->list->process, s->ring, &ring);
+    if (ring.known != ROTA_YES)
+        return ROTA_UNKNOWN;
+    return ring.files ? yes(value < ring.files) : NOTHING_THERE;
+}
+
+static int see_buffer(const struct rota_subject *s, const struct rota_field_info *field,
+                      bool within)
+{
+    struct rota_ring_view ring = blank;
+
+    ring.buffer = (unsigned)value_of(s, field);
+    rota_view_own_ring(s->list->process, s->ring, &ring);
+    if (ring.known != ROTA_YES)
+        return ROTA_UNKNOWN;
+    if (!within || !ring.buffer_filled)
+        return yes(ring.buffer_filled);
+    return (int)rota_subject_within(s, &ring);
+}
+
+static int see_group(const struct rota_subject *s, unsigned group)
+{
+    return s->list->process ? ROTA_UNKNOWN : (int)rota_group_exists(s->ring, group);
+}
+
+/*
+ * Paths and memory
+ */
+
+int rota_subject_directory(const struct rota_subject *s, const struct rota_field_info *field)
+{
+    /* The nearest one before the path. */
+    for (const struct rota_field_info *f = field; f-- != rota_fields(s->op->fields);) {
+        if (f->role == ROTA_ROLE_DIRECTORY)
+            return (int32_t)value_of(s, f);
+    }
+    return AT_FDCWD;
+}
+
+static int see_path(const struct rota_subject *s, const struct rota_field_info *field,
+                    enum rota_look_kind kind)
+{
+    struct rota_path_view path;
+    int dirfd = rota_subject_directory(s, field);
+
+    if (!rota_view_path(s->list->process, dirfd, value_of(s, field), &path))
+        return ROTA_UNKNOWN;
+    switch (kind) {
+    case ROTA_LOOK_EMPTY:
+        return yes(!path.length);
+    case ROTA_LOOK_PRESENT:
+        return yes(!path.error);
+    case ROTA_LOOK_REACHABLE:
+        return yes(path.last);
+    case ROTA_LOOK_DIRECTORY:
+        return path.error ? NOTHING_THERE : yes(path.directory);
+    default:
+        return path.error ? NOTHING_THERE
+                          : (int)rota_path_populated(s->list->process, dirfd, path.text);
+    }
+}
+
+static int see_time(const struct rota_subject *s, uint64_t address)
+{
+    int64_t time[2];
+
+    if (rota_peek_memory(s->list->process, address, time, sizeof(time)) != (long)sizeof(time))
+        return NOTHING_THERE;
+    return yes(time[0] >= 0 && time[1] >= 0 && time[1] < 1000000000);
+}
+
+static int see_memory(const struct rota_subject *s, const struct rota_field_info *field,
+                      enum rota_look_kind kind)
+{
+    uint64_t address = value_of(s, field), flags;
+
+    switch (kind) {
+    case ROTA_LOOK_VALID:
+        return see_time(s, address);
+    case ROTA_LOOK_CREATING:
+        if (rota_peek_memory(s->list->process, address, &flags, sizeof(flags)) !=
+            (long)sizeof(flags))
+            return NOTHING_THERE;
+        return yes(flags & O_CREAT);
+    case ROTA_LOOK_ALIGNED:
+        return yes(!(address & (rota_field_element(field) - 1)));
+    default:
+        return (int)rota_subject_memory(s, field, NULL);
+    }
+}
+
+static int see_field(const struct rota_subject *s, const struct rota_field_info *field,
+                     enum rota_look_kind kind)
+{
+    if (rota_conditions_hold(field->when, s->sqe, s->ring) == ROTA_NO)
+        return NOTHING_THERE;
+    switch (field->role) {
+    case ROTA_ROLE_FILE:
+    case ROTA_ROLE_DESCRIPTOR:
+    case ROTA_ROLE_SOURCE:
+    case ROTA_ROLE_DIRECTORY:
+        return see_file(s, field, kind);
+    case ROTA_ROLE_SLOT:
+    case ROTA_ROLE_INDEX:
+        return kind == ROTA_LOOK_WITHIN ? see_slot(s, field) : see_file(s, field, kind);
+    case ROTA_ROLE_BUFFER:
+        return see_buffer(s, field, kind == ROTA_LOOK_WITHIN);
+    case ROTA_ROLE_GROUP:
+        return see_group(s, (unsigned)value_of(s, field));
+    case ROTA_ROLE_PATH:
+    case ROTA_ROLE_NEW_PATH:
+    case ROTA_ROLE_ANY_PATH:
+    case ROTA_ROLE_TEXT:
+        return see_path(s, field, kind);
+    default:
+        return see_memory(s, field, kind);
+    }
+}
+
+static int see(const struct rota_subject *s, const struct rota_look *look)
+{
+    struct rota_ring_view ring = blank;
+
+    if (look->at != ROTA_LOOK_AT_RING)
+        return see_field(s, &rota_fields(s->op->fields)[look->at], (enum rota_look_kind)look->kind);
+    rota_view_own_ring(s->list->process, s->ring, &ring);
+    return see_ring(&ring, (enum rota_look_kind)look->kind);
+}
+
+enum rota_answer rota_look_holds(const struct rota_subject *s, const struct rota_look *look)
+{
+    int seen = see(s, look);
+
+    if (seen == NOTHING_THERE)
+        return ROTA_NO;
+    if (seen == ROTA_UNKNOWN)
+        return ROTA_UNKNOWN;
+    return (seen == ROTA_YES) != look->negated ? ROTA_YES : ROTA_NO;
+}
