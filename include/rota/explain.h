@@ -27,6 +27,7 @@
 #include <rota/caps.h>
 #include <rota/config.h>
 #include <rota/info.h>
+#include <rota/names.h>
 #include <rota/ring.h>
 #include <rota/uapi.h>
 
@@ -106,15 +107,6 @@ ROTA_API int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uri
  * Returns as rota_sqe_format(), -EINVAL when `params` is NULL.
  */
 ROTA_API int rota_params_format(const struct io_uring_params *params, char *buf, size_t size);
-
-/*
- * The name of an error, positive or negative: "EINVAL" of -22. NULL for a
- * number that is none, or one that neither the kernel nor this library answers.
- */
-ROTA_API const char *rota_error_name(int error);
-
-/* What it means when nothing more is known, in a few words. NULL as above. */
-ROTA_API const char *rota_error_meaning(int error);
 
 /*
  * Check

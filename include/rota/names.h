@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of opcodes and flags, both ways. Every string is static; every
+ * Names of opcodes and flags, both ways, and of errors. Every string is static; every
  * function may be called from any thread at any time.
  */
 #ifndef ROTA_NAMES_H
@@ -69,6 +69,15 @@ ROTA_API int rota_flag_value(const char *name, uint64_t *value);
  * last one.
  */
 ROTA_API const char *rota_group_name(unsigned index);
+
+/*
+ * The name of an error, positive or negative: "EINVAL" of -22. NULL for a
+ * number that is none, or one that neither the kernel nor this library answers.
+ */
+ROTA_API const char *rota_error_name(int error);
+
+/* What it means when nothing more is known, in a few words. NULL as above. */
+ROTA_API const char *rota_error_meaning(int error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The functions that start a request and wait for it once more, as symbols. */
-#include <rota.h>
+#include <rota/prep.h>
+#include <rota/ring.h>
 #include <rota/op.h>
 
 #include "ring/symbols.h"

@@ -94,11 +94,15 @@ void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
 void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan);
 
 /*
- * enter.c
+ * room.c
  */
 
 /* Makes room for `count` SQEs, submitting what is there; 0 or -errno. */
 int rota_calls_room(struct rota_ring *ring, uint32_t count);
+
+/*
+ * enter.c
+ */
 
 /*
  * Scans, and sleeps until the target is hit or, without target, anything was
@@ -120,8 +124,21 @@ int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
 int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline);
 
 /*
- * cancel.c
+ * stopping.c
  */
+
+/* The pauses between two attempts: each twice as long as the one before. */
+#define ROTA_PAUSE_NSEC      50000u
+#define ROTA_PAUSE_DOUBLINGS 11u /* 0.1 seconds */
+
+/* The handle has ended: nobody needs to ask any more. */
+void rota_calls_stopped(struct rota_ring *ring, struct rota_op *op);
+
+/* The pause before asking again, in nanoseconds. */
+uint64_t rota_calls_pause(const struct rota_ring *ring);
+
+/* Asks no more when nothing is to be stopped any more. */
+void rota_calls_calm(struct rota_ring *ring);
 
 /* Asks once more to stop what is to be stopped. */
 void rota_calls_ask(struct rota_ring *ring);
@@ -129,11 +146,10 @@ void rota_calls_ask(struct rota_ring *ring);
 /* The same where nobody waits: after a pause, which is a timeout request. Submits what it adds. */
 void rota_calls_insist(struct rota_ring *ring);
 
-/* The handle has ended: nobody needs to ask any more. */
-void rota_calls_stopped(struct rota_ring *ring, struct rota_op *op);
+#define ROTA_CANCEL_EVERYTHING (IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL)
 
-/* The pause before asking again, in nanoseconds. */
-uint64_t rota_calls_pause(const struct rota_ring *ring);
+/* Puts a cancel request of the library's own into the queue; 0, or -errno as a start. */
+int rota_calls_queue_cancel(struct rota_ring *ring, uint64_t target, int flags, uint64_t kind);
 
 /* What there is to say of a ring that is none. */
 static inline int rota_calls_no_ring(const struct rota_ring *ring)

@@ -2,13 +2,6 @@
 /* Cancelling: one handle, everything on the ring, and calls that could not be finished. */
 #include "call/calls.h"
 
-#include <rota/prep.h>
-#include <rota/resource.h>
-
-/* The pauses between two attempts: each twice as long as the one before. */
-#define PAUSE_NSEC 50000u
-#define DOUBLINGS  11u /* 0.1 seconds */
-
 /* How often, and how long, the caller's own requests are looked for when no handle is left. */
 #define OWN_ATTEMPTS 1000u
 #define OWN_NSEC     200000000u
@@ -16,135 +9,13 @@
 /* How long a call whose completion may have been lost waits for it. */
 #define LOST_NSEC 1000000000u
 
-#define EVERYTHING (IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL)
-
-uint64_t rota_calls_pause(const struct rota_ring *ring)
-{
-    return (uint64_t)PAUSE_NSEC << (ring->calls.asks < DOUBLINGS ? ring->calls.asks : DOUBLINGS);
-}
-
-/* Takes an SQE for a request of the library's own; NULL when the queue is full. */
-static struct io_uring_sqe *take_sqe(struct rota_ring *ring, uint64_t kind)
-{
-    struct io_uring_sqe *sqe = rota_get_sqe(ring);
-
-    if (!sqe)
-        return NULL;
-    sqe->user_data = kind;
-    ring->calls.cancels++;
-    return sqe;
-}
-
-/* Puts a cancel request of the library's own into the queue. */
-static int queue_cancel(struct rota_ring *ring, uint64_t target, int flags, uint64_t kind)
-{
-    struct io_uring_sqe *sqe;
-    int ret;
-
-    if (ring->calls.mode & ROTA_CALLS_CHAIN)
-        return -EBUSY;
-    ret = rota_calls_room(ring, 1);
-    if (ret < 0)
-        return ret;
-    sqe = take_sqe(ring, kind);
-    if (!sqe)
-        return -EAGAIN;
-    rota_prep_cancel64(sqe, target, flags);
-    return 0;
-}
-
-/* Cancels without the queue (6.0). What it answers shows in the completions. */
-static void cancel_now(struct rota_ring *ring, uint64_t target, uint32_t flags)
-{
-    struct io_uring_sync_cancel_reg arg;
-
-    rota_zero(&arg, sizeof(arg));
-    arg.addr = target;
-    arg.fd = -1;
-    arg.flags = flags;
-    (void)rota_ring_register(ring, IORING_REGISTER_SYNC_CANCEL, &arg, 1);
-}
-
-/*
- * Asks through the queue, as long as what was asked before has been answered.
- * What was not stands behind a drain, where a further request would wait as
- * well; and on polled rings the kernel takes no cancel requests at all. There
- * the way beside the queue is left.
- */
-static void ask(struct rota_ring *ring, uint64_t target, uint32_t flags, uint64_t kind, bool beside)
-{
-    if (beside)
-        cancel_now(ring, target, flags);
-    else
-        (void)queue_cancel(ring, target, (int)flags, kind);
-}
-
-void rota_calls_ask(struct rota_ring *ring)
-{
-    bool beside = ring->calls.cancels || (ring->flags & IORING_SETUP_IOPOLL);
-
-    ring->calls.mode &= ~(ROTA_CALLS_AGAIN | ROTA_CALLS_DUE);
-    ring->calls.asks++;
-    if (ring->calls.mode & ROTA_CALLS_CLOSING) {
-        ask(ring, 0, EVERYTHING, DATA_CANCEL_ALL, beside);
-        return;
-    }
-    for (struct rota_op *op = ring->calls.stopping; op; op = op->next)
-        ask(ring, data_of(op, DATA_OP), 0, DATA_CANCEL, beside);
-}
-
-void rota_calls_insist(struct rota_ring *ring)
-{
-    static const struct __kernel_timespec pauses[] = {
-        {0, PAUSE_NSEC},      {0, PAUSE_NSEC << 1},  {0, PAUSE_NSEC << 2},
-        {0, PAUSE_NSEC << 3}, {0, PAUSE_NSEC << 4},  {0, PAUSE_NSEC << 5},
-        {0, PAUSE_NSEC << 6}, {0, PAUSE_NSEC << 7},  {0, PAUSE_NSEC << 8},
-        {0, PAUSE_NSEC << 9}, {0, PAUSE_NSEC << 10}, {0, PAUSE_NSEC << DOUBLINGS},
-    };
-    uint32_t asks = ring->calls.asks;
-    struct io_uring_sqe *sqe;
-
-    if (ROTA_LIKELY(!(ring->calls.mode & (ROTA_CALLS_AGAIN | ROTA_CALLS_DUE))) ||
-        (ring->calls.mode & (ROTA_CALLS_CHAIN | ROTA_CALLS_DELIVERING)))
-        return;
-    if (ring->calls.mode & ROTA_CALLS_DUE) {
-        rota_calls_ask(ring);
-    } else if (!(ring->calls.mode & ROTA_CALLS_PAUSED)) {
-        sqe = take_sqe(ring, DATA_PAUSE);
-        if (!sqe)
-            return; /* with the next call */
-        rota_prep_timeout(sqe, &pauses[asks < DOUBLINGS ? asks : DOUBLINGS], 0, 0);
-        ring->calls.mode |= ROTA_CALLS_PAUSED;
-    }
-    (void)rota_calls_enter(ring, 0, NULL);
-}
-
-/* Nothing is to be stopped any more. */
-static void calm_down(struct rota_ring *ring)
-{
-    if (!ring->calls.stopping && !(ring->calls.mode & ROTA_CALLS_CLOSING))
-        ring->calls.mode &= ~(ROTA_CALLS_STOPPING | ROTA_CALLS_AGAIN | ROTA_CALLS_DUE);
-}
-
-void rota_calls_stopped(struct rota_ring *ring, struct rota_op *op)
-{
-    if (op->prev)
-        op->prev->next = op->next;
-    else
-        ring->calls.stopping = op->next;
-    if (op->next)
-        op->next->prev = op->prev;
-    ring->calls.asks = 0; /* it goes on: what stood behind it may have become the next */
-    calm_down(ring);
-}
-
 int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
 {
     int ret;
 
     if (!rota_op_active(op) || (op->state & ROTA_OP_CANCELLED))
         return 0;
-    ret = queue_cancel(ring, data_of(op, DATA_OP), 0, DATA_CANCEL);
+    ret = rota_calls_queue_cancel(ring, data_of(op, DATA_OP), 0, DATA_CANCEL);
     if (ret < 0)
         return ret;
     /* Only now: the submit for want of room takes nothing from the completion queue. */
@@ -167,7 +38,7 @@ int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
 static int drain_cancels(struct rota_ring *ring)
 {
     uint64_t until;
-    int ret = rota_calls_deadline(ring, (uint64_t)PAUSE_NSEC << DOUBLINGS, &until);
+    int ret = rota_calls_deadline(ring, (uint64_t)ROTA_PAUSE_NSEC << ROTA_PAUSE_DOUBLINGS, &until);
 
     while (ret >= 0 && ring->calls.cancels) {
         struct rota_scan scan;
@@ -228,7 +99,7 @@ static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
     unsigned looked = 0, in_vain = 0;
     uint64_t until = 0; /* for the caller's own */
     bool answered = false;
-    int ret = queue_cancel(ring, 0, (int)EVERYTHING, DATA_CANCEL_ALL);
+    int ret = rota_calls_queue_cancel(ring, 0, (int)ROTA_CANCEL_EVERYTHING, DATA_CANCEL_ALL);
 
     while (ret >= 0) {
         struct rota_scan scan;
@@ -257,7 +128,7 @@ static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
         /* Not at the first time: what is next in a chain may be about to start. */
         if (in_vain > 1 || ++looked > OWN_ATTEMPTS)
             break;
-        ret = queue_cancel(ring, 0, (int)EVERYTHING, DATA_CANCEL_ALL);
+        ret = rota_calls_queue_cancel(ring, 0, (int)ROTA_CANCEL_EVERYTHING, DATA_CANCEL_ALL);
     }
     return ret;
 }
@@ -272,7 +143,7 @@ static int cancel_all(struct rota_ring *ring, const uint64_t *deadline)
     ring->calls.asks = 0;
     ret = cancel_everything(ring, deadline);
     ring->calls.mode &= ~ROTA_CALLS_CLOSING;
-    calm_down(ring);
+    rota_calls_calm(ring);
     return ret;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the call layer goes to the kernel: room for SQEs, and the one wait under all its waits. */
+/* The one wait under all waits of the call layer. */
 #include "call/calls.h"
 
 #include <linux/time.h>
@@ -25,28 +25,6 @@ int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *d
     else
         *deadline += nsec;
     return ret;
-}
-
-int rota_calls_room(struct rota_ring *ring, uint32_t count)
-{
-    int ret;
-
-    if (rota_is_dead(ring))
-        return rota_calls_no_ring(ring);
-    if (count > ring->sq.ring_entries)
-        return -EINVAL;
-    while (rota_sq_space_left(ring) < count) {
-        ret = rota_calls_enter(ring, 0, NULL);
-        if (ret < 0)
-            return ret;
-        if (ring->flags & IORING_SETUP_SQPOLL)
-            ret = rota_sqring_wait(ring);
-        else if (!ret)
-            ret = -EAGAIN;
-        if (ret < 0)
-            return ret;
-    }
-    return 0;
 }
 
 int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered)

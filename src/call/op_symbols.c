@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The inline functions of handles once more, as symbols. */
-#include <rota.h>
+#include <rota/prep.h>
+#include <rota/ring.h>
 
 #include "ring/symbols.h"
 

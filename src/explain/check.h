@@ -47,7 +47,7 @@ void rota_check_put_demand(struct rota_text *text, const struct rota_condition *
 /* Conditions as they stand in the table, with "and" between them. */
 void rota_check_put_conditions(struct rota_text *text, struct rota_condition_rows rows);
 
-/* check_zero.c: all bytes that are not read must be zero. */
+/* nonzero.c: all bytes that are not read must be zero. */
 void rota_check_zero(struct rota_check *c);
 
 #endif /* ROTA_SRC_CHECK_H */

@@ -10,6 +10,7 @@
 
 #include "table/info_tables.h"
 #include "table/text.h"
+#include "table/words.h"
 
 /* A member of the SQE by its place. */
 static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned offset,
@@ -79,16 +80,6 @@ enum rota_answer rota_fact_flag(const struct rota_caps *caps, const struct rota_
                                 unsigned index, unsigned flag);
 /* Which of rota_caps_op::flags belongs to that field; ROTA_CAPS_FLAG_SETS: none. */
 unsigned rota_flag_set_of(const struct rota_op_info *op, unsigned index);
-
-/* Flags by name, joined by |, and what has no name in hexadecimal; "0" for none. */
-void rota_text_flags(struct rota_text *text, const struct rota_flag_rule *rules, unsigned count,
-                     uint64_t value);
-/* The same of a group by its name; a group that numbers values gives the one name. */
-void rota_text_group(struct rota_text *text, const char *group, uint64_t value);
-/* A kernel release as in "6.7". */
-void rota_text_kernel(struct rota_text *text, unsigned release);
-/* An error as in "EINVAL", or its number. */
-void rota_text_error(struct rota_text *text, int error);
 
 /*
  * process.c: looks at a process, by system calls that change nothing. `process`

@@ -176,9 +176,6 @@ uint32_t rota_with_taskrun_flag(uint32_t flags);
 int rota_make_exact(struct rota_ring *ring, unsigned entries, struct io_uring_params *params,
                     const struct rota_placement *placement);
 
-/* The same with NO_MMAP, in memory that is mapped for it. */
-int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring_params *params);
-
 /* Gives the registered index of the ring back to the thread; the ring forgets nothing. */
 int rota_release_index(struct rota_ring *ring);
 
@@ -204,6 +201,9 @@ void rota_memory_detach(struct rota_ring *ring);
 /*
  * placement.c
  */
+
+/* rota_make_exact with NO_MMAP, in memory that is mapped for it. */
+int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring_params *params);
 
 /* Divides placement->memory between the queues and stores the addresses in `params`. */
 int rota_memory_place(struct rota_placement *placement, unsigned entries,

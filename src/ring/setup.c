@@ -125,21 +125,6 @@ int rota_release_index(struct rota_ring *ring)
     return rota_ring_register(ring, IORING_UNREGISTER_RING_FDS, &update, 1);
 }
 
-int rota_queue_init_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
-                          struct io_uring_params *params)
-{
-    struct rota_placement mapped = {NULL, 0, 0, false};
-
-    if (!rota_size_is_known(ring, ring_size))
-        return -EINVAL;
-    rota_make_none(ring);
-    if (!entries || !params)
-        return -EINVAL;
-    if (params->flags & IORING_SETUP_NO_MMAP)
-        return rota_make_unmapped(ring, entries, params);
-    return rota_make_exact(ring, entries, params, &mapped);
-}
-
 void rota_queue_exit(struct rota_ring *ring)
 {
     /* A ring that has neither descriptor nor index any more still has its queues. */

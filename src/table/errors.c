@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of errors, and what each of them means when nothing more is known. */
 #include <asm/errno.h>
-#include <rota/explain.h>
+#include <rota/names.h>
+#include <stddef.h>
 
 /* clang-format off */
 #define ERRORS(E) \

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 static const char help[] =
     "Usage: rota decode [OPTION]... [FILE]\n"

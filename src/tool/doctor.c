@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `rota doctor`: can a ring be made here, and if not, what is in the way. */
-#include "doctor.h"
+#include "tool/doctor.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -5,7 +5,7 @@
 
 #include <rota/ring.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 enum verdict {
     VERDICT_OK,

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 static const char help[] =
     "Usage: rota explain [OPTION]... OPCODE ERRNO\n"

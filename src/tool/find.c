@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 /* Longest first where one begins with another. */
 static const char *const prefixes[] = {

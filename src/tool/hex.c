@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 /* A star stands for no more bytes than this: a dump of that size is a mistake. */
 #define MAX_GAP (1U << 26)

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "doctor.h"
+#include "tool/doctor.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (1024 * KIB)

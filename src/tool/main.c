@@ -4,7 +4,7 @@
 #include <rota.h>
 #include <string.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 static const struct command {
     const char *name;

@@ -3,8 +3,12 @@
 #ifndef ROTA_SRC_TOOL_OPS_H
 #define ROTA_SRC_TOOL_OPS_H
 
-#include "tables.h"
-#include "tool.h"
+#include "tool/tables.h"
+#include "tool/tool.h"
+
+/*
+ * ops_rows.c
+ */
 
 /* By enum rota_iosqe: "taken" and so on. */
 extern const char *const ops_iosqe_words[];
@@ -15,7 +19,10 @@ const char *ops_error_name(int error);
 const struct rota_prep_info *ops_preps(unsigned opcode, unsigned *count);
 const struct tool_call *ops_calls(unsigned opcode, unsigned *count);
 
-/* One JSON object each, within an array. */
+/*
+ * ops_json.c: one JSON object each, within an array.
+ */
+
 void ops_write_op(const struct rota_op_info *op, bool example);
 void ops_write_register(unsigned opcode, const struct rota_register_info *info, bool example);
 void ops_write_flag(const char *group, const struct rota_flag_rule *flag);

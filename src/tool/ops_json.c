@@ -4,7 +4,7 @@
 #include <rota/names.h>
 #include <rota/uapi.h>
 
-#include "ops.h"
+#include "tool/ops.h"
 
 static const char *const lives_words[] = {
     [ROTA_LIVES_NONE] = NULL,

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 /* Lines in a file or pipe are this long; a terminal may have fewer or some more columns. */
 #define WIDTH     80

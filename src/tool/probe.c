@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 static const char help[] =
     "Usage: rota probe [OPTION]... [NAME]...\n"

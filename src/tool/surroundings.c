@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "doctor.h"
+#include "tool/doctor.h"
 
 #define CAP_SYS_ADMIN_BIT 21
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "tool.h"
+#include "tool/tool.h"
 
 /* A text that grows in a buffer and never beyond it. */
 struct text {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A ring for each thread: made on first use, its own, torn down at the end, forgotten by a child. */
-#include "support.h"
+#include "call/support.h"
 
 #include <dirent.h>
 #include <poll.h>

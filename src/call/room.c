@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Room for SQEs: submits what is there when the queue is full. */
+#include "call/calls.h"
+
+int rota_calls_room(struct rota_ring *ring, uint32_t count)
+{
+    int ret;
+
+    if (rota_is_dead(ring))
+        return rota_calls_no_ring(ring);
+    if (count > ring->sq.ring_entries)
+        return -EINVAL;
+    while (rota_sq_space_left(ring) < count) {
+        ret = rota_calls_enter(ring, 0, NULL);
+        if (ret < 0)
+            return ret;
+        if (ring->flags & IORING_SETUP_SQPOLL)
+            ret = rota_sqring_wait(ring);
+        else if (!ret)
+            ret = -EAGAIN;
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
