@@ -15,6 +15,9 @@ BATCHED = 0.5
 NOP_LOOP = {"default 1": 64, "single-owner 1": 64, "default 32": 32, "single-owner 32": 32}
 HANDLE = 30
 NULL_CONFIG = 1.2
+SIZE = 1.0
+RELOCATIONS = 300
+START = 1.0
 CHANCE = 0.001  # that so many rounds are slower when both sides are equally fast
 SLOWER = 1.01  # less is no difference that a program would notice
 NAMED = 8  # cases that one line names
@@ -81,6 +84,14 @@ def check(cases: Iterable[Case]) -> list[Target]:
         if name in nop and (more := nop[name].difference("handles", "rota")) is not None:
             targets.append(Target(f"NOP started and awaited, {name}: at most {HANDLE} more than "
                                   "the ring's", more <= HANDLE, f"{more:.1f}", True))
+    targets += at_most(SIZE, "text + data of the smallest program",
+                       list(parts.get("size", {}).values()), "rota")
+    for case in parts.get("relocations", {}).values():
+        if (value := case.value("rota")) is not None:
+            targets.append(Target(f"relocations of the shared library: at most {RELOCATIONS}",
+                                  value <= RELOCATIONS, f"{value:.0f}", True))
+    targets += at_most(START, "start of a process that makes one ring",
+                       list(parts.get("start", {}).values()), "rota")
     for part in ("nop-time", "files", "echo"):
         targets += never_slower(part, list(parts.get(part, {}).values()))
     own = parts.get("nop-time", {}).get("own defaults 1")
