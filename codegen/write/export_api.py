@@ -161,9 +161,12 @@ class Library:
             field = arg.field
             if arg.pointer and field is not None and field.memory and field.lives:
                 owned[arg.name] = {"memory": field.memory, "lives": field.lives}
-                if field.length and any(each.slot.name == field.length for each in prep.args):
-                    owned[arg.name]["length"] = next(
-                        each.name for each in prep.args if each.slot.name == field.length)
+                size = next((each.name for each in prep.args if each.slot.name == field.length),
+                            None)
+                if size:
+                    owned[arg.name]["length"] = size
+                if field.optional:
+                    owned[arg.name]["optional"] = True
 
         def made(kind: str, name: str, returns: str, first: list[Parameter], header: str,
                  errors: list[Json]) -> Json:

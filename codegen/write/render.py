@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 
 from codegen.table import names
+from codegen.write.foreign import Foreign
 from codegen.write import export, manual, prose, typeset
 from codegen.table.model import Table
 from codegen.write.pool import Pool
@@ -58,6 +59,11 @@ def render(table: Table, include: Path) -> list[Output]:
     env = _environment()
     book = manual.Manual(table)
     exported = export.data(table, include)
+    foreign = Foreign(exported)
+    env.filters |= foreign.filters()
+    env.tests |= {"span_arg": foreign.span_arg}
+    env.globals["numbers"] = foreign.numbers(exported)
+    env.globals["foreign_structs"] = foreign.foreign_structs(exported)
     outputs: list[Output] = []
     for name in templates():
         template = env.get_template(name)

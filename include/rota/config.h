@@ -42,9 +42,14 @@
 #define ROTA_LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define ROTA_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* The inline functions are C, casts too: a C++ program that forbids those does not hear of ours. */
 #ifdef __cplusplus
-#define ROTA_BEGIN_DECLS extern "C" {
-#define ROTA_END_DECLS   }
+#define ROTA_BEGIN_DECLS \
+    extern "C" {         \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"")
+#define ROTA_END_DECLS            \
+    _Pragma("GCC diagnostic pop") \
+    }
 #else
 #define ROTA_BEGIN_DECLS
 #define ROTA_END_DECLS

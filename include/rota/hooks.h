@@ -9,9 +9,7 @@
 #include <rota/config.h>
 #include <rota/uapi.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 /*
  * A poll mask as the kernel reads it. The field was once 16 bits wide, so on a
@@ -42,8 +40,6 @@ ROTA_INLINE __u32 rota_hook_zero_extend(int value)
     return (__u32)value;
 }
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #endif /* ROTA_HOOKS_H */

@@ -13,9 +13,7 @@
 #include <rota/op.h>
 #include <rota/prep.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 /*
  * rota_start_NAME takes the arguments of rota_prep_NAME, whose comment says
@@ -3615,8 +3613,6 @@ ROTA_INLINE int rota_call_uring_cmd128(struct rota_ring *ring, int cmd_op, int f
     return rota_call_finish(ring, &handle, sqe, begun, true);
 }
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #endif /* ROTA_CALL_H */

@@ -15,9 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 /*
  * Each function fills the fields that its request needs and leaves every other
@@ -3823,8 +3821,6 @@ ROTA_INLINE void rota_prep_uring_cmd128(struct io_uring_sqe *sqe, int cmd_op, in
     sqe->cmd_op = (__u32)cmd_op;
 }
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #endif /* ROTA_PREP_H */

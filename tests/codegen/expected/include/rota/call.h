@@ -13,9 +13,7 @@
 #include <rota/op.h>
 #include <rota/prep.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 /*
  * rota_start_NAME takes the arguments of rota_prep_NAME, whose comment says
@@ -196,8 +194,6 @@ ROTA_INLINE int rota_call_later(struct rota_ring *ring)
     return rota_call_finish(ring, &handle, sqe, begun, false);
 }
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #endif /* ROTA_CALL_H */

@@ -15,9 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 /*
  * Each function fills the fields that its request needs and leaves every other
@@ -210,8 +208,6 @@ ROTA_INLINE void rota_prep_later(struct io_uring_sqe *sqe)
     sqe->opcode = IORING_OP_LATER;
 }
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #endif /* ROTA_PREP_H */
