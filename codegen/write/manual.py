@@ -129,6 +129,11 @@ class Manual:
         found = [bold(op.constant) for op in self.table.ops if getattr(op, key) in values]
         return self.prose(f"{', '.join(found)}." if found else "None.")
 
+    def part(self, name: str) -> tuple[Item, ...]:
+        """The entries of a group for a page that is not the overview."""
+        group = self.table.group_by_name.get(name)
+        return self._entries(group) if group else ()
+
     def group(self, name: str) -> tuple[Item, ...]:
         """The entries of a group; nothing where the table has no such group."""
         self._shown.add(name)

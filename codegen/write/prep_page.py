@@ -38,13 +38,42 @@ class PrepPage:
 
     @property
     def name(self) -> str:
-        return name_line(self.prep.function, self.prep.summary)
+        return name_line(", ".join(self.functions), self.prep.summary)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The prep function, and what starts such a request on a handle or waits for it."""
+        if self.prep not in self.op.started:
+            return (self.prep.function,)
+        if self.op.streams(self.prep):
+            return self.prep.function, self.prep.start
+        return self.prep.function, self.prep.start, self.prep.awaited
 
     @cached_property
     def synopsis(self) -> str:
-        parameters = [("struct io_uring_sqe *", "sqe", "")]
-        parameters += [parameter(arg.ctype, arg.name) for arg in self.prep.args]
-        return synopsis(f"void {self.prep.function}", parameters)
+        arguments = [parameter(arg.ctype, arg.name) for arg in self.prep.args]
+        ring = ("struct rota_ring *", "ring", "")
+        sqe, handle = ("struct io_uring_sqe *", "sqe", ""), ("struct rota_op *", "handle", "")
+        found = synopsis(f"void {self.prep.function}", [sqe, *arguments])
+        if len(self.functions) > 1:
+            found += "\n.PP\n.B #include <rota/call.h>"
+        for name, given in zip(self.functions[1:], ([ring, handle], [ring])):
+            found += "\n.PP\n" + synopsis(f"int {name}", [*given, *arguments])
+        return found
+
+    @cached_property
+    def handles(self) -> str:
+        """How the functions with handles relate to the first one."""
+        if len(self.functions) < 2:
+            return ""
+        texts = [f"{bold(self.prep.start)}() takes an entry of {italic('ring')}, fills it in the "
+                 f"same way and starts the request on {italic('handle')}; its results come by "
+                 f"{page('rota_await')}."]
+        if len(self.functions) > 2:
+            texts.append(f"{bold(self.prep.awaited)}() also waits for the result, and returns it.")
+        texts.append(f"Both are described in {page('rota_start')}." if len(self.functions) > 2
+                     else f"It is described in {page('rota_start')}.")
+        return self.prose(*texts)
 
     @cached_property
     def intro(self) -> str:

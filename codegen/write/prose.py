@@ -218,7 +218,7 @@ def references(pages: Iterable[tuple[str, int]]) -> str:
                      for index, (name, section) in enumerate(ordered))
 
 
-_NAMES = re.compile(r"^\.SH NAME\n(.*?) \\-\s", re.MULTILINE | re.DOTALL)
+_NAMES = re.compile(r"^\.SH NAME\n(.*?)\s\\-\s", re.MULTILINE | re.DOTALL)
 
 
 def functions_of(text: str) -> list[str]:

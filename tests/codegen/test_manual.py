@@ -143,6 +143,8 @@ def test_one_page_for_each_function(table: model.Table, pages: dict[str, str]) -
     functions = {prep.function for prep in table.preps} | {call.function for call in table.calls}
     assert {f"{name}.3" for name in functions} <= set(pages)
     assert {"rota.7", "rota_ops.7", "rota_ops.5"} <= set(pages)
+    started = [prep for op in table.ops for prep in op.started]
+    assert {f"{prep.start}.3" for prep in started} <= set(pages)
 
 
 def test_lines_are_sound(pages: dict[str, str], tiny_pages: dict[str, str]) -> None:

@@ -2417,10 +2417,6 @@ extern "C" {
     pub fn rota_cqe_format(cqe: *const io_uring_cqe, sqe: *const io_uring_sqe, options: c_uint, buf: *mut c_char, size: usize) -> c_int;
     /// What goes into io_uring_setup(2), or comes out of it, as text.
     pub fn rota_params_format(params: *const io_uring_params, buf: *mut c_char, size: usize) -> c_int;
-    /// The name of an error, positive or negative.
-    pub fn rota_error_name(error: c_int) -> *const c_char;
-    /// What it means when nothing more is known, in a few words.
-    pub fn rota_error_meaning(error: c_int) -> *const c_char;
     /// What is wrong with a request.
     pub fn rota_sqe_check(ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, findings: *mut rota_finding, max: c_uint) -> c_int;
     /// What is wrong with the arguments of io_uring_setup(2).
@@ -2521,6 +2517,10 @@ extern "C" {
     pub fn rota_flag_value(name: *const c_char, value: *mut u64) -> c_int;
     /// The name of the group with that index, counted from 0, and NULL beyond the last one.
     pub fn rota_group_name(index: c_uint) -> *const c_char;
+    /// The name of an error, positive or negative.
+    pub fn rota_error_name(error: c_int) -> *const c_char;
+    /// What it means when nothing more is known, in a few words.
+    pub fn rota_error_meaning(error: c_int) -> *const c_char;
     /// Makes a handle that was never started, without settings.
     pub fn rota_op_init(op: *mut rota_op);
     /// Ends the program with a message about a handle.

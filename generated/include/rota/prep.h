@@ -838,6 +838,12 @@ ROTA_INLINE void rota_prep_link_timeout_update(struct io_uring_sqe *sqe,
  * -EOPNOTSUPP   Sockets of this type have no connections to accept.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_SOCK_NONEMPTY.
+ *
+ * All connections of a multishot accept write the peer's address to the same
+ * addr and addrlen, and the next one may do so before the program has looked:
+ * pass 0, and ask getpeername(2) of each descriptor. It ends with an error
+ * such as EMFILE; connections then wait in the socket's backlog until another
+ * accept is sent.
  */
 
 /*

@@ -1750,6 +1750,7 @@ struct rota_info_strings {
     char t_ACCEPT[7];
     char t_Accepts_a_connection_on_a_listening[44];
     char t_accept4_2[11];
+    char t_All_connections_of_a_multishot_accept[316];
     char t_The_new_descriptor_0_with_a_fixed_slot[89];
     char t_ASYNC_CANCEL[13];
     char t_Cancels_requests_in_flight[28];
@@ -4087,6 +4088,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_ACCEPT = "ACCEPT",
     .t_Accepts_a_connection_on_a_listening = "Accepts a connection on a listening socket.",
     .t_accept4_2 = "accept4(2)",
+    .t_All_connections_of_a_multishot_accept = "All connections of a multishot accept write the peer's address to the same addr and addrlen, and the next one may do so before the program has looked: pass 0, and ask getpeername(2) of each descriptor. It ends with an error such as EMFILE; connections then wait in the socket's backlog until another accept is sent.",
     .t_The_new_descriptor_0_with_a_fixed_slot = "The new descriptor; 0 with a fixed slot, the slot's number with IORING_FILE_INDEX_ALLOC.",
     .t_ASYNC_CANCEL = "ASYNC_CANCEL",
     .t_Cancels_requests_in_flight = "Cancels requests in flight.",
@@ -24201,7 +24203,7 @@ const struct rota_op_info rota_op_infos[] = {
         .summary = {TEXT(t_Accepts_a_connection_on_a_listening)},
         .syscall = {TEXT(t_accept4_2)},
         .config = {TEXT(t_CONFIG_NET)},
-        .note = {0},
+        .note = {TEXT(t_All_connections_of_a_multishot_accept)},
         .res = {TEXT(t_The_new_descriptor_0_with_a_fixed_slot)},
         .fields = ROWS(rota_field_table, accept_fields),
         .ignored = ROWS(rota_ignored_table, accept_ignored),
