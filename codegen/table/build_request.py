@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from codegen.table import names
 from codegen.table.build_trial import TrialBuilder
-from codegen.table.conditions import parse
+from codegen.table.conditions import Condition, parse
 from codegen.table.images import image
 from codegen.table.known import Known, age
 from codegen.table.requests import (Arg, Completion, Field, Ignored, Op, Prep, Rule, Store,
@@ -19,6 +21,16 @@ class RequestBuilder:
     def __init__(self, known: Known, trials: TrialBuilder) -> None:
         self.known = known
         self.trials = trials
+
+    @staticmethod
+    def _seen(conditions: Iterable[Condition], op: Any) -> tuple[Condition, ...]:
+        """The conditions as they see of a field what the kernel sees of it."""
+        low = {field["slot"] for field in op.get("fields", ()) if "bits" in field}
+        return tuple(replace(condition, low=condition.subject in low)
+                     for condition in conditions)
+
+    def _conditions(self, texts: Iterable[str], op: Any) -> tuple[Condition, ...]:
+        return self._seen(map(parse, texts), op)
 
     def _field(self, raw: Any, op: Any) -> Field:
         group = self.known.groups[raw["flags"]] if "flags" in raw else None
@@ -36,14 +48,15 @@ class RequestBuilder:
         return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"), raw.get("arg"),
                      raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"),
                      raw.get("optional", False),
-                     raw.get("elements"), group, tuple(taken), tuple(map(parse, raw.get("when", ()))),
+                     raw.get("elements"), group, tuple(taken),
+                     self._conditions(raw.get("when", ()), op), "bits" in raw,
                      raw.get("otherwise") == "ignored", raw.get("others", "refused"),
                      raw.get("since"),
                      raw.get("before") == "ignored", raw.get("note"),
                      tuple(raw.get("backports", ())), raw.get("length"))
 
-    def _rule(self, raw: Any) -> Rule:
-        return Rule(tuple(map(parse, raw.get("when", ()))), tuple(map(parse, raw["must"])),
+    def _rule(self, raw: Any, op: Any) -> Rule:
+        return Rule(self._conditions(raw.get("when", ()), op), self._conditions(raw["must"], op),
                     raw["errno"], raw["because"], raw.get("since"), raw.get("until"),
                     raw.get("at") == "issue", tuple(raw.get("backports", ())))
 
@@ -55,6 +68,7 @@ class RequestBuilder:
             else Ignored(self.known.slots[next(iter(item))], next(iter(item.values())),
                          tuple(item.get("backports", ())))
             for item in raw.get("ignored", ()))
+        ignored += tuple(Ignored(item.slot, None, (), True) for item in fields if item.low)
         iosqe = raw.get("iosqe", {})
         rings = raw.get("rings", {})
         done = raw["completion"]
@@ -62,18 +76,23 @@ class RequestBuilder:
         by_name = {prep.name: prep for prep in preps}
         errors = tuple(self.trials.error(item, raw["name"], by_name, index)
                        for index, item in enumerate(raw.get("errors", ())))
+        errors = tuple(replace(error, when=self._seen(error.when, raw)) for error in errors)
         has_file = any(item.role == "file" for item in fields)
         return Op(
             raw["name"], raw["number"], raw["since"], raw["summary"], raw.get("syscall"),
             raw.get("config"), raw.get("note"), fields, ignored,
             iosqe.get("fixed_file", "taken" if has_file else "ignored"),
             iosqe.get("buffer_select", "EOPNOTSUPP"), iosqe.get("cqe_skip", "taken"),
-            tuple(raw.get("iosqe_since", {}).items()), rings.get("iopoll", False),
+            tuple(raw.get("iosqe_since", {}).items()),
+            raw.get("iosqe_before", {}).get("IOSQE_FIXED_FILE", "EBADF"),
+            rings.get("iopoll", False),
             tuple(rings.get("needs_one", ())), raw.get("big", False),
             raw.get("behind_link", False),
-            tuple(self._rule(item) for item in raw.get("rules", ())),
-            Completion(done.get("shape", "one"), tuple(map(parse, done.get("when", ()))),
-                       done["res"], tuple(done.get("flags", ())), done.get("big")),
+            tuple(self._rule(item, raw) for item in raw.get("rules", ())),
+            Completion(done.get("shape", "one"), self._conditions(done.get("when", ()), raw),
+                       self._conditions(done.get("or_when", ()), raw), done["res"],
+                       "short" in done, self._conditions(done.get("short_when", ()), raw),
+                       tuple(done.get("flags", ())), done.get("big")),
             errors, preps, tuple(raw.get("backports", ())), raw.get("draft", False))
 
     def _arg(self, item: Any, fields: tuple[Field, ...]) -> Arg:

@@ -272,10 +272,19 @@ class _Checker:
                 self.error((*at, "until"), f"the rule ends in {rule['until']}, before it begins")
         done = row["completion"]
         self._conditions((*place, "completion", "when"), done.get("when", ()))
+        self._conditions((*place, "completion", "or_when"), done.get("or_when", ()))
+        self._conditions((*place, "completion", "short_when"), done.get("short_when", ()))
+        if "short_when" in done and "short" not in done:
+            self.error((*place, "completion", "short_when"), "'short_when' needs 'short'")
+        if "or_when" in done and not done.get("when"):
+            self.error((*place, "completion", "or_when"), "'or_when' needs 'when'")
         self._constants_known((*place, "completion", "flags"), done.get("flags", ()))
         self._constants_known((*place, "rings", "needs_one"),
                               row.get("rings", {}).get("needs_one", ()))
         self._constants_known((*place, "iosqe_since"), row.get("iosqe_since", {}))
+        for flag in row.get("iosqe_before", {}):
+            if flag not in row.get("iosqe_since", {}):
+                self.error((*place, "iosqe_before"), f"{flag}: 'iosqe_before' needs 'iosqe_since'")
         self._assignments((*place, "set"), row.get("set", {}))
         preps = {prep["name"] for prep in row.get("prep", ())}
         for index, prep in enumerate(row.get("prep", ())):
@@ -314,6 +323,8 @@ class _Checker:
             self.error((*at, "since"), f"{field['slot']} is older than the opcode itself")
         if "before" in field and "since" not in field:
             self.error((*at, "before"), f"{field['slot']}: 'before' needs 'since'")
+        if "bits" in field and self.slots[field["slot"]][1] != 8:
+            self.error((*at, "bits"), f"{field['slot']} does not have 64 bits")
         if "otherwise" in field and "when" not in field:
             self.error((*at, "otherwise"), f"{field['slot']}: 'otherwise' needs 'when'")
         if ("type" in field) != ("arg" in field):

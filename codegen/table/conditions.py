@@ -27,6 +27,7 @@ class Condition:
     subject: str
     operator: str
     operands: tuple[str, ...]
+    low: bool = False  # of the 64 bits of the field only the lower 32 count
 
     @property
     def kind(self) -> str:

@@ -37,6 +37,7 @@ class Field:
     group: Group | None
     takes: tuple[Taken, ...]
     when: tuple[Condition, ...]
+    low: bool  # of its 64 bits the kernel looks at the lower 32
     otherwise_ignored: bool
     others: str
     since: str | None
@@ -131,8 +132,10 @@ class Prep:
 
     def sets(self, condition: Condition) -> bool:
         """Whether its constants alone fulfil a condition."""
-        return condition.operator == "has" and any(
-            store.slot.name == condition.subject and set(condition.operands) <= set(store.constants)
+        return condition.operator in ("has", "is") and any(
+            store.slot.name == condition.subject
+            and set(condition.operands) <= set(store.constants)
+            and (condition.operator == "has" or store.arg is None)
             for store in self.stores)
 
     @property
@@ -157,7 +160,10 @@ class Rule:
 class Completion:
     shape: str
     when: tuple[Condition, ...]
+    or_when: tuple[Condition, ...]
     res: str
+    short_fails: bool
+    short_when: tuple[Condition, ...]
     flags: tuple[str, ...]
     big: str | None
 
@@ -185,6 +191,7 @@ class Op:
     buffer_select: str
     cqe_skip: str
     iosqe_since: tuple[tuple[str, str], ...]
+    fixed_file_before: str  # what IOSQE_FIXED_FILE did before: EBADF, EINVAL or ignored
     iopoll: bool
     rings_one_of: tuple[str, ...]
     big: bool
@@ -215,7 +222,9 @@ class Op:
 
     def streams(self, prep: Prep) -> bool:
         """Whether every request of this prep gives a stream of completions."""
-        return self.may_stream and all(prep.sets(item) for item in self.completion.when)
+        done = self.completion
+        return self.may_stream and (all(prep.sets(item) for item in done.when) or bool(
+            done.or_when and all(prep.sets(item) for item in done.or_when)))
 
     @property
     def untried(self) -> str | None:

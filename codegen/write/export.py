@@ -117,7 +117,9 @@ class _Exporter:
             fields=[self.field(field) for field in item.fields],
             ignored=[self.ignored(field) for field in item.ignored],
             iosqe=_present(fixed_file=item.fixed_file, buffer_select=item.buffer_select,
-                           cqe_skip=item.cqe_skip, since=dict(item.iosqe_since)),
+                           cqe_skip=item.cqe_skip, since=dict(item.iosqe_since),
+                           fixed_file_before=item.fixed_file_before
+                           if "IOSQE_FIXED_FILE" in dict(item.iosqe_since) else None),
             behind_link=item.behind_link, iopoll=item.iopoll, needs_one=list(item.rings_one_of),
             rules=[self.rule(rule) for rule in item.rules],
             completion=self.completion(item.completion),
@@ -134,7 +136,13 @@ class _Exporter:
             conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
             length=item.length, optional=item.optional, elements=item.elements,
             flags=item.group.name if item.group else None,
-            takes=[{"name": taken.name, "since": taken.since} for taken in item.takes],
+            half="lower" if item.low else None,
+            takes=[_present(name=taken.name, since=taken.since, backports=list(taken.backports))
+                   for taken in item.takes],
+            others=({"refused": "submit"}.get(item.others, item.others) if item.others in
+                    ("refused", "issue", "ignored") else "issue") if item.group else None,
+            others_errno=(item.others if item.others.startswith("E") else "EINVAL")
+            if item.group and item.others != "ignored" else None,
             when=self.conditions(item.when),
             otherwise="ignored" if item.otherwise_ignored else "zero" if item.when else None,
             since=item.since, backports=list(item.backports),
@@ -142,7 +150,8 @@ class _Exporter:
 
     def ignored(self, item: Ignored) -> Json:
         return self.place(item.slot) | _present(half="upper" if item.upper else None,
-                                                until=item.until)
+                                                until=item.until,
+                                                backports=list(item.backports))
 
     def rule(self, item: Rule) -> Json:
         return _present(
@@ -151,7 +160,10 @@ class _Exporter:
             backports=list(item.backports), at="issue" if item.at_issue else "submit")
 
     def completion(self, item: Completion) -> Json:
-        return _present(shape=item.shape, when=self.conditions(item.when), res=item.res,
+        return _present(shape=item.shape, when=self.conditions(item.when),
+                        or_when=self.conditions(item.or_when), res=item.res,
+                        short="failure" if item.short_fails else None,
+                        short_when=self.conditions(item.short_when),
                         flags=list(item.flags), big=item.big)
 
     def error(self, item: Error) -> Json:
@@ -175,7 +187,8 @@ class _Exporter:
         if item.on_ring:
             where: Json = {"field": "ring"}
         else:
-            where = self.place(self.table.slots[item.subject])
+            where = self.place(self.table.slots[item.subject]) | _present(
+                half="lower" if item.low else None)
         return {"text": item.text} | where | _present(
             operator=item.operator, operands=list(item.operands), value=value)
 

@@ -202,6 +202,11 @@ class PrepPage:
             texts.append("The request takes IOSQE_FIXED_FILE.")
         elif op.fixed_file.startswith("E"):
             texts.append(f"IOSQE_FIXED_FILE is refused with {op.fixed_file}.")
+        if "IOSQE_FIXED_FILE" in since:
+            before = "do not look at it" if op.fixed_file_before == "ignored" \
+                else f"refuse it with {op.fixed_file_before}"
+            texts.append(f"IOSQE_FIXED_FILE is taken since Linux {since['IOSQE_FIXED_FILE']}; "
+                         f"older kernels {before}.")
         if op.buffer_select == "taken":
             version = span(since.get("IOSQE_BUFFER_SELECT"), None)
             if self.subject.sets("IOSQE_BUFFER_SELECT"):
@@ -228,7 +233,12 @@ class PrepPage:
     def streams(self) -> bool | None:
         """Whether it posts a stream of completions; None when that depends on the caller."""
         done = self.op.completion
-        return False if done.shape != "stream" else self.subject.all_hold(done.when)
+        if done.shape != "stream":
+            return False
+        answers = [self.subject.all_hold(done.when)]
+        if done.or_when:
+            answers.append(self.subject.all_hold(done.or_when))
+        return True if True in answers else None if None in answers else False
 
     @cached_property
     def completion(self) -> str:
@@ -246,10 +256,25 @@ class PrepPage:
         if self.streams is True:
             return self.prose(f"The request posts any number of completions: {more}")
         if self.streams is None:
-            phrases = listed(self.subject.unsettled(done.when))
+            phrases = ", or when ".join(
+                listed(self.subject.unsettled(conditions))
+                for conditions in (done.when, done.or_when)
+                if conditions and self.subject.all_hold(conditions) is None)
             return self.prose("The request posts one completion. When "
                               f"{phrases}, it posts any number: {more}")
         return self.prose("The request posts one completion.")
+
+    @cached_property
+    def _short(self) -> str | None:
+        """What it is to links when less was done than asked for."""
+        done = self.op.completion
+        if not done.short_fails or self.subject.all_hold(done.short_when) is False:
+            return None
+        phrases = listed(self.subject.unsettled(done.short_when))
+        lead = f"When {phrases}, a" if phrases else "A"
+        return (f"{lead} result below what was asked for counts as a failure: a request linked "
+                "behind is cancelled, and the completion is posted in spite of "
+                "IOSQE_CQE_SKIP_SUCCESS.")
 
     @cached_property
     def results(self) -> tuple[Item, ...]:
@@ -261,7 +286,7 @@ class PrepPage:
                       for name in done.flags
                       if name != MORE or self.streams is not False or done.shape != "stream")
         found = [Item(".I cqe\\->res", self.prose(
-            done.res, "A negative number is an error, see `ERRORS`."))]
+            done.res, self._short, "A negative number is an error, see `ERRORS`."))]
         if flags:
             found.append(Item(".I cqe\\->flags", self.prose("Of these flags, any may be set."),
                               flags))

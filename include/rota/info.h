@@ -329,9 +329,12 @@ struct rota_op_info {
     struct rota_ignored_rows ignored;
     struct rota_rule_rows rules;
     struct rota_error_rows errors;
-    struct rota_condition_rows stream_when; /* the shape holds when all of these do */
-    uint32_t cqe_flags;                     /* IORING_CQE_F_* that may be set */
-    uint32_t setup_one_of; /* IORING_SETUP_* of which the ring needs one; 0: none */
+    /* The shape holds when all of these do, or when all of the others do where there are any. */
+    struct rota_condition_rows stream_when;
+    struct rota_condition_rows stream_or_when;
+    struct rota_condition_rows short_when; /* see short_fails */
+    uint32_t cqe_flags;                    /* IORING_CQE_F_* that may be set */
+    uint32_t setup_one_of;                 /* IORING_SETUP_* of which the ring needs one; 0: none */
     uint16_t since;
     uint8_t shape; /* enum rota_shape */
     uint8_t opcode;
@@ -341,8 +344,15 @@ struct rota_op_info {
     uint8_t cqe_skip;
     int16_t fixed_file_error;  /* negative errno where it is refused or was required */
     uint16_t fixed_file_since; /* first kernel that takes it, if later than the opcode; 0 */
+    int16_t fixed_file_before; /* the negative errno of older ones; 0: they do not look at it */
     uint16_t buffer_select_since;
     uint16_t cqe_skip_since;
+    /*
+     * A result below what was asked for, 0 at the end of a file included, counts as a failure
+     * (when all of short_when holds): links behind the request are cancelled, and it is posted
+     * in spite of IOSQE_CQE_SKIP_SUCCESS.
+     */
+    bool short_fails;
     bool iopoll;      /* works on a ring with IORING_SETUP_IOPOLL */
     bool big;         /* its SQE has 128 bytes */
     bool behind_link; /* it must stand right behind another request with IOSQE_IO_LINK */

@@ -142,8 +142,9 @@ static void check_flags(struct rota_check *c)
     if (flags & IOSQE_FIXED_FILE) {
         if (op->fixed_file == ROTA_IOSQE_REFUSED)
             refuse_flag(c, "IOSQE_FIXED_FILE", ROTA_STAGE_TAKE, op->fixed_file_error, 0);
-        else if (too_old(c, op->fixed_file_since, IOSQE_FIXED_FILE))
-            refuse_flag(c, "IOSQE_FIXED_FILE", ROTA_STAGE_TAKE, -EBADF, op->fixed_file_since);
+        else if (op->fixed_file_before && too_old(c, op->fixed_file_since, IOSQE_FIXED_FILE))
+            refuse_flag(c, "IOSQE_FIXED_FILE", ROTA_STAGE_TAKE, op->fixed_file_before,
+                        op->fixed_file_since);
     } else if (op->fixed_file == ROTA_IOSQE_REQUIRED) {
         require_flag(c, "IOSQE_FIXED_FILE", op->fixed_file_error);
     }

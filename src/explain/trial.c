@@ -315,7 +315,8 @@ static void ask_iosqe(struct trials *t, const struct rota_op_info *op)
         repair(t, &sqe, op, NULL);
         ask_if_right(t, &sqe, ASK_IOSQE, 0, 0, IOSQE_BUFFER_SELECT);
     }
-    if (op->fixed_file_since) {
+    /* A flag that older kernels do not look at cannot be told from one that they take. */
+    if (op->fixed_file_since && op->fixed_file_before) {
         make_right(t, &sqe, op);
         sqe.flags |= IOSQE_FIXED_FILE;
         sqe.fd = 0;

@@ -22,11 +22,13 @@ struct rota_slot_info {
     uint8_t size;
 };
 
-/* Where the upper 32 bits of a 64-bit field at `offset` lie. */
+/* Where the upper and the lower 32 bits of a 64-bit field at `offset` lie. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define ROTA_UPPER_HALF(offset) (offset)
+#define ROTA_LOWER_HALF(offset) ((offset) + 4)
 #else
 #define ROTA_UPPER_HALF(offset) ((offset) + 4)
+#define ROTA_LOWER_HALF(offset) (offset)
 #endif
 
 /* Tables of which only the address is of use outside of the generated file. */

@@ -211,6 +211,10 @@ static void print_rings(const struct rota_op_info *op)
 
     heading("  Request flags and rings");
     print_iosqe("IOSQE_FIXED_FILE", op->fixed_file, op->fixed_file_since, op->fixed_file_error);
+    if (op->fixed_file_since)
+        entry(4, 30, TONE_PLAIN, "", "before: %s%s",
+              op->fixed_file_before ? "refused with " : "not looked at",
+              op->fixed_file_before ? ops_error_name(op->fixed_file_before) : "");
     print_iosqe("IOSQE_BUFFER_SELECT", op->buffer_select, op->buffer_select_since, -EOPNOTSUPP);
     print_iosqe("IOSQE_CQE_SKIP_SUCCESS", op->cqe_skip, op->cqe_skip_since, -EINVAL);
     entry(4, 30, TONE_PLAIN, "IORING_SETUP_IOPOLL", "%s",
@@ -233,17 +237,26 @@ static void print_completion(const struct rota_op_info *op)
         [ROTA_SHAPE_NOTIFICATION] =
             "A result, and later IORING_CQE_F_NOTIF, when the memory is free",
     };
-    char text[512];
+    char text[512], other[512];
 
     heading("  Completion");
     if (op->shape == ROTA_SHAPE_ONE)
         entry(4, COLUMN, TONE_TITLE, "entries", "%s", shapes[op->shape]);
     else if (op->stream_when.count)
-        entry(4, COLUMN, TONE_TITLE, "entries", "%s, when %s; otherwise one.", shapes[op->shape],
-              conditions_text(op->stream_when, text, sizeof(text)));
+        entry(4, COLUMN, TONE_TITLE, "entries", "%s, when %s%s%s; otherwise one.",
+              shapes[op->shape], conditions_text(op->stream_when, text, sizeof(text)),
+              op->stream_or_when.count ? ", or when " : "",
+              op->stream_or_when.count ? conditions_text(op->stream_or_when, other, sizeof(other))
+                                       : "");
     else
         entry(4, COLUMN, TONE_TITLE, "entries", "%s.", shapes[op->shape]);
     entry(4, COLUMN, TONE_TITLE, "res", "%s", rota_info_text(op->res));
+    if (op->short_fails)
+        entry(4, COLUMN, TONE_TITLE, "less",
+              "Less than asked for counts as a failure%s%s: it cancels links, and is posted in "
+              "spite of IOSQE_CQE_SKIP_SUCCESS.",
+              op->short_when.count ? " when " : "",
+              op->short_when.count ? conditions_text(op->short_when, text, sizeof(text)) : "");
     if (op->cqe_flags) {
         unsigned count;
         const struct rota_flag_rule *rules = rota_group_info("cqe", &count);

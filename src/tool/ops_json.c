@@ -114,6 +114,11 @@ static void write_iosqe(const struct rota_op_info *op)
 {
     json_object("iosqe");
     json_string("IOSQE_FIXED_FILE", ops_iosqe_words[op->fixed_file]);
+    if (op->fixed_file_since) {
+        json_release("fixed_file_since", op->fixed_file_since);
+        json_string("fixed_file_before",
+                    op->fixed_file_before ? ops_error_name(op->fixed_file_before) : "ignored");
+    }
     json_string("IOSQE_BUFFER_SELECT", ops_iosqe_words[op->buffer_select]);
     json_string("IOSQE_CQE_SKIP_SUCCESS", ops_iosqe_words[op->cqe_skip]);
     json_end();
@@ -172,6 +177,12 @@ void ops_write_op(const struct rota_op_info *op, bool example)
     json_object("completion");
     json_string("shape", shape_words[op->shape]);
     write_conditions("when", op->stream_when);
+    if (op->stream_or_when.count)
+        write_conditions("or_when", op->stream_or_when);
+    if (op->short_fails)
+        json_string("short", "failure");
+    if (op->short_when.count)
+        write_conditions("short_when", op->short_when);
     json_string("res", rota_info_text(op->res));
     write_set("flags", "cqe", op->cqe_flags);
     json_end();

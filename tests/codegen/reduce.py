@@ -67,6 +67,12 @@ def dated(value: Any, limit: str) -> Any:
             return GONE
         if inner is not GONE and (inner or not each):
             found[key] = inner
+    if "iosqe_before" in found:
+        known = found.get("iosqe_since", {})
+        found["iosqe_before"] = {flag: what for flag, what in found["iosqe_before"].items()
+                                 if flag in known}
+        if not found["iosqe_before"]:
+            del found["iosqe_before"]
     if "fields" in found:
         late = [item for item in found["fields"] if isinstance(item, str)]
         found["fields"] = [item for item in found["fields"] if not isinstance(item, str)]

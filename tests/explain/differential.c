@@ -106,19 +106,6 @@ static bool sum_of_two(const struct place *place, const struct io_uring_sqe *sqe
     return res == -EINVAL && (uint64_t)(uint32_t)sqe->fd + sqe->off > 65536;
 }
 
-/* The kernel takes it, and so does the check when the upper half of off is gone. */
-static bool cut_off(const struct place *place, const struct io_uring_sqe *sqe, int res,
-                    const struct rota_finding *findings, int count)
-{
-    struct io_uring_sqe half = *sqe;
-
-    (void)findings;
-    if (res != -ECANCELED || !(sqe->off >> 32))
-        return false;
-    half.off = (uint32_t)sqe->off;
-    return rota_sqe_check(&place->ring, &caps, &half, NULL, 0) < count;
-}
-
 static bool allocates_first(const struct place *place, const struct io_uring_sqe *sqe, int res,
                             const struct rota_finding *findings, int count)
 {
@@ -176,11 +163,6 @@ static struct exception exceptions[] = {
     {.reason = "the sum of two fields is no condition of the table",
      .opcode = "PROVIDE_BUFFERS",
      .fits = sum_of_two},
-    {.reason = "the kernel cuts a length of 64 bits down to 32", .opcode = "BIND", .fits = cut_off},
-    {.reason = "the kernel cuts a length of 64 bits down to 32",
-     .opcode = "CONNECT",
-     .fits = cut_off},
-    {.reason = "the kernel cuts a type of 64 bits down to 32", .opcode = "SOCKET", .fits = cut_off},
     {.reason = "memory is allocated for so many pieces before they are counted",
      .fits = allocates_first,
      .since = ROTA_KERNEL(6, 15)},

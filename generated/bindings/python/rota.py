@@ -1029,7 +1029,7 @@ class rota_error_rows(_Record):
 
 
 class rota_op_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=72, ilp32_4=72, ilp32_8=72))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=84, ilp32_4=84, ilp32_8=84))]
 
 
 class rota_register_info(_Record):
@@ -1611,22 +1611,26 @@ rota_op_info.ignored = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_ignor
 rota_op_info.rules = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), rota_rule_rows)
 rota_op_info.errors = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), rota_error_rows)
 rota_op_info.stream_when = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), rota_condition_rows)
-rota_op_info.cqe_flags = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint32)
-rota_op_info.setup_one_of = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_uint32)
-rota_op_info.since = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint16)
-rota_op_info.shape = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_uint8)
-rota_op_info.opcode = _member(_abi(lp64=55, ilp32_4=55, ilp32_8=55), c_uint8)
-rota_op_info.fixed_file = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_uint8)
-rota_op_info.buffer_select = _member(_abi(lp64=57, ilp32_4=57, ilp32_8=57), c_uint8)
-rota_op_info.cqe_skip = _member(_abi(lp64=58, ilp32_4=58, ilp32_8=58), c_uint8)
-rota_op_info.fixed_file_error = _member(_abi(lp64=60, ilp32_4=60, ilp32_8=60), c_int16)
-rota_op_info.fixed_file_since = _member(_abi(lp64=62, ilp32_4=62, ilp32_8=62), c_uint16)
-rota_op_info.buffer_select_since = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint16)
-rota_op_info.cqe_skip_since = _member(_abi(lp64=66, ilp32_4=66, ilp32_8=66), c_uint16)
-rota_op_info.iopoll = _member(_abi(lp64=68, ilp32_4=68, ilp32_8=68), c_bool)
-rota_op_info.big = _member(_abi(lp64=69, ilp32_4=69, ilp32_8=69), c_bool)
-rota_op_info.behind_link = _member(_abi(lp64=70, ilp32_4=70, ilp32_8=70), c_bool)
-rota_op_info.backported = _member(_abi(lp64=71, ilp32_4=71, ilp32_8=71), c_bool)
+rota_op_info.stream_or_when = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), rota_condition_rows)
+rota_op_info.short_when = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), rota_condition_rows)
+rota_op_info.cqe_flags = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint32)
+rota_op_info.setup_one_of = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_uint32)
+rota_op_info.since = _member(_abi(lp64=60, ilp32_4=60, ilp32_8=60), c_uint16)
+rota_op_info.shape = _member(_abi(lp64=62, ilp32_4=62, ilp32_8=62), c_uint8)
+rota_op_info.opcode = _member(_abi(lp64=63, ilp32_4=63, ilp32_8=63), c_uint8)
+rota_op_info.fixed_file = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint8)
+rota_op_info.buffer_select = _member(_abi(lp64=65, ilp32_4=65, ilp32_8=65), c_uint8)
+rota_op_info.cqe_skip = _member(_abi(lp64=66, ilp32_4=66, ilp32_8=66), c_uint8)
+rota_op_info.fixed_file_error = _member(_abi(lp64=68, ilp32_4=68, ilp32_8=68), c_int16)
+rota_op_info.fixed_file_since = _member(_abi(lp64=70, ilp32_4=70, ilp32_8=70), c_uint16)
+rota_op_info.fixed_file_before = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_int16)
+rota_op_info.buffer_select_since = _member(_abi(lp64=74, ilp32_4=74, ilp32_8=74), c_uint16)
+rota_op_info.cqe_skip_since = _member(_abi(lp64=76, ilp32_4=76, ilp32_8=76), c_uint16)
+rota_op_info.short_fails = _member(_abi(lp64=78, ilp32_4=78, ilp32_8=78), c_bool)
+rota_op_info.iopoll = _member(_abi(lp64=79, ilp32_4=79, ilp32_8=79), c_bool)
+rota_op_info.big = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_bool)
+rota_op_info.behind_link = _member(_abi(lp64=81, ilp32_4=81, ilp32_8=81), c_bool)
+rota_op_info.backported = _member(_abi(lp64=82, ilp32_4=82, ilp32_8=82), c_bool)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -2108,7 +2112,6 @@ rota_start_cmd_discard = _function("rota_start_cmd_discard", c_int, c_void_p, c_
 rota_call_cmd_discard = _function("rota_call_cmd_discard", c_int, c_void_p, c_int, c_uint64, c_uint64)
 rota_prep_cmd_tx_timestamp = _function("rota_prep_cmd_tx_timestamp", None, c_void_p, c_int)
 rota_start_cmd_tx_timestamp = _function("rota_start_cmd_tx_timestamp", c_int, c_void_p, c_void_p, c_int)
-rota_call_cmd_tx_timestamp = _function("rota_call_cmd_tx_timestamp", c_int, c_void_p, c_int)
 rota_prep_uring_cmd_multishot = _function("rota_prep_uring_cmd_multishot", None, c_void_p, c_int, c_int, c_int)
 rota_start_uring_cmd_multishot = _function("rota_start_uring_cmd_multishot", c_int, c_void_p, c_void_p, c_int, c_int, c_int)
 rota_prep_send_zc = _function("rota_prep_send_zc", None, c_void_p, c_int, c_void_p, c_size_t, c_int, c_uint)
@@ -3383,10 +3386,6 @@ class _Requests:
     def cmd_discard(self, fd, offset, nbytes, *, deadline=None, iosqe=0):
         """Tells a block device that a range of bytes is no longer needed. Since 6.12."""
         return self.start("cmd_discard", fd, offset, nbytes, deadline=deadline, iosqe=iosqe).result()
-
-    def cmd_tx_timestamp(self, fd, *, deadline=None, iosqe=0):
-        """Delivers the times at which a socket's packets were sent, one completion of 32 bytes for each. Since 6.17."""
-        return self.start("cmd_tx_timestamp", fd, deadline=deadline, iosqe=iosqe).result()
 
     def send_zc(self, sockfd, buf, len, flags, zc_flags, *, deadline=None, iosqe=0):
         """Sends bytes on a socket without copying them. Since 6.0."""

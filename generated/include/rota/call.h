@@ -2844,17 +2844,6 @@ ROTA_INLINE int rota_start_cmd_tx_timestamp(struct rota_ring *ring, struct rota_
     return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
 }
 
-ROTA_INLINE int rota_call_cmd_tx_timestamp(struct rota_ring *ring, int fd)
-{
-    struct io_uring_sqe *sqe;
-    struct rota_op handle;
-    int begun = rota_call_begin(ring, &handle, &sqe);
-
-    if (ROTA_LIKELY(begun >= 0))
-        rota_prep_cmd_tx_timestamp(sqe, fd);
-    return rota_call_finish(ring, &handle, sqe, begun, true);
-}
-
 /*
  * Hands a command to a file that answers again and again, each time with a
  * buffer of the group. Since 6.18.

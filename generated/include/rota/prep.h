@@ -2891,8 +2891,12 @@ ROTA_INLINE void rota_prep_socket_direct_alloc(struct io_uring_sqe *sqe, int dom
  * -EINVAL       The command is malformed for this file. Linux 7.0 also says so
  *               to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.
  * -EOPNOTSUPP   The file has no commands that answer again and again.
+ * -EINVAL       SOCKET_URING_OP_TX_TIMESTAMP is asked of a socket, and the
+ *               ring has no CQEs of 32 bytes. Make the ring with
+ *               IORING_SETUP_CQE32 or IORING_SETUP_CQE_MIXED.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
- *               IORING_CQE_F_MORE, IORING_CQE_F_32, IORING_CQE_F_TSTAMP_HW.
+ *               IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE, IORING_CQE_F_32,
+ *               IORING_CQE_F_TSTAMP_HW.
  *
  * The whole entry is handed to the file, so that each command gives addr, len,
  * optlen and cmd its own meaning.
@@ -3807,7 +3811,7 @@ ROTA_INLINE void rota_prep_nop128_cqe32(struct io_uring_sqe *sqe, __u64 extra1, 
  * res           What the command answers.
  * -EOPNOTSUPP   The file takes no commands, or not this one.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
- *               IORING_CQE_F_MORE, IORING_CQE_F_32.
+ *               IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE, IORING_CQE_F_32.
  *
  * The whole entry is handed to the file, so that each command gives addr, len,
  * optlen and cmd its own meaning.

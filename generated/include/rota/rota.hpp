@@ -1144,14 +1144,6 @@ inline auto cmd_discard(ring &ring_, int fd, __u64 offset, __u64 nbytes) noexcep
     });
 }
 
-/* Delivers the times at which a socket's packets were sent, one completion of 32 bytes for each. Since 6.17. */
-inline auto cmd_tx_timestamp(ring &ring_, int fd) noexcept
-{
-    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
-        return rota_start_cmd_tx_timestamp(to_, op_, fd);
-    });
-}
-
 /* Sends bytes on a socket without copying them. Since 6.0. */
 inline auto send_zc(ring &ring_, int sockfd, std::span<const std::byte> buf, int flags, unsigned zc_flags) noexcept
 {

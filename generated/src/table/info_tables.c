@@ -134,6 +134,10 @@ struct rota_info_strings {
     char t_ioprio_below_0x8000[20];
     char t_ioprio_below_0x2000[20];
     char t_ioprio_lacks_7[15];
+    char t_ioprio_is_0[12];
+    char t_ioprio_above_0x1fff[20];
+    char t_ioprio_below_0x6000[20];
+    char t_ioprio_lacks_0x1ff8[20];
     char t_flags_lacks_IOSQE_BUFFER_SELECT[32];
     char t_buf_index_is_0[15];
     char t_flags_has_IOSQE_BUFFER_SELECT[30];
@@ -153,6 +157,7 @@ struct rota_info_strings {
     char t_len_has_IORING_POLL_UPDATE_EVENTS[34];
     char t_len_is_not_IORING_POLL_ADD_MULTI[33];
     char t_len_below_2147483648[21];
+    char t_msg_flags_has_MSG_WAITALL[26];
     char t_msg_flags_has_MSG_DONTWAIT[27];
     char t_ioprio_has_IORING_RECV_MULTISHOT[33];
     char t_msg_flags_lacks_MSG_WAITALL[28];
@@ -222,7 +227,7 @@ struct rota_info_strings {
     char t_personality_is_0[17];
     char t_addr_is_IORING_MSG_DATA[24];
     char t_msg_ring_flags_lacks_IORING_MSG_RING[48];
-    char t_addr3_within_0xffffffff00000000[32];
+    char t_addr3_is_0[11];
     char t_msg_ring_flags_lacks_IORING_MSG_RING_2[46];
     char t_len_below_65537[16];
     char t_xattr_flags_has_XATTR_CREATE[29];
@@ -232,6 +237,7 @@ struct rota_info_strings {
     char t_uring_cmd_flags_has_IORING_URING_CMD[43];
     char t_uring_cmd_flags_lacks_IORING_URING_CMD[49];
     char t_uring_cmd_flags_has_IORING_URING_CMD_2[47];
+    char t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP[39];
     char t_ioprio_lacks_IORING_RECVSEND_FIXED_BUF[39];
     char t_ioprio_lacks_IORING_SEND_VECTORIZED[36];
     char t_len_is_P_PID[13];
@@ -1278,6 +1284,8 @@ struct rota_info_strings {
     char t_A_vector_has_at_most_1024_pieces[34];
     char t_There_are_three_classes_of_I_O[74];
     char t_A_priority_without_a_class_has_no[41];
+    char t_A_priority_without_a_class_has_neither[59];
+    char t_There_are_eight_levels_and_there_were[49];
     char t_Only_a_request_on_a_registered_buffer[49];
     char t_A_buffer_of_a_group_is_a_single_piece[39];
     char t_Only_the_RWF_flags_mean_something_to_a[47];
@@ -1560,6 +1568,8 @@ struct rota_info_strings {
     char t_The_file_takes_no_commands_or_not_this[45];
     char t_The_command_is_malformed_for_this_file[124];
     char t_The_file_has_no_commands_that_answer[54];
+    char t_SOCKET_URING_OP_TX_TIMESTAMP_is_asked[89];
+    char t_Make_the_ring_with_IORING_SETUP_CQE32[65];
     char t_The_protocol_cannot_send_without[42];
     char t_Use_SEND_TCP_and_UDP_can_do_it_Unix[54];
     char t_The_registered_buffer_does_not_exist[68];
@@ -2472,6 +2482,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_ioprio_below_0x8000 = "ioprio below 0x8000",
     .t_ioprio_below_0x2000 = "ioprio below 0x2000",
     .t_ioprio_lacks_7 = "ioprio lacks 7",
+    .t_ioprio_is_0 = "ioprio is 0",
+    .t_ioprio_above_0x1fff = "ioprio above 0x1fff",
+    .t_ioprio_below_0x6000 = "ioprio below 0x6000",
+    .t_ioprio_lacks_0x1ff8 = "ioprio lacks 0x1ff8",
     .t_flags_lacks_IOSQE_BUFFER_SELECT = "flags lacks IOSQE_BUFFER_SELECT",
     .t_buf_index_is_0 = "buf_index is 0",
     .t_flags_has_IOSQE_BUFFER_SELECT = "flags has IOSQE_BUFFER_SELECT",
@@ -2491,6 +2505,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_has_IORING_POLL_UPDATE_EVENTS = "len has IORING_POLL_UPDATE_EVENTS",
     .t_len_is_not_IORING_POLL_ADD_MULTI = "len is not IORING_POLL_ADD_MULTI",
     .t_len_below_2147483648 = "len below 2147483648",
+    .t_msg_flags_has_MSG_WAITALL = "msg_flags has MSG_WAITALL",
     .t_msg_flags_has_MSG_DONTWAIT = "msg_flags has MSG_DONTWAIT",
     .t_ioprio_has_IORING_RECV_MULTISHOT = "ioprio has IORING_RECV_MULTISHOT",
     .t_msg_flags_lacks_MSG_WAITALL = "msg_flags lacks MSG_WAITALL",
@@ -2560,7 +2575,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_personality_is_0 = "personality is 0",
     .t_addr_is_IORING_MSG_DATA = "addr is IORING_MSG_DATA",
     .t_msg_ring_flags_lacks_IORING_MSG_RING = "msg_ring_flags lacks IORING_MSG_RING_FLAGS_PASS",
-    .t_addr3_within_0xffffffff00000000 = "addr3 within 0xffffffff00000000",
+    .t_addr3_is_0 = "addr3 is 0",
     .t_msg_ring_flags_lacks_IORING_MSG_RING_2 = "msg_ring_flags lacks IORING_MSG_RING_CQE_SKIP",
     .t_len_below_65537 = "len below 65537",
     .t_xattr_flags_has_XATTR_CREATE = "xattr_flags has XATTR_CREATE",
@@ -2570,6 +2585,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_uring_cmd_flags_has_IORING_URING_CMD = "uring_cmd_flags has IORING_URING_CMD_FIXED",
     .t_uring_cmd_flags_lacks_IORING_URING_CMD = "uring_cmd_flags lacks IORING_URING_CMD_MULTISHOT",
     .t_uring_cmd_flags_has_IORING_URING_CMD_2 = "uring_cmd_flags has IORING_URING_CMD_MULTISHOT",
+    .t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP = "cmd_op is SOCKET_URING_OP_TX_TIMESTAMP",
     .t_ioprio_lacks_IORING_RECVSEND_FIXED_BUF = "ioprio lacks IORING_RECVSEND_FIXED_BUF",
     .t_ioprio_lacks_IORING_SEND_VECTORIZED = "ioprio lacks IORING_SEND_VECTORIZED",
     .t_len_is_P_PID = "len is P_PID",
@@ -3616,6 +3632,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_vector_has_at_most_1024_pieces = "A vector has at most 1024 pieces.",
     .t_There_are_three_classes_of_I_O = "There are three classes of I/O priority, 1 to 3, in the upper three bits.",
     .t_A_priority_without_a_class_has_no = "A priority without a class has no level.",
+    .t_A_priority_without_a_class_has_neither = "A priority without a class has neither a level nor a hint.",
+    .t_There_are_eight_levels_and_there_were = "There are eight levels, and there were no hints.",
     .t_Only_a_request_on_a_registered_buffer = "Only a request on a registered buffer names one.",
     .t_A_buffer_of_a_group_is_a_single_piece = "A buffer of a group is a single piece.",
     .t_Only_the_RWF_flags_mean_something_to_a = "Only the RWF_* flags mean something to a read.",
@@ -3898,6 +3916,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_file_takes_no_commands_or_not_this = "The file takes no commands, or not this one.",
     .t_The_command_is_malformed_for_this_file = "The command is malformed for this file. Linux 7.0 also says so to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.",
     .t_The_file_has_no_commands_that_answer = "The file has no commands that answer again and again.",
+    .t_SOCKET_URING_OP_TX_TIMESTAMP_is_asked = "SOCKET_URING_OP_TX_TIMESTAMP is asked of a socket, and the ring has no CQEs of 32 bytes.",
+    .t_Make_the_ring_with_IORING_SETUP_CQE32 = "Make the ring with IORING_SETUP_CQE32 or IORING_SETUP_CQE_MIXED.",
     .t_The_protocol_cannot_send_without = "The protocol cannot send without copying.",
     .t_Use_SEND_TCP_and_UDP_can_do_it_Unix = "Use SEND; TCP and UDP can do it, Unix sockets cannot.",
     .t_The_registered_buffer_does_not_exist = "The registered buffer does not exist or does not contain the bytes.",
@@ -4824,12 +4844,16 @@ struct rota_condition_table {
     struct rota_condition readv_rule_must_2[1];
     struct rota_condition readv_rule_when_3[1];
     struct rota_condition readv_rule_must_3[1];
-    struct rota_condition readv_rule_when_4[1];
+    struct rota_condition readv_rule_when_4[2];
     struct rota_condition readv_rule_must_4[1];
+    struct rota_condition readv_rule_when_5[1];
     struct rota_condition readv_rule_must_5[1];
+    struct rota_condition readv_rule_when_6[1];
     struct rota_condition readv_rule_must_6[1];
-    struct rota_condition readv_rule_when_7[1];
     struct rota_condition readv_rule_must_7[1];
+    struct rota_condition readv_rule_must_8[1];
+    struct rota_condition readv_rule_when_9[1];
+    struct rota_condition readv_rule_must_9[1];
     struct rota_condition readv_errors_when_1[1];
     struct rota_condition readv_errors_when_2[1];
     struct rota_condition readv_errors_when_3[1];
@@ -4842,9 +4866,13 @@ struct rota_condition_table {
     struct rota_condition writev_rule_must_2[1];
     struct rota_condition writev_rule_when_3[1];
     struct rota_condition writev_rule_must_3[1];
+    struct rota_condition writev_rule_when_4[2];
     struct rota_condition writev_rule_must_4[1];
     struct rota_condition writev_rule_when_5[1];
     struct rota_condition writev_rule_must_5[1];
+    struct rota_condition writev_rule_must_6[1];
+    struct rota_condition writev_rule_when_7[1];
+    struct rota_condition writev_rule_must_7[1];
     struct rota_condition writev_errors_when_1[1];
     struct rota_condition writev_errors_when_3[1];
     struct rota_condition writev_errors_when_4[1];
@@ -4855,10 +4883,14 @@ struct rota_condition_table {
     struct rota_condition read_fixed_rule_must_0[1];
     struct rota_condition read_fixed_rule_when_1[1];
     struct rota_condition read_fixed_rule_must_1[1];
+    struct rota_condition read_fixed_rule_when_2[1];
     struct rota_condition read_fixed_rule_must_2[1];
+    struct rota_condition read_fixed_rule_when_3[2];
     struct rota_condition read_fixed_rule_must_3[1];
-    struct rota_condition read_fixed_rule_when_4[1];
     struct rota_condition read_fixed_rule_must_4[1];
+    struct rota_condition read_fixed_rule_must_5[1];
+    struct rota_condition read_fixed_rule_when_6[1];
+    struct rota_condition read_fixed_rule_must_6[1];
     struct rota_condition read_fixed_errors_when_2[1];
     struct rota_condition read_fixed_errors_when_3[1];
     struct rota_condition read_fixed_errors_when_4[1];
@@ -4867,9 +4899,13 @@ struct rota_condition_table {
     struct rota_condition write_fixed_rule_must_0[1];
     struct rota_condition write_fixed_rule_when_1[1];
     struct rota_condition write_fixed_rule_must_1[1];
+    struct rota_condition write_fixed_rule_when_2[1];
     struct rota_condition write_fixed_rule_must_2[1];
-    struct rota_condition write_fixed_rule_when_3[1];
+    struct rota_condition write_fixed_rule_when_3[2];
     struct rota_condition write_fixed_rule_must_3[1];
+    struct rota_condition write_fixed_rule_must_4[1];
+    struct rota_condition write_fixed_rule_when_5[1];
+    struct rota_condition write_fixed_rule_must_5[1];
     struct rota_condition write_fixed_errors_when_2[1];
     struct rota_condition write_fixed_errors_when_3[1];
     struct rota_condition write_fixed_errors_when_4[1];
@@ -4882,6 +4918,7 @@ struct rota_condition_table {
     struct rota_condition poll_remove_rule_must_0[1];
     struct rota_condition sync_file_range_rule_must_0[1];
     struct rota_condition sendmsg_rule_must_0[1];
+    struct rota_condition sendmsg_short[1];
     struct rota_condition sendmsg_errors_when_4[1];
     struct rota_condition recvmsg_rule_must_0[1];
     struct rota_condition recvmsg_rule_when_1[1];
@@ -4889,6 +4926,7 @@ struct rota_condition_table {
     struct rota_condition recvmsg_rule_when_2[1];
     struct rota_condition recvmsg_rule_must_2[1];
     struct rota_condition recvmsg_stream[1];
+    struct rota_condition recvmsg_short[1];
     struct rota_condition recvmsg_errors_when_0[1];
     struct rota_condition recvmsg_errors_when_1[1];
     struct rota_condition timeout_rule_must_0[1];
@@ -4955,10 +4993,14 @@ struct rota_condition_table {
     struct rota_condition read_rule_must_1[1];
     struct rota_condition read_rule_when_2[1];
     struct rota_condition read_rule_must_2[1];
+    struct rota_condition read_rule_when_3[2];
     struct rota_condition read_rule_must_3[1];
+    struct rota_condition read_rule_when_4[1];
     struct rota_condition read_rule_must_4[1];
-    struct rota_condition read_rule_when_5[1];
     struct rota_condition read_rule_must_5[1];
+    struct rota_condition read_rule_must_6[1];
+    struct rota_condition read_rule_when_7[1];
+    struct rota_condition read_rule_must_7[1];
     struct rota_condition read_errors_when_2[1];
     struct rota_condition read_errors_when_3[1];
     struct rota_condition read_errors_when_4[1];
@@ -4972,9 +5014,13 @@ struct rota_condition_table {
     struct rota_condition write_rule_must_1[1];
     struct rota_condition write_rule_when_2[1];
     struct rota_condition write_rule_must_2[1];
+    struct rota_condition write_rule_when_3[2];
     struct rota_condition write_rule_must_3[1];
     struct rota_condition write_rule_when_4[1];
     struct rota_condition write_rule_must_4[1];
+    struct rota_condition write_rule_must_5[1];
+    struct rota_condition write_rule_when_6[1];
+    struct rota_condition write_rule_must_6[1];
     struct rota_condition write_errors_when_4[1];
     struct rota_condition write_errors_when_5[1];
     struct rota_condition write_errors_when_6[1];
@@ -4995,6 +5041,7 @@ struct rota_condition_table {
     struct rota_condition send_rule_when_4[1];
     struct rota_condition send_rule_must_4[1];
     struct rota_condition send_stream[1];
+    struct rota_condition send_short[1];
     struct rota_condition send_errors_when_1[1];
     struct rota_condition send_errors_when_3[1];
     struct rota_condition send_errors_when_4[1];
@@ -5011,6 +5058,7 @@ struct rota_condition_table {
     struct rota_condition recv_rule_when_4[1];
     struct rota_condition recv_rule_must_4[2];
     struct rota_condition recv_stream[1];
+    struct rota_condition recv_short[1];
     struct rota_condition recv_errors_when_0[1];
     struct rota_condition recv_errors_when_1[1];
     struct rota_condition recv_errors_when_3[1];
@@ -5068,6 +5116,7 @@ struct rota_condition_table {
     struct rota_condition uring_cmd_rule_when_2[1];
     struct rota_condition uring_cmd_rule_must_2[1];
     struct rota_condition uring_cmd_stream[1];
+    struct rota_condition uring_cmd_stream_or[1];
     struct rota_condition send_zc_when_6[1];
     struct rota_condition send_zc_when_7[1];
     struct rota_condition send_zc_rule_when_0[2];
@@ -5078,8 +5127,10 @@ struct rota_condition_table {
     struct rota_condition send_zc_rule_must_2[1];
     struct rota_condition send_zc_rule_when_3[1];
     struct rota_condition send_zc_rule_must_3[1];
+    struct rota_condition send_zc_short[1];
     struct rota_condition send_zc_errors_when_1[1];
     struct rota_condition sendmsg_zc_when_4[1];
+    struct rota_condition sendmsg_zc_short[1];
     struct rota_condition read_multishot_when_7[1];
     struct rota_condition read_multishot_rule_must_0[1];
     struct rota_condition read_multishot_rule_must_1[1];
@@ -5151,6 +5202,7 @@ struct rota_condition_table {
     struct rota_condition uring_cmd128_rule_when_2[1];
     struct rota_condition uring_cmd128_rule_must_2[1];
     struct rota_condition uring_cmd128_stream[1];
+    struct rota_condition uring_cmd128_stream_or[1];
 };
 
 struct rota_flag_table {
@@ -5379,16 +5431,16 @@ struct rota_ignored_table {
     struct rota_ignored_info sync_file_range_ignored[2];
     struct rota_ignored_info sendmsg_ignored[4];
     struct rota_ignored_info recvmsg_ignored[4];
-    struct rota_ignored_info timeout_ignored[4];
+    struct rota_ignored_info timeout_ignored[5];
     struct rota_ignored_info timeout_remove_ignored[4];
     struct rota_ignored_info accept_ignored[2];
     struct rota_ignored_info async_cancel_ignored[4];
     struct rota_ignored_info link_timeout_ignored[5];
-    struct rota_ignored_info connect_ignored[2];
+    struct rota_ignored_info connect_ignored[3];
     struct rota_ignored_info fallocate_ignored[2];
     struct rota_ignored_info openat_ignored[3];
     struct rota_ignored_info close_ignored[2];
-    struct rota_ignored_info files_update_ignored[4];
+    struct rota_ignored_info files_update_ignored[5];
     struct rota_ignored_info statx_ignored[3];
     struct rota_ignored_info read_ignored[2];
     struct rota_ignored_info write_ignored[2];
@@ -5397,7 +5449,7 @@ struct rota_ignored_table {
     struct rota_ignored_info send_ignored[2];
     struct rota_ignored_info recv_ignored[2];
     struct rota_ignored_info openat2_ignored[3];
-    struct rota_ignored_info epoll_ctl_ignored[4];
+    struct rota_ignored_info epoll_ctl_ignored[5];
     struct rota_ignored_info splice_ignored[4];
     struct rota_ignored_info provide_buffers_ignored[2];
     struct rota_ignored_info remove_buffers_ignored[2];
@@ -5408,12 +5460,12 @@ struct rota_ignored_table {
     struct rota_ignored_info mkdirat_ignored[2];
     struct rota_ignored_info symlinkat_ignored[2];
     struct rota_ignored_info linkat_ignored[2];
-    struct rota_ignored_info msg_ring_ignored[1];
+    struct rota_ignored_info msg_ring_ignored[3];
     struct rota_ignored_info fsetxattr_ignored[4];
     struct rota_ignored_info setxattr_ignored[4];
     struct rota_ignored_info fgetxattr_ignored[4];
     struct rota_ignored_info getxattr_ignored[4];
-    struct rota_ignored_info socket_ignored[2];
+    struct rota_ignored_info socket_ignored[3];
     struct rota_ignored_info sendmsg_zc_ignored[1];
     struct rota_ignored_info read_multishot_ignored[1];
     struct rota_ignored_info waitid_ignored[1];
@@ -5422,7 +5474,7 @@ struct rota_ignored_table {
     struct rota_ignored_info futex_waitv_ignored[1];
     struct rota_ignored_info fixed_fd_install_ignored[1];
     struct rota_ignored_info ftruncate_ignored[1];
-    struct rota_ignored_info bind_ignored[2];
+    struct rota_ignored_info bind_ignored[3];
     struct rota_ignored_info listen_ignored[2];
     struct rota_ignored_info recv_zc_ignored[2];
     struct rota_ignored_info epoll_wait_ignored[2];
@@ -5435,11 +5487,11 @@ struct rota_ignored_table {
 struct rota_rule_table {
     struct rota_rule_info none;
     struct rota_rule_info nop_rules[2];
-    struct rota_rule_info readv_rules[8];
-    struct rota_rule_info writev_rules[6];
+    struct rota_rule_info readv_rules[10];
+    struct rota_rule_info writev_rules[8];
     struct rota_rule_info fsync_rules[1];
-    struct rota_rule_info read_fixed_rules[5];
-    struct rota_rule_info write_fixed_rules[4];
+    struct rota_rule_info read_fixed_rules[7];
+    struct rota_rule_info write_fixed_rules[6];
     struct rota_rule_info poll_add_rules[1];
     struct rota_rule_info poll_remove_rules[1];
     struct rota_rule_info sync_file_range_rules[1];
@@ -5455,8 +5507,8 @@ struct rota_rule_table {
     struct rota_rule_info openat_rules[1];
     struct rota_rule_info close_rules[1];
     struct rota_rule_info files_update_rules[1];
-    struct rota_rule_info read_rules[6];
-    struct rota_rule_info write_rules[5];
+    struct rota_rule_info read_rules[8];
+    struct rota_rule_info write_rules[7];
     struct rota_rule_info send_rules[5];
     struct rota_rule_info recv_rules[5];
     struct rota_rule_info openat2_rules[1];
@@ -5699,7 +5751,7 @@ struct rota_error_table {
     struct rota_error_info fgetxattr_errors[3];
     struct rota_error_info getxattr_errors[4];
     struct rota_error_info socket_errors[8];
-    struct rota_error_info uring_cmd_errors[3];
+    struct rota_error_info uring_cmd_errors[4];
     struct rota_error_info send_zc_errors[3];
     struct rota_error_info sendmsg_zc_errors[2];
     struct rota_error_info read_multishot_errors[2];
@@ -5805,27 +5857,40 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .readv_rule_when_3 = {
-        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .readv_rule_must_3 = {
-        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
     },
     .readv_rule_when_4 = {
-        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .readv_rule_must_4 = {
-        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
+    },
+    .readv_rule_when_5 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
     },
     .readv_rule_must_5 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+    },
+    .readv_rule_when_6 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
     },
     .readv_rule_must_6 = {
-        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
-    },
-    .readv_rule_when_7 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
     },
     .readv_rule_must_7 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .readv_rule_must_8 = {
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .readv_rule_when_9 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .readv_rule_must_9 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .readv_errors_when_1 = {
@@ -5860,18 +5925,31 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .writev_rule_when_3 = {
-        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .writev_rule_must_3 = {
-        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
+    },
+    .writev_rule_when_4 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .writev_rule_must_4 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
     },
     .writev_rule_when_5 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
     },
     .writev_rule_must_5 = {
+        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+    },
+    .writev_rule_must_6 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .writev_rule_when_7 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .writev_rule_must_7 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .writev_errors_when_1 = {
@@ -5905,16 +5983,29 @@ const struct rota_condition_table rota_condition_table = {
     .read_fixed_rule_must_1 = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
+    .read_fixed_rule_when_2 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
+    },
     .read_fixed_rule_must_2 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
+    },
+    .read_fixed_rule_when_3 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .read_fixed_rule_must_3 = {
-        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
-    },
-    .read_fixed_rule_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
     },
     .read_fixed_rule_must_4 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .read_fixed_rule_must_5 = {
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .read_fixed_rule_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .read_fixed_rule_must_6 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .read_fixed_errors_when_2 = {
@@ -5942,13 +6033,26 @@ const struct rota_condition_table rota_condition_table = {
     .write_fixed_rule_must_1 = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
+    .write_fixed_rule_when_2 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
+    },
     .write_fixed_rule_must_2 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
     },
     .write_fixed_rule_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .write_fixed_rule_must_3 = {
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
+    },
+    .write_fixed_rule_must_4 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .write_fixed_rule_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .write_fixed_rule_must_5 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .write_fixed_errors_when_2 = {
@@ -5988,6 +6092,9 @@ const struct rota_condition_table rota_condition_table = {
     .sendmsg_rule_must_0 = {
         {2147483648ULL, {TEXT(t_len_below_2147483648)}, 24, 4, ROTA_COND_BELOW},
     },
+    .sendmsg_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
+    },
     .sendmsg_errors_when_4 = {
         {(uint64_t)(1U << 6), {TEXT(t_msg_flags_has_MSG_DONTWAIT)}, 28, 4, ROTA_COND_HAS},
     },
@@ -6008,6 +6115,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .recvmsg_stream = {
         {(uint64_t)IORING_RECV_MULTISHOT, {TEXT(t_ioprio_has_IORING_RECV_MULTISHOT)}, 2, 2, ROTA_COND_HAS},
+    },
+    .recvmsg_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
     },
     .recvmsg_errors_when_0 = {
         {(uint64_t)(1U << 6), {TEXT(t_msg_flags_has_MSG_DONTWAIT)}, 28, 4, ROTA_COND_HAS},
@@ -6107,7 +6217,7 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_ABS)}, 28, 4, ROTA_COND_LACKS},
     },
     .connect_rule_must_0 = {
-        {(uint64_t)129, {TEXT(t_addr2_below_129)}, 8, 8, ROTA_COND_BELOW},
+        {(uint64_t)129, {TEXT(t_addr2_below_129)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_BELOW},
     },
     .fallocate_rule_must_0 = {
         {9223372036854775808ULL, {TEXT(t_off_below_9223372036854775808)}, 8, 8, ROTA_COND_BELOW},
@@ -6193,7 +6303,7 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_len_is_not_0)}, 24, 4, ROTA_COND_IS_NOT},
     },
     .files_update_errors_when_3 = {
-        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_off_has_IORING_FILE_INDEX_ALLOC)}, 8, 8, ROTA_COND_HAS},
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_off_has_IORING_FILE_INDEX_ALLOC)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_HAS},
     },
     .read_when_8 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -6208,21 +6318,34 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .read_rule_when_2 = {
-        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .read_rule_must_2 = {
-        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
+    },
+    .read_rule_when_3 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .read_rule_must_3 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
+    },
+    .read_rule_when_4 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
     },
     .read_rule_must_4 = {
-        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
-    },
-    .read_rule_when_5 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
     },
     .read_rule_must_5 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .read_rule_must_6 = {
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .read_rule_when_7 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .read_rule_must_7 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .read_errors_when_2 = {
@@ -6260,18 +6383,31 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .write_rule_when_2 = {
-        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .write_rule_must_2 = {
-        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+        {(uint64_t)0, {TEXT(t_ioprio_is_0)}, 2, 2, ROTA_COND_IS},
+    },
+    .write_rule_when_3 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x6000, {TEXT(t_ioprio_below_0x6000)}, 2, 2, ROTA_COND_BELOW},
     },
     .write_rule_must_3 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)0x1ff8, {TEXT(t_ioprio_lacks_0x1ff8)}, 2, 2, ROTA_COND_LACKS},
     },
     .write_rule_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
     },
     .write_rule_must_4 = {
+        {(uint64_t)0, {TEXT(t_buf_index_is_0)}, 40, 2, ROTA_COND_IS},
+    },
+    .write_rule_must_5 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .write_rule_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .write_rule_must_6 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .write_errors_when_4 = {
@@ -6337,6 +6473,9 @@ const struct rota_condition_table rota_condition_table = {
     .send_stream = {
         {(uint64_t)IORING_RECVSEND_BUNDLE, {TEXT(t_ioprio_has_IORING_RECVSEND_BUNDLE)}, 2, 2, ROTA_COND_HAS},
     },
+    .send_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
+    },
     .send_errors_when_1 = {
         {(uint64_t)0, {TEXT(t_addr2_is_0)}, 8, 8, ROTA_COND_IS},
     },
@@ -6385,6 +6524,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .recv_stream = {
         {(uint64_t)IORING_RECV_MULTISHOT, {TEXT(t_ioprio_has_IORING_RECV_MULTISHOT)}, 2, 2, ROTA_COND_HAS},
+    },
+    .recv_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
     },
     .recv_errors_when_0 = {
         {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
@@ -6455,47 +6597,47 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_has_AT_REMOVEDIR)}, 28, 4, ROTA_COND_HAS},
     },
     .msg_ring_when_4 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_rule_must_0 = {
         {(uint64_t)0, {TEXT(t_personality_is_0)}, 42, 2, ROTA_COND_IS},
     },
     .msg_ring_rule_when_1 = {
-        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
         {(uint64_t)IORING_MSG_RING_FLAGS_PASS, {TEXT(t_msg_ring_flags_lacks_IORING_MSG_RING)}, 28, 4, ROTA_COND_LACKS},
     },
     .msg_ring_rule_must_1 = {
         {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
     },
     .msg_ring_rule_when_2 = {
-        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_rule_must_2 = {
-        {18446744069414584320ULL, {TEXT(t_addr3_within_0xffffffff00000000)}, 48, 8, ROTA_COND_WITHIN},
+        {(uint64_t)0, {TEXT(t_addr3_is_0)}, ROTA_LOWER_HALF(48), 4, ROTA_COND_IS},
     },
     .msg_ring_rule_when_3 = {
-        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_DATA, {TEXT(t_addr_is_IORING_MSG_DATA)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_rule_must_3 = {
         {(uint64_t)IORING_MSG_RING_CQE_SKIP, {TEXT(t_msg_ring_flags_lacks_IORING_MSG_RING_2)}, 28, 4, ROTA_COND_LACKS},
     },
     .msg_ring_rule_when_4 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_rule_must_4 = {
         {(uint64_t)0, {TEXT(t_len_is_0)}, 24, 4, ROTA_COND_IS},
     },
     .msg_ring_errors_when_2 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_errors_when_3 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_errors_when_4 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
     },
     .msg_ring_errors_when_6 = {
-        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, 16, 8, ROTA_COND_IS},
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
     },
     .fsetxattr_rule_must_0 = {
@@ -6523,13 +6665,13 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_len_is_not_0)}, 24, 4, ROTA_COND_IS_NOT},
     },
     .socket_rule_must_0 = {
-        {(uint64_t)SOCK_CLOEXEC | (uint64_t)SOCK_NONBLOCK | (uint64_t)15, {TEXT(t_off_within_SOCK_CLOEXEC_SOCK_NONBLOCK)}, 8, 8, ROTA_COND_WITHIN},
+        {(uint64_t)SOCK_CLOEXEC | (uint64_t)SOCK_NONBLOCK | (uint64_t)15, {TEXT(t_off_within_SOCK_CLOEXEC_SOCK_NONBLOCK)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_WITHIN},
     },
     .socket_rule_when_1 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
     .socket_rule_must_1 = {
-        {(uint64_t)SOCK_CLOEXEC, {TEXT(t_off_lacks_SOCK_CLOEXEC)}, 8, 8, ROTA_COND_LACKS},
+        {(uint64_t)SOCK_CLOEXEC, {TEXT(t_off_lacks_SOCK_CLOEXEC)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_LACKS},
     },
     .socket_errors_when_2 = {
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
@@ -6560,6 +6702,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .uring_cmd_stream = {
         {(uint64_t)IORING_URING_CMD_MULTISHOT, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD_2)}, 28, 4, ROTA_COND_HAS},
+    },
+    .uring_cmd_stream_or = {
+        {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
     },
     .send_zc_when_6 = {
         {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
@@ -6593,11 +6738,17 @@ const struct rota_condition_table rota_condition_table = {
     .send_zc_rule_must_3 = {
         {(uint64_t)129, {TEXT(t_addr_len_below_129)}, 44, 2, ROTA_COND_BELOW},
     },
+    .send_zc_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
+    },
     .send_zc_errors_when_1 = {
         {(uint64_t)IORING_RECVSEND_FIXED_BUF, {TEXT(t_ioprio_has_IORING_RECVSEND_FIXED_BUF)}, 2, 2, ROTA_COND_HAS},
     },
     .sendmsg_zc_when_4 = {
         {(uint64_t)IORING_RECVSEND_FIXED_BUF, {TEXT(t_ioprio_has_IORING_RECVSEND_FIXED_BUF)}, 2, 2, ROTA_COND_HAS},
+    },
+    .sendmsg_zc_short = {
+        {(uint64_t)(1U << 8), {TEXT(t_msg_flags_has_MSG_WAITALL)}, 28, 4, ROTA_COND_HAS},
     },
     .read_multishot_when_7 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -6666,7 +6817,7 @@ const struct rota_condition_table rota_condition_table = {
         {9223372036854775808ULL, {TEXT(t_off_below_9223372036854775808)}, 8, 8, ROTA_COND_BELOW},
     },
     .bind_rule_must_0 = {
-        {(uint64_t)129, {TEXT(t_addr2_below_129)}, 8, 8, ROTA_COND_BELOW},
+        {(uint64_t)129, {TEXT(t_addr2_below_129)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_BELOW},
     },
     .recv_zc_rule_must_0 = {
         {(uint64_t)IORING_RECV_MULTISHOT, {TEXT(t_ioprio_has_IORING_RECV_MULTISHOT)}, 2, 2, ROTA_COND_HAS},
@@ -6817,6 +6968,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .uring_cmd128_stream = {
         {(uint64_t)IORING_URING_CMD_MULTISHOT, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD_2)}, 28, 4, ROTA_COND_HAS},
+    },
+    .uring_cmd128_stream_or = {
+        {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
     },
 };
 
@@ -11725,8 +11879,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_count)},
             .type = {TEXT(t_unsigned)},
             .summary = {TEXT(t_Completions_after_which_it_ends_with_0)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -12155,8 +12309,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_addrlen)},
             .type = {TEXT(t_unsigned)},
             .summary = {TEXT(t_Bytes_in_the_address)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -12442,8 +12596,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_offset)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_first_slot_IORING_FILE_INDEX_ALLOC)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -13573,8 +13727,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_fd)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_file_that_is_added_changed_or)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_DESCRIPTOR,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -14442,8 +14596,8 @@ const struct rota_field_table rota_field_table = {
             .values = true,
             .others = ROTA_OTHERS_ISSUE,
             .others_error = -EINVAL,
-            .offset = 16,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(16),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -14500,8 +14654,8 @@ const struct rota_field_table rota_field_table = {
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_slot_of_the_file_in_this_ring_s)},
             .when = ROWS(rota_condition_table, msg_ring_when_4),
-            .offset = 48,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(48),
+            .size = 4,
             .role = ROTA_ROLE_INDEX,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -14950,8 +15104,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_type)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_type_with_SOCK_CLOEXEC_and_SOCK)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -16098,8 +16252,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_addrlen)},
             .type = {TEXT(t_unsigned)},
             .summary = {TEXT(t_Bytes_in_the_address)},
-            .offset = 8,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(8),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -17140,6 +17294,7 @@ const struct rota_ignored_table rota_ignored_table = {
         {{TEXT(t_splice_fd_in)}, 44, 4, ROTA_KERNEL(5, 15)},
         {{TEXT(t_addr3)}, 48, 8, ROTA_KERNEL(7, 1)},
         {{TEXT(t_pad2)}, 56, 8, ROTA_KERNEL(7, 1)},
+        {{TEXT(t_off)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .timeout_remove_ignored = {
         {{TEXT(t_fd)}, 4, 4, 0},
@@ -17167,6 +17322,7 @@ const struct rota_ignored_table rota_ignored_table = {
     .connect_ignored = {
         {{TEXT(t_addr3)}, 48, 8, 0},
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_addr2)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .fallocate_ignored = {
         {{TEXT(t_addr3)}, 48, 8, 0},
@@ -17186,6 +17342,7 @@ const struct rota_ignored_table rota_ignored_table = {
         {{TEXT(t_buf_index)}, 40, 2, 0},
         {{TEXT(t_addr3)}, 48, 8, 0},
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_off)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .statx_ignored = {
         {{TEXT(t_splice_fd_in)}, 44, 4, ROTA_KERNEL(5, 15)},
@@ -17227,6 +17384,7 @@ const struct rota_ignored_table rota_ignored_table = {
         {{TEXT(t_splice_fd_in)}, 44, 4, ROTA_KERNEL(5, 15)},
         {{TEXT(t_addr3)}, 48, 8, 0},
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_off)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .splice_ignored = {
         {{TEXT(t_buf_index)}, 40, 2, 0},
@@ -17276,6 +17434,8 @@ const struct rota_ignored_table rota_ignored_table = {
     },
     .msg_ring_ignored = {
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_addr)}, ROTA_UPPER_HALF(16), 4, 0},
+        {{TEXT(t_addr3)}, ROTA_UPPER_HALF(48), 4, 0},
     },
     .fsetxattr_ignored = {
         {{TEXT(t_buf_index)}, 40, 2, 0},
@@ -17304,6 +17464,7 @@ const struct rota_ignored_table rota_ignored_table = {
     .socket_ignored = {
         {{TEXT(t_addr3)}, 48, 8, 0},
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_off)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .sendmsg_zc_ignored = {
         {{TEXT(t_len)}, 24, 4, 0},
@@ -17332,6 +17493,7 @@ const struct rota_ignored_table rota_ignored_table = {
     .bind_ignored = {
         {{TEXT(t_addr3)}, 48, 8, 0},
         {{TEXT(t_pad2)}, 56, 8, 0},
+        {{TEXT(t_addr2)}, ROTA_UPPER_HALF(8), 4, 0},
     },
     .listen_ignored = {
         {{TEXT(t_addr3)}, 48, 8, 0},
@@ -17382,7 +17544,7 @@ const struct rota_rule_table rota_rule_table = {
             .error = -EINVAL,
             .since = 0,
             .until = ROTA_KERNEL(5, 19),
-            .at_issue = false,
+            .at_issue = true,
             .backported = false,
         },
     },
@@ -17420,6 +17582,26 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, readv_rule_when_3),
             .must = ROWS(rota_condition_table, readv_rule_must_3),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, readv_rule_when_4),
+            .must = ROWS(rota_condition_table, readv_rule_must_4),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, readv_rule_when_5),
+            .must = ROWS(rota_condition_table, readv_rule_must_5),
             .because = {TEXT(t_Only_a_request_on_a_registered_buffer)},
             .error = -EINVAL,
             .since = 0,
@@ -17428,8 +17610,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, readv_rule_when_4),
-            .must = ROWS(rota_condition_table, readv_rule_must_4),
+            .when = ROWS(rota_condition_table, readv_rule_when_6),
+            .must = ROWS(rota_condition_table, readv_rule_must_6),
             .because = {TEXT(t_A_buffer_of_a_group_is_a_single_piece)},
             .error = -EINVAL,
             .since = 0,
@@ -17439,7 +17621,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, readv_rule_must_5),
+            .must = ROWS(rota_condition_table, readv_rule_must_7),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17449,7 +17631,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, readv_rule_must_6),
+            .must = ROWS(rota_condition_table, readv_rule_must_8),
             .because = {TEXT(t_Only_writes_can_be_atomic)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17458,8 +17640,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, readv_rule_when_7),
-            .must = ROWS(rota_condition_table, readv_rule_must_7),
+            .when = ROWS(rota_condition_table, readv_rule_when_9),
+            .must = ROWS(rota_condition_table, readv_rule_must_9),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -17502,6 +17684,26 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, writev_rule_when_3),
             .must = ROWS(rota_condition_table, writev_rule_must_3),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, writev_rule_when_4),
+            .must = ROWS(rota_condition_table, writev_rule_must_4),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, writev_rule_when_5),
+            .must = ROWS(rota_condition_table, writev_rule_must_5),
             .because = {TEXT(t_Only_a_request_on_a_registered_buffer)},
             .error = -EINVAL,
             .since = 0,
@@ -17511,7 +17713,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, writev_rule_must_4),
+            .must = ROWS(rota_condition_table, writev_rule_must_6),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a_2)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17520,8 +17722,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, writev_rule_when_5),
-            .must = ROWS(rota_condition_table, writev_rule_must_5),
+            .when = ROWS(rota_condition_table, writev_rule_when_7),
+            .must = ROWS(rota_condition_table, writev_rule_must_7),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -17564,8 +17766,28 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, read_fixed_rule_when_2),
             .must = ROWS(rota_condition_table, read_fixed_rule_must_2),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, read_fixed_rule_when_3),
+            .must = ROWS(rota_condition_table, read_fixed_rule_must_3),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, read_fixed_rule_must_4),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17575,7 +17797,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, read_fixed_rule_must_3),
+            .must = ROWS(rota_condition_table, read_fixed_rule_must_5),
             .because = {TEXT(t_Only_writes_can_be_atomic)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17584,8 +17806,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, read_fixed_rule_when_4),
-            .must = ROWS(rota_condition_table, read_fixed_rule_must_4),
+            .when = ROWS(rota_condition_table, read_fixed_rule_when_6),
+            .must = ROWS(rota_condition_table, read_fixed_rule_must_6),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -17616,8 +17838,28 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, write_fixed_rule_when_2),
             .must = ROWS(rota_condition_table, write_fixed_rule_must_2),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, write_fixed_rule_when_3),
+            .must = ROWS(rota_condition_table, write_fixed_rule_must_3),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, write_fixed_rule_must_4),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a_2)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17626,8 +17868,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, write_fixed_rule_when_3),
-            .must = ROWS(rota_condition_table, write_fixed_rule_must_3),
+            .when = ROWS(rota_condition_table, write_fixed_rule_when_5),
+            .must = ROWS(rota_condition_table, write_fixed_rule_must_5),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -17960,6 +18202,26 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, read_rule_when_2),
             .must = ROWS(rota_condition_table, read_rule_must_2),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, read_rule_when_3),
+            .must = ROWS(rota_condition_table, read_rule_must_3),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, read_rule_when_4),
+            .must = ROWS(rota_condition_table, read_rule_must_4),
             .because = {TEXT(t_Only_a_request_on_a_registered_buffer)},
             .error = -EINVAL,
             .since = 0,
@@ -17969,7 +18231,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, read_rule_must_3),
+            .must = ROWS(rota_condition_table, read_rule_must_5),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17979,7 +18241,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, read_rule_must_4),
+            .must = ROWS(rota_condition_table, read_rule_must_6),
             .because = {TEXT(t_Only_writes_can_be_atomic)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -17988,8 +18250,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, read_rule_when_5),
-            .must = ROWS(rota_condition_table, read_rule_must_5),
+            .when = ROWS(rota_condition_table, read_rule_when_7),
+            .must = ROWS(rota_condition_table, read_rule_must_7),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -18022,6 +18284,26 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, write_rule_when_2),
             .must = ROWS(rota_condition_table, write_rule_must_2),
+            .because = {TEXT(t_A_priority_without_a_class_has_neither)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, write_rule_when_3),
+            .must = ROWS(rota_condition_table, write_rule_must_3),
+            .because = {TEXT(t_There_are_eight_levels_and_there_were)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(5, 11),
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, write_rule_when_4),
+            .must = ROWS(rota_condition_table, write_rule_must_4),
             .because = {TEXT(t_Only_a_request_on_a_registered_buffer)},
             .error = -EINVAL,
             .since = 0,
@@ -18031,7 +18313,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, write_rule_must_3),
+            .must = ROWS(rota_condition_table, write_rule_must_5),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a_2)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -18040,8 +18322,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, write_rule_when_4),
-            .must = ROWS(rota_condition_table, write_rule_must_4),
+            .when = ROWS(rota_condition_table, write_rule_when_6),
+            .must = ROWS(rota_condition_table, write_rule_must_6),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -21991,6 +22273,16 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = false,
         },
+        {
+            .cause = {TEXT(t_SOCKET_URING_OP_TX_TIMESTAMP_is_asked)},
+            .remedy = {TEXT(t_Make_the_ring_with_IORING_SETUP_CQE32)},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .send_zc_errors = {
         {
@@ -23869,6 +24161,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, nop_rules),
         .errors = ROWS(rota_error_table, nop_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_32,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -23879,6 +24173,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .fixed_file_since = ROTA_KERNEL(7, 2),
+        .fixed_file_before = 0,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -23896,6 +24192,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, readv_rules),
         .errors = ROWS(rota_error_table, readv_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -23906,6 +24204,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(5, 7),
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -23923,6 +24223,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, writev_rules),
         .errors = ROWS(rota_error_table, writev_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -23932,6 +24234,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -23949,6 +24253,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, fsync_rules),
         .errors = ROWS(rota_error_table, fsync_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -23958,6 +24264,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -23975,6 +24283,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, read_fixed_rules),
         .errors = ROWS(rota_error_table, read_fixed_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -23984,6 +24294,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24001,6 +24313,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, write_fixed_rules),
         .errors = ROWS(rota_error_table, write_fixed_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -24010,6 +24324,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24027,6 +24343,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, poll_add_rules),
         .errors = ROWS(rota_error_table, poll_add_errors),
         .stream_when = ROWS(rota_condition_table, poll_add_stream),
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -24036,6 +24354,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24053,6 +24373,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, poll_remove_rules),
         .errors = ROWS(rota_error_table, poll_remove_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -24062,6 +24384,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24079,6 +24403,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, sync_file_range_rules),
         .errors = ROWS(rota_error_table, sync_file_range_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 2),
@@ -24088,6 +24414,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24105,6 +24433,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, sendmsg_rules),
         .errors = ROWS(rota_error_table, sendmsg_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, sendmsg_short),
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 3),
@@ -24114,6 +24444,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24131,6 +24463,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, recvmsg_rules),
         .errors = ROWS(rota_error_table, recvmsg_errors),
         .stream_when = ROWS(rota_condition_table, recvmsg_stream),
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, recvmsg_short),
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_SOCK_NONEMPTY | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 3),
@@ -24141,6 +24475,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(5, 7),
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24158,6 +24494,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, timeout_rules),
         .errors = ROWS(rota_error_table, timeout_errors),
         .stream_when = ROWS(rota_condition_table, timeout_stream),
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 4),
@@ -24167,6 +24505,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24184,6 +24524,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, timeout_remove_rules),
         .errors = ROWS(rota_error_table, timeout_remove_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -24193,6 +24535,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EINVAL,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24210,6 +24554,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, accept_rules),
         .errors = ROWS(rota_error_table, accept_errors),
         .stream_when = ROWS(rota_condition_table, accept_stream),
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_SOCK_NONEMPTY,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -24219,6 +24565,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24236,6 +24584,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, async_cancel_rules),
         .errors = ROWS(rota_error_table, async_cancel_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -24245,6 +24595,9 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_since = ROTA_KERNEL(5, 19),
+        .fixed_file_before = -EINVAL,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24262,6 +24615,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, link_timeout_rules),
         .errors = ROWS(rota_error_table, link_timeout_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -24271,6 +24626,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = true,
@@ -24288,6 +24645,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, connect_rules),
         .errors = ROWS(rota_error_table, connect_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -24297,6 +24656,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24314,6 +24675,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, fallocate_rules),
         .errors = ROWS(rota_error_table, fallocate_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24323,6 +24686,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24340,6 +24705,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, openat_rules),
         .errors = ROWS(rota_error_table, openat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24349,6 +24716,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24366,6 +24735,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, close_rules),
         .errors = ROWS(rota_error_table, close_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24375,6 +24746,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24392,6 +24765,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, files_update_rules),
         .errors = ROWS(rota_error_table, files_update_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24401,6 +24776,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EINVAL,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24418,6 +24795,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, statx_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24427,6 +24806,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24444,6 +24825,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, read_rules),
         .errors = ROWS(rota_error_table, read_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24454,6 +24837,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(5, 7),
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24471,6 +24856,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, write_rules),
         .errors = ROWS(rota_error_table, write_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24480,6 +24867,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24497,6 +24886,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, fadvise_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24506,6 +24897,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24523,6 +24916,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, madvise_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24532,6 +24927,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24549,6 +24946,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, send_rules),
         .errors = ROWS(rota_error_table, send_errors),
         .stream_when = ROWS(rota_condition_table, send_stream),
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, send_short),
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24559,6 +24958,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(6, 10),
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24576,6 +24977,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, recv_rules),
         .errors = ROWS(rota_error_table, recv_errors),
         .stream_when = ROWS(rota_condition_table, recv_stream),
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, recv_short),
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_SOCK_NONEMPTY | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24586,6 +24989,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(5, 7),
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24603,6 +25008,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, openat2_rules),
         .errors = ROWS(rota_error_table, openat2_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24612,6 +25019,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24629,6 +25038,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, epoll_ctl_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -24638,6 +25049,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24655,6 +25068,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, splice_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 7),
@@ -24664,6 +25079,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24681,6 +25098,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, provide_buffers_rules),
         .errors = ROWS(rota_error_table, provide_buffers_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 7),
@@ -24690,6 +25109,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24707,6 +25128,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, remove_buffers_rules),
         .errors = ROWS(rota_error_table, remove_buffers_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 7),
@@ -24716,6 +25139,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24733,6 +25158,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, tee_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 8),
@@ -24742,6 +25169,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24759,6 +25188,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, shutdown_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 11),
@@ -24768,6 +25199,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24785,6 +25218,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, renameat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 11),
@@ -24794,6 +25229,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24811,6 +25248,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, unlinkat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 11),
@@ -24820,6 +25259,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24837,6 +25278,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, mkdirat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 15),
@@ -24846,6 +25289,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24863,6 +25308,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, symlinkat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 15),
@@ -24872,6 +25319,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24889,6 +25338,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, linkat_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 15),
@@ -24898,6 +25349,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24915,6 +25368,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, msg_ring_rules),
         .errors = ROWS(rota_error_table, msg_ring_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 18),
@@ -24924,6 +25379,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -24941,6 +25398,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, fsetxattr_rules),
         .errors = ROWS(rota_error_table, fsetxattr_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -24951,6 +25410,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .fixed_file_since = ROTA_KERNEL(6, 13),
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24968,6 +25429,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, setxattr_rules),
         .errors = ROWS(rota_error_table, setxattr_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -24977,6 +25440,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -24994,6 +25459,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, fgetxattr_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -25004,6 +25471,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .fixed_file_since = ROTA_KERNEL(6, 13),
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25021,6 +25490,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, getxattr_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -25030,6 +25501,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25047,6 +25520,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, socket_rules),
         .errors = ROWS(rota_error_table, socket_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -25056,6 +25531,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25073,7 +25550,9 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, uring_cmd_rules),
         .errors = ROWS(rota_error_table, uring_cmd_errors),
         .stream_when = ROWS(rota_condition_table, uring_cmd_stream),
-        .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_32 | IORING_CQE_F_TSTAMP_HW,
+        .stream_or_when = ROWS(rota_condition_table, uring_cmd_stream_or),
+        .short_when = {0, 0},
+        .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE | IORING_CQE_F_MORE | IORING_CQE_F_32 | IORING_CQE_F_TSTAMP_HW,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(5, 19),
         .shape = ROTA_SHAPE_STREAM,
@@ -25083,6 +25562,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(6, 18),
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -25100,6 +25581,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, send_zc_rules),
         .errors = ROWS(rota_error_table, send_zc_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, send_zc_short),
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_NOTIF,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -25109,6 +25592,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_REFUSED,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25126,6 +25611,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, sendmsg_zc_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = ROWS(rota_condition_table, sendmsg_zc_short),
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_NOTIF,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 1),
@@ -25135,6 +25622,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_REFUSED,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25152,6 +25641,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, read_multishot_rules),
         .errors = ROWS(rota_error_table, read_multishot_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_BUF_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 7),
@@ -25161,6 +25652,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REQUIRED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25178,6 +25671,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, waitid_rules),
         .errors = ROWS(rota_error_table, waitid_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 7),
@@ -25187,6 +25682,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25204,6 +25701,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, futex_wait_rules),
         .errors = ROWS(rota_error_table, futex_wait_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 7),
@@ -25213,6 +25712,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25230,6 +25731,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, futex_wake_rules),
         .errors = ROWS(rota_error_table, futex_wake_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 7),
@@ -25239,6 +25742,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25256,6 +25761,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, futex_waitv_rules),
         .errors = ROWS(rota_error_table, futex_waitv_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 7),
@@ -25265,6 +25772,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25282,6 +25791,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, fixed_fd_install_rules),
         .errors = ROWS(rota_error_table, fixed_fd_install_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 8),
@@ -25291,6 +25802,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25308,6 +25821,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, ftruncate_rules),
         .errors = ROWS(rota_error_table, ftruncate_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 9),
@@ -25317,6 +25832,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25334,6 +25851,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, bind_rules),
         .errors = ROWS(rota_error_table, bind_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 11),
@@ -25343,6 +25862,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25360,6 +25881,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = ROWS(rota_error_table, listen_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 11),
@@ -25369,6 +25892,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25386,6 +25911,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, recv_zc_rules),
         .errors = ROWS(rota_error_table, recv_zc_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_32,
         .setup_one_of = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED,
         .since = ROTA_KERNEL(6, 15),
@@ -25395,6 +25922,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25412,6 +25941,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, epoll_wait_rules),
         .errors = ROWS(rota_error_table, epoll_wait_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 15),
@@ -25421,6 +25952,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25438,6 +25971,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, readv_fixed_rules),
         .errors = ROWS(rota_error_table, readv_fixed_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 15),
@@ -25447,6 +25982,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -25464,6 +26001,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, writev_fixed_rules),
         .errors = ROWS(rota_error_table, writev_fixed_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 15),
@@ -25473,6 +26012,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = false,
@@ -25490,6 +26031,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, pipe_rules),
         .errors = ROWS(rota_error_table, pipe_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 16),
@@ -25499,6 +26042,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -25516,6 +26061,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, nop128_rules),
         .errors = ROWS(rota_error_table, nop128_errors),
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_32,
         .setup_one_of = IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 19),
@@ -25526,6 +26073,8 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
         .fixed_file_since = ROTA_KERNEL(7, 2),
+        .fixed_file_before = 0,
+        .short_fails = false,
         .iopoll = true,
         .big = true,
         .behind_link = false,
@@ -25543,7 +26092,9 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, uring_cmd128_rules),
         .errors = ROWS(rota_error_table, uring_cmd128_errors),
         .stream_when = ROWS(rota_condition_table, uring_cmd128_stream),
-        .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | IORING_CQE_F_32,
+        .stream_or_when = ROWS(rota_condition_table, uring_cmd128_stream_or),
+        .short_when = {0, 0},
+        .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE | IORING_CQE_F_MORE | IORING_CQE_F_32,
         .setup_one_of = IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 19),
         .shape = ROTA_SHAPE_STREAM,
@@ -25552,6 +26103,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_TAKEN,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = true,
         .big = true,
         .behind_link = false,

@@ -38,11 +38,13 @@ struct rota_info_strings {
     char t_look_flags_has_LOOK_AGAIN[26];
     char t_len_above_0[12];
     char t_look_flags_within_LOOK_TWICE_LOOK[40];
+    char t_len_is_0[9];
+    char t_len_above_5[12];
     char t_file_index_is_not_0[20];
     char t_open_flags_lacks_O_CLOEXEC[27];
     char t_fd_below_10[12];
     char t_ring_has_IORING_SETUP_SQE128[29];
-    char t_len_is_0[9];
+    char t_addr_below_100[15];
     char t_ring_lacks_IORING_SETUP_SQE128[31];
     char t_fd_below_3[11];
     char t_len_is_TINY_SHIFT[18];
@@ -212,11 +214,13 @@ const struct rota_info_strings rota_info_strings = {
     .t_look_flags_has_LOOK_AGAIN = "look_flags has LOOK_AGAIN",
     .t_len_above_0 = "len above 0",
     .t_look_flags_within_LOOK_TWICE_LOOK = "look_flags within LOOK_TWICE|LOOK_AGAIN",
+    .t_len_is_0 = "len is 0",
+    .t_len_above_5 = "len above 5",
     .t_file_index_is_not_0 = "file_index is not 0",
     .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
     .t_fd_below_10 = "fd below 10",
     .t_ring_has_IORING_SETUP_SQE128 = "ring has IORING_SETUP_SQE128",
-    .t_len_is_0 = "len is 0",
+    .t_addr_below_100 = "addr below 100",
     .t_ring_lacks_IORING_SETUP_SQE128 = "ring lacks IORING_SETUP_SQE128",
     .t_fd_below_3 = "fd below 3",
     .t_len_is_TINY_SHIFT = "len is TINY_SHIFT",
@@ -395,12 +399,14 @@ struct rota_condition_table {
     struct rota_condition look_rule_must_0[1];
     struct rota_condition look_rule_must_1[2];
     struct rota_condition look_stream[1];
+    struct rota_condition look_stream_or[1];
+    struct rota_condition look_short[1];
     struct rota_condition look_errors_when_2[1];
     struct rota_condition open_rule_when_0[1];
     struct rota_condition open_rule_must_0[1];
     struct rota_condition watch_when_3[1];
     struct rota_condition watch_rule_when_0[1];
-    struct rota_condition watch_rule_must_0[1];
+    struct rota_condition watch_rule_must_0[2];
     struct rota_condition watch_rule_when_1[2];
     struct rota_condition watch_rule_must_1[1];
     struct rota_condition register_tiny_errors_when_1[1];
@@ -435,6 +441,7 @@ struct rota_field_table {
 struct rota_ignored_table {
     struct rota_ignored_info none;
     struct rota_ignored_info nop_ignored[3];
+    struct rota_ignored_info watch_ignored[1];
 };
 
 struct rota_rule_table {
@@ -478,6 +485,12 @@ const struct rota_condition_table rota_condition_table = {
     .look_stream = {
         {(uint64_t)LOOK_AGAIN, {TEXT(t_look_flags_has_LOOK_AGAIN)}, 28, 4, ROTA_COND_HAS},
     },
+    .look_stream_or = {
+        {(uint64_t)0, {TEXT(t_len_is_0)}, 24, 4, ROTA_COND_IS},
+    },
+    .look_short = {
+        {(uint64_t)5, {TEXT(t_len_above_5)}, 24, 4, ROTA_COND_ABOVE},
+    },
     .look_errors_when_2 = {
         {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_lacks_LOOK_TWICE)}, 28, 4, ROTA_COND_LACKS},
     },
@@ -495,6 +508,7 @@ const struct rota_condition_table rota_condition_table = {
     },
     .watch_rule_must_0 = {
         {(uint64_t)0, {TEXT(t_len_is_0)}, 24, 4, ROTA_COND_IS},
+        {(uint64_t)100, {TEXT(t_addr_below_100)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_BELOW},
     },
     .watch_rule_when_1 = {
         {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_lacks_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
@@ -1002,8 +1016,8 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_id)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_A_number_for_it)},
-            .offset = 16,
-            .size = 8,
+            .offset = ROTA_LOWER_HALF(16),
+            .size = 4,
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
@@ -1063,6 +1077,9 @@ const struct rota_ignored_table rota_ignored_table = {
         {{TEXT(t_fd)}, 4, 4, 0},
         {{TEXT(t_len)}, 24, 4, ROTA_KERNEL(6, 1)},
         {{TEXT(t_addr)}, 16, 8, ROTA_KERNEL(6, 1)},
+    },
+    .watch_ignored = {
+        {{TEXT(t_addr)}, ROTA_UPPER_HALF(16), 4, 0},
     },
 };
 
@@ -1208,6 +1225,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = {0, 0},
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -1217,6 +1236,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -1234,6 +1255,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, look_rules),
         .errors = ROWS(rota_error_table, look_errors),
         .stream_when = ROWS(rota_condition_table, look_stream),
+        .stream_or_when = ROWS(rota_condition_table, look_stream_or),
+        .short_when = ROWS(rota_condition_table, look_short),
         .cqe_flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -1244,6 +1267,9 @@ const struct rota_op_info rota_op_infos[] = {
         .cqe_skip = ROTA_IOSQE_REFUSED,
         .fixed_file_error = 0,
         .buffer_select_since = ROTA_KERNEL(6, 1),
+        .fixed_file_since = ROTA_KERNEL(6, 1),
+        .fixed_file_before = 0,
+        .short_fails = true,
         .iopoll = true,
         .big = false,
         .behind_link = true,
@@ -1261,6 +1287,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = ROWS(rota_rule_table, open_rules),
         .errors = {0, 0},
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -1270,6 +1298,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
@@ -1283,10 +1313,12 @@ const struct rota_op_info rota_op_infos[] = {
         .note = {0},
         .res = {TEXT(t_What_has_changed)},
         .fields = ROWS(rota_field_table, watch_fields),
-        .ignored = {0, 0},
+        .ignored = ROWS(rota_ignored_table, watch_ignored),
         .rules = ROWS(rota_rule_table, watch_rules),
         .errors = {0, 0},
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = IORING_CQE_F_MORE | IORING_CQE_F_NOTIF,
         .setup_one_of = IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 1),
@@ -1296,6 +1328,9 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REQUIRED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EBADF,
+        .fixed_file_since = ROTA_KERNEL(6, 2),
+        .fixed_file_before = -EINVAL,
+        .short_fails = false,
         .iopoll = false,
         .big = true,
         .behind_link = false,
@@ -1313,6 +1348,8 @@ const struct rota_op_info rota_op_infos[] = {
         .rules = {0, 0},
         .errors = {0, 0},
         .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
         .cqe_flags = 0,
         .setup_one_of = 0,
         .since = ROTA_KERNEL(6, 2),
@@ -1322,6 +1359,8 @@ const struct rota_op_info rota_op_infos[] = {
         .buffer_select = ROTA_IOSQE_REFUSED,
         .cqe_skip = ROTA_IOSQE_TAKEN,
         .fixed_file_error = -EINVAL,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
         .iopoll = false,
         .big = false,
         .behind_link = false,
