@@ -8,8 +8,9 @@
  * - load acquire of the index that the other side publishes, before the
  *   entries it covers are read or reused;
  * - store release of our own index, after the entries were written or read;
- * - a full fence in one place, SQPOLL submission, where a store (the tail)
- *   must be ordered before a load (the flags) of another word.
+ * - a full fence in two places, where a store must be ordered before a load of
+ *   another word: SQPOLL submission (the tail, then the flags) and switching the
+ *   eventfd on (the flags, then the tail that the next peek reads).
  *
  * Everything else is a relaxed access: it must not be torn, cached or
  * repeated by the compiler, and needs no order. A volatile load of an aligned

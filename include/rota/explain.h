@@ -281,6 +281,14 @@ static inline int rota_checked_batch_flush_and_wait(struct rota_batch *batch, un
     return rota_checked_submit_and_wait(batch->ring, wait_nr);
 }
 
+/* With ROTA_DEBUG they are macros already, which the functions above have gone through. */
+#undef rota_submit
+#undef rota_submit_and_wait
+#undef rota_submit_and_wait_timeout
+#undef rota_submit_and_wait_min_timeout
+#undef rota_submit_and_wait_until
+#undef rota_submit_and_wait_reg
+#undef rota_submit_and_get_events
 #define rota_submit                      rota_checked_submit
 #define rota_submit_and_wait             rota_checked_submit_and_wait
 #define rota_submit_and_wait_timeout     rota_checked_submit_and_wait_timeout

@@ -122,8 +122,8 @@ struct rota_ring {
     /* See rota_on_overflow(). */
     void (*overflow_hook)(struct rota_ring *ring, void *data);
     void *overflow_data;
-    int32_t clock_id; /* the clock that waits run on, see rota_register_clock() */
-    uint32_t reserved0;
+    int32_t clock_id;     /* the clock that waits run on, see rota_register_clock() */
+    int index_owner;      /* the thread whose registered index enter_ring_fd is; 0: it is none */
     uint64_t reserved[6]; /* zero; room to grow */
 };
 

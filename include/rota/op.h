@@ -58,7 +58,8 @@
  *
  * With ROTA_DEBUG defined when the program is compiled, a handle that is
  * started while active, or declared with ROTA_OP() and left while active,
- * ends the program with a message.
+ * ends the program with a message, and so does the use of a ring that belongs
+ * to another thread (rota_owned()).
  */
 #ifndef ROTA_OP_H
 #define ROTA_OP_H
@@ -282,6 +283,7 @@ ROTA_INLINE int rota_op_begin(struct rota_ring *ring, struct rota_op *op,
     uint32_t state = op->state;
 
 #ifdef ROTA_DEBUG
+    (void)rota_owned(ring);
     if (ROTA_UNLIKELY(state & ROTA_OP_ACTIVE))
         rota_op_misuse(op, "a handle is started while its request is in flight");
 #endif
@@ -344,14 +346,16 @@ ROTA_INLINE int rota_call_begin128(struct rota_ring *ring, struct rota_op *op,
 /*
  * rota_start_sqe - start a request that was prepared by hand.
  *
- * `sqe` is the last one that rota_get_sqe() returned, filled by any means. Its
+ * `sqe` is the last one that rota_get_sqe() returned, or rota_get_sqe128() for
+ * a request of 128 bytes, filled by any means. Its
  * user_data is replaced, and the settings of the handle are applied. For
  * requests with options that the generated functions lack (personality,
  * priority, a command of your own).
  *
  * Returns as every start; -EINVAL for an SQE with CQE_SKIP_SUCCESS or a link
- * flag, and for NULL, which rota_get_sqe() returns of a full queue. On failure
- * the SQE has been taken back.
+ * flag. On failure the SQE has been taken back. -EINVAL, and nothing is, for an
+ * SQE that is not the last one, and for NULL, which rota_get_sqe() returns of a
+ * full queue.
  */
 ROTA_API int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe);
 
@@ -454,6 +458,9 @@ ROTA_INLINE int rota_await(struct rota_ring *ring, struct rota_op *op)
     const struct io_uring_cqe *cqe;
     int res;
 
+#ifdef ROTA_DEBUG
+    (void)rota_owned(ring);
+#endif
     /* In place: an ordinary handle, whose completion is the next in the queue. */
     if (ROTA_UNLIKELY(op->state != ROTA_OP_PENDING) ||
         ROTA_UNLIKELY(ring->calls.mode & ROTA_CALLS_AWAITS))
@@ -637,6 +644,19 @@ ROTA_API int rota_cancel_all(struct rota_ring *ring);
  * rota_queue_exit(), which says what becomes of them.
  */
 ROTA_API int rota_cancel_all_timeout(struct rota_ring *ring, uint64_t nsec);
+
+#ifdef ROTA_DEBUG
+#define rota_await_timeout(ring, ...)       rota_await_timeout(rota_owned(ring), __VA_ARGS__)
+#define rota_await_any(ring, ...)           rota_await_any(rota_owned(ring), __VA_ARGS__)
+#define rota_await_all(ring, ...)           rota_await_all(rota_owned(ring), __VA_ARGS__)
+#define rota_poll(ring)                     rota_poll(rota_owned(ring))
+#define rota_run(ring)                      rota_run(rota_owned(ring))
+#define rota_run_once(ring)                 rota_run_once(rota_owned(ring))
+#define rota_op_cancel(ring, op)            rota_op_cancel(rota_owned(ring), op)
+#define rota_op_request_cancel(ring, op)    rota_op_request_cancel(rota_owned(ring), op)
+#define rota_cancel_all(ring)               rota_cancel_all(rota_owned(ring))
+#define rota_cancel_all_timeout(ring, nsec) rota_cancel_all_timeout(rota_owned(ring), nsec)
+#endif
 
 ROTA_END_DECLS
 

@@ -7,6 +7,7 @@
 #define ROTA_REAP_H
 
 #include <rota/layout.h>
+#include <rota/submit.h>
 
 ROTA_BEGIN_DECLS
 
@@ -191,7 +192,8 @@ ROTA_API int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, u
  */
 ROTA_INLINE void rota_cq_advance(struct rota_ring *ring, unsigned nr)
 {
-    uint32_t head = ring->cq.cqe_head + nr;
+    /* The mask takes nothing from as many as there can be, and all on a ring that is torn down. */
+    uint32_t head = ring->cq.cqe_head + (nr & ring->cq.cqe_bytes);
 
     ring->cq.cqe_head = head;
     /* Release: the CQEs were read before the kernel sees that it may reuse their slots. */
@@ -295,6 +297,18 @@ ROTA_INLINE_ALWAYS void rota_cqe_iter_next(struct rota_cqe_iter *iter)
     for (struct rota_cqe_iter rota_iter_ = rota_cqe_iter_init(ring);                    \
          (head_) = rota_iter_.end - rota_iter_.left, ((cqe_) = rota_iter_.cqe) != NULL; \
          rota_cqe_iter_next(&rota_iter_), (void)(head_))
+
+#ifdef ROTA_DEBUG /* see rota_owned() in rota/submit.h */
+#define rota_wait_cqes(ring, ...) rota_wait_cqes(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqes_min_timeout(ring, ...) \
+    rota_wait_cqes_min_timeout(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqes_until(ring, ...)  rota_wait_cqes_until(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqes_reg(ring, ...)    rota_wait_cqes_reg(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqe_timeout(ring, ...) rota_wait_cqe_timeout(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqe_nr(ring, ...)      rota_wait_cqe_nr(rota_owned(ring), __VA_ARGS__)
+#define rota_wait_cqe(ring, cqe_ptr)     rota_wait_cqe(rota_owned(ring), cqe_ptr)
+#define rota_copy_cqes(ring, ...)        rota_copy_cqes(rota_owned(ring), __VA_ARGS__)
+#endif
 
 ROTA_END_DECLS
 

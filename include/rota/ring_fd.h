@@ -49,11 +49,12 @@ ROTA_API int rota_register_ring_fd(struct rota_ring *ring);
  * To be called by the thread that registered it; afterwards any thread may
  * enter the kernel again that the kind of ring allows.
  *
- * Returns 1, or -EINVAL when the ring has no index, or nothing but its index
+ * Returns 1; -EINVAL when the ring has no index, or nothing but its index
  * (rota_close_ring_fd(), REGISTERED_FD_ONLY): rota_queue_exit() ends such a
  * ring. One of rota_queue_init() is let go then, as liburing's: 1 comes back,
  * its requests end as in rota_queue_exit(), which is the only call left to
- * make on it, and all else says -EBADF.
+ * make on it, and all else says -EBADF. -EEXIST from another thread, to which
+ * the index means another ring.
  */
 ROTA_API int rota_unregister_ring_fd(struct rota_ring *ring);
 
@@ -183,7 +184,8 @@ ROTA_INLINE bool rota_cq_eventfd_enabled(const struct rota_ring *ring)
  *
  * A store into the ring, no system call; by the reaping side. A completion
  * that is posted at that moment may still signal, or may not: after switching
- * on, peek once before waiting on the eventfd.
+ * on, peek once before waiting on the eventfd. What the peek does not find is
+ * signalled.
  *
  * Returns 0, or -EOPNOTSUPP before 5.8.
  */
@@ -200,8 +202,15 @@ ROTA_INLINE int rota_cq_eventfd_toggle(struct rota_ring *ring, bool enabled)
         flags &= ~(uint32_t)IORING_CQ_EVENTFD_DISABLED;
     else
         flags |= IORING_CQ_EVENTFD_DISABLED;
-    /* Relaxed: a hint; nothing that either side reads depends on it. */
     rota_store_relaxed(ring->cq.kflags, flags);
+    /*
+     * The kernel stores the tail of the queue, then looks at the flag. We store
+     * the flag, and the peek that follows looks at the tail. Without a full
+     * barrier on both sides each could miss what the other wrote: a completion
+     * that is neither found nor signalled.
+     */
+    if (enabled)
+        rota_full_fence();
     return 0;
 }
 

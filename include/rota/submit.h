@@ -266,6 +266,33 @@ ROTA_API int rota_get_events(struct rota_ring *ring);
  */
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 
+/*
+ * rota_owned - returns `ring` when the calling thread may enter the kernel for it.
+ *
+ * When it belongs to another thread (made for a single issuer, or entered by an
+ * index that is registered there), ends the program with a message. The kernel
+ * does not tell reliably: with a ring of its own under that index, the thread
+ * enters its own ring, and is told that nothing was to be taken.
+ *
+ * With ROTA_DEBUG defined when the program is compiled, every call that may
+ * submit or wait does this first, those of handles too; it costs a system call.
+ */
+ROTA_API struct rota_ring *rota_owned(struct rota_ring *ring);
+
+#ifdef ROTA_DEBUG
+#define rota_submit(ring)                   rota_submit(rota_owned(ring))
+#define rota_submit_and_wait(ring, wait_nr) rota_submit_and_wait(rota_owned(ring), wait_nr)
+#define rota_submit_and_wait_timeout(ring, ...) \
+    rota_submit_and_wait_timeout(rota_owned(ring), __VA_ARGS__)
+#define rota_submit_and_wait_min_timeout(ring, ...) \
+    rota_submit_and_wait_min_timeout(rota_owned(ring), __VA_ARGS__)
+#define rota_submit_and_wait_until(ring, ...) \
+    rota_submit_and_wait_until(rota_owned(ring), __VA_ARGS__)
+#define rota_submit_and_wait_reg(ring, ...) rota_submit_and_wait_reg(rota_owned(ring), __VA_ARGS__)
+#define rota_submit_and_get_events(ring)    rota_submit_and_get_events(rota_owned(ring))
+#define rota_get_events(ring)               rota_get_events(rota_owned(ring))
+#endif
+
 ROTA_END_DECLS
 
 #endif /* ROTA_SUBMIT_H */

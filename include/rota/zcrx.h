@@ -58,9 +58,10 @@ struct rota_zcrx {
     struct rota_zcrx_rq rq;
     unsigned char *area;
     size_t area_size;
-    uint64_t area_token; /* what offsets in the refill ring are ORed with */
-    uint32_t id;         /* for RECV_ZC and rota_register_zcrx_ctrl() */
-    uint32_t own_area;   /* 1: the area was mapped here */
+    uint64_t area_token;              /* what offsets in the refill ring are ORed with */
+    uint32_t id;                      /* for RECV_ZC and rota_register_zcrx_ctrl() */
+    uint32_t own_area;                /* 1: the area was mapped here */
+    const struct rota_kernel *kernel; /* of the ring: what was mapped through it goes back to it */
     uint64_t reserved[2];
 };
 

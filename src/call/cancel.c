@@ -163,26 +163,26 @@ int rota_cancel_all_timeout(struct rota_ring *ring, uint64_t nsec)
 /* Takes a request back that the kernel has not seen; true when it was still there. */
 static bool withdraw(struct rota_ring *ring, struct rota_op *op)
 {
-    const struct rota_sq *sq = &ring->sq;
-    uint32_t i, tail;
+    uint32_t tail = rota_sq_tail(ring), slots;
 
     if (rota_is_dead(ring))
         return false;
-    /*
-     * What was made visible to an SQPOLL thread is out of our hands. Otherwise
-     * the head moves only within our own system calls: relaxed.
-     */
-    i = ring->flags & IORING_SETUP_SQPOLL ? sq->sqe_head : rota_load_relaxed(sq->khead);
-    tail = rota_sq_tail(ring);
-    for (; i != tail; i++) {
+    /* What was made visible to an SQPOLL thread is out of our hands. */
+    for (uint32_t i = rota_sq_unseen(ring); i != tail; i += slots) {
         struct io_uring_sqe *sqe = rota_sqe_at(ring, i);
 
+        slots = rota_sqe_width(ring, i, tail);
         if (sqe->user_data != data_of(op, DATA_OP))
             continue;
-        if (i + 1 == tail) {
+        if (i + slots == tail) {
             rota_sq_continue_at(ring, i);
         } else {
-            rota_sqe_clear(sqe); /* a NOP of ours */
+            /* A NOP of ours, as large as what it replaces. */
+            rota_sqe_clear(sqe);
+            if (slots == 2) {
+                rota_sqe_clear128(sqe);
+                sqe->opcode = IORING_OP_NOP128;
+            }
             sqe->fd = -1;
             sqe->user_data = DATA_CANCEL;
             ring->calls.cancels++;

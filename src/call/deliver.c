@@ -125,7 +125,7 @@ static void deliver(struct rota_ring *ring, const struct completion *c, struct r
 static bool stays(const struct rota_ring *ring, const struct rota_scan *scan, uint64_t user_data)
 {
     for (uint32_t pos = ring->cq.cqe_head; pos != scan->pos;
-         pos += rota_cqe_slots(ring, pos, scan->pos)) {
+         pos += rota_cqe_width(ring, pos, scan->pos)) {
         if (rota_cqe_at(ring, pos)->user_data == user_data)
             return true;
     }
@@ -233,7 +233,7 @@ static uint32_t move_up_mixed(struct rota_ring *ring, uint32_t end)
     bool splits = false;
 
     for (uint32_t from = head; from != end; from += slots) {
-        slots = rota_cqe_slots(ring, from, end);
+        slots = rota_cqe_width(ring, from, end);
         if (rota_cqe_at(ring, from)->flags & IORING_CQE_F_SKIP)
             continue;
         for (uint32_t i = 0; i < slots; i++)
@@ -303,7 +303,7 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
 
     while (!scan->hit && most-- && scan->pos != (end = rota_cq_end(ring))) {
         const struct io_uring_cqe *cqe = rota_cqe_at(ring, scan->pos);
-        uint32_t slots = rota_cqe_slots(ring, scan->pos, end);
+        uint32_t slots = rota_cqe_width(ring, scan->pos, end);
         bool filler = (ring->flags & IORING_SETUP_CQE_MIXED) && (cqe->flags & IORING_CQE_F_SKIP);
 
         if (!filler && !has_taker(ring, cqe, scan)) {

@@ -123,8 +123,9 @@ int rota_op_commit(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
 
 int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe)
 {
-    size_t words = ((size_t)1 << ring->sq.sqe_shift) / sizeof(uint64_t);
+    uint32_t tail = rota_sq_tail(ring), slots;
     uint64_t copy[16];
+    size_t words;
     struct io_uring_sqe *again;
     int ret = -EINVAL;
 
@@ -132,12 +133,18 @@ int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
         return rota_calls_no_ring(ring);
     if (!sqe)
         return -EINVAL;
+    slots = 1;
+    if (sqe == rota_sqe_at(ring, tail - 2))
+        slots = rota_sqe_width(ring, tail - 2, tail);
+    if (sqe != rota_sqe_at(ring, tail - slots) || rota_sq_ready(ring) < slots)
+        return -EINVAL;
+    words = ((size_t)slots << ring->sq.sqe_shift) / sizeof(copy[0]);
     /* Taken back first, so that room can be made and a failure leaves nothing. */
     for (size_t i = 0; i < words; i++)
         copy[i] = ((const rota_word *)(const void *)sqe)[i];
-    rota_sq_continue_at(ring, rota_sq_tail(ring) - 1);
+    rota_sq_continue_at(ring, tail - slots);
     if (!(sqe->flags & (IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK | IOSQE_IO_HARDLINK)))
-        ret = rota_op_begin_slow(ring, op, &again, false);
+        ret = rota_op_begin_slow(ring, op, &again, slots == 2);
     if (ret < 0)
         return ret;
     for (size_t i = 0; i < words; i++)
@@ -206,14 +213,6 @@ int rota_chain_end(struct rota_ring *ring)
 
 void rota_op_misuse(const struct rota_op *op, const char *what)
 {
-    static const char lead[] = "rota: ";
-    size_t length = 0;
-
     (void)op; /* for the debugger, in the frame that traps */
-    while (what[length])
-        length++;
-    rota_syscall6(__NR_write, 2, (long)lead, sizeof(lead) - 1, 0, 0, 0);
-    rota_syscall6(__NR_write, 2, (long)what, (long)length, 0, 0, 0);
-    rota_syscall6(__NR_write, 2, (long)"\n", 1, 0, 0, 0);
-    __builtin_trap();
+    rota_end_program(what);
 }

@@ -444,13 +444,21 @@ static void check_chain(struct rota_check *c, const struct io_uring_sqe *before)
                              "IOSQE_IO_HARDLINK");
 }
 
+/* The thread that a ring belongs to: by its registered index, else as its single issuer; 0: none. */
+static int owner_of(const struct rota_ring *ring)
+{
+    if (ring->index_owner)
+        return ring->index_owner;
+    return ring->flags & IORING_SETUP_SINGLE_ISSUER ? ring->owner : 0;
+}
+
 static bool is_other_thread(const struct rota_process *process, const struct rota_ring *ring,
                             int *self)
 {
-    if (!(ring->flags & IORING_SETUP_SINGLE_ISSUER) || !ring->owner)
+    if (!owner_of(ring))
         return false;
     *self = rota_thread_id(process);
-    return *self && *self != ring->owner;
+    return *self && *self != owner_of(ring);
 }
 
 /* Reports a ring that belongs to another thread. */
@@ -458,19 +466,22 @@ static void check_thread(struct rota_check *c, const struct rota_process *proces
 {
     struct rota_text text;
     struct rota_finding *f;
-    int self;
+    int self, error;
 
     if (!c->ring || !is_other_thread(process, c->ring, &self))
         return;
-    f = rota_check_found(c, ROTA_FINDING_THREAD, ROTA_STAGE_CALL, -EEXIST, &text);
+    /* In a thread without that index the kernel says so, in one with it there is another ring. */
+    error = c->ring->index_owner ? -EINVAL : -EEXIST;
+    f = rota_check_found(c, ROTA_FINDING_THREAD, ROTA_STAGE_CALL, error, &text);
     if (!f)
         return;
     rota_text_start(&text, f->text, sizeof(f->text));
-    rota_text_put(&text, "SINGLE_ISSUER ring used from thread ");
+    rota_text_put(&text, c->ring->index_owner ? "registered ring used from thread "
+                                              : "SINGLE_ISSUER ring used from thread ");
     rota_text_decimal(&text, (unsigned)self);
     rota_text_put(&text, ", owner is ");
-    rota_text_decimal(&text, (unsigned)c->ring->owner);
-    rota_check_put_answer(&text, -EEXIST);
+    rota_text_decimal(&text, (unsigned)owner_of(c->ring));
+    rota_check_put_answer(&text, error);
 }
 
 static void check_request(struct rota_check *c, bool chain_known, const struct io_uring_sqe *before)

@@ -97,6 +97,7 @@ int rota_zcrx_init(struct rota_ring *ring, struct rota_zcrx *zcrx,
         config->rq_entries > ENTRIES_MAX || (config->area_size & PAGE_REST) ||
         ((uintptr_t)config->area & PAGE_REST))
         return -EINVAL;
+    zcrx->kernel = rota_kernel_of(ring);
     zcrx->area = config->area;
     zcrx->area_size = config->area_size;
     if (!zcrx->area) {
@@ -122,9 +123,9 @@ int rota_zcrx_init(struct rota_ring *ring, struct rota_zcrx *zcrx,
 void rota_zcrx_exit(struct rota_zcrx *zcrx)
 {
     if (zcrx->rq.ring_ptr)
-        rota_kernel_real.unmap(zcrx->rq.ring_ptr, zcrx->rq.ring_sz);
+        zcrx->kernel->unmap(zcrx->rq.ring_ptr, zcrx->rq.ring_sz);
     if (zcrx->own_area)
-        rota_kernel_real.unmap(zcrx->area, zcrx->area_size);
+        zcrx->kernel->unmap(zcrx->area, zcrx->area_size);
     rota_zero(zcrx, sizeof(*zcrx));
 }
 

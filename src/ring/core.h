@@ -60,6 +60,26 @@ static inline bool rota_is_dead(const struct rota_ring *ring)
     return ring->enter_ring_fd < 0;
 }
 
+/* The calling thread. */
+static inline int rota_thread(void)
+{
+    return (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+/* Ends the program with a message. Without libc, and so that a debugger stops in the caller. */
+__attribute__((noreturn)) static inline void rota_end_program(const char *what)
+{
+    static const char lead[] = "rota: ";
+    size_t length = 0;
+
+    while (what[length])
+        length++;
+    rota_syscall6(__NR_write, 2, (long)lead, sizeof(lead) - 1, 0, 0, 0);
+    rota_syscall6(__NR_write, 2, (long)what, (long)length, 0, 0, 0);
+    rota_syscall6(__NR_write, 2, (long)"\n", 1, 0, 0, 0);
+    __builtin_trap();
+}
+
 /* io_uring_enter on the ring's kernel. */
 static inline int rota_kernel_enter(const struct rota_ring *ring, uint32_t submit, uint32_t wait_nr,
                                     uint32_t flags, const void *arg, size_t size)
@@ -98,7 +118,7 @@ static inline uint32_t rota_cq_end(const struct rota_ring *ring)
  * where the kernel writes such CQEs: on a mixed ring, and never around the end
  * of the queue.
  */
-static inline uint32_t rota_cqe_slots(const struct rota_ring *ring, uint32_t pos, uint32_t end)
+static inline uint32_t rota_cqe_width(const struct rota_ring *ring, uint32_t pos, uint32_t end)
 {
     if (ROTA_LIKELY(!(ring->flags & IORING_SETUP_CQE_MIXED)) ||
         !rota_cqe_is_32(rota_cqe_at(ring, pos)))
@@ -112,6 +132,34 @@ static inline struct io_uring_sqe *rota_sqe_at(const struct rota_ring *ring, uin
     size_t offset = (size_t)(index & ring->sq.ring_mask) << ring->sq.sqe_shift;
 
     return (struct io_uring_sqe *)(void *)((char *)ring->sq.sqes + offset);
+}
+
+/*
+ * How many slots the SQE in slot `pos` takes, of those before `tail`. Two for a
+ * large one among small ones, which never goes around the end of the queue.
+ */
+static inline uint32_t rota_sqe_width(const struct rota_ring *ring, uint32_t pos, uint32_t tail)
+{
+    uint8_t opcode = rota_sqe_at(ring, pos)->opcode;
+
+    if (!(ring->flags & IORING_SETUP_SQE_MIXED) ||
+        (opcode != IORING_OP_NOP128 && opcode != IORING_OP_URING_CMD128))
+        return 1;
+    return (pos & ring->sq.ring_mask) != ring->sq.ring_mask && tail - pos > 1 ? 2 : 1;
+}
+
+/*
+ * Where the part of the queue begins that the kernel has not seen. Never further
+ * from the tail than the queue is long, whatever the shared word says.
+ */
+static inline uint32_t rota_sq_unseen(const struct rota_ring *ring)
+{
+    uint32_t tail = rota_sq_tail(ring);
+    /* Relaxed: without SQPOLL the head moves only within our own system calls. */
+    uint32_t head =
+        ring->flags & IORING_SETUP_SQPOLL ? ring->sq.sqe_head : rota_load_relaxed(ring->sq.khead);
+
+    return tail - head <= ring->sq.ring_entries ? head : tail;
 }
 
 /* The next SQE that is handed out is that of index `tail`. */

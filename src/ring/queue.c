@@ -4,7 +4,8 @@
 
 void rota_sq_rewind(struct rota_ring *ring, uint32_t taken)
 {
-    uint32_t left = rota_sq_tail(ring) - taken;
+    uint32_t tail = rota_sq_tail(ring);
+    uint32_t left = taken < tail ? tail - taken : 0; /* more than there were no kernel takes */
     size_t words = ((size_t)left << ring->sq.sqe_shift) / sizeof(rota_clear_word);
     rota_clear_word *to = (rota_clear_word *)(void *)ring->sq.sqes;
     const rota_clear_word *from = (const rota_clear_word *)(const void *)rota_sqe_at(ring, taken);
@@ -12,14 +13,6 @@ void rota_sq_rewind(struct rota_ring *ring, uint32_t taken)
     for (size_t i = 0; i < words; i++)
         to[i] = from[i];
     rota_sq_continue_at(ring, left);
-}
-
-/* Where the part of the queue begins that was not submitted. */
-static uint32_t submitted_tail(const struct rota_ring *ring)
-{
-    /* Relaxed: without SQPOLL the head moves only within our own system calls. */
-    return ring->flags & IORING_SETUP_SQPOLL ? ring->sq.sqe_head
-                                             : rota_load_relaxed(ring->sq.khead);
 }
 
 /*
@@ -69,13 +62,11 @@ struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
  */
 static uint8_t last_link(const struct rota_ring *ring)
 {
-    uint32_t tail = rota_sq_tail(ring), i = submitted_tail(ring);
+    uint32_t tail = rota_sq_tail(ring);
     const struct io_uring_sqe *sqe = NULL;
 
-    while (i != tail) {
+    for (uint32_t i = rota_sq_unseen(ring); i != tail; i += rota_sqe_width(ring, i, tail))
         sqe = rota_sqe_at(ring, i);
-        i += sqe->opcode == IORING_OP_NOP128 || sqe->opcode == IORING_OP_URING_CMD128 ? 2 : 1;
-    }
     return sqe ? sqe->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) : 0;
 }
 
@@ -88,6 +79,8 @@ static void fill_gap(struct rota_ring *ring)
     uint8_t link = last_link(ring);
     struct io_uring_sqe *gap = rota_get_sqe(ring);
 
+    if (!gap)
+        return; /* the kernel's head is nowhere in the queue */
     gap->opcode = IORING_OP_NOP;
     gap->fd = -1;
     gap->flags = IOSQE_CQE_SKIP_SUCCESS | link;

@@ -9,7 +9,7 @@ static void note(struct rota_ring *ring, unsigned opcode, const void *arg)
         ring->clock_id = (int32_t)((const struct io_uring_clock_register *)arg)->clockid;
     /* The kernel, too, takes the thread that enables a ring for its single issuer. */
     if (opcode == IORING_REGISTER_ENABLE_RINGS && (ring->flags & IORING_SETUP_SINGLE_ISSUER))
-        ring->owner = (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
+        ring->owner = rota_thread();
 }
 
 int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg, unsigned nr_args)

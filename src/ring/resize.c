@@ -64,24 +64,15 @@ static void copy_large_entries(const struct rota_ring *old, struct rota_ring *ri
                      rota_load_relaxed(old->cq.khead), rota_load_relaxed(old->cq.ktail), 32);
 }
 
-static bool is_large_op(unsigned opcode)
-{
-    return opcode == IORING_OP_NOP128 || opcode == IORING_OP_URING_CMD128;
-}
-
 /* True when an SQE of two slots would be torn apart at the end of a queue of `entries`. */
 static bool splits_sqe(const struct rota_ring *ring, uint32_t entries)
 {
-    uint32_t tail = rota_sq_tail(ring);
+    uint32_t tail = rota_sq_tail(ring), slots;
 
-    if (!(ring->flags & IORING_SETUP_SQE_MIXED))
-        return false;
-    for (uint32_t i = rota_load_relaxed(ring->sq.khead); i != tail; i++) {
-        if (!is_large_op(ring->sq.sqes[i & ring->sq.ring_mask].opcode))
-            continue;
-        if ((i & (entries - 1)) == entries - 1)
+    for (uint32_t i = rota_sq_unseen(ring); i != tail; i += slots) {
+        slots = rota_sqe_width(ring, i, tail);
+        if (slots == 2 && (i & (entries - 1)) == entries - 1)
             return true;
-        i++;
     }
     return false;
 }
@@ -89,17 +80,12 @@ static bool splits_sqe(const struct rota_ring *ring, uint32_t entries)
 /* The same for CQEs. */
 static bool splits_cqe(const struct rota_ring *ring, uint32_t entries)
 {
-    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
-    uint32_t tail = rota_load_acquire(ring->cq.ktail);
+    uint32_t end = rota_cq_end(ring), slots;
 
-    if (!(ring->flags & IORING_SETUP_CQE_MIXED))
-        return false;
-    for (uint32_t i = ring->cq.cqe_head; i != tail; i++) {
-        if (!rota_cqe_is_32(rota_cqe_at(ring, i)))
-            continue;
-        if ((i & (entries - 1)) == entries - 1)
+    for (uint32_t i = ring->cq.cqe_head; i != end; i += slots) {
+        slots = rota_cqe_width(ring, i, end);
+        if (slots == 2 && (i & (entries - 1)) == entries - 1)
             return true;
-        i++;
     }
     return false;
 }

@@ -29,6 +29,7 @@ int rota_register_ring_fd(struct rota_ring *ring)
         return ret;
     enter_with(ring, (int)update.offset, IORING_ENTER_REGISTERED_RING);
     ring->int_flags |= ROTA_INT_REGISTERED_FD;
+    ring->index_owner = rota_thread();
     return 1;
 }
 
@@ -45,6 +46,7 @@ int rota_unregister_ring_fd(struct rota_ring *ring)
     if (ret != 1)
         return ret;
     ring->int_flags &= ~ROTA_INT_REGISTERED_FD;
+    ring->index_owner = 0;
     enter_with(ring, ring->ring_fd, 0);
     rota_submit_choose(ring);
     return 1;

@@ -70,6 +70,7 @@ int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p
     ring->calls.mode =
         p->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED) ? ROTA_CALLS_BIG : 0;
     if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
+        ring->index_owner = rota_thread();
         ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
         ring->int_flags |= ROTA_INT_REGISTERED_FD;
     } else {
@@ -85,7 +86,7 @@ int rota_take_fd(struct rota_ring *ring, int fd, const struct io_uring_params *p
     ring->clock_id = CLOCK_MONOTONIC;
     /* A ring that starts disabled belongs to the thread that enables it. */
     if ((p->flags & IORING_SETUP_SINGLE_ISSUER) && !(p->flags & IORING_SETUP_R_DISABLED))
-        ring->owner = (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
+        ring->owner = rota_thread();
     rota_submit_choose(ring);
     return 0;
 }
@@ -119,6 +120,9 @@ int rota_release_index(struct rota_ring *ring)
 {
     struct io_uring_rsrc_update update;
 
+    /* To any other thread, the child of a fork among them, the index means a ring of its own. */
+    if (ring->index_owner != rota_thread())
+        return -EEXIST;
     update.offset = (uint32_t)ring->enter_ring_fd;
     update.resv = 0;
     update.data = 0;

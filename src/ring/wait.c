@@ -8,6 +8,9 @@
 #define NSEC_PER_USEC 1000
 #define USEC_PER_SEC  1000000u
 
+/* So often a wait goes on that the kernel ended without a reason. */
+#define IN_VAIN_MOST (1u << 20)
+
 const struct rota_limit rota_unlimited = {.ts = NULL};
 
 int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit)
@@ -253,6 +256,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     const struct rota_limit *limit = wanted->limit;
     bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
     struct clocked time;
+    uint32_t in_vain = 0;
     int taken = 0, ret;
 
     if (wait_nr > ring->cq.ring_entries)
@@ -287,6 +291,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (ret < 0 && ret != -EINTR)
             return early(taken, ret);
         if (ret >= 0) {
+            if ((uint32_t)ret > submit)
+                ret = (int)submit; /* more than there were no kernel takes */
             taken += ret;
             if (ret && (ring->flags & IORING_SETUP_SQ_REWIND))
                 rota_sq_rewind(ring, (uint32_t)ret);
@@ -319,6 +325,9 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
             return ended(ring, taken, -EINTR);
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
+        /* A signal may end a wait without a word, but not a million times at once. */
+        if (ret >= 0 && is_simple_wait(ring) && ++in_vain == IN_VAIN_MOST)
+            return early(taken, rota_cq_lost(ring) ? -EBADR : -EPROTO);
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))
             return taken;
     }

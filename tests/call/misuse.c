@@ -3,6 +3,7 @@
 #define ROTA_DEBUG
 #include "support.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -34,6 +35,56 @@ static void left(void)
     ROTA_OP(op);
 
     rota_start_nop(&ring, &op);
+}
+
+/* The ring of another thread, which has a ring of its own: the kernel would take that one. */
+static void wrong_submit(struct rota_ring *r)
+{
+    rota_submit(r);
+}
+
+static void wrong_wait(struct rota_ring *r)
+{
+    struct io_uring_cqe *cqe;
+
+    rota_wait_cqe(r, &cqe);
+}
+
+static void wrong_call(struct rota_ring *r)
+{
+    rota_call_nop(r);
+}
+
+static void wrong_await(struct rota_ring *r)
+{
+    struct rota_op op = ROTA_OP_INIT;
+
+    rota_await(r, &op);
+}
+
+static void wrong_run(struct rota_ring *r)
+{
+    rota_run(r);
+}
+
+static void (*wrong)(struct rota_ring *r);
+
+static void *stranger(void *unused)
+{
+    struct rota_ring own;
+
+    if (rota_init(&own, 8, NULL) < 0)
+        return unused;
+    wrong(&ring);
+    return unused;
+}
+
+static void strange_thread(void)
+{
+    pthread_t thread;
+
+    if (!pthread_create(&thread, NULL, stranger, NULL))
+        pthread_join(thread, NULL);
 }
 
 static void unfinished_call(void)
@@ -127,6 +178,20 @@ int main(void)
     dies(proper, "rota: fine", "proper use, with a signal of its own,");
     dies(twice, "started while its request is in flight", "a handle that is started twice");
     dies(left, "goes out of scope while its request is in flight", "a handle left in flight");
+    {
+        static const struct {
+            void (*use)(struct rota_ring *r);
+            const char *name;
+        } uses[] = {
+            {wrong_submit, "a submit"}, {wrong_wait, "a wait"}, {wrong_call, "a call"},
+            {wrong_await, "an await"},  {wrong_run, "a run"},
+        };
+
+        for (unsigned i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+            wrong = uses[i].use;
+            dies(strange_thread, "thread that it does not belong to", uses[i].name);
+        }
+    }
     dies(unfinished_call, "a call cannot be finished", "a call in a queue that nobody empties");
     refused_call();
     return done();

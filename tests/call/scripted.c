@@ -111,8 +111,190 @@ static void test_gaps(uint32_t flags, uint32_t begin, const char *kind)
     rota_queue_exit(&ring);
 }
 
+/* Fills the completion queue with the caller's own. */
+static void fill_queue(void)
+{
+    while (rota_cq_ready(&ring) < ring.cq.ring_entries) {
+        fake_prepare(&ring, 8, 100);
+        rota_submit(&ring);
+    }
+}
+
+static void empty_queue(void)
+{
+    rota_cq_advance(&ring, rota_cq_ready(&ring));
+}
+
+/* A callback that starts another request behind the call that is taken back. */
+static struct rota_op behind = ROTA_OP_INIT;
+
+/* A large request among small ones is taken back in one piece. */
+static void test_large(bool last)
+{
+    struct rota_op first = ROTA_OP_INIT;
+    unsigned count = 0;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY, 0);
+    fill_queue();
+    if (last) {
+        is_int(rota_call_nop128(&ring), -EBUSY, "a call of 128 bytes that cannot be finished");
+        is_int(rota_sq_ready(&ring), 0, "is taken back");
+        is_int(ring.calls.cancels, 0, "and leaves nothing");
+    } else {
+        /* Not taken as long as the queue is full; a start stands behind it. */
+        struct io_uring_sqe *sqe;
+
+        rota_start_nop128(&ring, &first);
+        sqe = ring.sq.sqe_next - 2;
+        memset(sqe + 1, 0xff, 64);
+        rota_start_nop(&ring, &behind);
+        is_int(rota_sq_ready(&ring), 3, "a large request and a small one");
+        is_int(rota_call_nop(&ring), -EBUSY, "and a call that cannot be finished");
+        is_int(rota_sq_ready(&ring), 3, "which alone is taken back");
+        empty_queue();
+        fake.taken = fake.posted = 0;
+        is_int(rota_submit(&ring), 3, "three slots");
+        count = fake.taken;
+        is_int(count, 2, "of two requests");
+        is_int(rota_await(&ring, &behind), 0, "the small one");
+        is_int(rota_await(&ring, &first), 0, "and the large one");
+    }
+    empty_queue();
+    is_int(rota_call_nop128(&ring), 0, "the next call works");
+    rota_queue_exit(&ring);
+}
+
+/* A call behind which others were started is replaced by as much as it takes. */
+static int busy_enter(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                      size_t size)
+{
+    (void)fd;
+    (void)submit;
+    (void)wait_nr;
+    (void)flags;
+    (void)arg;
+    (void)size;
+    if (!rota_op_active(&behind))
+        rota_start_nop(&ring, &behind);
+    return -ENOMEM;
+}
+
+static void test_replaced(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+    struct rota_config config;
+    const struct rota_kernel *before;
+
+    fake_reset();
+    rota_config_plain(&config);
+    config.required_flags = IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY;
+    fake_ring(&ring, &config);
+    before = ring.kernel;
+    kernel.enter = busy_enter;
+    ring.kernel = &kernel;
+    is_int(rota_call_nop128(&ring), -ENOMEM, "a call that the kernel does not take");
+    ring.kernel = before;
+    is_int(rota_sq_ready(&ring), 3, "leaves its place to what stands behind it");
+    is_int(ring.calls.cancels, 1, "as one request of the library's");
+    is_int(rota_await(&ring, &behind), 0, "which goes on");
+    is_int(fake.taken, 2, "the kernel has seen two");
+    rota_run(&ring);
+    is_int(ring.calls.cancels, 0, "and nothing is left");
+    rota_queue_exit(&ring);
+}
+
+/* Requests of both sizes that were prepared by hand. */
+static void test_start_sqe(void)
+{
+    struct rota_op op = ROTA_OP_INIT, other = ROTA_OP_INIT;
+    struct io_uring_sqe *sqe, *small;
+    bool whole = true;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY, 0);
+    for (unsigned round = 0; round < 40; round++) {
+        sqe = rota_get_sqe128(&ring);
+        if (!sqe)
+            bail("no large SQE");
+        sqe->opcode = IORING_OP_URING_CMD128;
+        memset(sqe->cmd, (int)round + 1, 80);
+        if (rota_start_sqe(&ring, &op, sqe))
+            bail("it does not start");
+        sqe = ring.sq.sqe_next - 2;
+        for (unsigned i = 0; i < 80; i++)
+            whole &= sqe->cmd[i] == round + 1;
+        whole &= sqe->opcode == IORING_OP_URING_CMD128;
+        rota_start_nop(&ring, &other);
+        fake.taken = 0;
+        fake.posted = 0;
+        whole &= rota_await(&ring, &op) == 0 && rota_await(&ring, &other) == 0 && fake.taken == 2;
+    }
+    ok(whole, "a large request that was made by hand goes in one piece");
+    small = rota_get_sqe(&ring);
+    sqe = rota_get_sqe(&ring);
+    is_int(rota_start_sqe(&ring, &op, small), -EINVAL, "an SQE that is not the last one");
+    is_int(rota_sq_ready(&ring), 2, "stays where it is");
+    is_int(rota_start_sqe(&ring, &op, sqe), 0, "the last one starts");
+    sqe = rota_get_sqe128(&ring);
+    sqe->opcode = IORING_OP_NOP128;
+    sqe->flags = IOSQE_IO_LINK;
+    is_int(rota_start_sqe(&ring, &other, sqe), -EINVAL, "a large one with a link");
+    is_int(rota_sq_ready(&ring), 2, "is taken back whole");
+    rota_await(&ring, &op);
+    rota_queue_exit(&ring);
+}
+
+/* Completions that were lost: told once, and no wait goes on as if nothing had happened. */
+static void test_lost(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    struct rota_op *list[1] = {&op};
+
+    for (unsigned way = 0; way < 7; way++) {
+        int ret = 0;
+
+        fake_reset();
+        fake_plain_ring(&ring, 0, 0);
+        rota_op_init(&op);
+        rota_start_nop(&ring, &op);
+        fake_then(-EBADR)->take = 1;
+        if (way == 0)
+            ret = rota_await(&ring, &op);
+        else if (way == 1)
+            ret = rota_await_any(&ring, list, 1);
+        else if (way == 2)
+            ret = rota_await_all(&ring, list, 1);
+        else if (way == 3)
+            ret = rota_run(&ring);
+        else if (way == 4)
+            ret = rota_await_timeout(&ring, &op, 1000000000);
+        else if (way == 5)
+            ret = rota_op_cancel(&ring, &op);
+        else
+            ret = rota_cancel_all(&ring);
+        is_int(ret, -EBADR, "way %u to wait tells of a loss", way);
+        ok(!fake.stuck, "and does not sleep");
+        ok(rota_op_active(&op), "the handle is as it was");
+        rota_queue_exit(&ring);
+    }
+    /* In place, where nothing but the ring itself was asked. */
+    fake_reset();
+    fake_plain_ring(&ring, 0, ROTA_WAIT_INTERRUPTIBLE);
+    rota_op_init(&op);
+    rota_start_nop(&ring, &op);
+    fake_then(-EBADR)->take = 1;
+    is_int(rota_await(&ring, &op), -EBADR, "nor where a signal ends it");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
+    test_large(true);
+    test_large(false);
+    test_replaced();
+    test_start_sqe();
+    test_lost();
     test_gaps(0, 0, "plain");
     test_gaps(IORING_SETUP_CQE32, 0xffffff00, "CQE32");
     test_gaps(IORING_SETUP_CQE_MIXED, 0, "mixed");

@@ -204,11 +204,18 @@ static void threads(void)
     is_int(rota_sqe_check(&other, NULL, &sqe, &finding, 1), 0, "the owner may use its ring");
     is_int(other.owner, gettid(), "the ring knows its owner");
     other.owner = 10;
+    other.index_owner = 0;
     (void)snprintf(expected, sizeof(expected),
                    "SINGLE_ISSUER ring used from thread %d, owner is 10; the kernel answers EEXIST",
                    gettid());
     is_int(rota_sqe_check(&other, NULL, &sqe, &finding, 1), 1, "another thread may not");
     is_str(finding.text, expected, "another thread: the sentence");
+    other.index_owner = 11;
+    (void)snprintf(expected, sizeof(expected), "registered ring used from thread %d, owner is 11",
+                   gettid());
+    is_int(rota_sqe_check(&other, NULL, &sqe, &finding, 1), 1, "nor where its index is another's");
+    is_str(finding.text, expected, "another index: the sentence");
+    other.index_owner = gettid(); /* for its end */
     is_int(finding.stage, ROTA_STAGE_CALL, "it is the call that fails");
     rota_queue_exit(&other);
 }

@@ -347,6 +347,18 @@ static void test_rewind(void)
     is_int(rota_submit(&ring), 5, "all go");
     ok(reap(sent, 7), "each once and in order");
     rota_queue_exit(&ring);
+
+    /* A count that no kernel says: the queue is not moved further than it reaches. */
+    for (unsigned huge = 0; huge < 2; huge++) {
+        fake_reset();
+        fake_plain_ring(&ring, flags, 0);
+        fake_prepare(&ring, 2, 1);
+        fake_then(huge ? INT32_MAX : 3)->take = 2;
+        is_int(rota_submit(&ring), 2, "more taken than there were");
+        is_int(rota_sq_ready(&ring), 0, "is all of them");
+        ok(rota_get_sqe(&ring) == ring.sq.sqes, "and the queue begins anew");
+        rota_queue_exit(&ring);
+    }
 }
 
 /* With a polling thread, too, what is not visible to it yet is not submitted. */

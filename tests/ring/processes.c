@@ -32,6 +32,51 @@ static int in_child(int (*body)(struct rota_ring *ring), struct rota_ring *ring)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* On the parent's ring: all that a child may do. Its own ring must not notice. */
+static int ends_parents_ring(struct rota_ring *ring)
+{
+    struct rota_ring own, third;
+    int ret = rota_init(&own, 8, NULL);
+
+    if (ret < 0)
+        return 1;
+    if (own.enter_ring_fd != ring->enter_ring_fd || own.index_owner == ring->index_owner)
+        return 77; /* no registered index here, or not the same */
+    if (rota_unregister_ring_fd(ring) != -EEXIST)
+        return 2;
+    rota_queue_exit(ring);
+    if (rota_init(&third, 8, NULL) < 0 || third.enter_ring_fd == own.enter_ring_fd)
+        return 3;
+    rota_prep_nop(must_get_sqe(&third));
+    rota_prep_nop(must_get_sqe(&own));
+    return rota_submit_and_wait(&own, 1) == 1 && rota_sq_ready(&own) == 0 &&
+                   rota_sq_ready(&third) == 1
+               ? 42
+               : 4;
+}
+
+/* The index of a ring belongs to a thread: its number means another ring in a child. */
+static void test_index(uint32_t flags, const char *kind)
+{
+    struct rota_ring ring;
+    int status;
+
+    if (rota_queue_init(8, &ring, flags) < 0 || rota_register_ring_fd(&ring) != 1) {
+        skip(1, "%s: the kernel registers no rings", kind);
+        rota_queue_exit(&ring);
+        return;
+    }
+    status = in_child(ends_parents_ring, &ring);
+    if (status == 77)
+        skip(1, "%s: the child's ring has another index", kind);
+    else
+        is_int(status, 42, "%s: a child ends the parent's ring and keeps its own", kind);
+    rota_prep_nop(must_get_sqe(&ring));
+    is_int(rota_submit_and_wait(&ring, 1), 1, "%s: the parent's works on", kind);
+    is_int(rota_unregister_ring_fd(&ring), 1, "%s: and gives its index up", kind);
+    rota_queue_exit(&ring);
+}
+
 /*
  * How many rings of this machine the kernel is about to end. It works on 64 at
  * most: when as many never end, because a request in them does not, all that
@@ -214,6 +259,8 @@ int main(void)
     rota_config_shared(&config);
     test_fork(&config, "shared", false);
     test_teardown(&config, "shared");
+    test_index(0, "plain");
+    test_index(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, "single issuer");
     test_exit();
     return done();
 }

@@ -208,6 +208,36 @@ static void test_sqpoll(void)
     rota_queue_exit(&ring);
 }
 
+/* The ring ends while completions are looked at. */
+static void test_ended(void)
+{
+    struct rota_ring ring;
+    unsigned head, seen = 0;
+
+    make_ring(&ring, 8, 0);
+    for (unsigned i = 0; i < 4; i++)
+        rota_prep_nop(must_get_sqe(&ring));
+    rota_submit_and_wait(&ring, 4);
+    rota_for_each_cqe (&ring, head, cqe) {
+        seen++;
+        rota_queue_exit(&ring);
+        break;
+    }
+    rota_cq_advance(&ring, seen);
+    rota_cqe_seen(&ring, cqe);
+    is_int(rota_cq_ready(&ring), 0, "a ring that has ended is empty, whatever is marked seen");
+    is_int(rota_peek_cqe(&ring, &cqe), -EBADF, "a peek says so");
+    ok(!cqe, "without a completion");
+    is_int(rota_wait_cqe(&ring, &cqe), -EBADF, "and a wait");
+    ok(!cqe, "without one, too");
+    seen = 0;
+    rota_for_each_cqe (&ring, head, cqe)
+        seen++;
+    is_int(seen, 0, "and a loop");
+    is_int(rota_submit_and_wait(&ring, 1), -EBADF, "and a submit");
+    (void)head;
+}
+
 int main(void)
 {
     struct rota_config config;
@@ -215,6 +245,7 @@ int main(void)
 
     make_ring(&ring, 1, 0);
     rota_queue_exit(&ring);
+    test_ended();
     rota_config_single_owner(&config);
     test_overflow(&config, "single owner");
     rota_config_shared(&config);

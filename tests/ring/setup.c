@@ -34,6 +34,8 @@ static void test_refusals(void)
     is_int(rota_queue_init(8, &ring, 1U << 31), -EINVAL, "an unknown flag is an error");
     is_int(ring.ring_fd, -1, "the failed ring has no fd");
     rota_queue_exit(&ring);
+    rota_cq_advance(&ring, 3);
+    is_int(rota_cq_ready(&ring), 0, "and nothing in its queue, whatever is marked seen");
     is_int(rota_queue_init(1U << 20, &ring, 0), -EINVAL, "too many entries is an error");
     is_int(rota_init(&ring, 32769, NULL), -EINVAL, "rota_init: one too many is an error");
     rota_queue_exit(&ring);

@@ -1093,7 +1093,7 @@ class rota_zcrx_config(_Record):
 
 
 class rota_zcrx(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=96, ilp32_4=68, ilp32_8=72))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=104, ilp32_4=72, ilp32_8=80))]
 
 
 class __kernel_timespec(_Record):
@@ -1712,7 +1712,7 @@ rota_ring.calls = _member(_abi(lp64=264, ilp32_4=176, ilp32_8=176), rota_calls)
 rota_ring.overflow_hook = _member(_abi(lp64=328, ilp32_4=228, ilp32_8=228), c_void_p)
 rota_ring.overflow_data = _member(_abi(lp64=336, ilp32_4=232, ilp32_8=232), c_void_p)
 rota_ring.clock_id = _member(_abi(lp64=344, ilp32_4=236, ilp32_8=236), c_int32)
-rota_ring.reserved0 = _member(_abi(lp64=348, ilp32_4=240, ilp32_8=240), c_uint32)
+rota_ring.index_owner = _member(_abi(lp64=348, ilp32_4=240, ilp32_8=240), c_int)
 rota_ring.reserved = _member(_abi(lp64=352, ilp32_4=244, ilp32_8=248), c_uint64, 6)
 rota_op.state = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_op.res = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
@@ -1788,7 +1788,8 @@ rota_zcrx.area_size = _member(_abi(lp64=56, ilp32_4=32, ilp32_8=32), c_size_t)
 rota_zcrx.area_token = _member(_abi(lp64=64, ilp32_4=36, ilp32_8=40), c_uint64)
 rota_zcrx.id = _member(_abi(lp64=72, ilp32_4=44, ilp32_8=48), c_uint32)
 rota_zcrx.own_area = _member(_abi(lp64=76, ilp32_4=48, ilp32_8=52), c_uint32)
-rota_zcrx.reserved = _member(_abi(lp64=80, ilp32_4=52, ilp32_8=56), c_uint64, 2)
+rota_zcrx.kernel = _member(_abi(lp64=80, ilp32_4=52, ilp32_8=56), c_void_p)
+rota_zcrx.reserved = _member(_abi(lp64=88, ilp32_4=56, ilp32_8=64), c_uint64, 2)
 
 rota_check_report = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_void_p, c_void_p)
 rota_op_callback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
@@ -2480,6 +2481,7 @@ rota_set_iowait = _function("rota_set_iowait", c_int, c_void_p, c_bool)
 rota_submit_and_get_events = _function("rota_submit_and_get_events", c_int, c_void_p)
 rota_get_events = _function("rota_get_events", c_int, c_void_p)
 rota_sqring_wait = _function("rota_sqring_wait", c_int, c_void_p)
+rota_owned = _function("rota_owned", c_void_p, c_void_p)
 rota_sys_setup = _function("rota_sys_setup", c_int, c_uint32, c_void_p)
 rota_sys_enter = _function("rota_sys_enter", c_int, c_int, c_uint32, c_uint32, c_uint32, c_void_p, c_size_t)
 rota_sys_register = _function("rota_sys_register", c_int, c_int, c_uint32, c_void_p, c_uint32)

@@ -803,7 +803,7 @@ record!(rota_config, abi(104, 92, 96), u64);
 record!(rota_kernel, abi(56, 28, 28), usize);
 record!(rota_zcrx_rq, abi(48, 28, 28), usize);
 record!(rota_zcrx_config, abi(64, 52, 56), u64);
-record!(rota_zcrx, abi(96, 68, 72), u64);
+record!(rota_zcrx, abi(104, 72, 80), u64);
 record!(__kernel_timespec, 16, u64);
 member!(__kernel_timespec, tv_sec, set_tv_sec, 0, i64);
 member!(__kernel_timespec, tv_nsec, set_tv_nsec, 8, i64);
@@ -1373,7 +1373,7 @@ member!(rota_ring, calls, set_calls, abi(264, 176, 176), rota_calls);
 member!(rota_ring, overflow_hook, set_overflow_hook, abi(328, 228, 228), Option<unsafe extern "C" fn(*mut rota_ring, *mut c_void)>);
 member!(rota_ring, overflow_data, set_overflow_data, abi(336, 232, 232), *mut c_void);
 member!(rota_ring, clock_id, set_clock_id, abi(344, 236, 236), i32);
-member!(rota_ring, reserved0, set_reserved0, abi(348, 240, 240), u32);
+member!(rota_ring, index_owner, set_index_owner, abi(348, 240, 240), c_int);
 member!(rota_op, state, set_state, abi(0, 0, 0), u32);
 member!(rota_op, res, set_res, abi(4, 4, 4), i32);
 member!(rota_op, flags, set_flags, abi(8, 8, 8), u32);
@@ -1441,6 +1441,7 @@ member!(rota_zcrx, area_size, set_area_size, abi(56, 32, 32), usize);
 member!(rota_zcrx, area_token, set_area_token, abi(64, 36, 40), u64);
 member!(rota_zcrx, id, set_id, abi(72, 44, 48), u32);
 member!(rota_zcrx, own_area, set_own_area, abi(76, 48, 52), u32);
+member!(rota_zcrx, kernel, set_kernel, abi(80, 52, 56), *const rota_kernel);
 
 // ---- functions
 
@@ -2806,6 +2807,8 @@ extern "C" {
     pub fn rota_get_events(ring: *mut rota_ring) -> c_int;
     /// SQPOLL.
     pub fn rota_sqring_wait(ring: *mut rota_ring) -> c_int;
+    /// Returns `ring` when the calling thread may enter the kernel for it.
+    pub fn rota_owned(ring: *mut rota_ring) -> *mut rota_ring;
     /// Io_uring_setup(2).
     pub fn rota_sys_setup(entries: u32, params: *mut io_uring_params) -> c_int;
     /// Io_uring_enter(2).
