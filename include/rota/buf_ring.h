@@ -313,6 +313,34 @@ ROTA_INLINE void rota_buffers_cut(struct rota_buffers *buffers, struct rota_piec
 }
 
 /*
+ * rota_buffers_take_result - rota_buffers_take() for who has no CQE: a handle
+ * of rota/op.h keeps its `res` and its `flags`.
+ *
+ *     rota_buffers_take_result(&buffers, op->res, op->flags, &piece)
+ *
+ * In the callback of a stream these are those of the present result.
+ */
+ROTA_INLINE int rota_buffers_take_result(struct rota_buffers *buffers, int res, uint32_t flags,
+                                         struct rota_piece *piece)
+{
+    uint32_t id = flags >> IORING_CQE_BUFFER_SHIFT;
+
+    piece->data = NULL;
+    piece->size = 0;
+    piece->rest = 0;
+    piece->id = 0;
+    piece->place = 0;
+    piece->reserved = 0;
+    piece->flags = (uint16_t)(flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE));
+    if (!(flags & IORING_CQE_F_BUFFER))
+        return 0;
+    if (ROTA_UNLIKELY(id >= buffers->count || !buffers->states[id].kernel))
+        return -EINVAL;
+    rota_buffers_cut(buffers, piece, (uint16_t)id, res > 0 ? (uint32_t)res : 0);
+    return 1;
+}
+
+/*
  * rota_buffers_take - the first piece of what a CQE has brought.
  *
  * Each piece is the program's until rota_buffers_give(). Take in the order of
@@ -332,21 +360,7 @@ ROTA_INLINE void rota_buffers_cut(struct rota_buffers *buffers, struct rota_piec
 ROTA_INLINE int rota_buffers_take(struct rota_buffers *buffers, const struct io_uring_cqe *cqe,
                                   struct rota_piece *piece)
 {
-    uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-
-    piece->data = NULL;
-    piece->size = 0;
-    piece->rest = 0;
-    piece->id = 0;
-    piece->place = 0;
-    piece->reserved = 0;
-    piece->flags = (uint16_t)(cqe->flags & (IORING_CQE_F_BUFFER | IORING_CQE_F_BUF_MORE));
-    if (!(cqe->flags & IORING_CQE_F_BUFFER))
-        return 0;
-    if (ROTA_UNLIKELY(id >= buffers->count || !buffers->states[id].kernel))
-        return -EINVAL;
-    rota_buffers_cut(buffers, piece, (uint16_t)id, cqe->res > 0 ? (uint32_t)cqe->res : 0);
-    return 1;
+    return rota_buffers_take_result(buffers, cqe->res, cqe->flags, piece);
 }
 
 /*

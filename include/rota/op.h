@@ -526,7 +526,9 @@ ROTA_API int rota_await_all(struct rota_ring *ring, struct rota_op *const *ops, 
 /*
  * rota_poll - hand over what was started, deliver what is there; never sleeps.
  *
- * Returns how many results were delivered.
+ * Returns how many results were delivered. What their callbacks have started is
+ * handed over by the next call: a loop that sleeps elsewhere, in epoll_wait(2)
+ * say, calls it until it returns 0.
  */
 ROTA_API int rota_poll(struct rota_ring *ring);
 

@@ -2267,6 +2267,7 @@ rota_buffers_memory_size = _function("rota_buffers_memory_size", c_size_t, c_voi
 rota_buffers_exit = _function("rota_buffers_exit", None, c_void_p, c_void_p)
 rota_buffers_add = _function("rota_buffers_add", None, c_void_p, c_uint16, c_uint32)
 rota_buffers_cut = _function("rota_buffers_cut", None, c_void_p, c_void_p, c_uint16, c_uint32)
+rota_buffers_take_result = _function("rota_buffers_take_result", c_int, c_void_p, c_int, c_uint32, c_void_p)
 rota_buffers_take = _function("rota_buffers_take", c_int, c_void_p, c_void_p, c_void_p)
 rota_buffers_next = _function("rota_buffers_next", c_int, c_void_p, c_void_p)
 rota_buffers_give = _function("rota_buffers_give", c_int, c_void_p, c_uint)

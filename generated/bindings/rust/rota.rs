@@ -2384,6 +2384,8 @@ extern "C" {
     pub fn rota_buffers_add(buffers: *mut rota_buffers, id: u16, length: u32);
     /// Makes a piece of up to `rest` bytes of a buffer that is the kernel's.
     pub fn rota_buffers_cut(buffers: *mut rota_buffers, piece: *mut rota_piece, id: u16, rest: u32);
+    /// Rota_buffers_take() for who has no CQE.
+    pub fn rota_buffers_take_result(buffers: *mut rota_buffers, res: c_int, flags: u32, piece: *mut rota_piece) -> c_int;
     /// The first piece of what a CQE has brought.
     pub fn rota_buffers_take(buffers: *mut rota_buffers, cqe: *const io_uring_cqe, piece: *mut rota_piece) -> c_int;
     /// The next piece of the same completion.
