@@ -112,14 +112,18 @@ static void flushed(struct rota_ring *r, struct rota_op *op)
 /* A block, or the walk, has done with the file. */
 static void let_go(struct file *f)
 {
+    int ret;
+
     if (--f->blocks)
         return;
     if (sync_files && !f->failed) {
         f->flush = (struct rota_op)ROTA_OP_INIT;
         f->flush.data = f;
         rota_op_on_result(&f->flush, flushed);
-        if (rota_start_fsync(&ring, &f->flush, f->out, 0) == 0)
+        ret = rota_start_fsync(&ring, &f->flush, f->out, 0);
+        if (!ret)
             return;
+        f->failed = complain(f->target, "fsync", -ret) < 0;
     }
     close_file(f);
 }
@@ -242,7 +246,8 @@ static void copy_file(const char *source, const char *target, const struct stat 
     f->out = f->in < 0 ? -1 : open(target, O_WRONLY | O_CREAT | O_TRUNC | flags, 0600);
     if (f->out < 0) {
         complain(f->in < 0 ? source : target, "open", errno);
-        close(f->in);
+        if (f->in >= 0)
+            close(f->in);
         free(f->source);
         free(f->target);
         free(f);
@@ -376,8 +381,10 @@ int main(int argc, char **argv)
         return complain("io_uring", "set-up", -ret), 1;
     blocks = calloc(depth, sizeof(*blocks));
     memory = aligned_alloc(PAGE, (size_t)depth * block_size);
-    if (!blocks || !memory)
-        return complain("blocks", "memory", ENOMEM), 1;
+    if (!blocks || !memory) {
+        complain("blocks", "memory", ENOMEM);
+        goto out;
+    }
     for (unsigned i = 0; i < depth; i++) {
         blocks[i].data = memory + (size_t)i * block_size;
         blocks[i].op.data = &blocks[i];
@@ -387,9 +394,12 @@ int main(int argc, char **argv)
     }
     copy_entry(argv[optind], argv[optind + 1]);
     ret = rota_run(&ring);
-    if (ret < 0)
+    if (ret < 0) {
         complain("the ring", "wait", -ret);
+        rota_cancel_all(&ring); /* or the kernel would write to what is freed below */
+    }
     progress(true);
+out:
     rota_queue_exit(&ring);
     free(memory);
     free(blocks);

@@ -4,12 +4,20 @@
  *
  *     echo [--port N] [--limit CONNECTIONS]
  *
- * Three requests do the work. One multishot accept brings all connections; one
- * multishot receive for each brings its data, in buffers that the kernel picks
- * when data arrives, so that idle connections hold none; and a send gives a
- * buffer back as soon as it is through. Large pieces go without a copy: the
- * handle then has two ends, the result and the release of the buffer. At the
- * limit the server stops accepting, and the system keeps the rest waiting.
+ * A multishot receive for each connection brings its data, in buffers that the
+ * kernel picks when data arrives, so that idle connections hold none; and a
+ * send gives a buffer back as soon as it is through. Large pieces go without a
+ * copy: the handle then has two ends, the result and the release of the buffer.
+ *
+ * Nobody pays for somebody else. A connection keeps one buffer at most, the
+ * one that is being sent, and there are more buffers than connections: what
+ * comes while a send is on its way is copied and its buffer given back. Who
+ * sends much and does not read is not received from until he does. The limit
+ * is never exceeded: no more accepts wait than there are connections left, and
+ * the system keeps the rest waiting. When an accept fails, as it does while
+ * there are no descriptors left, it is tried again after a while, or when a
+ * connection ends.
+ *
  * SIGTERM and SIGINT end it: nothing more is received, what was received is
  * sent, and who does not read it within five seconds is cut off.
  */
@@ -32,37 +40,47 @@
 #include <unistd.h>
 
 #define GROUP       1
-#define BUFFERS     512
 #define BUFFER_SIZE 16384
-#define WORTH_ZC    8192 /* bytes from which pinning pages costs less than copying them */
-#define GRACE       5    /* seconds */
+#define SPARE       256    /* buffers more than connections */
+#define MOST        32000  /* connections: a group has at most 32768 buffers */
+#define ACCEPTS     8      /* that wait at the same time */
+#define PLENTY      131072 /* bytes that wait to be sent, above which no more are received */
+#define WORTH_ZC    8192   /* bytes from which pinning pages costs less than copying them */
+#define GRACE       5      /* seconds */
+
+/* What came while a send was on its way. */
+struct piece {
+    struct piece *next;
+    unsigned size;
+    char data[];
+};
 
 struct connection {
     struct connection *next, *previous;
     struct rota_op receiving, sending;
     int fd;
-    int first, last; /* received pieces, by buffer; -1: none */
-    bool ended;      /* nothing more will be received */
-    bool hungry;     /* all buffers were taken: receive again when one is back */
-    bool broken;     /* nothing more can be sent */
-    bool zero_copy;  /* how the present send was started */
+    int id;     /* the buffer that is being sent; -1: none */
+    char *data; /* what is left of it, or of the first piece */
+    unsigned left;
+    struct piece *first, *last;
+    size_t waiting; /* bytes in the pieces */
+    bool ended;     /* nothing more will be received */
+    bool hungry;    /* all buffers were taken: receive again when one is back */
+    bool paused;    /* plenty is waiting: receive again when it is less */
+    bool broken;    /* nothing more can be sent */
+    bool zero_copy; /* how the present send was started */
 };
-
-/* What was received into a buffer, and the buffer that holds the next piece. */
-static struct {
-    unsigned size, done;
-    int next;
-} pieces[BUFFERS];
 
 static struct rota_ring ring;
 static struct rota_buffers buffers;
 static struct connection *connections;
-static unsigned count, limit = 1000;
+static unsigned count, limit = 1000, hungry, accepts;
 static int listener;
-static struct rota_op accepting, signals, grace;
+static struct rota_op accepting[ACCEPTS], signals, grace, rest;
 static struct signalfd_siginfo signal_info;
 static const struct __kernel_timespec patience = {.tv_sec = GRACE};
-static bool stopping, hurry, no_zc;
+static const struct __kernel_timespec a_while = {.tv_nsec = 200000000};
+static bool stopping, hurry, no_zc, resting, told;
 
 static void check(int ret, const char *what)
 {
@@ -72,58 +90,62 @@ static void check(int ret, const char *what)
     exit(1);
 }
 
+/* Waits for as many connections as there may still be. */
 static void accept_more(void)
 {
-    if (!stopping && count < limit && !rota_op_active(&accepting))
-        check(rota_start_multishot_accept(&ring, &accepting, listener, NULL, NULL, SOCK_CLOEXEC),
+    for (unsigned i = 0; i < ACCEPTS && count + accepts < limit && !stopping && !resting; i++) {
+        if (rota_op_active(&accepting[i]))
+            continue;
+        check(rota_start_accept(&ring, &accepting[i], listener, NULL, NULL, SOCK_CLOEXEC),
               "accept");
+        accepts++;
+    }
 }
 
 static void receive(struct connection *c)
 {
-    c->hungry = false;
+    c->paused = false;
     if (stopping || rota_start_recv_multishot_select(&ring, &c->receiving, c->fd, 0, GROUP) < 0)
         c->ended = true;
+}
+
+static void feed(struct connection *c)
+{
+    c->hungry = false;
+    hungry--;
+    receive(c);
 }
 
 /* A buffer is free again: connections that ran out of them go on. */
 static void give(int id)
 {
     rota_buffers_give(&buffers, (unsigned)id);
-    for (struct connection *c = connections; c; c = c->next) {
+    for (struct connection *c = connections; hungry && c; c = c->next) {
         if (c->hungry)
-            receive(c);
+            feed(c);
     }
 }
 
-/* Sends what is left of the first piece, or ends the connection when all is through. */
-static void go_on(struct connection *c)
+/* What is being sent is through, or will never be. */
+static void let_go(struct connection *c)
 {
-    int ret = 0;
+    struct piece *piece = c->first;
 
-    if (rota_op_active(&c->sending))
-        return;
-    while (c->broken && c->first >= 0) {
-        int id = c->first;
+    if (c->id >= 0) {
+        int id = c->id;
 
-        c->first = pieces[id].next;
+        c->id = -1;
         give(id);
+    } else if (piece) {
+        c->first = piece->next;
+        c->waiting -= piece->size;
+        free(piece);
     }
-    if (c->first >= 0) {
-        unsigned left = pieces[c->first].size - pieces[c->first].done;
-        char *data =
-            (char *)rota_buffers_data(&buffers, (unsigned)c->first) + pieces[c->first].done;
+    c->left = 0;
+}
 
-        c->zero_copy = left >= WORTH_ZC && !no_zc;
-        if (c->zero_copy)
-            ret = rota_start_send_zc(&ring, &c->sending, c->fd, data, left, MSG_NOSIGNAL, 0);
-        else
-            ret = rota_start_send(&ring, &c->sending, c->fd, data, left, MSG_NOSIGNAL);
-        check(ret, "send");
-        return;
-    }
-    if (!c->ended || rota_op_active(&c->receiving))
-        return;
+static void forget(struct connection *c)
+{
     if (c->fd >= 0)
         close(c->fd);
     if (c->previous)
@@ -134,15 +156,42 @@ static void go_on(struct connection *c)
         c->next->previous = c->previous;
     free(c);
     count--;
+    resting = false; /* there is a descriptor again */
     accept_more();
     if (stopping && !count)
         rota_op_request_cancel(&ring, &grace);
 }
 
+/* Sends what is next, or ends the connection when all is through. */
+static void go_on(struct connection *c)
+{
+    int ret = 0;
+
+    if (rota_op_active(&c->sending))
+        return;
+    while (c->broken && (c->id >= 0 || c->first))
+        let_go(c);
+    if (!c->left && c->first) {
+        c->data = c->first->data;
+        c->left = c->first->size;
+    }
+    if (c->paused && c->waiting < PLENTY / 2 && !rota_op_active(&c->receiving))
+        receive(c);
+    if (c->left) {
+        c->zero_copy = c->left >= WORTH_ZC && !no_zc;
+        if (c->zero_copy)
+            ret = rota_start_send_zc(&ring, &c->sending, c->fd, c->data, c->left, MSG_NOSIGNAL, 0);
+        else
+            ret = rota_start_send(&ring, &c->sending, c->fd, c->data, c->left, MSG_NOSIGNAL);
+        check(ret, "send");
+    } else if (c->ended && !rota_op_active(&c->receiving)) {
+        forget(c);
+    }
+}
+
 static void sent(struct rota_ring *r, struct rota_op *op)
 {
     struct connection *c = op->data;
-    int id = c->first;
 
     (void)r;
     if (rota_op_active(op))
@@ -152,45 +201,89 @@ static void sent(struct rota_ring *r, struct rota_op *op)
     } else if (op->res < 0) {
         c->broken = true;
     } else {
-        pieces[id].done += (unsigned)op->res;
-        if (pieces[id].done == pieces[id].size) {
-            c->first = pieces[id].next;
-            give(id);
-        }
+        c->data += op->res;
+        c->left -= (unsigned)op->res;
+        if (!c->left)
+            let_go(c);
     }
     if (c->broken && rota_op_active(&c->receiving))
         rota_op_request_cancel(&ring, &c->receiving);
     go_on(c);
 }
 
+/* A piece behind others: copied, so that its buffer is free for whoever has something to say. */
+static void put_off(struct connection *c, const struct rota_piece *got)
+{
+    struct piece *piece = malloc(sizeof(*piece) + got->size);
+
+    if (!piece) {
+        c->broken = true;
+        rota_op_request_cancel(&ring, &c->receiving);
+    } else {
+        memcpy(piece->data, got->data, got->size);
+        piece->size = got->size;
+        piece->next = NULL;
+        *(c->first ? &c->last->next : &c->first) = piece;
+        c->last = piece;
+        c->waiting += got->size;
+        if (c->waiting >= PLENTY && !c->paused) {
+            c->paused = true;
+            rota_op_request_cancel(&ring, &c->receiving);
+        }
+    }
+    give(got->id);
+}
+
 static void received(struct rota_ring *r, struct rota_op *op)
 {
     struct connection *c = op->data;
-    struct io_uring_cqe cqe = {.res = op->res, .flags = op->flags};
-    struct rota_piece piece;
+    struct rota_piece got;
 
     (void)r;
-    if (rota_buffers_take(&buffers, &cqe, &piece) == 1) {
-        pieces[piece.id].size = piece.size;
-        pieces[piece.id].done = 0;
-        pieces[piece.id].next = -1;
-        if (c->first < 0)
-            c->first = piece.id;
-        else
-            pieces[c->last].next = piece.id;
-        c->last = piece.id;
+    if (rota_buffers_take_result(&buffers, op->res, op->flags, &got) == 1) {
+        if (c->broken || !got.size) {
+            give(got.id);
+        } else if (c->left) {
+            put_off(c, &got);
+        } else {
+            c->id = got.id;
+            c->data = (char *)got.data;
+            c->left = got.size;
+        }
     }
     if (!rota_op_active(op)) {
-        if (op->res == -ENOBUFS)
-            c->hungry = true;
-        else if (op->res > 0)
-            receive(c); /* the kernel ended the stream for reasons of its own */
-        else
+        if (c->broken || stopping || !op->res ||
+            (op->res < 0 && op->res != -ENOBUFS && !c->paused)) {
             c->ended = true;
-        if (c->hungry && buffers.with_kernel)
-            receive(c); /* one came back meanwhile */
+        } else if (op->res == -ENOBUFS && !buffers.with_kernel) {
+            c->hungry = true;
+            hungry++;
+        } else if (!c->paused) {
+            receive(c); /* the kernel ended the stream for reasons of its own, or one came back */
+        }
     }
     go_on(c);
+}
+
+/*
+ * Accepts fail for good while descriptors or memory are lacking: to try again at
+ * once would be a loop.
+ */
+static void take_a_rest(int error)
+{
+    if (!told)
+        fprintf(stderr, "echo: accept: %s; trying again\n", strerror(error));
+    told = resting = true;
+    if (!rota_op_active(&rest))
+        check(rota_start_timeout(&ring, &rest, &a_while, 0, 0), "timeout");
+}
+
+static void rested(struct rota_ring *r, struct rota_op *op)
+{
+    (void)r;
+    (void)op;
+    resting = false;
+    accept_more();
 }
 
 static void accepted(struct rota_ring *r, struct rota_op *op)
@@ -198,14 +291,17 @@ static void accepted(struct rota_ring *r, struct rota_op *op)
     struct connection *c;
 
     (void)r;
+    accepts--;
     if (op->res >= 0) {
         c = calloc(1, sizeof(*c));
         if (!c) {
             close(op->res);
+            take_a_rest(ENOMEM);
             return;
         }
+        told = false;
         c->fd = op->res;
-        c->first = c->last = -1;
+        c->id = -1;
         c->receiving.data = c->sending.data = c;
         rota_op_on_result(&c->receiving, received);
         rota_op_on_result(&c->sending, sent);
@@ -213,13 +309,12 @@ static void accepted(struct rota_ring *r, struct rota_op *op)
         if (connections)
             connections->previous = c;
         connections = c;
-        if (++count == limit)
-            rota_op_request_cancel(&ring, &accepting);
+        count++;
         receive(c);
         if (c->ended)
             go_on(c);
-    } else if (op->res != -ECANCELED) {
-        fprintf(stderr, "echo: accept: %s\n", strerror(-op->res));
+    } else if (op->res != -ECANCELED && !stopping) {
+        take_a_rest(-op->res);
     }
     accept_more();
 }
@@ -236,11 +331,14 @@ static void signalled(struct rota_ring *r, struct rota_op *op)
 
     (void)op;
     stopping = true;
-    rota_op_request_cancel(r, &accepting);
+    for (unsigned i = 0; i < ACCEPTS; i++)
+        rota_op_request_cancel(r, &accepting[i]);
+    rota_op_request_cancel(r, &rest);
+    hungry = 0;
     for (; c; c = next) {
         next = c->next;
-        c->ended = c->ended || c->hungry;
-        c->hungry = false;
+        c->ended = c->ended || c->hungry || (c->paused && !rota_op_active(&c->receiving));
+        c->hungry = c->paused = false;
         rota_op_request_cancel(r, &c->receiving);
         go_on(c); /* one that was idle in between is closed here */
     }
@@ -287,7 +385,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"limit", required_argument, NULL, 'l'},
                                             {NULL, 0, NULL, 0}};
-    struct rota_buffers_config memory = {.count = BUFFERS, .size = BUFFER_SIZE, .group = GROUP};
+    struct rota_buffers_config memory = {.size = BUFFER_SIZE, .group = GROUP};
     struct rota_config config;
     unsigned port = 7007;
     sigset_t mask;
@@ -298,7 +396,7 @@ int main(int argc, char **argv)
             return 2;
         *(option == 'p' ? &port : &limit) = (unsigned)strtoul(optarg, NULL, 10);
     }
-    if (optind != argc || port > 65535 || !limit) {
+    if (optind != argc || port > 65535 || !limit || limit > MOST) {
         fprintf(stderr, "usage: echo [--port N] [--limit CONNECTIONS]\n");
         return 2;
     }
@@ -313,9 +411,12 @@ int main(int argc, char **argv)
     rota_config_single_owner(&config);
     config.cq_entries = 4096; /* many connections may have something to say at once */
     check(rota_init(&ring, 256, &config), "io_uring");
+    memory.count = limit + SPARE;
     check(rota_buffers_init(&ring, &buffers, &memory), "buffers");
     listener = listen_on(port);
-    rota_op_on_result(&accepting, accepted);
+    for (unsigned i = 0; i < ACCEPTS; i++)
+        rota_op_on_result(&accepting[i], accepted);
+    rota_op_on_result(&rest, rested);
     rota_op_on_result(&signals, signalled);
     rota_op_on_result(&grace, out_of_patience);
     accept_more();

@@ -2,32 +2,44 @@
 /*
  * Serves the files of a directory over HTTP/1.1.
  *
- *     http [--port N] [--limit CONNECTIONS] DIR
+ *     http [--port N] [--limit CONNECTIONS] [--idle SECONDS] DIR
  *
  * Each connection is a machine with one handle, whose callback says what comes
  * next: receive a request, open the file, read a part, send it, and so on,
  * until the next request. Nothing outside DIR can be named: the kernel
- * resolves paths beneath it (RESOLVE_BENEATH). Connections that say nothing
- * for half a minute are closed. SIGTERM and SIGINT end the server: answers
- * that are under way are finished, for at most five seconds.
+ * resolves paths beneath it (RESOLVE_BENEATH).
+ *
+ * A request has half a minute (--idle) to begin, and once more to be complete,
+ * however slowly its bytes trickle in. An answer may take as long as the client
+ * reads: what counts is that the peer has acknowledged something within four
+ * times as long, and not that a send is through, for which a third of the
+ * socket's buffer has to be free. The limit is never exceeded: no more accepts
+ * wait than there are connections left. When an accept fails, as it does while
+ * there are no descriptors left, it is tried again after a while, or when a
+ * connection ends.
+ *
+ * SIGTERM and SIGINT end the server: answers that are under way are finished,
+ * for at most five seconds.
  */
 #include "http.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
 #include <linux/time_types.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <rota.h>
 #include <rota/call.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PART 65536 /* bytes of a file that are sent at once */
-#define IDLE 30    /* seconds */
+#define PART    65536 /* bytes of a file that are sent at once */
+#define ACCEPTS 8     /* that wait at the same time */
 
 enum step {
     RECEIVING,
@@ -47,19 +59,20 @@ struct connection {
     char *out; /* what is to be sent */
     size_t out_size, out_done;
     uint64_t offset, left; /* the part of the file that was not read yet */
-    time_t since;          /* the last sign of life */
+    time_t since;          /* the last sign of life, or when the request began */
+    int unread;            /* bytes that the peer has not acknowledged, when last looked at */
 };
 
 static struct rota_ring ring;
 static struct connection *connections;
-static unsigned count, limit = 1000;
+static unsigned count, limit = 1000, idle = 30, accepts;
 static int listener, root;
-static struct rota_op accepting, signals, clock_op;
+static struct rota_op accepting[ACCEPTS], signals, clock_op;
 static struct signalfd_siginfo signal_info;
 static const struct __kernel_timespec second = {.tv_sec = 1};
 static struct open_how how = {.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
                               .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-static bool stopping, hurry;
+static bool stopping, hurry, resting, told;
 static time_t now, stopped;
 
 static void check(int ret, const char *what)
@@ -70,11 +83,16 @@ static void check(int ret, const char *what)
     exit(1);
 }
 
+/* Waits for as many connections as there may still be. */
 static void accept_more(void)
 {
-    if (!stopping && count < limit && !rota_op_active(&accepting))
-        check(rota_start_multishot_accept(&ring, &accepting, listener, NULL, NULL, SOCK_CLOEXEC),
+    for (unsigned i = 0; i < ACCEPTS && count + accepts < limit && !stopping && !resting; i++) {
+        if (rota_op_active(&accepting[i]))
+            continue;
+        check(rota_start_accept(&ring, &accepting[i], listener, NULL, NULL, SOCK_CLOEXEC),
               "accept");
+        accepts++;
+    }
 }
 
 static void drop(struct connection *c)
@@ -91,6 +109,7 @@ static void drop(struct connection *c)
     free(c->out);
     free(c);
     count--;
+    resting = false; /* there is a descriptor again */
     accept_more();
     if (stopping && !count)
         rota_op_request_cancel(&ring, &clock_op);
@@ -207,7 +226,9 @@ static void go_on(struct rota_ring *r, struct rota_op *op)
     int ret = 0;
 
     (void)r;
-    c->since = now;
+    /* The clock of a request starts with its first byte, not with each. */
+    if (c->step != RECEIVING || !c->in_size)
+        c->since = now;
     switch (c->step) {
     case RECEIVING:
         ret = was_received(c, op->res);
@@ -229,15 +250,27 @@ static void go_on(struct rota_ring *r, struct rota_op *op)
         drop(c);
 }
 
+/*
+ * Accepts fail for good while descriptors or memory are lacking: to try again at
+ * once would be a loop. The next tick ends the rest.
+ */
+static void take_a_rest(int error)
+{
+    if (!told)
+        fprintf(stderr, "http: accept: %s; trying again\n", strerror(error));
+    told = resting = true;
+}
+
 static void accepted(struct rota_ring *r, struct rota_op *op)
 {
     struct connection *c;
     int yes = 1;
 
     (void)r;
+    accepts--;
     if (op->res < 0) {
         if (op->res != -ECANCELED)
-            fprintf(stderr, "http: accept: %s\n", strerror(-op->res));
+            take_a_rest(-op->res);
         accept_more();
         return;
     }
@@ -245,8 +278,10 @@ static void accepted(struct rota_ring *r, struct rota_op *op)
     if (!c || !(c->out = malloc(PART))) {
         close(op->res);
         free(c);
+        take_a_rest(ENOMEM);
         return;
     }
+    told = false;
     c->fd = op->res;
     c->file = -1;
     c->since = now;
@@ -257,11 +292,25 @@ static void accepted(struct rota_ring *r, struct rota_op *op)
     if (connections)
         connections->previous = c;
     connections = c;
-    if (++count == limit)
-        rota_op_request_cancel(&ring, &accepting);
+    count++;
     if (next_request(c) < 0)
         drop(c);
     accept_more();
+}
+
+/* How long a connection may be as it is; a peer that has read something begins anew. */
+static time_t patience(struct connection *c)
+{
+    int unread;
+
+    if (c->step != SENDING)
+        return idle;
+    if (!ioctl(c->fd, SIOCOUTQ, &unread)) {
+        if (unread < c->unread)
+            c->since = now;
+        c->unread = unread;
+    }
+    return 4 * (time_t)idle;
 }
 
 /* Once a second: what time it is, and who has been silent for too long. */
@@ -269,8 +318,12 @@ static void tick(struct rota_ring *r, struct rota_op *op)
 {
     (void)op;
     now = time(NULL);
+    resting = false;
+    accept_more();
     for (struct connection *c = connections; c; c = c->next) {
-        if (now - c->since > IDLE)
+        time_t most = patience(c);
+
+        if (now - c->since > most)
             rota_op_request_cancel(r, &c->op);
     }
     hurry = stopping && now - stopped >= 5;
@@ -283,7 +336,8 @@ static void signalled(struct rota_ring *r, struct rota_op *op)
     (void)op;
     stopping = true;
     stopped = now;
-    rota_op_request_cancel(r, &accepting);
+    for (unsigned i = 0; i < ACCEPTS; i++)
+        rota_op_request_cancel(r, &accepting[i]);
     for (struct connection *c = connections; c; c = c->next) {
         if (c->step == RECEIVING)
             rota_op_request_cancel(r, &c->op);
@@ -313,6 +367,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"limit", required_argument, NULL, 'l'},
+                                            {"idle", required_argument, NULL, 'i'},
                                             {NULL, 0, NULL, 0}};
     struct rota_config config;
     unsigned port = 8080;
@@ -322,10 +377,12 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?')
             return 2;
-        *(option == 'p' ? &port : &limit) = (unsigned)strtoul(optarg, NULL, 10);
+        *(option == 'p'   ? &port
+          : option == 'l' ? &limit
+                          : &idle) = (unsigned)strtoul(optarg, NULL, 10);
     }
-    if (argc - optind != 1 || port > 65535 || !limit) {
-        fprintf(stderr, "usage: http [--port N] [--limit CONNECTIONS] DIR\n");
+    if (argc - optind != 1 || port > 65535 || !limit || !idle) {
+        fprintf(stderr, "usage: http [--port N] [--limit CONNECTIONS] [--idle SECONDS] DIR\n");
         return 2;
     }
     root = open(argv[optind], O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -343,7 +400,8 @@ int main(int argc, char **argv)
     config.cq_entries = 4096; /* many connections may have something to say at once */
     check(rota_init(&ring, 256, &config), "io_uring");
     listener = listen_on(port);
-    rota_op_on_result(&accepting, accepted);
+    for (unsigned i = 0; i < ACCEPTS; i++)
+        rota_op_on_result(&accepting[i], accepted);
     rota_op_on_result(&signals, signalled);
     rota_op_on_result(&clock_op, tick);
     now = time(NULL);
