@@ -155,19 +155,19 @@ static void from_all_requests(struct rota_subject *s)
 {
     bool certain = rota_cause_known(s->list, ROTA_CERTAIN);
 
-    switch (-s->res) {
-    case EINVAL:
+    switch (s->res) {
+    case -EINVAL:
         if (!certain)
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "the file or its driver does not take these values", NULL);
         break;
-    case EACCES:
+    case -EACCES:
         if (!certain)
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "the ring has restrictions that forbid the opcode or a flag",
                            "allow it before rota_enable_rings");
         break;
-    case EOPNOTSUPP:
+    case -EOPNOTSUPP:
         if (!certain && (s->sqe->flags & (IOSQE_IO_DRAIN | IOSQE_CQE_SKIP_SUCCESS)))
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "a ring that has seen IOSQE_CQE_SKIP_SUCCESS refuses IOSQE_IO_DRAIN",
@@ -176,13 +176,13 @@ static void from_all_requests(struct rota_subject *s)
             rota_cause_put(s->list, ROTA_POSSIBLE, "the kernel was built without the operation",
                            rota_word(s->op->config));
         break;
-    case EINTR:
+    case -EINTR:
         rota_cause_put(s->list, ROTA_POSSIBLE,
                        "the worker was interrupted, such as by a "
                        "cancellation",
                        "send it again");
         break;
-    case EAGAIN:
+    case -EAGAIN:
         if (!s->list->count && !row_speaks(s))
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "the kernel has no memory, worker or other resource for it now",

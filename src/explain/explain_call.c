@@ -66,19 +66,19 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
     if (ret >= 0)
         return 0;
     look_at_ring(&list, ring, ret);
-    switch (-ret) {
-    case EBUSY:
-    case EOVERFLOW:
+    switch (ret) {
+    case -EBUSY:
+    case -EOVERFLOW:
         rota_cause_put(&list, has_overflow(ring) ? ROTA_CERTAIN : ROTA_LIKELY,
                        "the completion queue is full and completions wait in the kernel",
                        "reap before submitting more, or make a larger completion queue");
         break;
-    case EBADR:
+    case -EBADR:
         rota_cause_put(&list, ROTA_LIKELY,
                        "completions were dropped because the kernel had no memory to keep them",
                        "reap more often, or make a larger completion queue");
         break;
-    case EAGAIN:
+    case -EAGAIN:
         /* A submit without memory leaves its requests in the queue, too. */
         if (look_at_queue(&list, ring, ROTA_LIKELY))
             rota_cause_put(&list, ROTA_POSSIBLE, "the kernel has no memory for more requests now",
@@ -86,38 +86,38 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
         else
             rota_cause_put(&list, ROTA_LIKELY, "no completion is ready, as a peek answers", NULL);
         break;
-    case EINTR:
+    case -EINTR:
         rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived during the wait",
                        "wait again; rota_init() does so by itself unless "
                        "ROTA_WAIT_INTERRUPTIBLE is set");
         break;
-    case ETIME:
+    case -ETIME:
         look_at_queue(&list, ring, ROTA_CERTAIN);
         rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
         break;
-    case EOPNOTSUPP:
+    case -EOPNOTSUPP:
         rota_cause_put(&list, ring->features & IORING_FEAT_EXT_ARG ? ROTA_POSSIBLE : ROTA_CERTAIN,
                        "a wait with a timeout needs IORING_FEAT_EXT_ARG (5.11)",
                        "wait without a timeout, or send a TIMEOUT request");
         break;
-    case EOWNERDEAD:
+    case -EOWNERDEAD:
         rota_cause_put(&list, ring->flags & IORING_SETUP_SQPOLL ? ROTA_LIKELY : ROTA_POSSIBLE,
                        "the polling thread has ended, as it does when its process calls execve(2) "
                        "or ends",
                        "make a new ring");
         break;
-    case EFAULT:
+    case -EFAULT:
         rota_cause_put(&list, ROTA_LIKELY,
                        "the time or the signal mask given for the wait is not readable memory",
                        NULL);
         break;
-    case EINVAL:
+    case -EINVAL:
         rota_cause_put(&list, ROTA_POSSIBLE,
                        "the kernel lacks a flag of the call, or the minimum time or registered "
                        "arguments of a wait",
                        NULL);
         break;
-    case ENXIO:
+    case -ENXIO:
         rota_cause_put(&list, ROTA_LIKELY, "the ring is being torn down", NULL);
         break;
     default:

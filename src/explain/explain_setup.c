@@ -294,35 +294,35 @@ static int causes_of(const struct rota_process *process, unsigned entries,
         rota_zero(&plain, sizeof(plain));
         params = &plain;
     }
-    switch (-ret) {
-    case EPERM:
-    case EACCES:
-    case ENOSYS:
+    switch (ret) {
+    case -EPERM:
+    case -EACCES:
+    case -ENOSYS:
         forbidden(&list, params, ret);
         break;
-    case EINVAL:
-    case EOVERFLOW:
+    case -EINVAL:
+    case -EOVERFLOW:
         invalid(&list, entries, params, ret);
         break;
-    case EBADF:
-    case ENXIO:
+    case -EBADF:
+    case -ENXIO:
         look_at_shared_ring(&list, params, ret);
         break;
-    case ENOMEM:
+    case -ENOMEM:
         no_memory(&list, entries);
         break;
-    case EMFILE:
-    case ENFILE:
+    case -EMFILE:
+    case -ENFILE:
         no_descriptor(&list, ret);
         break;
-    case EFAULT:
+    case -EFAULT:
         rota_cause_put(&list, ROTA_LIKELY,
                        params->flags & IORING_SETUP_NO_MMAP
                            ? "the memory given for the queues is not mapped, or too small"
                            : "the parameters are not in memory of this process",
                        NULL);
         break;
-    case EPROTO:
+    case -EPROTO:
         rota_cause_put(&list, ROTA_LIKELY,
                        "the kernel answered with sizes or offsets that make no sense", NULL);
         break;

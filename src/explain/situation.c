@@ -477,17 +477,17 @@ static void look_at_records(struct rota_subject *s, const struct rota_file_view 
 /* What kind of file would explain the error. */
 static bool kind_explains(int error, enum rota_file_kind kind)
 {
-    switch (-error) {
-    case ENOTSOCK:
+    switch (error) {
+    case -ENOTSOCK:
         return kind != ROTA_FILE_SOCKET;
-    case EISDIR:
+    case -EISDIR:
         return kind == ROTA_FILE_DIRECTORY;
-    case ESPIPE:
+    case -ESPIPE:
         return kind != ROTA_FILE_REGULAR && kind != ROTA_FILE_DIRECTORY && kind != ROTA_FILE_BLOCK;
-    case ENOTDIR:
+    case -ENOTDIR:
         return kind != ROTA_FILE_DIRECTORY;
-    case ENOTTY:
-    case ENODEV:
+    case -ENOTTY:
+    case -ENODEV:
         return kind != ROTA_FILE_CHARACTER && kind != ROTA_FILE_BLOCK;
     default:
         return false;

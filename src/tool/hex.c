@@ -10,7 +10,7 @@
 
 #include "tool/tool.h"
 
-/* A star stands for no more bytes than this: a dump of that size is a mistake. */
+/* All stars of a dump stand for no more bytes than this: one of that size is a mistake. */
 #define MAX_GAP (1U << 26)
 
 /* What stands on one line, and where in the dump it claims to stand. */
@@ -256,9 +256,14 @@ static long long gap(const struct line *from, const struct line *to, int base)
     return (long long)(next - first - from->count);
 }
 
-/* Whether the offsets are of that base: each line begins where the one before ends. */
+/*
+ * Whether the offsets are of that base: each line begins where the one before
+ * ends, but for what stars stand for, which is not too much altogether.
+ */
 static bool base_fits(const struct lines *lines, int base)
 {
+    unsigned long long total = 0;
+
     for (size_t i = 0; i + 1 < lines->count; i++) {
         const struct line *from = &lines->of[i], *to = &lines->of[i + 1];
         long long left_out;
@@ -269,6 +274,9 @@ static bool base_fits(const struct lines *lines, int base)
         if (!to->repeat && left_out)
             return false;
         if (to->repeat && (left_out <= 0 || !from->count || left_out % (long long)from->count))
+            return false;
+        total += (unsigned long long)left_out;
+        if (total > MAX_GAP)
             return false;
     }
     return true;
@@ -321,7 +329,8 @@ static bool fill(struct bytes *out, const struct lines *lines, size_t unit)
             for (; last->count && left_out > 0; left_out -= (long long)last->count)
                 bytes_add(&whole, out->data + last->start, last->count);
         }
-        bytes_add(&whole, out->data + line->start, line->count);
+        if (line->count) /* or there may be no bytes at all */
+            bytes_add(&whole, out->data + line->start, line->count);
     }
     bytes_free(out);
     *out = whole;

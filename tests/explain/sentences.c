@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include <limits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <rota.h>
@@ -220,6 +221,30 @@ static void threads(void)
     rota_queue_exit(&other);
 }
 
+/* Numbers that no kernel answers, and of which one has no negation: for the sanitizers. */
+static void impossible(void)
+{
+    static const int answers[] = {INT_MIN, INT_MIN + 1, -4096, -4095, INT_MAX};
+
+    for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct io_uring_sqe sqe;
+        char text[2000], number[32];
+        int answer = answers[i], said = 0;
+
+        (void)snprintf(number, sizeof(number), "%d", answer);
+        rota_sqe_clear(&sqe);
+        rota_prep_read(&sqe, 0, text, sizeof(text), 0);
+        said += rota_explain(&ring, &caps, &sqe, answer, text, sizeof(text)) > 0;
+        ok(strstr(text, number) != NULL, "%d is said as it is", answer);
+        said += rota_explain(&ring, NULL, NULL, answer, text, sizeof(text)) != 0;
+        said += rota_explain_submit(&ring, answer, text, sizeof(text)) > 0;
+        said += rota_explain_register(&ring, &caps, 1, answer, text, sizeof(text)) > 0;
+        said += rota_explain_setup(8, NULL, answer, text, sizeof(text)) > 0;
+        ok(said >= 4, "%d: each has something to say", answer);
+        ok(answer == -4095 || !rota_error_name(answer), "%d has no name", answer);
+    }
+}
+
 int main(void)
 {
     struct rota_config config;
@@ -232,6 +257,7 @@ int main(void)
     mistakes();
     kinds();
     threads();
+    impossible();
     rota_queue_exit(&ring);
     return done();
 }
