@@ -83,11 +83,11 @@ static int see_socket(const struct rota_subject *s, const struct rota_file_view 
         return ROTA_UNKNOWN;
     switch (kind) {
     case ROTA_LOOK_LISTENING:
-        return rota_socket_listens(view->fd);
+        return (int)rota_socket_listens(view->fd);
     case ROTA_LOOK_CONNECTED:
-        return rota_socket_connected(view->fd);
+        return (int)rota_socket_connected(view->fd);
     case ROTA_LOOK_BOUND:
-        return rota_socket_bound(view->fd);
+        return (int)rota_socket_bound(view->fd);
     default:
         type = rota_socket_type(view->fd);
         return type < 0 ? ROTA_UNKNOWN : yes(type == 2);

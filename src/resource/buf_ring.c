@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rings of provided buffers: registration and memory. */
+#include "resource/buf_ring.h"
 #include "ring/core.h"
 
-#include <rota/buf_ring.h>
 #include <rota/register.h>
 
 #define ENTRIES_MAX 32768u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Managed buffer groups: their memory, and all of it into the kernel's hands. */
+#include "resource/buf_ring.h"
 #include "ring/core.h"
 
-#include <rota/buf_ring.h>
 #include <rota/register.h>
 
 #include <linux/mman.h>

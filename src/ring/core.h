@@ -265,13 +265,6 @@ int rota_memory_place(struct rota_placement *placement, unsigned entries,
 size_t rota_memory_plan(struct io_uring_params *p, uint32_t flags);
 
 /*
- * buf_ring.c
- */
-
-/* Maps the ring of a group that is the kernel's (IOU_PBUF_RING_MMAP); NULL with -errno in `*err`. */
-void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err);
-
-/*
  * submit.c
  */
 
