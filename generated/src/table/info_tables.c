@@ -5810,6 +5810,19 @@ struct rota_error_table {
     struct rota_error_info register_bpf_filter_errors[3];
 };
 
+/* Places and numbers of rows have 16 bits. */
+#define ROWS_FIT(table) \
+    _Static_assert(sizeof(struct table) / sizeof(((const struct table *)0)->none) <= UINT16_MAX, \
+                   "a row of " #table " has no place in 16 bits")
+ROWS_FIT(rota_condition_table);
+ROWS_FIT(rota_flag_table);
+ROWS_FIT(rota_flag_rule_table);
+ROWS_FIT(rota_field_table);
+ROWS_FIT(rota_ignored_table);
+ROWS_FIT(rota_rule_table);
+ROWS_FIT(rota_look_table);
+ROWS_FIT(rota_error_table);
+
 const struct rota_condition_table rota_condition_table = {
     .nop_when_1 = {
         {(uint64_t)IORING_NOP_INJECT_RESULT, {TEXT(t_nop_flags_has_IORING_NOP_INJECT_RESULT)}, 28, 4, ROTA_COND_HAS},

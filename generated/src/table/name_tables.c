@@ -645,6 +645,8 @@ const struct rota_name_strings rota_name_strings = {
     .t_mock_copy = "mock_copy",
 };
 
+_Static_assert(sizeof(struct rota_name_strings) <= UINT16_MAX, "rows name texts by 16 bits");
+
 const uint16_t rota_op_names[] = {
     [IORING_OP_NOP] = TEXT(t_NOP),
     [IORING_OP_READV] = TEXT(t_READV),

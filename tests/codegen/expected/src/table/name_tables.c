@@ -81,6 +81,8 @@ const struct rota_name_strings rota_name_strings = {
     .t_tiny_region = "tiny_region",
 };
 
+_Static_assert(sizeof(struct rota_name_strings) <= UINT16_MAX, "rows name texts by 16 bits");
+
 const uint16_t rota_op_names[] = {
     [IORING_OP_NOP] = TEXT(t_NOP),
     [IORING_OP_LOOK] = TEXT(t_LOOK),
