@@ -124,11 +124,27 @@ static void put_fields(struct list *list, const struct rota_process *process,
     }
 }
 
+/* Which bytes of the first 64 are set and not shown. */
+static uint64_t bytes_left(const struct io_uring_sqe *sqe, uint64_t shown)
+{
+    uint64_t set = 0;
+
+    for (unsigned word = 0; word < 8; word++) {
+        if ((shown >> (8 * word) & 0xff) == 0xff || !rota_sqe_field(sqe, 8 * word, 8))
+            continue;
+        for (unsigned byte = 8 * word; byte < 8 * word + 8; byte++)
+            set |= (uint64_t)(rota_sqe_field(sqe, byte, 1) != 0) << byte;
+    }
+    return set & ~shown;
+}
+
 /* Members that are set although nothing above showed them. */
 static void put_rest(struct rota_text *text, const struct io_uring_sqe *sqe, uint64_t shown)
 {
     struct list list = {text, false};
 
+    if (!bytes_left(sqe, shown))
+        return;
     for (unsigned i = 0; i < rota_sqe_slot_count; i++) {
         const struct rota_slot_info *slot = &rota_sqe_slots[i];
         uint64_t bytes, value;

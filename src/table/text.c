@@ -25,8 +25,18 @@ void rota_text_char(struct rota_text *text, char c)
 
 void rota_text_put(struct rota_text *text, const char *string)
 {
-    while (string && *string)
-        rota_text_char(text, *string++);
+    size_t length = text->length;
+
+    if (!string)
+        return;
+    /* As rota_text_char() does, with the end written once. */
+    for (; *string && length + 1 < text->size; length++)
+        text->buf[length] = *string++;
+    if (length < text->size)
+        text->buf[length] = '\0';
+    while (*string++)
+        length++;
+    text->length = length;
 }
 
 void rota_text_all(struct rota_text *text, ...)
@@ -48,6 +58,12 @@ static unsigned divide_by_ten(uint64_t *value)
 {
     uint64_t quotient = 0;
     uint32_t rest = 0;
+
+    if (*value <= UINT32_MAX) { /* nearly always */
+        rest = (uint32_t)*value % 10;
+        *value = (uint32_t)*value / 10;
+        return rest;
+    }
 
     for (int shift = 48; shift >= 0; shift -= 16) {
         rest = rest << 16 | (uint32_t)(*value >> shift & 0xffff);

@@ -248,6 +248,114 @@ static void fails(void)
     rota_queue_exit(&ring);
 }
 
+static void *leaves(void *arg)
+{
+    struct rota_ring *ring = arg;
+    int ends[2];
+
+    if (pipe(ends))
+        exit(1);
+    rota_prep_poll_add(rota_get_sqe(ring), ends[0], 1 /* POLLIN: never */);
+    rota_submit(ring);
+    return NULL;
+}
+
+/* Habits that a summary names. */
+static void odd(const char *habit)
+{
+    struct io_uring_cqe *cqe;
+    struct rota_ring ring;
+    char *memory = NULL;
+    int ends[2], file;
+    pthread_t id;
+
+    make(&ring, 8, 0);
+    if (!strcmp(habit, "single")) {
+        use(&ring, 200, 1, true);
+    } else if (!strcmp(habit, "overflow")) {
+        for (unsigned i = 0; i < 8; i++)
+            use(&ring, 0, 0, true);
+        for (unsigned i = 0; i < 40; i++) {
+            rota_prep_nop(rota_get_sqe(&ring));
+            rota_submit(&ring);
+        }
+        while (!rota_peek_cqe(&ring, &cqe))
+            rota_cqe_seen(&ring, cqe);
+    } else if (!strcmp(habit, "cut")) {
+        struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+        rota_prep_nop(sqe);
+        sqe->flags |= IOSQE_IO_LINK;
+        rota_submit(&ring);
+        use(&ring, 4, 4, true);
+    } else if (!strcmp(habit, "short")) {
+        rota_get_sqe(&ring)->opcode = 250;
+        rota_prep_nop(rota_get_sqe(&ring));
+        rota_submit(&ring);
+        rota_submit(&ring);
+    } else if (!strcmp(habit, "thread")) {
+        pthread_create(&id, NULL, leaves, &ring);
+        pthread_join(id, NULL);
+    } else if (!strcmp(habit, "buffers")) {
+        for (unsigned i = 0; i < 3 && !pipe(ends); i++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            rota_prep_read(sqe, ends[0], NULL, 8, 0);
+            sqe->flags |= IOSQE_BUFFER_SELECT;
+            if (write(ends[1], "x", 1) != 1)
+                exit(1);
+            rota_submit_and_wait(&ring, 1);
+            rota_peek_cqe(&ring, &cqe);
+            rota_cqe_seen(&ring, cqe);
+        }
+    } else if (!strcmp(habit, "polls")) {
+        if (pipe(ends))
+            exit(1);
+        for (unsigned i = 0; i < 150; i++) {
+            rota_prep_poll_add(rota_get_sqe(&ring), ends[1], 4 /* POLLOUT */);
+            rota_submit_and_wait(&ring, 1);
+            rota_peek_cqe(&ring, &cqe);
+            rota_cqe_seen(&ring, cqe);
+        }
+    } else if (!strcmp(habit, "refused")) {
+        for (unsigned i = 0; i < 150; i++) {
+            rota_prep_fsync(rota_get_sqe(&ring), 998, 0);
+            rota_submit_and_wait(&ring, 1);
+            rota_peek_cqe(&ring, &cqe);
+            rota_cqe_seen(&ring, cqe);
+        }
+    } else if (!strcmp(habit, "direct")) {
+        file = open("/proc/self/exe", O_RDONLY | O_DIRECT);
+        if (file < 0 || posix_memalign((void **)&memory, 4096, 8192))
+            lacking(-errno);
+        rota_prep_read(rota_get_sqe(&ring), file, memory + 1, 100, 3);
+        rota_submit_and_wait(&ring, 1);
+        rota_peek_cqe(&ring, &cqe);
+        if (cqe->res != -EINVAL)
+            lacking(-EOPNOTSUPP);
+    } else if (!strcmp(habit, "idle")) {
+        for (unsigned i = 0; i < 150; i++)
+            syscall(__NR_io_uring_enter, ring.ring_fd, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
+    } else if (!strcmp(habit, "one")) {
+        struct __kernel_timespec time = {.tv_nsec = 1000000};
+
+        /* 32 in flight that end one after the other, each waited for. */
+        for (unsigned i = 0; i < 160; i++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            rota_prep_timeout(sqe, &time, 0, 0);
+            sqe->user_data = i;
+            time.tv_nsec += 100000;
+            rota_submit(&ring);
+        }
+        for (unsigned i = 0; i < 160; i++) {
+            rota_wait_cqe(&ring, &cqe);
+            rota_cqe_seen(&ring, cqe);
+        }
+    }
+    rota_queue_exit(&ring);
+}
+
 /* Until its input ends: a request now and then. */
 static void lingers(void)
 {
@@ -291,6 +399,8 @@ int main(int argc, char **argv)
         fails();
     else if (!strcmp(mode, "lingers"))
         lingers();
+    else if (!strcmp(mode, "odd") && argc > 2)
+        odd(argv[2]);
     else if (!strcmp(mode, "becomes"))
         execl(argv[0], argv[0], "kind", "0", "8", "4", "2", (char *)NULL);
     else if (!strcmp(mode, "killed"))

@@ -146,6 +146,13 @@ static void setup_returned(struct model *model, struct task *task, int result)
     if (fd < 0 && result < REGISTERED_RINGS)
         task->indices[result] = ring;
     task->ring = ring;
+    if (ring->running && (params.flags & IORING_SETUP_SQ_REWIND))
+        model_event(model, &(struct event){.kind = EVENT_NOTE,
+                                           .time = now_ns() - model->start,
+                                           .pid = task->pid,
+                                           .ring = ring,
+                                           .text = "a ring with SQ_REWIND has no index: its "
+                                                   "requests are not seen without a stop"});
 }
 
 /* Which indices of the thread stand for which rings. */

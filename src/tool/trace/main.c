@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tool/tool.h"
 #include "tool/trace/reader.h"
-#include "tool/trace/sinks.h"
+#include "tool/trace/summary.h"
 #include "tool/trace/trace.h"
 
 /* What --follow-data takes at most. */
@@ -29,7 +31,7 @@ void *need_memory(void *pointer)
 struct options {
     uint64_t pid;
     const char *output;
-    bool json, enters;
+    bool json, enters, summary, stop, no_stop;
     struct model *model;
 };
 
@@ -42,6 +44,9 @@ enum {
     OPTION_FOLLOW_DATA,
     OPTION_ENTERS,
     OPTION_EXPLAIN,
+    OPTION_SUMMARY,
+    OPTION_STOP,
+    OPTION_NO_STOP,
 };
 
 static void print_help(void)
@@ -63,12 +68,17 @@ static void print_help(void)
           "      --enters         also a line for each io_uring_enter(2)\n"
           "      --follow-data N  show up to N bytes of what is sent and received\n"
           "      --explain        under each failure, why\n"
+          "      --no-stop        do not stop at io_uring_enter(2): read while it runs\n"
+          "      --summary        sums by ring and opcode at the end, and what they give\n"
+          "                       away; reads while it runs\n"
+          "      --stop           with --summary: stop at io_uring_enter(2) nevertheless\n"
           "  -h, --help           print this\n"
           "\n"
           "Examples:\n"
           "  rota trace -- fio job.fio              each request of fio\n"
           "  rota trace --failed --explain ./a.out  what fails, and why\n"
           "  rota trace -p 1234 --slow 10ms         what is slow in a running server\n"
+          "  rota trace --summary -- ./server       how it uses its rings, and what is odd\n"
           "  rota trace -o log --json -- CMD        for other programs\n"
           "\n"
           "Exit status: that of COMMAND, or 128 and the number of the signal that ended\n"
@@ -131,6 +141,9 @@ static int parse(int argc, char **argv, struct options *options)
         {"enters", no_argument, NULL, OPTION_ENTERS},
         {"follow-data", required_argument, NULL, OPTION_FOLLOW_DATA},
         {"explain", no_argument, NULL, OPTION_EXPLAIN},
+        {"summary", no_argument, NULL, OPTION_SUMMARY},
+        {"stop", no_argument, NULL, OPTION_STOP},
+        {"no-stop", no_argument, NULL, OPTION_NO_STOP},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -184,6 +197,15 @@ static int parse(int argc, char **argv, struct options *options)
         case OPTION_EXPLAIN:
             model->explain = true;
             break;
+        case OPTION_SUMMARY:
+            options->summary = true;
+            break;
+        case OPTION_STOP:
+            options->stop = true;
+            break;
+        case OPTION_NO_STOP:
+            options->no_stop = true;
+            break;
         case 'h':
             print_help();
             return -1;
@@ -191,6 +213,11 @@ static int parse(int argc, char **argv, struct options *options)
             return bad_option();
         }
     }
+    if (options->stop && options->no_stop)
+        return usage_error("either --stop or --no-stop");
+    model->running = options->no_stop || (options->summary && !options->stop);
+    if (options->enters && model->running)
+        return usage_error("--enters needs stops at io_uring_enter(2)");
     model->late = filter->failed || filter->slow;
     if (options->pid && optind < argc)
         return usage_error("either a command or -p");
@@ -203,9 +230,9 @@ static void idle(void *arg)
 {
     struct model *model = arg;
 
-    pthread_mutex_lock(&model->lock);
+    model_lock(model);
     out_flush(model->out);
-    pthread_mutex_unlock(&model->lock);
+    model_unlock(model);
 }
 
 /* Ends as the command ended. */
@@ -216,18 +243,83 @@ static int status_of(int status)
     return WEXITSTATUS(status);
 }
 
+/* Whether descriptors of a process may be had; says why not. */
+static bool may_fetch(int pid)
+{
+    long process = syscall(SYS_pidfd_open, pid, 0), file;
+    bool may;
+
+    if (process < 0)
+        return true; /* it ends just now */
+    /* A descriptor that nobody has: what may be looked at answers that it is not open. */
+    file = syscall(SYS_pidfd_getfd, process, INT32_MAX, 0);
+    may = file >= 0 || errno != EPERM;
+    close((int)process);
+    if (file >= 0)
+        close((int)file);
+    if (!may)
+        complain("process %d may not be looked at: it belongs to another user, cannot be dumped, "
+                 "or kernel.yama.ptrace_scope forbids it",
+                 pid);
+    return may;
+}
+
+static volatile sig_atomic_t asked_to_leave;
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked_to_leave = 1;
+}
+
+/* A running process, without ptrace: its rings are looked for and read. */
+static int watch(const struct options *options, struct stops *stops)
+{
+    struct reader reader = {.stops = stops, .find_in = (int)options->pid};
+    struct model *model = stops->model;
+    struct sigaction action;
+    int ret;
+
+    if (kill(reader.find_in, 0) < 0 && errno == ESRCH) {
+        complain("there is no process %d", reader.find_in);
+        return STATUS_TROUBLE;
+    }
+    if (!may_fetch(reader.find_in))
+        return STATUS_TROUBLE;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_signal;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    ret = reader_start(&reader);
+    if (ret) {
+        complain("cannot start a thread: %s", strerror(ret));
+        return STATUS_TROUBLE;
+    }
+    while (!asked_to_leave && !__atomic_load_n(&reader.ended, __ATOMIC_RELAXED)) {
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+        idle(model);
+    }
+    reader_stop(&reader);
+    return STATUS_OK;
+}
+
 static int run(struct options *options, struct stops *stops, char **argv)
 {
     struct reader reader = {.stops = stops};
     int status = STATUS_OK, ret;
 
+    stops->setup_only = stops->model->running;
+    if (options->pid && stops->model->running)
+        return watch(options, stops);
     if (options->pid) {
         ret = stops_attach(stops, (int)options->pid);
         if (ret < 0)
             return STATUS_TROUBLE;
-        pthread_mutex_lock(&stops->model->lock);
+        model_lock(stops->model);
         model_find(stops->model, (int)options->pid);
-        pthread_mutex_unlock(&stops->model->lock);
+        model_unlock(stops->model);
     } else {
         ret = stops_start(stops, argv, &status);
         if (ret < 0)
@@ -265,14 +357,17 @@ int trace_main(int argc, char **argv)
     }
     model.last_ring = &model.rings;
     model.out = &out;
-    model.follow = true;
+    model.follow = !options.summary;
     model.own_filter = !options.pid;
     model.start = now_ns();
     if (model.explain)
         (void)rota_caps_get(&model.caps, NULL);
     sinks.enters = options.enters;
     sinks.data = model.data_shown;
-    model.sink = options.json ? json_sink(&sinks) : text_sink(&sinks);
+    if (options.summary)
+        model.sink = summary_sink(&sinks, options.json);
+    else
+        model.sink = options.json ? json_sink(&sinks) : text_sink(&sinks);
     status = run(&options, &stops, options.pid ? NULL : argv + optind);
     model.sink->end(model.sink, now_ns() - model.start);
     out_flush(&out);

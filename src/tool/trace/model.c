@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tool/trace/guess.h"
+#include "tool/trace/summary.h"
 #include "tool/trace/trace.h"
 
 uint64_t now_ns(void)
@@ -23,6 +24,18 @@ uint64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+void model_lock(struct model *model)
+{
+    __atomic_add_fetch(&model->wanted, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&model->lock);
+    __atomic_sub_fetch(&model->wanted, 1, __ATOMIC_RELAXED);
+}
+
+void model_unlock(struct model *model)
+{
+    pthread_mutex_unlock(&model->lock);
 }
 
 /*
@@ -199,7 +212,6 @@ static void start_reading(struct ring *ring)
     ring->sq_next = now.sq_head;
     ring->cq_next = now.cq_head;
     ring->overflow_seen = now.cq_overflow;
-    ring->dropped_seen = now.sq_dropped;
     ring->sq.tail = ring->sq.suspect_from = ring->sq.suspect_to = now.sq_head;
     ring->cq.tail = now.cq_head;
 }
@@ -292,6 +304,7 @@ struct ring *model_fetch(struct model *model, int pid, int fd)
     }
     ring = model_ring(model, pid, fd, file, &params);
     ring->assumed = true;
+    ring->running = model->running || (params.flags & IORING_SETUP_SQPOLL);
     model_event(
         model, &(struct event){
                    .kind = EVENT_FOUND, .time = now_ns() - model->start, .pid = pid, .ring = ring});
@@ -602,6 +615,12 @@ static void look_completions(struct looked *look, uint32_t to)
         ring->cq.unsure += look->completion_count - first;
 }
 
+static void look_overflow(struct ring *ring, const struct indices *now)
+{
+    ring->overflow = now->cq_overflow - ring->overflow_seen;
+    ring->overflowed += now->sq_flags & IORING_SQ_CQ_OVERFLOW ? 1 : 0;
+}
+
 /*
  * The tail of the completions is read before the head of the requests: whatever
  * is complete then was taken before, and its request is reported first.
@@ -613,6 +632,7 @@ void look_stopped(struct looked *look)
 
     if (!ring_indices(ring, &before) || !ring_indices(ring, &now))
         return;
+    look_overflow(ring, &before);
     if (!(ring_flags(ring) & IORING_SETUP_SQ_REWIND))
         look_taken(look, now.sq_head);
     look_completions(look, before.cq_tail);
@@ -624,6 +644,7 @@ void look_running(struct looked *look)
 
     if (!ring_indices(look->ring, &before))
         return;
+    look_overflow(look->ring, &before);
     look_queue(look);
     look_completions(look, before.cq_tail);
 }
@@ -695,6 +716,18 @@ static void tell(struct looked *look, enum event_kind kind, struct request *requ
         request->shown = true;
 }
 
+/* A chain that goes on behind the last request of a submit does not: that is where it ends. */
+static void look_cut(const struct looked *look)
+{
+    const struct request *last;
+
+    if (!look->request_count || !look->ring->tally)
+        return;
+    last = look->requests[look->request_count - 1];
+    if (request_sqe(last)->flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK))
+        look->ring->tally->cut++;
+}
+
 void look_report(struct looked *look)
 {
     struct model *model = look->model;
@@ -734,6 +767,7 @@ void look_report(struct looked *look)
             pending_free(&look->ring->pending, request);
         }
     }
+    look_cut(look);
     if (look->lost_requests || look->lost_completions)
         model_event(model, &(struct event){.kind = EVENT_LOST,
                                            .time = look->time - model->start,

@@ -96,6 +96,7 @@ struct task {
 struct model {
     pthread_mutex_t lock;
     struct ring *rings;
+    unsigned wanted; /* how many wait for the lock in model_lock() */
     struct ring **last_ring;
     unsigned ring_count;
     struct ring_name *names;
@@ -114,6 +115,12 @@ struct model {
 };
 
 uint64_t now_ns(void);
+
+/*
+ * The lock, for who serves stops: the reader, who takes it all the time, stands back.
+ */
+void model_lock(struct model *model);
+void model_unlock(struct model *model);
 
 /* The lock is taken by the caller of everything below. */
 
@@ -195,6 +202,8 @@ bool request_follows(const unsigned char *sqe);
 bool request_notifies(const struct request *request);
 /* The largest result that makes sense: as many bytes as it asks for. */
 uint32_t request_most(const struct request *request);
+/* Whether it is a poll that ends with its first event. */
+bool request_is_poll_once(const struct request *request);
 /* Its text with what its addresses lead to, to be freed. */
 char *text_of_sqe(const struct rota_process *process, const unsigned char *sqe, bool big);
 /* Its text, of at most `size` bytes with the end; returns the length that was written. */

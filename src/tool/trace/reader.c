@@ -3,13 +3,16 @@
  * Looks at every ring again and again: for completions that come between two
  * calls, for rings whose requests are taken by a polling thread or in a process
  * that is not stopped, and whether the programs still have their rings. As long
- * as requests come it spins, on the lowest priority there is, so that it only
- * takes what is left of the processors; then it sleeps longer and longer.
+ * as requests come it spins, at a low priority, so that it takes little but what is left
+ * of the processors; then it sleeps longer and longer.
  */
 #include "tool/trace/reader.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -22,6 +25,7 @@
 #define LONGEST       1000u    /* while something may come */
 #define CHECK_NSEC    1000000u /* between two looks whether rings are still there */
 #define PATIENCE_NSEC 2000000u /* with a call that submits */
+#define WORKERS_NSEC  100000000u
 #define FIND_NSEC     10000000u
 
 static void pause_briefly(void)
@@ -73,26 +77,67 @@ static bool read_rings(struct model *model, bool *eager)
     return any;
 }
 
+/* The kernel's workers of a process are threads of it with a name of their own. */
+static unsigned count_workers(int pid)
+{
+    char path[300], name[32];
+    struct dirent *entry;
+    unsigned count = 0;
+    DIR *directory;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    directory = opendir(path);
+    if (!directory)
+        return 0;
+    while ((entry = readdir(directory))) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", pid, entry->d_name);
+        file = fopen(path, "re");
+        if (!file)
+            continue;
+        count += fgets(name, sizeof(name), file) && !strncmp(name, "iou-wrk-", 8);
+        fclose(file);
+    }
+    closedir(directory);
+    return count;
+}
+
+static void see_workers(struct model *model)
+{
+    for (struct ring *ring = model->rings; ring; ring = ring->next) {
+        unsigned workers;
+
+        if (ring->closed || !ring->tally)
+            continue;
+        workers = count_workers(ring->pid);
+        if (workers > ring->workers)
+            ring->workers = workers;
+    }
+}
+
 static void *run(void *arg)
 {
     struct reader *reader = arg;
     struct model *model = reader->stops->model;
-    uint64_t last = 0, checked = 0, found = 0;
+    uint64_t last = 0, checked = 0, found = 0, workers = now_ns();
     unsigned sleep_usec = SHORTEST;
 
     /* Of this thread only. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
     while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
         bool eager = false;
         uint64_t now;
 
+        while (__atomic_load_n(&model->wanted, __ATOMIC_RELAXED))
+            sched_yield();
         pthread_mutex_lock(&model->lock);
         now = now_ns();
         if (reader->find_in && now - found > FIND_NSEC) {
             found = now;
             model_find(model, reader->find_in);
             if (kill(reader->find_in, 0) < 0 && errno == ESRCH)
-                reader->ended = true;
+                __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
         }
         if (read_rings(model, &eager)) {
             last = now;
@@ -101,6 +146,10 @@ static void *run(void *arg)
         if (now - checked > CHECK_NSEC) {
             checked = now;
             model_check_names(model, reader->stops->tasks);
+        }
+        if (now - workers > WORKERS_NSEC) {
+            workers = now;
+            see_workers(model);
         }
         pthread_mutex_unlock(&model->lock);
         if (reader->ended)

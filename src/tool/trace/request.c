@@ -15,6 +15,7 @@ static struct {
     bool known;
     bool follows;
     bool notifies;
+    bool polls;
     bool receives;     /* into memory at `addr` */
     bool counts_bytes; /* `len` is the size of its buffer, and the result what of it was used */
 } rows[256];
@@ -29,6 +30,7 @@ static void learn(unsigned opcode)
         return;
     rows[opcode].notifies = op->shape == ROTA_SHAPE_NOTIFICATION;
     fields = rota_info_fields(op->fields);
+    rows[opcode].polls = opcode == IORING_OP_POLL_ADD;
     for (unsigned i = 0; i < op->fields.count; i++) {
         const struct rota_field_info *field = &fields[i];
         const char *type = rota_info_text(field->type);
@@ -58,6 +60,15 @@ bool request_notifies(const struct request *request)
     if (!rows[request->sqe[0]].known)
         learn(request->sqe[0]);
     return rows[request->sqe[0]].notifies;
+}
+
+bool request_is_poll_once(const struct request *request)
+{
+    const struct io_uring_sqe *sqe = request_sqe(request);
+
+    if (!rows[sqe->opcode].known)
+        learn(sqe->opcode);
+    return rows[sqe->opcode].polls && !(sqe->len & IORING_POLL_ADD_MULTI);
 }
 
 uint32_t request_most(const struct request *request)

@@ -79,11 +79,14 @@ struct ring {
     uint32_t cq_next;           /* position of the next completion */
     struct snapshot *snapshots; /* by position, as many as the queue has entries */
     struct followed sq, cq;
-    uint32_t overflow_seen, dropped_seen;
-    bool running;       /* its requests are read without a stop */
-    unsigned submits;   /* calls that submit, and have not returned */
-    uint32_t submit_to; /* what they may take up to */
-    uint64_t submit_at; /* when the last of them began */
+    uint32_t overflow_seen;
+    uint32_t overflow;   /* completions that the kernel has dropped since */
+    uint64_t overflowed; /* looks at which the queue was full and more were waiting */
+    unsigned workers;    /* the most worker threads of its process that were seen */
+    bool running;        /* its requests are read without a stop */
+    unsigned submits;    /* calls that submit, and have not returned */
+    uint32_t submit_to;  /* what they may take up to */
+    uint64_t submit_at;  /* when the last of them began */
 
     struct pending pending;
     struct tally *tally;

@@ -133,15 +133,15 @@ static struct task *add_task(struct stops *stops, int tid)
     if (!has_process(stops, task->pid)) {
         int parent = status_number(tid, "PPid:");
 
-        pthread_mutex_lock(&stops->model->lock);
+        model_lock(stops->model);
         model_copy_names(stops->model, parent, task->pid);
-        pthread_mutex_unlock(&stops->model->lock);
+        model_unlock(stops->model);
     }
     /* The newest first: they are the busiest. */
-    pthread_mutex_lock(&stops->model->lock);
+    model_lock(stops->model);
     task->next = stops->tasks;
     stops->tasks = task;
-    pthread_mutex_unlock(&stops->model->lock);
+    model_unlock(stops->model);
     stops->count++;
     return task;
 }
@@ -150,7 +150,7 @@ static void remove_task(struct stops *stops, struct task *task)
 {
     int pid = task->pid;
 
-    pthread_mutex_lock(&stops->model->lock);
+    model_lock(stops->model);
     for (struct task **at = &stops->tasks; *at; at = &(*at)->next) {
         if (*at == task) {
             *at = task->next;
@@ -163,7 +163,7 @@ static void remove_task(struct stops *stops, struct task *task)
     if (!has_process(stops, pid))
         model_forget(stops->model, pid);
     model_check_names(stops->model, stops->tasks);
-    pthread_mutex_unlock(&stops->model->lock);
+    model_unlock(stops->model);
     free(task->text);
     free(task);
 }
@@ -344,9 +344,9 @@ static void entered(struct stops *stops, struct task *task, uint64_t number, con
         for (unsigned i = 0; i < 6; i++)
             task->args[i] = (uint32_t)task->args[i];
     }
-    pthread_mutex_lock(&stops->model->lock);
+    model_lock(stops->model);
     call_entered(stops->model, task);
-    pthread_mutex_unlock(&stops->model->lock);
+    model_unlock(stops->model);
 }
 
 static void system_call_stop(struct stops *stops, struct task *task)
@@ -375,7 +375,7 @@ static void system_call_stop(struct stops *stops, struct task *task)
         go_on(stops, task, 0);
         return;
     }
-    pthread_mutex_lock(&stops->model->lock);
+    model_lock(stops->model);
     before = call_returned(stops->model, task, info.exit.rval, &look, &looked);
     if (before && looked)
         look_report(&look);
@@ -383,7 +383,7 @@ static void system_call_stop(struct stops *stops, struct task *task)
     /* The program runs while its lines are made. */
     if (!before && looked)
         look_report(&look);
-    pthread_mutex_unlock(&stops->model->lock);
+    model_unlock(stops->model);
 }
 
 /* A thread is about to end; the last one takes its process with it. */
@@ -391,7 +391,7 @@ static void exit_stop(struct stops *stops, struct task *task)
 {
     struct model *model = stops->model;
 
-    pthread_mutex_lock(&model->lock);
+    model_lock(model);
     if (task->in_call) {
         struct looked look;
         bool looked;
@@ -409,7 +409,7 @@ static void exit_stop(struct stops *stops, struct task *task)
         model_forget(model, task->pid);
     }
     model_check_names(model, stops->tasks);
-    pthread_mutex_unlock(&model->lock);
+    model_unlock(model);
     go_on(stops, task, 0);
 }
 
@@ -426,12 +426,12 @@ static void exec_stop(struct stops *stops, struct task *task)
             remove_task(stops, old);
     }
     task->in_call = false;
-    pthread_mutex_lock(&stops->model->lock);
+    model_lock(stops->model);
     memset(task->indices, 0, sizeof(task->indices));
     task->ring = NULL;
     task->submits = false;
     model_check_names(stops->model, stops->tasks);
-    pthread_mutex_unlock(&stops->model->lock);
+    model_unlock(stops->model);
     go_on(stops, task, 0);
 }
 
