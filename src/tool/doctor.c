@@ -244,6 +244,7 @@ static int examine(bool json)
     check_memlock(&checks, ret);
     check_nofile(&checks, ret);
     check_poll_queues(&checks);
+    check_tracing(&checks);
     if (json)
         write_all(&checks, &look);
     else

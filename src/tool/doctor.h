@@ -67,4 +67,7 @@ void check_memlock(struct checks *checks, int ret);
 void check_nofile(struct checks *checks, int ret);
 void check_poll_queues(struct checks *checks);
 
+/* Whether rota trace can work here. */
+void check_tracing(struct checks *checks);
+
 #endif /* ROTA_SRC_TOOL_DOCTOR_H */

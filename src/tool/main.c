@@ -19,6 +19,7 @@ static const struct command {
     {"explain", "what an error of a request or of a set-up means", "rota explain", explain_main},
     {"decode", "submission and completion entries as text", "rota decode", decode_main},
     {"trace", "what a program does with its rings", "rota trace", trace_main},
+    {"top", "the rings of all processes, and how busy they are", "rota top", top_main},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -44,6 +45,7 @@ static void print_help(FILE *to)
           "  rota explain recv EINVAL      why does it fail?\n"
           "  xxd sqes.bin | rota decode    what do these bytes say?\n"
           "  rota trace -- fio job.fio     what does that program do?\n"
+          "  rota top                      who uses rings, and how busily?\n"
           "\n"
           "Exit status: 0 done; 1 the answer is no; 2 bad arguments; 3 a file or the\n"
           "kernel stood in the way. Each command takes --json. See rota(1).\n",

@@ -24,6 +24,7 @@ int ops_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int trace_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 /*
  * Messages, on stderr, behind the name of the subcommand.

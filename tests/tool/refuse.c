@@ -6,7 +6,7 @@
  *     refuse ACTION CALLS PROGRAM [ARGUMENT]...
  *
  * ACTION is the errno with which a call is answered, or `kill`; CALLS is `all`
- * or `setup`. Exit status 77 when no filter can be installed.
+ * or `setup`, or `ptrace`, which is denied then instead. Exit status 77 when no filter can be installed.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The same on every architecture. */
@@ -35,13 +36,15 @@ int main(int argc, char **argv)
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
 
     if (argc < 4) {
-        fprintf(stderr, "usage: refuse ERRNO|kill all|setup PROGRAM [ARGUMENT]...\n");
+        fprintf(stderr, "usage: refuse ERRNO|kill all|setup|ptrace PROGRAM [ARGUMENT]...\n");
         return 2;
     }
     if (strcmp(argv[1], "kill") != 0)
         code[3].k = SECCOMP_RET_ERRNO | ((unsigned)atoi(argv[1]) & SECCOMP_RET_DATA);
     if (!strcmp(argv[2], "setup"))
         code[2].k = NR_SETUP;
+    if (!strcmp(argv[2], "ptrace"))
+        code[1].k = code[2].k = SYS_ptrace;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)) {
         fprintf(stderr, "refuse: no filter: %s\n", strerror(errno));

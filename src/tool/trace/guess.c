@@ -19,10 +19,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+long smallest_ring(struct io_uring_params *params)
+{
+    return syscall(__NR_io_uring_setup, 1, params);
+}
+
 bool ring_facts(int pid, int fd, struct ring_facts *facts)
 {
     char path[64], line[512];
-    bool in_sqes = false, in_cqes = false, in_overflow = false, mask = false;
+    bool in_sqes = false, in_cqes = false, in_buffers = false, in_overflow = false, mask = false;
     FILE *file;
 
     memset(facts, 0, sizeof(*facts));
@@ -43,14 +48,20 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts)
                 facts->big_sqe = true;
             if (in_cqes && strstr(line, ", extra1:"))
                 facts->big_cqe = true;
+            if (in_buffers) { /* NUMBER: 0xADDRESS/LENGTH */
+                const char *slash = strchr(colon, '/');
+
+                facts->buffer_bytes += slash ? strtoull(slash + 1, NULL, 10) : 0;
+            }
             if (in_overflow)
                 facts->overflowed++;
             continue;
         }
         *colon = '\0';
-        value = strtoull(colon + 1, NULL, 0);
+        value = (uint64_t)strtoll(colon + 1, NULL, 0);
         in_sqes = !strcmp(line, "SQEs");
         in_cqes = !strcmp(line, "CQEs");
+        in_buffers = !strcmp(line, "UserBufs");
         in_overflow = !strcmp(line, "CqOverflowList");
         if (!strcmp(line, "SqMask")) {
             facts->sq_entries = (uint32_t)value + 1;
@@ -69,6 +80,10 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts)
             facts->sq_thread = (int)value;
         } else if (!strcmp(line, "SqThreadCpu")) {
             facts->sq_cpu = (int)value;
+        } else if (!strcmp(line, "SqTotalTime")) {
+            facts->total_usec = value;
+        } else if (!strcmp(line, "SqWorkTime")) {
+            facts->work_usec = value;
         } else if (!strcmp(line, "UserFiles")) {
             facts->files = value;
         } else if (!strcmp(line, "UserBufs")) {
@@ -120,7 +135,7 @@ int guess_params(int pid, int fd, int file, struct io_uring_params *params)
         return -EPROTO;
     /* The offsets of this kernel, by a ring of one's own. */
     memset(params, 0, sizeof(*params));
-    own = syscall(__NR_io_uring_setup, 1, params);
+    own = smallest_ring(params);
     if (own < 0)
         return -errno;
     close((int)own);

@@ -13,10 +13,14 @@ struct ring_facts {
     uint32_t sq_head, sq_tail, cq_head, cq_tail;
     int sq_thread; /* process id of the polling thread; -1: none */
     int sq_cpu;
-    uint64_t files, buffers;
-    uint64_t overflowed;   /* completions that wait for room */
-    bool big_sqe, big_cqe; /* seen in an entry that waits */
+    uint64_t files, buffers, buffer_bytes;
+    uint64_t total_usec, work_usec; /* of the polling thread; 0 where the kernel does not say */
+    uint64_t overflowed;            /* completions that wait for room */
+    bool big_sqe, big_cqe;          /* seen in an entry that waits */
 };
+
+/* The least ring that can be asked for; its descriptor, or -1 with errno set. */
+long smallest_ring(struct io_uring_params *params);
 
 /* False when there is no such descriptor, or it may not be looked at. */
 bool ring_facts(int pid, int fd, struct ring_facts *facts);
