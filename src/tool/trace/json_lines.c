@@ -126,7 +126,7 @@ static void completion(struct out *out, const struct event *event)
         key(out, "ambiguous");
         out_text(out, "true");
     }
-    if (event->request)
+    if (event->timed)
         number(out, "latency_ns", (int64_t)event->latency);
 }
 

@@ -667,9 +667,7 @@ static bool wants_request(const struct filter *filter, const struct ring *ring,
 static bool wants_result(const struct filter *filter, const struct completion *cqe,
                          uint64_t latency)
 {
-    if (filter->failed && cqe->res >= 0)
-        return false;
-    return latency >= filter->slow;
+    return latency >= filter->slow && (!filter->failed || cqe->res < 0);
 }
 
 static void tell(struct looked *look, enum event_kind kind, struct request *request,
@@ -690,8 +688,10 @@ static void tell(struct looked *look, enum event_kind kind, struct request *requ
 
     if (!wants_request(&model->filter, look->ring, request))
         return;
-    if (cqe && request)
-        event.latency = look->time > request->time ? look->time - request->time : 0;
+    if (cqe && request && look->time > request->time) {
+        event.latency = look->time - request->time;
+        event.timed = true;
+    }
     if (model->late) {
         /* Whole, when it turned out to be one that is wanted. */
         if (!cqe || !wants_result(&model->filter, cqe, event.latency))

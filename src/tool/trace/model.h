@@ -40,6 +40,7 @@ struct event {
     struct request *request; /* NULL with a completion: not known */
     const struct completion *cqe;
     bool ambiguous;   /* another request in flight could have given `cqe` */
+    bool timed;       /* request and completion were not first seen at once */
     uint64_t latency; /* with `cqe` and `request` */
     const char *text; /* the call without its result */
     int64_t result;   /* of the call */

@@ -34,6 +34,11 @@ __attribute__((format(printf, 4, 5))) static void add(struct list *list, const c
 
 typedef unsigned long long number;
 
+bool sees_batches(const struct ring *ring)
+{
+    return ring->sq.read * 10 >= ring->sq.passed * 9;
+}
+
 static void look_at_calls(struct list *list, const struct ring *ring, const struct tally *tally)
 {
     if (tally->submitting >= HABIT && tally->single * 10 >= tally->submitting * 9)
@@ -41,7 +46,7 @@ static void look_at_calls(struct list *list, const struct ring *ring, const stru
             "prepare several requests, then submit once; or wait and submit in one call",
             "%llu of %llu submitting calls had one request", (number)tally->single,
             (number)tally->submitting);
-    else if (!tally->enters && ring->sq.batches >= HABIT &&
+    else if (!tally->enters && sees_batches(ring) && ring->sq.batches >= HABIT &&
              ring->sq.passed * 10 <= ring->sq.batches * 11)
         add(list, "one request per enter", "prepare several requests, then submit once",
             "the tail of the queue moved %llu times for %llu requests", (number)ring->sq.batches,

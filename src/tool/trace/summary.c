@@ -134,7 +134,7 @@ static void count_completion(const struct event *event)
         count_error(op, event);
     else if (request_most(event->request) != UINT32_MAX)
         op->bytes += (uint64_t)event->cqe->res;
-    if (event->request->completions > 1)
+    if (event->request->completions > 1 || !event->timed)
         return; /* a stream and notifications say nothing of the time to the first result */
     op->latencies[latency_index(event->latency)]++;
     if (event->latency > op->maximum)
@@ -281,10 +281,14 @@ static void put_histogram(struct out *out, const char *name, const struct op_tal
         unsigned length = (unsigned)(powers[i] * BAR / most);
         char bar[BAR + 1];
 
-        if (powers[i] && !length)
-            length = 1;
-        memset(bar, '#', length);
-        bar[length] = '\0';
+        /* A gap is one line, however wide it is. */
+        if (!powers[i]) {
+            if (powers[i - 1])
+                out_text(out, "    ...\n");
+            continue;
+        }
+        memset(bar, '#', length ? length : 1);
+        bar[length ? length : 1] = '\0';
         out_text(out, "    from");
         put_duration(out, i ? UINT64_C(1) << i : 0);
         out_format(out, " |%-*s| %llu\n", BAR, bar, (unsigned long long)powers[i]);
@@ -380,7 +384,7 @@ static void put_ring(struct out *out, const struct ring *ring)
             (unsigned long long)tally->enters, (double)tally->submitted / (double)tally->enters,
             (double)tally->found / (double)tally->enters, (unsigned long long)tally->idle,
             (unsigned long long)tally->failed_enters);
-    else if (ring->sq.batches)
+    else if (ring->sq.batches && sees_batches(ring))
         out_format(out, "    about %.1f requests at a time\n",
                    (double)ring->sq.passed / (double)ring->sq.batches);
     put_seen(out, ring);

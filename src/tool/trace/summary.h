@@ -45,6 +45,8 @@ struct pathology {
 
 /* What is conspicuous about a ring; returns how many. */
 unsigned find_pathologies(const struct ring *ring, struct pathology *found);
+/* Whether so little was missed that a move of the tail is one submit. */
+bool sees_batches(const struct ring *ring);
 /* The latency that `percent` of the completions did not exceed. */
 uint64_t latency_at(const struct op_tally *op, unsigned percent);
 

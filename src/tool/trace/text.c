@@ -121,7 +121,7 @@ static void put_completion(const struct text *text, const struct event *event)
             out_text(out, count < (size_t)cqe->res ? "\"..." : "\"");
         }
     }
-    if (event->request) {
+    if (event->timed) {
         out_text(out, " <");
         out_duration(out, event->latency);
         out_char(out, '>');
