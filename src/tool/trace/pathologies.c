@@ -10,6 +10,8 @@
 
 /* So often before a habit is called one. */
 #define HABIT 100
+/* Nanoseconds from one call to the next of a ring that is busy. */
+#define OFTEN 1000000
 
 struct list {
     struct pathology *at;
@@ -57,13 +59,17 @@ static void look_at_calls(struct list *list, const struct ring *ring, const stru
             "%llu calls took less than they were given: a request was refused on the way",
             (number)tally->short_submits);
     if (tally->waits_for_one >= HABIT && tally->found_by_one < 2 * tally->waits_for_one &&
-        tally->in_flight_then >= 8 * tally->waits_for_one)
+        tally->in_flight_then >= 8 * tally->waits_for_one &&
+        tally->last_time - tally->first_time < tally->waits_for_one * OFTEN)
         add(list, "waits for one when many come",
             "wait for several, with a minimal time to wait (io_uring_submit_and_wait_min_timeout)",
-            "%llu calls waited for one completion and got %.1f, with %.0f in flight",
+            "%llu calls waited for one completion and got %.1f, with %.0f in flight, %.0f times a "
+            "second",
             (number)tally->waits_for_one,
             (double)tally->found_by_one / (double)tally->waits_for_one,
-            (double)tally->in_flight_then / (double)tally->waits_for_one);
+            (double)tally->in_flight_then / (double)tally->waits_for_one,
+            (double)tally->waits_for_one * 1e9 /
+                (double)(tally->last_time - tally->first_time + 1));
     if (tally->idle >= HABIT && tally->idle * 2 > tally->enters)
         add(list, "enters that find nothing",
             "look at the completion queue first: that needs no call",
