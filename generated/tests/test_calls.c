@@ -5024,14 +5024,14 @@ static int result_263(struct live *l)
 static int start_264(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_264(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)l->event);
 }
 
@@ -5044,53 +5044,53 @@ static int result_264(struct live *l)
 static int start_265(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
+}
+
+static int call_265(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
+}
+
+static int result_265(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_266(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)(uintptr_t)0);
 }
 
-static int call_265(struct live *l)
+static int call_266(struct live *l)
 {
     (void)l;
     return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)(uintptr_t)0);
 }
 
-static int result_265(struct live *l)
+static int result_266(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_266(struct live *l, struct rota_op *op)
+static int start_267(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
-static int call_266(struct live *l)
-{
-    (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
-}
-
-static int result_266(struct live *l)
-{
-    (void)l;
-    return (int)(4096);
-}
-
-static int start_267(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
-                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
-}
-
 static int call_267(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                            (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_267(struct live *l)
@@ -5102,93 +5102,95 @@ static int result_267(struct live *l)
 static int start_268(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
+                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int call_268(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                            (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_268(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(4096);
 }
 
 static int start_269(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int call_269(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int result_269(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EINVAL);
 }
 
 static int start_270(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int call_270(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int result_270(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ESPIPE);
 }
 
 static int start_271(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int call_271(struct live *l)
+{
+    (void)l;
+    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int result_271(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_272(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_splice(&l->ring, op, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                              (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int call_271(struct live *l)
+static int call_272(struct live *l)
 {
     (void)l;
     return rota_call_splice(&l->ring, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                             (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int result_271(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static int start_272(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int call_272(struct live *l)
-{
-    (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
 static int result_272(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static int start_273(struct live *l, struct rota_op *op)
@@ -5206,7 +5208,7 @@ static int call_273(struct live *l)
 static int result_273(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_274(struct live *l, struct rota_op *op)
@@ -5215,16 +5217,16 @@ static int start_274(struct live *l, struct rota_op *op)
     return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static void amend_274(struct live *l, struct io_uring_sqe *sqe)
+static int call_274(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(-281474976710656);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_275(struct live *l, struct rota_op *op)
@@ -5236,25 +5238,25 @@ static int start_275(struct live *l, struct rota_op *op)
 static void amend_275(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    sqe->addr = (__u64)(-1024);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_275(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EFAULT);
 }
 
 static int start_276(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static int call_276(struct live *l)
+static void amend_276(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_276(struct live *l)
@@ -5266,105 +5268,103 @@ static int result_276(struct live *l)
 static int start_277(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int call_277(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_277(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EOVERFLOW);
 }
 
 static int start_278(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
+    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
 }
 
 static int call_278(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
+    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
 }
 
 static int result_278(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(3);
 }
 
 static int start_279(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, 77);
+    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
 }
 
 static int call_279(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, 77);
+    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
 }
 
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(4);
 }
 
 static int start_280(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
+    return rota_start_remove_buffers(&l->ring, op, 4, 77);
 }
 
 static int call_280(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
+    return rota_call_remove_buffers(&l->ring, 4, 77);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int start_281(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
 }
 
 static int call_281(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_282(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
-                          (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int call_282(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
-                         (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_282(struct live *l)
@@ -5376,73 +5376,75 @@ static int result_282(struct live *l)
 static int start_283(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
+    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
+                          (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int call_283(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
+    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
+                         (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_283(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static int start_284(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
+    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int call_284(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
+    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int start_285(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int call_285(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EBADF);
 }
 
 static int start_286(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int call_286(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static int start_287(struct live *l, struct rota_op *op)
@@ -5460,77 +5462,75 @@ static int call_287(struct live *l)
 static int result_287(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(0);
 }
 
 static int start_288(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
 }
 
 static int call_288(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
+    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_288(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTCONN);
 }
 
 static int start_289(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
 }
 
 static int call_289(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
+    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static int start_290(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                               (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
 }
 
 static int call_290(struct live *l)
 {
     (void)l;
-    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                              (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_291(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                               (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+                               (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int call_291(struct live *l)
 {
     (void)l;
     return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                              (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+                              (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_291(struct live *l)
@@ -5542,13 +5542,15 @@ static int result_291(struct live *l)
 static int start_292(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->path2);
+    return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                               (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int call_292(struct live *l)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->path2);
+    return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                              (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int result_292(struct live *l)
@@ -5560,106 +5562,105 @@ static int result_292(struct live *l)
 static int start_293(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_rename(&l->ring, op, (const char *)l->path2, (const char *)l->path);
+    return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
 static int call_293(struct live *l)
 {
     (void)l;
-    return rota_call_rename(&l->ring, (const char *)l->path2, (const char *)l->path);
+    return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_293(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_294(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_rename(&l->ring, op, (const char *)l->path2, (const char *)l->path);
+}
+
+static int call_294(struct live *l)
+{
+    (void)l;
+    return rota_call_rename(&l->ring, (const char *)l->path2, (const char *)l->path);
+}
+
+static int result_294(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_295(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_renameat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                                (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int call_294(struct live *l)
+static int call_295(struct live *l)
 {
     (void)l;
     return rota_call_renameat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                               (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_294(struct live *l)
+static int result_295(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static int start_295(struct live *l, struct rota_op *op)
+static int start_296(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int call_295(struct live *l)
+static int call_296(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int result_295(struct live *l)
+static int result_296(struct live *l)
 {
     (void)l;
     return (int)(-ENOTEMPTY);
 }
 
-static int start_296(struct live *l, struct rota_op *op)
+static int start_297(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int call_296(struct live *l)
+static int call_297(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int result_296(struct live *l)
+static int result_297(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static int start_297(struct live *l, struct rota_op *op)
+static int start_298(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name, 0);
 }
 
-static int call_297(struct live *l)
-{
-    (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
-}
-
-static int result_297(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_298(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
-                               (int)AT_REMOVEDIR);
-}
-
 static int call_298(struct live *l)
 {
     (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_298(struct live *l)
@@ -5671,13 +5672,14 @@ static int result_298(struct live *l)
 static int start_299(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
+    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
+                               (int)AT_REMOVEDIR);
 }
 
 static int call_299(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_299(struct live *l)
@@ -5689,13 +5691,13 @@ static int result_299(struct live *l)
 static int start_300(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
 }
 
 static int call_300(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
+    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
 }
 
 static int result_300(struct live *l)
@@ -5707,103 +5709,103 @@ static int result_300(struct live *l)
 static int start_301(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int call_301(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_301(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_302(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
 }
 
 static int call_302(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
 }
 
 static int result_302(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-ENOENT);
 }
 
 static int start_303(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
 }
 
 static int call_303(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
 }
 
 static int result_303(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EISDIR);
 }
 
 static int start_304(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int call_304(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_304(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-ENOTDIR);
 }
 
 static int start_305(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int call_305(struct live *l)
 {
     (void)l;
-    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_305(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTEMPTY);
 }
 
 static int start_306(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
+    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int call_306(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
+    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_306(struct live *l)
@@ -5815,69 +5817,69 @@ static int result_306(struct live *l)
 static int start_307(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
 }
 
 static int call_307(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
+    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
 }
 
 static int result_307(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_308(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
 }
 
 static int call_308(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
+    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int start_309(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
+}
+
+static int call_309(struct live *l)
+{
+    (void)l;
+    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
+}
+
+static int result_309(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_310(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_symlinkat(&l->ring, op, (const char *)l->path, (int)l->dfd,
                                 (const char *)l->name2);
 }
 
-static int call_309(struct live *l)
+static int call_310(struct live *l)
 {
     (void)l;
     return rota_call_symlinkat(&l->ring, (const char *)l->path, (int)l->dfd,
                                (const char *)l->name2);
-}
-
-static int result_309(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_310(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
-}
-
-static int call_310(struct live *l)
-{
-    (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_310(struct live *l)
@@ -5889,71 +5891,69 @@ static int result_310(struct live *l)
 static int start_311(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
 static int call_311(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_311(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_312(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
 }
 
 static int call_312(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int start_313(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
+}
+
+static int call_313(struct live *l)
+{
+    (void)l;
+    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
+}
+
+static int result_313(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_314(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_linkat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                              (const char *)l->name2, 0);
 }
 
-static int call_313(struct live *l)
+static int call_314(struct live *l)
 {
     (void)l;
     return rota_call_linkat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                             (const char *)l->name2, 0);
-}
-
-static int result_313(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_314(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_linkat(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)l->dfd,
-                             (const char *)l->name2, (int)AT_EMPTY_PATH);
-}
-
-static int call_314(struct live *l)
-{
-    (void)l;
-    return rota_call_linkat(&l->ring, (int)l->fd, (const char *)l->empty, (int)l->dfd,
-                            (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
 static int result_314(struct live *l)
@@ -5965,13 +5965,15 @@ static int result_314(struct live *l)
 static int start_315(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
+    return rota_start_linkat(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)l->dfd,
+                             (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
 static int call_315(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
+    return rota_call_linkat(&l->ring, (int)l->fd, (const char *)l->empty, (int)l->dfd,
+                            (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
 static int result_315(struct live *l)
@@ -5983,103 +5985,103 @@ static int result_315(struct live *l)
 static int start_316(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int call_316(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_316(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_317(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int call_317(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int start_318(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int call_318(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-ENOENT);
 }
 
 static int start_319(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int call_319(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-EPERM);
 }
 
 static int start_320(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int call_320(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_320(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EXDEV);
 }
 
 static int start_321(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int call_321(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_321(struct live *l)
@@ -6091,13 +6093,13 @@ static int result_321(struct live *l)
 static int start_322(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int call_322(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_322(struct live *l)
@@ -6109,15 +6111,13 @@ static int result_322(struct live *l)
 static int start_323(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_323(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_323(struct live *l)
@@ -6129,49 +6129,51 @@ static int result_323(struct live *l)
 static int start_324(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int call_324(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_324(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_325(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int call_325(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(1);
 }
 
 static int start_326(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int call_326(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_326(struct live *l)
@@ -6183,144 +6185,143 @@ static int result_326(struct live *l)
 static int start_327(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int call_327(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EBADFD);
 }
 
 static int start_328(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int call_328(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static int start_329(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_329(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_329(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EINVAL);
 }
 
 static int start_330(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_330(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-ENXIO);
 }
 
 static int start_331(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+}
+
+static int call_331(struct live *l)
+{
+    (void)l;
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+}
+
+static int result_331(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static int start_332(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0,
                                          (unsigned)IORING_CQE_F_32);
 }
 
-static int call_331(struct live *l)
+static int call_332(struct live *l)
 {
     (void)l;
     return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0,
                                         (unsigned)IORING_CQE_F_32);
 }
 
-static int result_331(struct live *l)
+static int result_332(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_332(struct live *l, struct rota_op *op)
+static int start_333(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
-static int call_332(struct live *l)
+static int call_333(struct live *l)
 {
     (void)l;
     return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
-static int result_332(struct live *l)
+static int result_333(struct live *l)
 {
     (void)l;
     return (int)(-EOWNERDEAD);
 }
 
-static int start_333(struct live *l, struct rota_op *op)
+static int start_334(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
                                 (const char *)l->xvalue, 0, 4);
 }
 
-static int call_333(struct live *l)
+static int call_334(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
                                (const char *)l->xvalue, 0, 4);
-}
-
-static int result_333(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_334(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
-                                (const char *)l->xvalue, 0, 4);
-}
-
-static void amend_334(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_334(struct live *l)
@@ -6332,213 +6333,213 @@ static int result_334(struct live *l)
 static int start_335(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
+                                (const char *)l->xvalue, 0, 4);
 }
 
-static int call_335(struct live *l)
+static void amend_335(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_336(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
 }
 
 static int call_336(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EEXIST);
 }
 
 static int start_337(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+}
+
+static int call_337(struct live *l)
+{
+    (void)l;
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+}
+
+static int result_337(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_338(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->empty,
                                 (const char *)l->xvalue, 0, 4);
 }
 
-static int call_337(struct live *l)
+static int call_338(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->empty,
                                (const char *)l->xvalue, 0, 4);
 }
 
-static int result_337(struct live *l)
+static int result_338(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_338(struct live *l, struct rota_op *op)
+static int start_339(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
                                 (const char *)l->xvalue, 0, 4);
 }
 
-static int call_338(struct live *l)
+static int call_339(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname3,
                                (const char *)l->xvalue, 0, 4);
 }
 
-static int result_338(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_339(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
-static int call_339(struct live *l)
-{
-    (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_340(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path2, 0, 4);
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int call_340(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path2, 0, 4);
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_341(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
+                               (const char *)l->path2, 0, 4);
 }
 
 static int call_341(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
+                              (const char *)l->path2, 0, 4);
 }
 
 static int result_341(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static int start_342(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_REPLACE, 4);
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int call_342(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_REPLACE, 4);
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int result_342(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EEXIST);
 }
 
 static int start_343(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_REPLACE, 4);
+}
+
+static int call_343(struct live *l)
+{
+    (void)l;
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_REPLACE, 4);
+}
+
+static int result_343(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_344(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname3, (const char *)l->xvalue,
                                (const char *)l->path, 0, 4);
 }
 
-static int call_343(struct live *l)
+static int call_344(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname3, (const char *)l->xvalue,
                               (const char *)l->path, 0, 4);
 }
 
-static int result_343(struct live *l)
+static int result_344(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_344(struct live *l, struct rota_op *op)
+static int start_345(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
                                 16);
 }
 
-static int call_344(struct live *l)
+static int call_345(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
-}
-
-static int result_344(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static int start_345(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
-                                (char *)l->xbuf, 16);
-}
-
-static void amend_345(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_345(struct live *l)
@@ -6550,15 +6551,14 @@ static int result_345(struct live *l)
 static int start_346(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (char *)(uintptr_t)0, 0);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
+                                (char *)l->xbuf, 16);
 }
 
-static int call_346(struct live *l)
+static void amend_346(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0,
-                               0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_346(struct live *l)
@@ -6570,92 +6570,92 @@ static int result_346(struct live *l)
 static int start_347(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname2,
-                                (char *)l->xbuf, 16);
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (char *)(uintptr_t)0, 0);
 }
 
 static int call_347(struct live *l)
 {
     (void)l;
-    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0,
+                               0);
 }
 
 static int result_347(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(4);
 }
 
 static int start_348(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname2,
+                                (char *)l->xbuf, 16);
+}
+
+static int call_348(struct live *l)
+{
+    (void)l;
+    return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
+}
+
+static int result_348(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_349(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
                                 2);
 }
 
-static int call_348(struct live *l)
+static int call_349(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
-static int result_348(struct live *l)
+static int result_349(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_349(struct live *l, struct rota_op *op)
+static int start_350(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
                                 (char *)l->xbuf, 16);
 }
 
-static int call_349(struct live *l)
+static int call_350(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
-static int result_349(struct live *l)
+static int result_350(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_350(struct live *l, struct rota_op *op)
+static int start_351(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
                                (const char *)l->path, 16);
 }
 
-static int call_350(struct live *l)
+static int call_351(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
                               (const char *)l->path, 16);
-}
-
-static int result_350(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static int start_351(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
-                               (const char *)l->path, 0);
-}
-
-static int call_351(struct live *l)
-{
-    (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
-                              (const char *)l->path, 0);
 }
 
 static int result_351(struct live *l)
@@ -6667,113 +6667,113 @@ static int result_351(struct live *l)
 static int start_352(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
+                               (const char *)l->path, 0);
+}
+
+static int call_352(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
+                              (const char *)l->path, 0);
+}
+
+static int result_352(struct live *l)
+{
+    (void)l;
+    return (int)(4);
+}
+
+static int start_353(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
                                (const char *)l->path2, 16);
 }
 
-static int call_352(struct live *l)
+static int call_353(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
                               (const char *)l->path2, 16);
 }
 
-static int result_352(struct live *l)
+static int result_353(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_353(struct live *l, struct rota_op *op)
+static int start_354(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname2, (char *)l->xbuf,
                                (const char *)l->path, 16);
 }
 
-static int call_353(struct live *l)
+static int call_354(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname2, (char *)l->xbuf,
                               (const char *)l->path, 16);
 }
 
-static int result_353(struct live *l)
+static int result_354(struct live *l)
 {
     (void)l;
     return (int)(-ENODATA);
 }
 
-static int start_354(struct live *l, struct rota_op *op)
+static int start_355(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
                                (const char *)l->path, 2);
 }
 
-static int call_354(struct live *l)
+static int call_355(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
                               (const char *)l->path, 2);
 }
 
-static int result_354(struct live *l)
+static int result_355(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_355(struct live *l, struct rota_op *op)
+static int start_356(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname3, (char *)l->xbuf,
                                (const char *)l->path, 16);
 }
 
-static int call_355(struct live *l)
+static int call_356(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname3, (char *)l->xbuf,
                               (const char *)l->path, 16);
 }
 
-static int result_355(struct live *l)
+static int result_356(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_356(struct live *l, struct rota_op *op)
+static int start_357(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
-static int call_356(struct live *l)
-{
-    (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
-}
-
-static int result_356(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_357(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0,
-                                    (unsigned)l->slot, 0);
-}
-
 static int call_357(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot,
-                                   0);
+    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_357(struct live *l)
@@ -6785,13 +6785,15 @@ static int result_357(struct live *l)
 static int start_358(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0,
+                                    (unsigned)l->slot, 0);
 }
 
 static int call_358(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot,
+                                   0);
 }
 
 static int result_358(struct live *l)
@@ -6803,217 +6805,217 @@ static int result_358(struct live *l)
 static int start_359(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
+    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_359(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
+    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(0);
 }
 
 static int start_360(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_360(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_361(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int call_361(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static int start_362(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_362(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENFILE);
 }
 
 static int start_363(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int call_363(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-ENXIO);
 }
 
 static int start_364(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_INET, 15, 0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_364(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, 15, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EMFILE);
 }
 
 static int start_365(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_UNIX, 4, 0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, 15, 0, 0);
 }
 
 static int call_365(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_UNIX, 4, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_INET, 15, 0, 0);
 }
 
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(-ESOCKTNOSUPPORT);
+    return (int)(-EINVAL);
 }
 
 static int start_366(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int call_366(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_socket(&l->ring, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ESOCKTNOSUPPORT);
 }
 
 static int start_367(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int call_367(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_367(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_368(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
                                (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int call_367(struct live *l)
+static int call_368(struct live *l)
 {
     (void)l;
     return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int result_367(struct live *l)
+static int result_368(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_368(struct live *l, struct rota_op *op)
+static int start_369(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
                                (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int call_368(struct live *l)
+static int call_369(struct live *l)
 {
     (void)l;
     return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int result_368(struct live *l)
+static int result_369(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static int start_369(struct live *l, struct rota_op *op)
+static int start_370(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
                                       (unsigned *)l->sa_len_ptr, 0);
 }
 
-static int call_369(struct live *l)
+static int call_370(struct live *l)
 {
     (void)l;
     return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
                                      (unsigned *)l->sa_len_ptr, 0);
-}
-
-static int result_369(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_370(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
-}
-
-static void amend_370(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_370(struct live *l)
@@ -7025,7 +7027,13 @@ static int result_370(struct live *l)
 static int start_371(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
+}
+
+static void amend_371(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_371(struct live *l)
@@ -7037,91 +7045,85 @@ static int result_371(struct live *l)
 static int start_372(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
-}
-
-static int call_372(struct live *l)
-{
-    (void)l;
-    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_372(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_373(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
+    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
 }
 
 static int call_373(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
+    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_374(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
+}
+
+static int call_374(struct live *l)
+{
+    (void)l;
+    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int start_375(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_376(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int call_376(struct live *l)
-{
-    (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_377(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_377(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_377(struct live *l)
@@ -7133,15 +7135,13 @@ static int result_377(struct live *l)
 static int start_378(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int call_378(struct live *l)
 {
     (void)l;
-    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_378(struct live *l)
@@ -7153,13 +7153,15 @@ static int result_378(struct live *l)
 static int start_379(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int call_379(struct live *l)
 {
     (void)l;
-    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_379(struct live *l)
@@ -7171,87 +7173,86 @@ static int result_379(struct live *l)
 static int start_380(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int call_380(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static int start_381(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int call_381(struct live *l)
+{
+    (void)l;
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_381(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_382(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
                                     0);
 }
 
-static int call_381(struct live *l)
+static int call_382(struct live *l)
 {
     (void)l;
     return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
-static int result_381(struct live *l)
+static int result_382(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_382(struct live *l, struct rota_op *op)
+static int start_383(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
-static int call_382(struct live *l)
+static int call_383(struct live *l)
 {
     (void)l;
     return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
-static int result_382(struct live *l)
+static int result_383(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static int start_383(struct live *l, struct rota_op *op)
+static int start_384(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int call_383(struct live *l)
-{
-    (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int result_383(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_384(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
-                                       0, 0);
-}
-
 static int call_384(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_384(struct live *l)
@@ -7263,105 +7264,106 @@ static int result_384(struct live *l)
 static int start_385(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
+                                       0, 0);
 }
 
 static int call_385(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_385(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static int start_386(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_386(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int result_386(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_387(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
                                  0);
 }
 
-static int call_386(struct live *l)
+static int call_387(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
-static int result_386(struct live *l)
+static int result_387(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_387(struct live *l, struct rota_op *op)
+static int start_388(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
-static int result_387(struct live *l)
+static int result_388(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_388(struct live *l, struct rota_op *op)
+static int start_389(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
 }
 
-static int result_388(struct live *l)
+static int result_389(struct live *l)
 {
     (void)l;
     return (int)(-EBADFD);
 }
 
-static int start_389(struct live *l, struct rota_op *op)
+static int start_390(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
 }
 
-static int result_389(struct live *l)
+static int result_390(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static int start_390(struct live *l, struct rota_op *op)
+static int start_391(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_390(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_390(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_391(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
-}
-
 static int call_391(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_391(struct live *l)
@@ -7373,13 +7375,13 @@ static int result_391(struct live *l)
 static int start_392(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int call_392(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_392(struct live *l)
@@ -7391,13 +7393,13 @@ static int result_392(struct live *l)
 static int start_393(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int call_393(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_393(struct live *l)
@@ -7409,107 +7411,107 @@ static int result_393(struct live *l)
 static int start_394(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
-                             (int)WEXITED, 0);
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int call_394(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
-                            0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int result_394(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(0);
 }
 
 static int start_395(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
 static int call_395(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
+                            0);
 }
 
 static int result_395(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ECHILD);
 }
 
 static int start_396(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
+                             (int)WEXITED, 0);
 }
 
 static int call_396(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_396(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ECANCELED);
 }
 
 static int start_397(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_397(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_397(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_398(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)(uintptr_t)0,
                              (int)WEXITED, 0);
 }
 
-static void amend_397(struct live *l, struct io_uring_sqe *sqe)
+static void amend_398(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_397(struct live *l)
+static int result_398(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_398(struct live *l, struct rota_op *op)
+static int start_399(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
-static int call_398(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_398(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_399(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
 static int call_399(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_399(struct live *l)
@@ -7521,105 +7523,105 @@ static int result_399(struct live *l)
 static int start_400(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int call_400(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_400(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(0);
 }
 
 static int start_401(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int call_401(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int result_401(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EAGAIN);
 }
 
 static int start_402(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int call_402(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_402(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_403(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_402(struct live *l)
+static int call_403(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
-static int result_402(struct live *l)
+static int result_403(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_403(struct live *l, struct rota_op *op)
+static int start_404(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->crooked, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_403(struct live *l)
+static int call_404(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
-static int result_403(struct live *l)
+static int result_404(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_404(struct live *l, struct rota_op *op)
+static int start_405(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
-static int call_404(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
-}
-
-static int result_404(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int start_405(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
-}
-
 static int call_405(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_405(struct live *l)
@@ -7631,143 +7633,141 @@ static int result_405(struct live *l)
 static int start_406(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
-                                 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int call_406(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_406(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static int start_407(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
                                  0);
 }
 
 static int call_407(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_407(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_408(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
+                                 0);
 }
 
 static int call_408(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_408(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int start_409(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int call_409(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_409(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(1);
 }
 
 static int start_410(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int call_410(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_410(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static int start_411(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int call_411(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_411(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_412(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int call_412(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_412(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_413(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
-                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
 }
 
 static int call_413(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
-                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
 }
 
 static int result_413(struct live *l)
@@ -7779,93 +7779,93 @@ static int result_413(struct live *l)
 static int start_414(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
+                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int call_414(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
+                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_414(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_415(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
 }
 
 static int call_415(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
 }
 
 static int result_415(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EBADF);
 }
 
 static int start_416(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
 }
 
 static int call_416(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
 }
 
 static int result_416(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int start_417(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
 }
 
 static int call_417(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
+    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
 }
 
 static int result_417(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_418(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
 }
 
 static int call_418(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
 }
 
 static int result_418(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_419(struct live *l, struct rota_op *op)
@@ -7885,7 +7885,7 @@ static int call_419(struct live *l)
 static int result_419(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(0);
 }
 
 static int start_420(struct live *l, struct rota_op *op)
@@ -7905,103 +7905,105 @@ static int call_420(struct live *l)
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EADDRINUSE);
 }
 
 static int start_421(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
 static int call_421(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
 static int result_421(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static int start_422(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
 static int call_422(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_423(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
-}
-
-static int call_423(struct live *l)
-{
-    (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
-}
-
-static int result_423(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_424(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
-static int call_424(struct live *l)
+static int call_423(struct live *l)
 {
     (void)l;
     return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
+static int result_423(struct live *l)
+{
+    (void)l;
+    return (int)(-EADDRNOTAVAIL);
+}
+
+static int start_424(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
+static int call_424(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
 static int result_424(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EFAULT);
 }
 
 static int start_425(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
 }
 
 static int call_425(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
 }
 
 static int result_425(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_426(struct live *l, struct rota_op *op)
@@ -8019,187 +8021,186 @@ static int call_426(struct live *l)
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_427(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
 }
 
 static int call_427(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->fd, 4);
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_428(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
+    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+}
+
+static int call_428(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->fd, 4);
 }
 
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_429(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_429(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static int start_430(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
 }
 
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static int start_431(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
+    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
 }
 
 static int result_431(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_432(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
-                                 0);
-}
-
-static int call_432(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static int start_433(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
                                  0);
 }
 
 static int call_433(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_433(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int start_434(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
+    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
                                  0);
 }
 
 static int call_434(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EINVAL);
 }
 
 static int start_435(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_435(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_435(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_436(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)(uintptr_t)0,
                                  4, 0);
 }
 
-static void amend_435(struct live *l, struct io_uring_sqe *sqe)
+static void amend_436(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr = (__u64)(8);
 }
 
-static int result_435(struct live *l)
+static int result_436(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_436(struct live *l, struct rota_op *op)
+static int start_437(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
                                   0);
 }
 
-static int call_436(struct live *l)
+static int call_437(struct live *l)
 {
     (void)l;
     return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
-static int result_436(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static int start_437(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
-}
-
-static int call_437(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
 static int result_437(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(8192);
 }
 
 static int start_438(struct live *l, struct rota_op *op)
@@ -8218,7 +8219,7 @@ static int call_438(struct live *l)
 static int result_438(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static int start_439(struct live *l, struct rota_op *op)
@@ -8237,40 +8238,40 @@ static int call_439(struct live *l)
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static int start_440(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
+}
+
+static int call_440(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_440(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_441(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
                                   (__u64)-2, 0, 0);
 }
 
-static int call_440(struct live *l)
+static int call_441(struct live *l)
 {
     (void)l;
     return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
                                  0, 0);
-}
-
-static int result_440(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_441(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
-                                  0);
-}
-
-static int call_441(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_441(struct live *l)
@@ -8282,58 +8283,58 @@ static int result_441(struct live *l)
 static int start_442(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
-                                   0, 0);
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+                                  0);
 }
 
 static int call_442(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_443(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
                                    0, 0);
 }
 
 static int call_443(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_443(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static int start_444(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
                                    0, 0);
 }
 
 static int call_444(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static int start_445(struct live *l, struct rota_op *op)
@@ -8352,40 +8353,40 @@ static int call_445(struct live *l)
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static int start_446(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
+}
+
+static int call_446(struct live *l)
+{
+    (void)l;
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_446(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_447(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
                                    (__u64)-2, 0, 0);
 }
 
-static int call_446(struct live *l)
+static int call_447(struct live *l)
 {
     (void)l;
     return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
                                   (__u64)-2, 0, 0);
-}
-
-static int result_446(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_447(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
-                                   0, 0);
-}
-
-static int call_447(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_447(struct live *l)
@@ -8397,31 +8398,32 @@ static int result_447(struct live *l)
 static int start_448(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+                                   0, 0);
 }
 
 static int call_448(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_448(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_449(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
 static int call_449(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
 }
 
 static int result_449(struct live *l)
@@ -8433,13 +8435,13 @@ static int result_449(struct live *l)
 static int start_450(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int call_450(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
+    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_450(struct live *l)
@@ -8451,14 +8453,13 @@ static int result_450(struct live *l)
 static int start_451(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
-                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
 }
 
 static int call_451(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
 }
 
 static int result_451(struct live *l)
@@ -8470,55 +8471,56 @@ static int result_451(struct live *l)
 static int start_452(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_452(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_452(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int start_453(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
 }
 
 static int call_453(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
 }
 
 static int result_453(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENXIO);
 }
 
 static int start_454(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
 }
 
-static void amend_454(struct live *l, struct io_uring_sqe *sqe)
+static int call_454(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
 }
 
 static int result_454(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_455(struct live *l, struct rota_op *op)
@@ -8527,65 +8529,65 @@ static int start_455(struct live *l, struct rota_op *op)
     return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
-static int call_455(struct live *l)
+static void amend_455(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_455(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EFAULT);
 }
 
 static int start_456(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+}
+
+static int call_456(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+}
+
+static int result_456(struct live *l)
+{
+    (void)l;
+    return (int)(-EMFILE);
+}
+
+static int start_457(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_456(struct live *l)
+static int call_457(struct live *l)
 {
     (void)l;
     return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_456(struct live *l)
+static int result_457(struct live *l)
 {
     (void)l;
     return (int)(-ENFILE);
 }
 
-static int start_457(struct live *l, struct rota_op *op)
+static int start_458(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_nop128(&l->ring, op);
 }
 
-static int call_457(struct live *l)
-{
-    (void)l;
-    return rota_call_nop128(&l->ring);
-}
-
-static int result_457(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_458(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
-}
-
 static int call_458(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
+    return rota_call_nop128(&l->ring);
 }
 
 static int result_458(struct live *l)
@@ -8597,67 +8599,67 @@ static int result_458(struct live *l)
 static int start_459(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, 42);
+    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
 }
 
 static int call_459(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, 42);
+    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
 }
 
 static int result_459(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(0);
 }
 
 static int start_460(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
+    return rota_start_nop128_result(&l->ring, op, 42);
 }
 
 static int call_460(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, (int)-EDOM);
+    return rota_call_nop128_result(&l->ring, 42);
 }
 
 static int result_460(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(42);
 }
 
 static int start_461(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
+    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
 }
 
 static int call_461(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, (int)l->fd);
+    return rota_call_nop128_result(&l->ring, (int)-EDOM);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static int start_462(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
 }
 
 static int call_462(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_nop128_file(&l->ring, (int)l->fd);
 }
 
 static int result_462(struct live *l)
@@ -8669,13 +8671,13 @@ static int result_462(struct live *l)
 static int start_463(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
 }
 
 static int call_463(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_cqe32(&l->ring, 17, 18);
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
 }
 
 static int result_463(struct live *l)
@@ -8687,70 +8689,88 @@ static int result_463(struct live *l)
 static int start_464(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, -1);
+    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
 }
 
 static int call_464(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, -1);
+    return rota_call_nop128_cqe32(&l->ring, 17, 18);
 }
 
 static int result_464(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_465(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_nop128_file(&l->ring, op, -1);
 }
 
 static int call_465(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_nop128_file(&l->ring, -1);
 }
 
 static int result_465(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static int start_466(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
 }
 
 static int call_466(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
 }
 
 static int result_466(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static int start_467(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int call_467(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_467(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_468(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_468(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+}
+
+static int result_468(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -11949,7 +11969,7 @@ const struct call_trial call_trials[] = {
         .error = 5,
     },
     {
-        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
@@ -11961,19 +11981,19 @@ const struct call_trial call_trials[] = {
         .error = 6,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: ok",
-        .name = "splice",
-        .scenario = &live_splice_to_pipe,
-        .since = {5, 7},
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .name = "epoll_ctl",
+        .scenario = &live_epoll_add,
+        .since = {5, 6},
         .start = start_266,
         .call = call_266,
         .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 7,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: ok 2",
+        .title = "SPLICE splice in splice_to_pipe: ok",
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
@@ -11985,13 +12005,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: EINVAL",
+        .title = "SPLICE splice in splice_to_pipe: ok 2",
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
         .start = start_268,
         .call = call_268,
         .result = result_268,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "SPLICE splice in splice_to_pipe: EINVAL",
+        .name = "splice",
+        .scenario = &live_splice_to_pipe,
+        .since = {5, 7},
+        .start = start_269,
+        .call = call_269,
+        .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12001,9 +12033,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_269,
-        .call = call_269,
-        .result = result_269,
+        .start = start_270,
+        .call = call_270,
+        .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12013,9 +12045,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_270,
-        .call = call_270,
-        .result = result_270,
+        .start = start_271,
+        .call = call_271,
+        .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12025,9 +12057,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_271,
-        .call = call_271,
-        .result = result_271,
+        .start = start_272,
+        .call = call_272,
+        .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12037,9 +12069,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_loose,
         .since = {5, 18},
-        .start = start_272,
-        .call = call_272,
-        .result = result_272,
+        .start = start_273,
+        .call = call_273,
+        .result = result_273,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12049,9 +12081,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_273,
-        .call = call_273,
-        .result = result_273,
+        .start = start_274,
+        .call = call_274,
+        .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12061,9 +12093,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_foreign,
         .since = {5, 7},
-        .start = start_274,
-        .amend = amend_274,
-        .result = result_274,
+        .start = start_275,
+        .amend = amend_275,
+        .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12073,9 +12105,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_loose,
         .since = {5, 7},
-        .start = start_275,
-        .amend = amend_275,
-        .result = result_275,
+        .start = start_276,
+        .amend = amend_276,
+        .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12085,27 +12117,15 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_full,
         .since = {6, 18},
-        .start = start_276,
-        .call = call_276,
-        .result = result_276,
+        .start = start_277,
+        .call = call_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
-        .name = "remove_buffers",
-        .scenario = &live_buffers_group,
-        .since = {5, 7},
-        .start = start_277,
-        .call = call_277,
-        .result = result_277,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok 2",
         .name = "remove_buffers",
         .scenario = &live_buffers_group,
         .since = {5, 7},
@@ -12117,13 +12137,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "REMOVE_BUFFERS remove_buffers in ring_only: ENOENT",
+        .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok 2",
         .name = "remove_buffers",
-        .scenario = &live_ring_only,
+        .scenario = &live_buffers_group,
         .since = {5, 7},
         .start = start_279,
         .call = call_279,
         .result = result_279,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "REMOVE_BUFFERS remove_buffers in ring_only: ENOENT",
+        .name = "remove_buffers",
+        .scenario = &live_ring_only,
+        .since = {5, 7},
+        .start = start_280,
+        .call = call_280,
+        .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12133,27 +12165,15 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_280,
-        .call = call_280,
-        .result = result_280,
+        .start = start_281,
+        .call = call_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: ok",
-        .name = "tee",
-        .scenario = &live_tee_pipes,
-        .since = {5, 8},
-        .start = start_281,
-        .call = call_281,
-        .result = result_281,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "TEE tee in tee_pipes: ok 2",
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
@@ -12165,13 +12185,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "TEE tee in splice_to_pipe: EINVAL",
+        .title = "TEE tee in tee_pipes: ok 2",
         .name = "tee",
-        .scenario = &live_splice_to_pipe,
+        .scenario = &live_tee_pipes,
         .since = {5, 8},
         .start = start_283,
         .call = call_283,
         .result = result_283,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "TEE tee in splice_to_pipe: EINVAL",
+        .name = "tee",
+        .scenario = &live_splice_to_pipe,
+        .since = {5, 8},
+        .start = start_284,
+        .call = call_284,
+        .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12181,9 +12213,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_284,
-        .call = call_284,
-        .result = result_284,
+        .start = start_285,
+        .call = call_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12193,9 +12225,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_285,
-        .call = call_285,
-        .result = result_285,
+        .start = start_286,
+        .call = call_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12205,9 +12237,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_286,
-        .call = call_286,
-        .result = result_286,
+        .start = start_287,
+        .call = call_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12217,9 +12249,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_bind_free,
         .since = {5, 11},
-        .start = start_287,
-        .call = call_287,
-        .result = result_287,
+        .start = start_288,
+        .call = call_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12229,9 +12261,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_288,
-        .call = call_288,
-        .result = result_288,
+        .start = start_289,
+        .call = call_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12241,9 +12273,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_not_a_socket,
         .since = {5, 11},
-        .start = start_289,
-        .call = call_289,
-        .result = result_289,
+        .start = start_290,
+        .call = call_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12253,9 +12285,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_290,
-        .call = call_290,
-        .result = result_290,
+        .start = start_291,
+        .call = call_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12265,9 +12297,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_exchange,
         .since = {5, 11},
-        .start = start_291,
-        .call = call_291,
-        .result = result_291,
+        .start = start_292,
+        .call = call_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12277,9 +12309,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_292,
-        .call = call_292,
-        .result = result_292,
+        .start = start_293,
+        .call = call_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12289,9 +12321,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_293,
-        .call = call_293,
-        .result = result_293,
+        .start = start_294,
+        .call = call_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12301,9 +12333,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_294,
-        .call = call_294,
-        .result = result_294,
+        .start = start_295,
+        .call = call_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12313,9 +12345,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_295,
-        .call = call_295,
-        .result = result_295,
+        .start = start_296,
+        .call = call_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12325,9 +12357,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_296,
-        .call = call_296,
-        .result = result_296,
+        .start = start_297,
+        .call = call_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12337,9 +12369,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_297,
-        .call = call_297,
-        .result = result_297,
+        .start = start_298,
+        .call = call_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12349,9 +12381,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_298,
-        .call = call_298,
-        .result = result_298,
+        .start = start_299,
+        .call = call_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12361,9 +12393,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_299,
-        .call = call_299,
-        .result = result_299,
+        .start = start_300,
+        .call = call_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12373,9 +12405,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_300,
-        .call = call_300,
-        .result = result_300,
+        .start = start_301,
+        .call = call_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12385,9 +12417,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_301,
-        .call = call_301,
-        .result = result_301,
+        .start = start_302,
+        .call = call_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12397,9 +12429,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_302,
-        .call = call_302,
-        .result = result_302,
+        .start = start_303,
+        .call = call_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12409,9 +12441,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_303,
-        .call = call_303,
-        .result = result_303,
+        .start = start_304,
+        .call = call_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12421,9 +12453,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_304,
-        .call = call_304,
-        .result = result_304,
+        .start = start_305,
+        .call = call_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12431,18 +12463,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "MKDIRAT mkdirat in path_mkdir: ok",
         .name = "mkdirat",
-        .scenario = &live_path_mkdir,
-        .since = {5, 15},
-        .start = start_305,
-        .call = call_305,
-        .result = result_305,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "MKDIRAT mkdir in path_mkdir: ok",
-        .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
         .start = start_306,
@@ -12453,13 +12473,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "MKDIRAT mkdir in path_mkdir: EEXIST",
+        .title = "MKDIRAT mkdir in path_mkdir: ok",
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
         .start = start_307,
         .call = call_307,
         .result = result_307,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "MKDIRAT mkdir in path_mkdir: EEXIST",
+        .name = "mkdir",
+        .scenario = &live_path_mkdir,
+        .since = {5, 15},
+        .start = start_308,
+        .call = call_308,
+        .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12469,9 +12501,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_308,
-        .call = call_308,
-        .result = result_308,
+        .start = start_309,
+        .call = call_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12479,18 +12511,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "SYMLINKAT symlinkat in path_symlink: ok",
         .name = "symlinkat",
-        .scenario = &live_path_symlink,
-        .since = {5, 15},
-        .start = start_309,
-        .call = call_309,
-        .result = result_309,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "SYMLINKAT symlink in path_symlink: ok",
-        .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
         .start = start_310,
@@ -12501,13 +12521,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "SYMLINKAT symlink in path_symlink: EEXIST",
+        .title = "SYMLINKAT symlink in path_symlink: ok",
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
         .start = start_311,
         .call = call_311,
         .result = result_311,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "SYMLINKAT symlink in path_symlink: EEXIST",
+        .name = "symlink",
+        .scenario = &live_path_symlink,
+        .since = {5, 15},
+        .start = start_312,
+        .call = call_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12517,27 +12549,15 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_312,
-        .call = call_312,
-        .result = result_312,
+        .start = start_313,
+        .call = call_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "LINKAT linkat in path_link: ok",
-        .name = "linkat",
-        .scenario = &live_path_link,
-        .since = {5, 15},
-        .start = start_313,
-        .call = call_313,
-        .result = result_313,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINKAT linkat in path_link: ok 2",
         .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
@@ -12549,8 +12569,8 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "LINKAT link in path_link: ok",
-        .name = "link",
+        .title = "LINKAT linkat in path_link: ok 2",
+        .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
         .start = start_315,
@@ -12561,13 +12581,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "LINKAT link in path_link: EEXIST",
+        .title = "LINKAT link in path_link: ok",
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
         .start = start_316,
         .call = call_316,
         .result = result_316,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "LINKAT link in path_link: EEXIST",
+        .name = "link",
+        .scenario = &live_path_link,
+        .since = {5, 15},
+        .start = start_317,
+        .call = call_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12577,9 +12609,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_317,
-        .call = call_317,
-        .result = result_317,
+        .start = start_318,
+        .call = call_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12589,9 +12621,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_318,
-        .call = call_318,
-        .result = result_318,
+        .start = start_319,
+        .call = call_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12601,9 +12633,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_319,
-        .call = call_319,
-        .result = result_319,
+        .start = start_320,
+        .call = call_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12613,9 +12645,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_320,
-        .call = call_320,
-        .result = result_320,
+        .start = start_321,
+        .call = call_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12625,18 +12657,6 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_cqe_flags",
         .scenario = &live_message_ring_flags,
         .since = {6, 3},
-        .start = start_321,
-        .call = call_321,
-        .result = result_321,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "MSG_RING msg_ring_fd in message_ring_file: ok",
-        .name = "msg_ring_fd",
-        .scenario = &live_message_ring_file,
-        .since = {6, 0},
         .start = start_322,
         .call = call_322,
         .result = result_322,
@@ -12645,7 +12665,7 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring_fd in message_ring_file: ok 2",
+        .title = "MSG_RING msg_ring_fd in message_ring_file: ok",
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
@@ -12657,8 +12677,8 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring_fd_alloc in message_ring_file: ok",
-        .name = "msg_ring_fd_alloc",
+        .title = "MSG_RING msg_ring_fd in message_ring_file: ok 2",
+        .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
         .start = start_324,
@@ -12669,13 +12689,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring in message_ring_disabled: EBADFD",
-        .name = "msg_ring",
-        .scenario = &live_message_ring_disabled,
+        .title = "MSG_RING msg_ring_fd_alloc in message_ring_file: ok",
+        .name = "msg_ring_fd_alloc",
+        .scenario = &live_message_ring_file,
         .since = {6, 0},
         .start = start_325,
         .call = call_325,
         .result = result_325,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "MSG_RING msg_ring in message_ring_disabled: EBADFD",
+        .name = "msg_ring",
+        .scenario = &live_message_ring_disabled,
+        .since = {6, 0},
+        .start = start_326,
+        .call = call_326,
+        .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12685,9 +12717,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_326,
-        .call = call_326,
-        .result = result_326,
+        .start = start_327,
+        .call = call_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12697,9 +12729,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_327,
-        .call = call_327,
-        .result = result_327,
+        .start = start_328,
+        .call = call_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12709,9 +12741,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_328,
-        .call = call_328,
-        .result = result_328,
+        .start = start_329,
+        .call = call_329,
+        .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12721,9 +12753,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_bare,
         .since = {6, 0},
-        .start = start_329,
-        .call = call_329,
-        .result = result_329,
+        .start = start_330,
+        .call = call_330,
+        .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -12733,9 +12765,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd_alloc",
         .scenario = &live_message_ring_bare,
         .since = {6, 0},
-        .start = start_330,
-        .call = call_330,
-        .result = result_330,
+        .start = start_331,
+        .call = call_331,
+        .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -12745,9 +12777,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_cqe_flags",
         .scenario = &live_message_ring,
         .since = {7, 2},
-        .start = start_331,
-        .call = call_331,
-        .result = result_331,
+        .start = start_332,
+        .call = call_332,
+        .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -12757,9 +12789,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_orphan,
         .since = {6, 3},
-        .start = start_332,
-        .call = call_332,
-        .result = result_332,
+        .start = start_333,
+        .call = call_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -12769,9 +12801,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_333,
-        .call = call_333,
-        .result = result_333,
+        .start = start_334,
+        .call = call_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12781,9 +12813,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {6, 13},
-        .start = start_334,
-        .amend = amend_334,
-        .result = result_334,
+        .start = start_335,
+        .amend = amend_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12793,9 +12825,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_335,
-        .call = call_335,
-        .result = result_335,
+        .start = start_336,
+        .call = call_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12805,9 +12837,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_336,
-        .call = call_336,
-        .result = result_336,
+        .start = start_337,
+        .call = call_337,
+        .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12817,9 +12849,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_337,
-        .call = call_337,
-        .result = result_337,
+        .start = start_338,
+        .call = call_338,
+        .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12829,9 +12861,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_338,
-        .call = call_338,
-        .result = result_338,
+        .start = start_339,
+        .call = call_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12841,9 +12873,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_339,
-        .call = call_339,
-        .result = result_339,
+        .start = start_340,
+        .call = call_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12853,9 +12885,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_340,
-        .call = call_340,
-        .result = result_340,
+        .start = start_341,
+        .call = call_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12865,9 +12897,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_341,
-        .call = call_341,
-        .result = result_341,
+        .start = start_342,
+        .call = call_342,
+        .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12877,9 +12909,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_342,
-        .call = call_342,
-        .result = result_342,
+        .start = start_343,
+        .call = call_343,
+        .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12889,9 +12921,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_343,
-        .call = call_343,
-        .result = result_343,
+        .start = start_344,
+        .call = call_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12901,9 +12933,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_344,
-        .call = call_344,
-        .result = result_344,
+        .start = start_345,
+        .call = call_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12913,9 +12945,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {6, 13},
-        .start = start_345,
-        .amend = amend_345,
-        .result = result_345,
+        .start = start_346,
+        .amend = amend_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12925,9 +12957,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_346,
-        .call = call_346,
-        .result = result_346,
+        .start = start_347,
+        .call = call_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12937,9 +12969,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_347,
-        .call = call_347,
-        .result = result_347,
+        .start = start_348,
+        .call = call_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12949,9 +12981,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_348,
-        .call = call_348,
-        .result = result_348,
+        .start = start_349,
+        .call = call_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12961,9 +12993,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_349,
-        .call = call_349,
-        .result = result_349,
+        .start = start_350,
+        .call = call_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12973,9 +13005,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_350,
-        .call = call_350,
-        .result = result_350,
+        .start = start_351,
+        .call = call_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12985,9 +13017,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_351,
-        .call = call_351,
-        .result = result_351,
+        .start = start_352,
+        .call = call_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12997,9 +13029,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_352,
-        .call = call_352,
-        .result = result_352,
+        .start = start_353,
+        .call = call_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13009,9 +13041,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_353,
-        .call = call_353,
-        .result = result_353,
+        .start = start_354,
+        .call = call_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13021,9 +13053,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_354,
-        .call = call_354,
-        .result = result_354,
+        .start = start_355,
+        .call = call_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13033,9 +13065,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_355,
-        .call = call_355,
-        .result = result_355,
+        .start = start_356,
+        .call = call_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13045,9 +13077,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_356,
-        .call = call_356,
-        .result = result_356,
+        .start = start_357,
+        .call = call_357,
+        .result = result_357,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13057,9 +13089,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_357,
-        .call = call_357,
-        .result = result_357,
+        .start = start_358,
+        .call = call_358,
+        .result = result_358,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13069,9 +13101,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_358,
-        .call = call_358,
-        .result = result_358,
+        .start = start_359,
+        .call = call_359,
+        .result = result_359,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13081,9 +13113,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_359,
-        .call = call_359,
-        .result = result_359,
+        .start = start_360,
+        .call = call_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13093,9 +13125,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_360,
-        .call = call_360,
-        .result = result_360,
+        .start = start_361,
+        .call = call_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13105,9 +13137,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_full,
         .since = {5, 19},
-        .start = start_361,
-        .call = call_361,
-        .result = result_361,
+        .start = start_362,
+        .call = call_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13117,9 +13149,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_362,
-        .call = call_362,
-        .result = result_362,
+        .start = start_363,
+        .call = call_363,
+        .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13129,9 +13161,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_exhausted,
         .since = {5, 19},
-        .start = start_363,
-        .call = call_363,
-        .result = result_363,
+        .start = start_364,
+        .call = call_364,
+        .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -13141,9 +13173,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_364,
-        .call = call_364,
-        .result = result_364,
+        .start = start_365,
+        .call = call_365,
+        .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -13153,9 +13185,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_365,
-        .call = call_365,
-        .result = result_365,
+        .start = start_366,
+        .call = call_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -13165,9 +13197,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_tcp_waiting,
         .since = {6, 6},
-        .start = start_366,
-        .call = call_366,
-        .result = result_366,
+        .start = start_367,
+        .call = call_367,
+        .result = result_367,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13177,9 +13209,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_set_option,
         .since = {6, 7},
-        .start = start_367,
-        .call = call_367,
-        .result = result_367,
+        .start = start_368,
+        .call = call_368,
+        .result = result_368,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13189,9 +13221,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_get_option,
         .since = {6, 7},
-        .start = start_368,
-        .call = call_368,
-        .result = result_368,
+        .start = start_369,
+        .call = call_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13201,9 +13233,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_getsockname",
         .scenario = &live_socket_get_name,
         .since = {6, 19},
-        .start = start_369,
-        .call = call_369,
-        .result = result_369,
+        .start = start_370,
+        .call = call_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13213,9 +13245,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_370,
-        .amend = amend_370,
-        .result = result_370,
+        .start = start_371,
+        .amend = amend_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13225,8 +13257,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_timestamps,
         .since = {6, 17},
-        .start = start_371,
-        .result = result_371,
+        .start = start_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13237,9 +13269,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_not_a_socket,
         .since = {5, 19},
-        .start = start_372,
-        .call = call_372,
-        .result = result_372,
+        .start = start_373,
+        .call = call_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13249,9 +13281,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_373,
-        .call = call_373,
-        .result = result_373,
+        .start = start_374,
+        .call = call_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13261,8 +13293,8 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd_multishot",
         .scenario = &live_not_a_socket,
         .since = {6, 18},
-        .start = start_374,
-        .result = result_374,
+        .start = start_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13272,8 +13304,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_plain,
         .since = {6, 17},
-        .start = start_375,
-        .result = result_375,
+        .start = start_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13281,19 +13313,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "SEND_ZC send_zc in tcp_send: ok",
         .name = "send_zc",
-        .scenario = &live_tcp_send,
-        .since = {6, 0},
-        .start = start_376,
-        .call = call_376,
-        .result = result_376,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
-        .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
         .start = start_377,
@@ -13305,9 +13324,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "SEND_ZC sendto_zc in udp_send: ok",
-        .name = "sendto_zc",
-        .scenario = &live_udp_send,
+        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .name = "send_zc_fixed",
+        .scenario = &live_tcp_send,
         .since = {6, 0},
         .start = start_378,
         .call = call_378,
@@ -13318,13 +13337,26 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "SEND_ZC sendto_zc in udp_send: ok",
+        .name = "sendto_zc",
+        .scenario = &live_udp_send,
+        .since = {6, 0},
+        .start = start_379,
+        .call = call_379,
+        .result = result_379,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
         .title = "SEND_ZC sendv_zc in tcp_send: ok",
         .name = "sendv_zc",
         .scenario = &live_tcp_send,
         .since = {6, 17},
-        .start = start_379,
-        .call = call_379,
-        .result = result_379,
+        .start = start_380,
+        .call = call_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13335,9 +13367,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_socket_send,
         .since = {6, 0},
-        .start = start_380,
-        .call = call_380,
-        .result = result_380,
+        .start = start_381,
+        .call = call_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13347,9 +13379,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_381,
-        .call = call_381,
-        .result = result_381,
+        .start = start_382,
+        .call = call_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -13359,9 +13391,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_not_a_socket,
         .since = {6, 0},
-        .start = start_382,
-        .call = call_382,
-        .result = result_382,
+        .start = start_383,
+        .call = call_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -13371,9 +13403,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_383,
-        .call = call_383,
-        .result = result_383,
+        .start = start_384,
+        .call = call_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13384,9 +13416,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 15},
-        .start = start_384,
-        .call = call_384,
-        .result = result_384,
+        .start = start_385,
+        .call = call_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13397,9 +13429,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_send,
         .since = {6, 1},
-        .start = start_385,
-        .call = call_385,
-        .result = result_385,
+        .start = start_386,
+        .call = call_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13409,9 +13441,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_386,
-        .call = call_386,
-        .result = result_386,
+        .start = start_387,
+        .call = call_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13421,8 +13453,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_387,
-        .result = result_387,
+        .start = start_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -13433,8 +13465,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_temp_file,
         .since = {6, 7},
-        .start = start_388,
-        .result = result_388,
+        .start = start_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13444,26 +13476,14 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_389,
-        .result = result_389,
+        .start = start_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
-        .name = "waitid",
-        .scenario = &live_child_exits,
-        .since = {6, 7},
-        .start = start_390,
-        .call = call_390,
-        .result = result_390,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 2",
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
@@ -13475,7 +13495,7 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_exits: ok 3",
+        .title = "WAITID waitid in child_exits: ok 2",
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
@@ -13487,9 +13507,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ok 4",
+        .title = "WAITID waitid in child_exits: ok 3",
         .name = "waitid",
-        .scenario = &live_child_lives,
+        .scenario = &live_child_exits,
         .since = {6, 7},
         .start = start_393,
         .call = call_393,
@@ -13499,13 +13519,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ECHILD",
+        .title = "WAITID waitid in child_lives: ok 4",
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
         .start = start_394,
         .call = call_394,
         .result = result_394,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ECHILD",
+        .name = "waitid",
+        .scenario = &live_child_lives,
+        .since = {6, 7},
+        .start = start_395,
+        .call = call_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13515,9 +13547,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_cancelled,
         .since = {6, 7},
-        .start = start_395,
-        .call = call_395,
-        .result = result_395,
+        .start = start_396,
+        .call = call_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13527,9 +13559,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_396,
-        .call = call_396,
-        .result = result_396,
+        .start = start_397,
+        .call = call_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13539,9 +13571,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_397,
-        .amend = amend_397,
-        .result = result_397,
+        .start = start_398,
+        .amend = amend_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13551,9 +13583,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_398,
-        .call = call_398,
-        .result = result_398,
+        .start = start_399,
+        .call = call_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13563,9 +13595,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_shared,
         .since = {6, 7},
-        .start = start_399,
-        .call = call_399,
-        .result = result_399,
+        .start = start_400,
+        .call = call_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13575,9 +13607,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_400,
-        .call = call_400,
-        .result = result_400,
+        .start = start_401,
+        .call = call_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13587,9 +13619,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_cancelled,
         .since = {6, 7},
-        .start = start_401,
-        .call = call_401,
-        .result = result_401,
+        .start = start_402,
+        .call = call_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13599,9 +13631,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_402,
-        .call = call_402,
-        .result = result_402,
+        .start = start_403,
+        .call = call_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13611,27 +13643,15 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_403,
-        .call = call_403,
-        .result = result_403,
+        .start = start_404,
+        .call = call_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
-        .name = "futex_wake",
-        .scenario = &live_futex_waiter,
-        .since = {6, 7},
-        .start = start_404,
-        .call = call_404,
-        .result = result_404,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
@@ -13643,13 +13663,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
+        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
         .name = "futex_wake",
-        .scenario = &live_futex_word,
+        .scenario = &live_futex_waiter,
         .since = {6, 7},
         .start = start_406,
         .call = call_406,
         .result = result_406,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
+        .name = "futex_wake",
+        .scenario = &live_futex_word,
+        .since = {6, 7},
+        .start = start_407,
+        .call = call_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13659,9 +13691,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_407,
-        .call = call_407,
-        .result = result_407,
+        .start = start_408,
+        .call = call_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13671,9 +13703,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_408,
-        .call = call_408,
-        .result = result_408,
+        .start = start_409,
+        .call = call_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13683,9 +13715,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_409,
-        .call = call_409,
-        .result = result_409,
+        .start = start_410,
+        .call = call_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13695,9 +13727,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_410,
-        .call = call_410,
-        .result = result_410,
+        .start = start_411,
+        .call = call_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13707,9 +13739,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_411,
-        .call = call_411,
-        .result = result_411,
+        .start = start_412,
+        .call = call_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13719,9 +13751,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_412,
-        .call = call_412,
-        .result = result_412,
+        .start = start_413,
+        .call = call_413,
+        .result = result_413,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13731,9 +13763,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file_kept,
         .since = {6, 8},
-        .start = start_413,
-        .call = call_413,
-        .result = result_413,
+        .start = start_414,
+        .call = call_414,
+        .result = result_414,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13743,9 +13775,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_414,
-        .call = call_414,
-        .result = result_414,
+        .start = start_415,
+        .call = call_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13755,9 +13787,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_slot_exhausted,
         .since = {6, 8},
-        .start = start_415,
-        .call = call_415,
-        .result = result_415,
+        .start = start_416,
+        .call = call_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13767,9 +13799,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_file_cut,
         .since = {6, 9},
-        .start = start_416,
-        .call = call_416,
-        .result = result_416,
+        .start = start_417,
+        .call = call_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13779,9 +13811,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_temp_file,
         .since = {6, 9},
-        .start = start_417,
-        .call = call_417,
-        .result = result_417,
+        .start = start_418,
+        .call = call_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13791,9 +13823,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_418,
-        .call = call_418,
-        .result = result_418,
+        .start = start_419,
+        .call = call_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13803,9 +13835,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_taken,
         .since = {6, 11},
-        .start = start_419,
-        .call = call_419,
-        .result = result_419,
+        .start = start_420,
+        .call = call_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13815,9 +13847,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_tcp_send,
         .since = {6, 11},
-        .start = start_420,
-        .call = call_420,
-        .result = result_420,
+        .start = start_421,
+        .call = call_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13827,9 +13859,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_421,
-        .call = call_421,
-        .result = result_421,
+        .start = start_422,
+        .call = call_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13839,9 +13871,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_foreign,
         .since = {6, 11},
-        .start = start_422,
-        .call = call_422,
-        .result = result_422,
+        .start = start_423,
+        .call = call_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13851,9 +13883,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_423,
-        .call = call_423,
-        .result = result_423,
+        .start = start_424,
+        .call = call_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -13863,9 +13895,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_family,
         .since = {6, 11},
-        .start = start_424,
-        .call = call_424,
-        .result = result_424,
+        .start = start_425,
+        .call = call_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -13875,9 +13907,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_listen_ready,
         .since = {6, 11},
-        .start = start_425,
-        .call = call_425,
-        .result = result_425,
+        .start = start_426,
+        .call = call_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13887,9 +13919,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_udp_plain,
         .since = {6, 11},
-        .start = start_426,
-        .call = call_426,
-        .result = result_426,
+        .start = start_427,
+        .call = call_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13899,9 +13931,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_427,
-        .call = call_427,
-        .result = result_427,
+        .start = start_428,
+        .call = call_428,
+        .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13911,8 +13943,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_428,
-        .result = result_428,
+        .start = start_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -13923,8 +13955,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_big,
         .since = {6, 15},
-        .start = start_429,
-        .result = result_429,
+        .start = start_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13934,8 +13966,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_430,
-        .result = result_430,
+        .start = start_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13945,8 +13977,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_udp_zero_copy,
         .since = {7, 1},
-        .start = start_431,
-        .result = result_431,
+        .start = start_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13956,9 +13988,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_432,
-        .call = call_432,
-        .result = result_432,
+        .start = start_433,
+        .call = call_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13968,9 +14000,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_433,
-        .call = call_433,
-        .result = result_433,
+        .start = start_434,
+        .call = call_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13980,9 +14012,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_cancelled,
         .since = {6, 15},
-        .start = start_434,
-        .call = call_434,
-        .result = result_434,
+        .start = start_435,
+        .call = call_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13992,9 +14024,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_busy,
         .since = {6, 15},
-        .start = start_435,
-        .amend = amend_435,
-        .result = result_435,
+        .start = start_436,
+        .amend = amend_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14004,9 +14036,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_436,
-        .call = call_436,
-        .result = result_436,
+        .start = start_437,
+        .call = call_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14016,9 +14048,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_directory,
         .since = {6, 15},
-        .start = start_437,
-        .call = call_437,
-        .result = result_437,
+        .start = start_438,
+        .call = call_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14028,9 +14060,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_438,
-        .call = call_438,
-        .result = result_438,
+        .start = start_439,
+        .call = call_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14040,9 +14072,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_439,
-        .call = call_439,
-        .result = result_439,
+        .start = start_440,
+        .call = call_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14052,9 +14084,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_440,
-        .call = call_440,
-        .result = result_440,
+        .start = start_441,
+        .call = call_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14064,9 +14096,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_441,
-        .call = call_441,
-        .result = result_441,
+        .start = start_442,
+        .call = call_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14076,9 +14108,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_442,
-        .call = call_442,
-        .result = result_442,
+        .start = start_443,
+        .call = call_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14088,9 +14120,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_443,
-        .call = call_443,
-        .result = result_443,
+        .start = start_444,
+        .call = call_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14100,9 +14132,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_444,
-        .call = call_444,
-        .result = result_444,
+        .start = start_445,
+        .call = call_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14112,9 +14144,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_445,
-        .call = call_445,
-        .result = result_445,
+        .start = start_446,
+        .call = call_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14124,9 +14156,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_446,
-        .call = call_446,
-        .result = result_446,
+        .start = start_447,
+        .call = call_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14136,27 +14168,15 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_447,
-        .call = call_447,
-        .result = result_447,
+        .start = start_448,
+        .call = call_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
-        .name = "pipe",
-        .scenario = &live_pipe_wanted,
-        .since = {6, 16},
-        .start = start_448,
-        .call = call_448,
-        .result = result_448,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "PIPE pipe in pipe_wanted: ok 2",
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
@@ -14168,13 +14188,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "PIPE pipe in pipe_wanted: ok 2",
+        .name = "pipe",
+        .scenario = &live_pipe_wanted,
+        .since = {6, 16},
+        .start = start_450,
+        .call = call_450,
+        .result = result_450,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "PIPE pipe_direct in pipe_slots: ok",
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 19},
-        .start = start_450,
-        .call = call_450,
-        .result = result_450,
+        .start = start_451,
+        .call = call_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14184,9 +14216,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_451,
-        .call = call_451,
-        .result = result_451,
+        .start = start_452,
+        .call = call_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14196,9 +14228,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_452,
-        .call = call_452,
-        .result = result_452,
+        .start = start_453,
+        .call = call_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14208,9 +14240,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_453,
-        .call = call_453,
-        .result = result_453,
+        .start = start_454,
+        .call = call_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14220,9 +14252,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_454,
-        .amend = amend_454,
-        .result = result_454,
+        .start = start_455,
+        .amend = amend_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14232,9 +14264,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_exhausted,
         .since = {6, 16},
-        .start = start_455,
-        .call = call_455,
-        .result = result_455,
+        .start = start_456,
+        .call = call_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14244,9 +14276,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_456,
-        .call = call_456,
-        .result = result_456,
+        .start = start_457,
+        .call = call_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14254,18 +14286,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
         .name = "nop128",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_457,
-        .call = call_457,
-        .result = result_457,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
-        .name = "nop128_flags",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_458,
@@ -14276,8 +14296,8 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
-        .name = "nop128_result",
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
+        .name = "nop128_flags",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_459,
@@ -14288,7 +14308,7 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
         .name = "nop128_result",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
@@ -14300,9 +14320,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .name = "nop128_file",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .name = "nop128_result",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_461,
         .call = call_461,
@@ -14312,8 +14332,8 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
-        .name = "nop128_fixed_buffer",
+        .title = "NOP128 nop128_file in file_big: ok",
+        .name = "nop128_file",
         .scenario = &live_file_big,
         .since = {6, 19},
         .start = start_462,
@@ -14324,9 +14344,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .name = "nop128_cqe32",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .name = "nop128_fixed_buffer",
+        .scenario = &live_file_big,
         .since = {6, 19},
         .start = start_463,
         .call = call_463,
@@ -14336,13 +14356,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .name = "nop128_cqe32",
+        .scenario = &live_ring_big,
+        .since = {6, 19},
+        .start = start_464,
+        .call = call_464,
+        .result = result_464,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "NOP128 nop128_file in ring_sqe128: EBADF",
         .name = "nop128_file",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_464,
-        .call = call_464,
-        .result = result_464,
+        .start = start_465,
+        .call = call_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14352,9 +14384,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_fixed_buffer",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_465,
-        .call = call_465,
-        .result = result_465,
+        .start = start_466,
+        .call = call_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14364,9 +14396,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_466,
-        .call = call_466,
-        .result = result_466,
+        .start = start_467,
+        .call = call_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14376,9 +14408,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_467,
-        .call = call_467,
-        .result = result_467,
+        .start = start_468,
+        .call = call_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

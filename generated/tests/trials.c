@@ -3419,7 +3419,7 @@ static int result_264(struct live *l)
 static void send_265(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                          (const struct epoll_event *)l->event);
 }
 
@@ -3432,33 +3432,33 @@ static int result_265(struct live *l)
 static void send_266(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)(uintptr_t)0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_266(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_267(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_267(struct live *l)
 {
     (void)l;
-    return (int)(4096);
+    return (int)(-EFAULT);
 }
 
 static void send_268(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                      (unsigned)SPLICE_F_FD_IN_FIXED);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_268(struct live *l)
@@ -3470,62 +3470,63 @@ static int result_268(struct live *l)
 static void send_269(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                      (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_269(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(4096);
 }
 
 static void send_270(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
 }
 
 static int result_270(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EINVAL);
 }
 
 static void send_271(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
 }
 
 static int result_271(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ESPIPE);
 }
 
 static void send_272(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int result_272(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_273(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_splice(sqe, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                       (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int result_272(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static void send_273(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
 static int result_273(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static void send_274(struct live *l, struct io_uring_sqe *sqe)
@@ -3537,39 +3538,39 @@ static void send_274(struct live *l, struct io_uring_sqe *sqe)
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_275(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_275(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_276(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-    sqe->addr = (__u64)(-1024);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_276(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EFAULT);
 }
 
 static void send_277(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_277(struct live *l)
@@ -3581,67 +3582,67 @@ static int result_277(struct live *l)
 static void send_278(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_278(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EOVERFLOW);
 }
 
 static void send_279(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
+    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
 }
 
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(3);
 }
 
 static void send_280(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, 77);
+    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(4);
 }
 
 static void send_281(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
+    rota_prep_remove_buffers(sqe, 4, 77);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static void send_282(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
 }
 
 static int result_282(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_283(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
+    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_283(struct live *l)
@@ -3653,49 +3654,49 @@ static int result_283(struct live *l)
 static void send_284(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
+    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static void send_285(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
+    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_286(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EBADF);
 }
 
 static void send_287(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_287(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static void send_288(struct live *l, struct io_uring_sqe *sqe)
@@ -3707,51 +3708,50 @@ static void send_288(struct live *l, struct io_uring_sqe *sqe)
 static int result_288(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(0);
 }
 
 static void send_289(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, 9);
+    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTCONN);
 }
 
 static void send_290(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
+    rota_prep_shutdown(sqe, (int)l->sock, 9);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_291(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                        (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
+    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
 }
 
 static int result_291(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_292(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                        (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
+                        (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
 static int result_292(struct live *l)
@@ -3763,7 +3763,8 @@ static int result_292(struct live *l)
 static void send_293(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->path, (const char *)l->path2);
+    rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                        (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
 static int result_293(struct live *l)
@@ -3775,68 +3776,68 @@ static int result_293(struct live *l)
 static void send_294(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_rename(sqe, (const char *)l->path2, (const char *)l->path);
+    rota_prep_rename(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_294(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_295(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_rename(sqe, (const char *)l->path2, (const char *)l->path);
+}
+
+static int result_295(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static void send_296(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_renameat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                         (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_295(struct live *l)
+static int result_296(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static void send_296(struct live *l, struct io_uring_sqe *sqe)
+static void send_297(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int result_296(struct live *l)
+static int result_297(struct live *l)
 {
     (void)l;
     return (int)(-ENOTEMPTY);
 }
 
-static void send_297(struct live *l, struct io_uring_sqe *sqe)
+static void send_298(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int result_297(struct live *l)
+static int result_298(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static void send_298(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
-}
-
-static int result_298(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
 static void send_299(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_299(struct live *l)
@@ -3848,7 +3849,7 @@ static int result_299(struct live *l)
 static void send_300(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, 0);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_300(struct live *l)
@@ -3860,7 +3861,7 @@ static int result_300(struct live *l)
 static void send_301(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
+    rota_prep_unlink(sqe, (const char *)l->path, 0);
 }
 
 static int result_301(struct live *l)
@@ -3872,67 +3873,67 @@ static int result_301(struct live *l)
 static void send_302(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, 0);
+    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_302(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_303(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, 0);
+    rota_prep_unlink(sqe, (const char *)l->path2, 0);
 }
 
 static int result_303(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-ENOENT);
 }
 
 static void send_304(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
+    rota_prep_unlink(sqe, (const char *)l->dir, 0);
 }
 
 static int result_304(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EISDIR);
 }
 
 static void send_305(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
+    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_305(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-ENOTDIR);
 }
 
 static void send_306(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
+    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_306(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTEMPTY);
 }
 
 static void send_307(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
+    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_307(struct live *l)
@@ -3944,43 +3945,43 @@ static int result_307(struct live *l)
 static void send_308(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
+    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_309(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
+    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
 }
 
 static int result_309(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static void send_310(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
+    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
 }
 
 static int result_310(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_311(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
+    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
 }
 
 static int result_311(struct live *l)
@@ -3992,45 +3993,44 @@ static int result_311(struct live *l)
 static void send_312(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_313(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static void send_314(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
-                      0);
+    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_315(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
-                      (int)AT_EMPTY_PATH);
+    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
+                      0);
 }
 
 static int result_315(struct live *l)
@@ -4042,7 +4042,8 @@ static int result_315(struct live *l)
 static void send_316(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
+    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
+                      (int)AT_EMPTY_PATH);
 }
 
 static int result_316(struct live *l)
@@ -4054,67 +4055,67 @@ static int result_316(struct live *l)
 static void send_317(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_318(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static void send_319(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
+    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-ENOENT);
 }
 
 static void send_320(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
+    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_320(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-EPERM);
 }
 
 static void send_321(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_321(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EXDEV);
 }
 
 static void send_322(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_322(struct live *l)
@@ -4126,7 +4127,7 @@ static int result_322(struct live *l)
 static void send_323(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_323(struct live *l)
@@ -4138,8 +4139,7 @@ static int result_323(struct live *l)
 static void send_324(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                           (unsigned)IORING_MSG_RING_CQE_SKIP);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_324(struct live *l)
@@ -4151,31 +4151,32 @@ static int result_324(struct live *l)
 static void send_325(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                           (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_326(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(1);
 }
 
 static void send_327(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_327(struct live *l)
@@ -4187,93 +4188,91 @@ static int result_327(struct live *l)
 static void send_328(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EBADFD);
 }
 
 static void send_329(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_329(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static void send_330(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EINVAL);
 }
 
 static void send_331(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-ENXIO);
 }
 
 static void send_332(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, (unsigned)IORING_CQE_F_32);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static void send_333(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, (unsigned)IORING_CQE_F_32);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(-EOWNERDEAD);
+    return (int)(-EINVAL);
 }
 
 static void send_334(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_334(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOWNERDEAD);
 }
 
 static void send_335(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (const char *)l->xvalue, 0,
-                         4);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
 }
 
 static int result_335(struct live *l)
@@ -4285,135 +4284,136 @@ static int result_335(struct live *l)
 static void send_336(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
-                         (int)XATTR_CREATE, 4);
+    rota_prep_fsetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (const char *)l->xvalue, 0,
+                         4);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_337(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
-                         (int)XATTR_REPLACE, 4);
+                         (int)XATTR_CREATE, 4);
 }
 
 static int result_337(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EEXIST);
 }
 
 static void send_338(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->empty, (const char *)l->xvalue, 0, 4);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
+                         (int)XATTR_REPLACE, 4);
 }
 
 static int result_338(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-ENODATA);
 }
 
 static void send_339(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname3, (const char *)l->xvalue, 0, 4);
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->empty, (const char *)l->xvalue, 0, 4);
 }
 
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ERANGE);
 }
 
 static void send_340(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname3, (const char *)l->xvalue, 0, 4);
+}
+
+static int result_340(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static void send_341(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
                         (int)XATTR_CREATE, 4);
 }
 
-static int result_340(struct live *l)
+static int result_341(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_341(struct live *l, struct io_uring_sqe *sqe)
+static void send_342(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue,
                         (const char *)l->path2, 0, 4);
 }
 
-static int result_341(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static void send_342(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_CREATE, 4);
-}
-
 static int result_342(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static void send_343(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_REPLACE, 4);
+                        (int)XATTR_CREATE, 4);
 }
 
 static int result_343(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-EEXIST);
 }
 
 static void send_344(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_REPLACE, 4);
+}
+
+static int result_344(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static void send_345(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname3, (const char *)l->xvalue,
                         (const char *)l->path, 0, 4);
 }
 
-static int result_344(struct live *l)
+static int result_345(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static void send_345(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
-}
-
-static int result_345(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
 static void send_346(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (char *)l->xbuf, 16);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
 }
 
 static int result_346(struct live *l)
@@ -4425,7 +4425,8 @@ static int result_346(struct live *l)
 static void send_347(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
+    rota_prep_fgetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (char *)l->xbuf, 16);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_347(struct live *l)
@@ -4437,55 +4438,55 @@ static int result_347(struct live *l)
 static void send_348(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
 }
 
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(4);
 }
 
 static void send_349(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
 }
 
 static int result_349(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-ENODATA);
 }
 
 static void send_350(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
 static int result_350(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ERANGE);
 }
 
 static void send_351(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
 static int result_351(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_352(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_352(struct live *l)
@@ -4497,67 +4498,67 @@ static int result_352(struct live *l)
 static void send_353(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
 }
 
 static int result_353(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(4);
 }
 
 static void send_354(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
 }
 
 static int result_354(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(-ENOENT);
 }
 
 static void send_355(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
+    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_355(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-ENODATA);
 }
 
 static void send_356(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname3, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
 }
 
 static int result_356(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ERANGE);
 }
 
 static void send_357(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname3, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_357(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_358(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_358(struct live *l)
@@ -4569,7 +4570,7 @@ static int result_358(struct live *l)
 static void send_359(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
 }
 
 static int result_359(struct live *l)
@@ -4581,143 +4582,142 @@ static int result_359(struct live *l)
 static void send_360(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(0);
 }
 
 static void send_361(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_362(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_363(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENFILE);
 }
 
 static void send_364(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-ENXIO);
 }
 
 static void send_365(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, 15, 0, 0);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EMFILE);
 }
 
 static void send_366(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_UNIX, 4, 0, 0);
+    rota_prep_socket(sqe, (int)AF_INET, 15, 0, 0);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(-ESOCKTNOSUPPORT);
+    return (int)(-EINVAL);
 }
 
 static void send_367(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_socket(sqe, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int result_367(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ESOCKTNOSUPPORT);
 }
 
 static void send_368(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_368(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_369(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
                         (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int result_368(struct live *l)
+static int result_369(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_369(struct live *l, struct io_uring_sqe *sqe)
+static void send_370(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
                         (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int result_369(struct live *l)
+static int result_370(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static void send_370(struct live *l, struct io_uring_sqe *sqe)
+static void send_371(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
                                (unsigned *)l->sa_len_ptr, 0);
-}
-
-static int result_370(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_371(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
-    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_371(struct live *l)
@@ -4729,7 +4729,8 @@ static int result_371(struct live *l)
 static void send_372(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_372(struct live *l)
@@ -4741,67 +4742,67 @@ static int result_372(struct live *l)
 static void send_373(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_374(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
+    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_375(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static void send_376(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_377(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_378(struct live *l)
@@ -4813,8 +4814,7 @@ static int result_378(struct live *l)
 static void send_379(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_379(struct live *l)
@@ -4826,7 +4826,8 @@ static int result_379(struct live *l)
 static void send_380(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_380(struct live *l)
@@ -4838,7 +4839,7 @@ static int result_380(struct live *l)
 static void send_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
+    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_381(struct live *l)
@@ -4850,55 +4851,55 @@ static int result_381(struct live *l)
 static void send_382(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
 }
 
 static int result_382(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_383(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_384(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
 static int result_384(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EFAULT);
 }
 
 static void send_385(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_385(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_386(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_386(struct live *l)
@@ -4910,79 +4911,79 @@ static int result_386(struct live *l)
 static void send_387(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_387(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_388(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_388(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_389(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_389(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static void send_390(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
 static int result_390(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(64);
 }
 
 static void send_391(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
 }
 
 static int result_391(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EBADFD);
 }
 
 static void send_392(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
 }
 
 static int result_392(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_393(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_393(struct live *l)
@@ -4994,7 +4995,7 @@ static int result_393(struct live *l)
 static void send_394(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_394(struct live *l)
@@ -5006,7 +5007,7 @@ static int result_394(struct live *l)
 static void send_395(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_395(struct live *l)
@@ -5018,68 +5019,68 @@ static int result_395(struct live *l)
 static void send_396(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int result_396(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(0);
 }
 
 static void send_397(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_397(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ECHILD);
 }
 
 static void send_398(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_398(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ECANCELED);
 }
 
 static void send_399(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_399(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_400(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)(uintptr_t)0, (int)WEXITED, 0);
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_399(struct live *l)
+static int result_400(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_400(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_400(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
 static void send_401(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_401(struct live *l)
@@ -5091,67 +5092,67 @@ static int result_401(struct live *l)
 static void send_402(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_402(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(0);
 }
 
 static void send_403(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int result_403(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EAGAIN);
 }
 
 static void send_404(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_404(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ECANCELED);
 }
 
 static void send_405(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
 static int result_405(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_406(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
 static int result_406(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_407(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_407(struct live *l)
@@ -5163,91 +5164,91 @@ static int result_407(struct live *l)
 static void send_408(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_408(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_409(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_409(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_410(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_410(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_411(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_411(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(1);
 }
 
 static void send_412(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_412(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static void send_413(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_413(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_414(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_414(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_415(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_415(struct live *l)
@@ -5259,61 +5260,61 @@ static int result_415(struct live *l)
 static void send_416(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_416(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_417(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
 }
 
 static int result_417(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EBADF);
 }
 
 static void send_418(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_418(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static void send_419(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+    rota_prep_ftruncate(sqe, (int)l->fd, 100);
 }
 
 static int result_419(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_420(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
 }
 
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_421(struct live *l, struct io_uring_sqe *sqe)
@@ -5325,7 +5326,7 @@ static void send_421(struct live *l, struct io_uring_sqe *sqe)
 static int result_421(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(0);
 }
 
 static void send_422(struct live *l, struct io_uring_sqe *sqe)
@@ -5337,67 +5338,67 @@ static void send_422(struct live *l, struct io_uring_sqe *sqe)
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EADDRINUSE);
 }
 
 static void send_423(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_423(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_424(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_424(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_425(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_425(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EADDRNOTAVAIL);
 }
 
 static void send_426(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EFAULT);
 }
 
 static void send_427(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_428(struct live *l, struct io_uring_sqe *sqe)
@@ -5409,140 +5410,140 @@ static void send_428(struct live *l, struct io_uring_sqe *sqe)
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_429(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->fd, 4);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_429(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_430(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+    rota_prep_listen(sqe, (int)l->fd, 4);
 }
 
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_431(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_431(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(64);
 }
 
 static void send_432(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_433(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
+    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
 }
 
 static int result_433(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_434(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_435(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_435(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_436(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_436(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EINVAL);
 }
 
 static void send_437(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_437(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_438(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)(uintptr_t)0, 4, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_437(struct live *l)
+static int result_438(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_438(struct live *l, struct io_uring_sqe *sqe)
+static void send_439(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
-static int result_438(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static void send_439(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(8192);
 }
 
 static void send_440(struct live *l, struct io_uring_sqe *sqe)
@@ -5554,7 +5555,7 @@ static void send_440(struct live *l, struct io_uring_sqe *sqe)
 static int result_440(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static void send_441(struct live *l, struct io_uring_sqe *sqe)
@@ -5566,25 +5567,25 @@ static void send_441(struct live *l, struct io_uring_sqe *sqe)
 static int result_441(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_442(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_443(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_443(struct live *l)
@@ -5596,37 +5597,37 @@ static int result_443(struct live *l)
 static void send_444(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_445(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static void send_446(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_446(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_447(struct live *l, struct io_uring_sqe *sqe)
@@ -5638,25 +5639,25 @@ static void send_447(struct live *l, struct io_uring_sqe *sqe)
 static int result_447(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_448(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_448(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_449(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_449(struct live *l)
@@ -5668,19 +5669,19 @@ static int result_449(struct live *l)
 static void send_450(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_450(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_451(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
 static int result_451(struct live *l)
@@ -5692,7 +5693,7 @@ static int result_451(struct live *l)
 static void send_452(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_452(struct live *l)
@@ -5704,7 +5705,7 @@ static int result_452(struct live *l)
 static void send_453(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
 }
 
 static int result_453(struct live *l)
@@ -5716,80 +5717,80 @@ static int result_453(struct live *l)
 static void send_454(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_454(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_455(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
 }
 
 static int result_455(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENXIO);
 }
 
 static void send_456(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
-    sqe->addr = (__u64)(8);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
 }
 
 static int result_456(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_457(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_457(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EFAULT);
 }
 
 static void send_458(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
 static int result_458(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EMFILE);
 }
 
 static void send_459(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128(sqe);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_459(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENFILE);
 }
 
 static void send_460(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
+    rota_prep_nop128(sqe);
 }
 
 static int result_460(struct live *l)
@@ -5801,43 +5802,43 @@ static int result_460(struct live *l)
 static void send_461(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, 42);
+    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(0);
 }
 
 static void send_462(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, (int)-EDOM);
+    rota_prep_nop128_result(sqe, 42);
 }
 
 static int result_462(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(42);
 }
 
 static void send_463(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, (int)l->fd);
+    rota_prep_nop128_result(sqe, (int)-EDOM);
 }
 
 static int result_463(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static void send_464(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_file(sqe, (int)l->fd);
 }
 
 static int result_464(struct live *l)
@@ -5849,7 +5850,7 @@ static int result_464(struct live *l)
 static void send_465(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_cqe32(sqe, 17, 18);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_465(struct live *l)
@@ -5861,46 +5862,58 @@ static int result_465(struct live *l)
 static void send_466(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, -1);
+    rota_prep_nop128_cqe32(sqe, 17, 18);
 }
 
 static int result_466(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_467(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_file(sqe, -1);
 }
 
 static int result_467(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_468(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_468(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static void send_469(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_469(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_470(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+}
+
+static int result_470(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -8864,7 +8877,7 @@ const struct live_trial live_trials[] = {
         .error = 5,
     },
     {
-        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EBADF",
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
@@ -8875,18 +8888,18 @@ const struct live_trial live_trials[] = {
         .error = 6,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: ok",
-        .scenario = &live_splice_to_pipe,
-        .opcode = IORING_OP_SPLICE,
-        .since = {5, 7},
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EFAULT",
+        .scenario = &live_epoll_add,
+        .opcode = IORING_OP_EPOLL_CTL,
+        .since = {5, 6},
         .send = send_267,
         .result = result_267,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 0,
+        .error = 7,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: ok 2",
+        .title = "SPLICE splice in splice_to_pipe: ok",
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
@@ -8897,12 +8910,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "SPLICE splice in splice_to_pipe: EINVAL",
+        .title = "SPLICE splice in splice_to_pipe: ok 2",
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
         .send = send_269,
         .result = result_269,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "SPLICE splice in splice_to_pipe: EINVAL",
+        .scenario = &live_splice_to_pipe,
+        .opcode = IORING_OP_SPLICE,
+        .since = {5, 7},
+        .send = send_270,
+        .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8912,8 +8936,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_270,
-        .result = result_270,
+        .send = send_271,
+        .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8923,8 +8947,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_271,
-        .result = result_271,
+        .send = send_272,
+        .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8934,8 +8958,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_272,
-        .result = result_272,
+        .send = send_273,
+        .result = result_273,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8946,8 +8970,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 18},
         .backports = "5.10",
-        .send = send_273,
-        .result = result_273,
+        .send = send_274,
+        .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8957,8 +8981,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_274,
-        .result = result_274,
+        .send = send_275,
+        .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8968,8 +8992,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_foreign,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_275,
-        .result = result_275,
+        .send = send_276,
+        .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8979,8 +9003,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_loose,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_276,
-        .result = result_276,
+        .send = send_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8990,25 +9014,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_full,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {6, 18},
-        .send = send_277,
-        .result = result_277,
+        .send = send_278,
+        .result = result_278,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
-        .scenario = &live_buffers_group,
-        .opcode = IORING_OP_REMOVE_BUFFERS,
-        .since = {5, 7},
-        .send = send_278,
-        .result = result_278,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok 2",
         .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
@@ -9019,12 +9032,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "REMOVE_BUFFERS remove_buffers in ring_only: ENOENT",
-        .scenario = &live_ring_only,
+        .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok 2",
+        .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
         .send = send_280,
         .result = result_280,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "REMOVE_BUFFERS remove_buffers in ring_only: ENOENT",
+        .scenario = &live_ring_only,
+        .opcode = IORING_OP_REMOVE_BUFFERS,
+        .since = {5, 7},
+        .send = send_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9034,25 +9058,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_281,
-        .result = result_281,
+        .send = send_282,
+        .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "TEE tee in tee_pipes: ok",
-        .scenario = &live_tee_pipes,
-        .opcode = IORING_OP_TEE,
-        .since = {5, 8},
-        .send = send_282,
-        .result = result_282,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "TEE tee in tee_pipes: ok 2",
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
@@ -9063,12 +9076,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "TEE tee in splice_to_pipe: EINVAL",
-        .scenario = &live_splice_to_pipe,
+        .title = "TEE tee in tee_pipes: ok 2",
+        .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
         .send = send_284,
         .result = result_284,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "TEE tee in splice_to_pipe: EINVAL",
+        .scenario = &live_splice_to_pipe,
+        .opcode = IORING_OP_TEE,
+        .since = {5, 8},
+        .send = send_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9078,8 +9102,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_285,
-        .result = result_285,
+        .send = send_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9089,8 +9113,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_286,
-        .result = result_286,
+        .send = send_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9101,8 +9125,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_287,
-        .result = result_287,
+        .send = send_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9113,8 +9137,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_288,
-        .result = result_288,
+        .send = send_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9125,8 +9149,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_289,
-        .result = result_289,
+        .send = send_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9137,8 +9161,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_290,
-        .result = result_290,
+        .send = send_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9149,8 +9173,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_291,
-        .result = result_291,
+        .send = send_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9161,8 +9185,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_292,
-        .result = result_292,
+        .send = send_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9173,8 +9197,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_293,
-        .result = result_293,
+        .send = send_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9185,8 +9209,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_294,
-        .result = result_294,
+        .send = send_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9197,8 +9221,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_295,
-        .result = result_295,
+        .send = send_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9209,8 +9233,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_296,
-        .result = result_296,
+        .send = send_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9221,8 +9245,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_297,
-        .result = result_297,
+        .send = send_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9233,8 +9257,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_298,
-        .result = result_298,
+        .send = send_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9245,8 +9269,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_299,
-        .result = result_299,
+        .send = send_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9257,8 +9281,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_300,
-        .result = result_300,
+        .send = send_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9269,8 +9293,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_301,
-        .result = result_301,
+        .send = send_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9281,8 +9305,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_302,
-        .result = result_302,
+        .send = send_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9293,8 +9317,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_303,
-        .result = result_303,
+        .send = send_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9305,8 +9329,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_304,
-        .result = result_304,
+        .send = send_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9317,25 +9341,14 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_305,
-        .result = result_305,
+        .send = send_306,
+        .result = result_306,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "MKDIRAT mkdirat in path_mkdir: ok",
-        .scenario = &live_path_mkdir,
-        .opcode = IORING_OP_MKDIRAT,
-        .since = {5, 15},
-        .send = send_306,
-        .result = result_306,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "MKDIRAT mkdir in path_mkdir: ok",
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
@@ -9346,12 +9359,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "MKDIRAT mkdir in path_mkdir: EEXIST",
+        .title = "MKDIRAT mkdir in path_mkdir: ok",
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
         .send = send_308,
         .result = result_308,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "MKDIRAT mkdir in path_mkdir: EEXIST",
+        .scenario = &live_path_mkdir,
+        .opcode = IORING_OP_MKDIRAT,
+        .since = {5, 15},
+        .send = send_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9361,25 +9385,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_309,
-        .result = result_309,
+        .send = send_310,
+        .result = result_310,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "SYMLINKAT symlinkat in path_symlink: ok",
-        .scenario = &live_path_symlink,
-        .opcode = IORING_OP_SYMLINKAT,
-        .since = {5, 15},
-        .send = send_310,
-        .result = result_310,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "SYMLINKAT symlink in path_symlink: ok",
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
@@ -9390,12 +9403,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "SYMLINKAT symlink in path_symlink: EEXIST",
+        .title = "SYMLINKAT symlink in path_symlink: ok",
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
         .send = send_312,
         .result = result_312,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "SYMLINKAT symlink in path_symlink: EEXIST",
+        .scenario = &live_path_symlink,
+        .opcode = IORING_OP_SYMLINKAT,
+        .since = {5, 15},
+        .send = send_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9405,25 +9429,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_313,
-        .result = result_313,
+        .send = send_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "LINKAT linkat in path_link: ok",
-        .scenario = &live_path_link,
-        .opcode = IORING_OP_LINKAT,
-        .since = {5, 15},
-        .send = send_314,
-        .result = result_314,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINKAT linkat in path_link: ok 2",
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
@@ -9434,7 +9447,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "LINKAT link in path_link: ok",
+        .title = "LINKAT linkat in path_link: ok 2",
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
@@ -9445,12 +9458,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "LINKAT link in path_link: EEXIST",
+        .title = "LINKAT link in path_link: ok",
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
         .send = send_317,
         .result = result_317,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "LINKAT link in path_link: EEXIST",
+        .scenario = &live_path_link,
+        .opcode = IORING_OP_LINKAT,
+        .since = {5, 15},
+        .send = send_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9460,8 +9484,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_318,
-        .result = result_318,
+        .send = send_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9471,8 +9495,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_319,
-        .result = result_319,
+        .send = send_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9482,8 +9506,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_320,
-        .result = result_320,
+        .send = send_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9493,8 +9517,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_321,
-        .result = result_321,
+        .send = send_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9504,17 +9528,6 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_flags,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 3},
-        .send = send_322,
-        .result = result_322,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "MSG_RING msg_ring_fd in message_ring_file: ok",
-        .scenario = &live_message_ring_file,
-        .opcode = IORING_OP_MSG_RING,
-        .since = {6, 0},
         .send = send_323,
         .result = result_323,
         .kind = LIVE_EXACT,
@@ -9522,7 +9535,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring_fd in message_ring_file: ok 2",
+        .title = "MSG_RING msg_ring_fd in message_ring_file: ok",
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
@@ -9533,7 +9546,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring_fd_alloc in message_ring_file: ok",
+        .title = "MSG_RING msg_ring_fd in message_ring_file: ok 2",
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
@@ -9544,12 +9557,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "MSG_RING msg_ring in message_ring_disabled: EBADFD",
-        .scenario = &live_message_ring_disabled,
+        .title = "MSG_RING msg_ring_fd_alloc in message_ring_file: ok",
+        .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
         .send = send_326,
         .result = result_326,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "MSG_RING msg_ring in message_ring_disabled: EBADFD",
+        .scenario = &live_message_ring_disabled,
+        .opcode = IORING_OP_MSG_RING,
+        .since = {6, 0},
+        .send = send_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9559,8 +9583,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_327,
-        .result = result_327,
+        .send = send_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9570,8 +9594,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_328,
-        .result = result_328,
+        .send = send_329,
+        .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9581,8 +9605,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_329,
-        .result = result_329,
+        .send = send_330,
+        .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9592,8 +9616,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_bare,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_330,
-        .result = result_330,
+        .send = send_331,
+        .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -9603,8 +9627,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_bare,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_331,
-        .result = result_331,
+        .send = send_332,
+        .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -9614,8 +9638,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {7, 2},
-        .send = send_332,
-        .result = result_332,
+        .send = send_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -9625,8 +9649,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_orphan,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 3},
-        .send = send_333,
-        .result = result_333,
+        .send = send_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -9636,8 +9660,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_334,
-        .result = result_334,
+        .send = send_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9647,8 +9671,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {6, 13},
-        .send = send_335,
-        .result = result_335,
+        .send = send_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9658,8 +9682,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_336,
-        .result = result_336,
+        .send = send_337,
+        .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9669,8 +9693,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_337,
-        .result = result_337,
+        .send = send_338,
+        .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9680,8 +9704,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_338,
-        .result = result_338,
+        .send = send_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9691,8 +9715,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_339,
-        .result = result_339,
+        .send = send_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9702,8 +9726,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_340,
-        .result = result_340,
+        .send = send_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9713,8 +9737,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_341,
-        .result = result_341,
+        .send = send_342,
+        .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9724,8 +9748,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_342,
-        .result = result_342,
+        .send = send_343,
+        .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9735,8 +9759,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_343,
-        .result = result_343,
+        .send = send_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9746,8 +9770,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_344,
-        .result = result_344,
+        .send = send_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9757,8 +9781,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_345,
-        .result = result_345,
+        .send = send_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9768,8 +9792,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {6, 13},
-        .send = send_346,
-        .result = result_346,
+        .send = send_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9779,8 +9803,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_347,
-        .result = result_347,
+        .send = send_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9790,8 +9814,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_348,
-        .result = result_348,
+        .send = send_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9801,8 +9825,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_349,
-        .result = result_349,
+        .send = send_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9812,8 +9836,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_350,
-        .result = result_350,
+        .send = send_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9823,8 +9847,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_351,
-        .result = result_351,
+        .send = send_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9834,8 +9858,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_352,
-        .result = result_352,
+        .send = send_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9845,8 +9869,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_353,
-        .result = result_353,
+        .send = send_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9856,8 +9880,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_354,
-        .result = result_354,
+        .send = send_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9867,8 +9891,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_355,
-        .result = result_355,
+        .send = send_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9878,8 +9902,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_356,
-        .result = result_356,
+        .send = send_357,
+        .result = result_357,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9889,8 +9913,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_357,
-        .result = result_357,
+        .send = send_358,
+        .result = result_358,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -9900,8 +9924,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_358,
-        .result = result_358,
+        .send = send_359,
+        .result = result_359,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9911,8 +9935,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_359,
-        .result = result_359,
+        .send = send_360,
+        .result = result_360,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -9922,8 +9946,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_360,
-        .result = result_360,
+        .send = send_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9933,8 +9957,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_361,
-        .result = result_361,
+        .send = send_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9944,8 +9968,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_full,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_362,
-        .result = result_362,
+        .send = send_363,
+        .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9955,8 +9979,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_363,
-        .result = result_363,
+        .send = send_364,
+        .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9966,8 +9990,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_exhausted,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_364,
-        .result = result_364,
+        .send = send_365,
+        .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -9977,8 +10001,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_365,
-        .result = result_365,
+        .send = send_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -9988,8 +10012,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_366,
-        .result = result_366,
+        .send = send_367,
+        .result = result_367,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -9999,8 +10023,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 6},
-        .send = send_367,
-        .result = result_367,
+        .send = send_368,
+        .result = result_368,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10010,8 +10034,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_set_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_368,
-        .result = result_368,
+        .send = send_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10021,8 +10045,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_369,
-        .result = result_369,
+        .send = send_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10032,8 +10056,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_name,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 19},
-        .send = send_370,
-        .result = result_370,
+        .send = send_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10043,8 +10067,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_371,
-        .result = result_371,
+        .send = send_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10054,8 +10078,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_timestamps,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_372,
-        .result = result_372,
+        .send = send_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10066,8 +10090,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {5, 19},
-        .send = send_373,
-        .result = result_373,
+        .send = send_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10077,8 +10101,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_374,
-        .result = result_374,
+        .send = send_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10088,8 +10112,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 18},
-        .send = send_375,
-        .result = result_375,
+        .send = send_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10099,26 +10123,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_376,
-        .result = result_376,
+        .send = send_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "SEND_ZC send_zc in tcp_send: ok",
-        .scenario = &live_tcp_send,
-        .opcode = IORING_OP_SEND_ZC,
-        .since = {6, 0},
-        .send = send_377,
-        .result = result_377,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
@@ -10130,8 +10142,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "SEND_ZC sendto_zc in udp_send: ok",
-        .scenario = &live_udp_send,
+        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
         .send = send_379,
@@ -10142,12 +10154,24 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "SEND_ZC sendto_zc in udp_send: ok",
+        .scenario = &live_udp_send,
+        .opcode = IORING_OP_SEND_ZC,
+        .since = {6, 0},
+        .send = send_380,
+        .result = result_380,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
         .title = "SEND_ZC sendv_zc in tcp_send: ok",
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 17},
-        .send = send_380,
-        .result = result_380,
+        .send = send_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10158,8 +10182,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send_notify,
         .opcode = IORING_OP_SEND_ZC,
         .since = {7, 1},
-        .send = send_381,
-        .result = result_381,
+        .send = send_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -10170,8 +10194,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_382,
-        .result = result_382,
+        .send = send_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10181,8 +10205,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_383,
-        .result = result_383,
+        .send = send_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -10192,8 +10216,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_384,
-        .result = result_384,
+        .send = send_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -10203,8 +10227,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_385,
-        .result = result_385,
+        .send = send_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10215,8 +10239,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 15},
-        .send = send_386,
-        .result = result_386,
+        .send = send_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10227,8 +10251,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_387,
-        .result = result_387,
+        .send = send_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10238,8 +10262,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_388,
-        .result = result_388,
+        .send = send_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10249,8 +10273,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_389,
-        .result = result_389,
+        .send = send_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -10261,8 +10285,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_390,
-        .result = result_390,
+        .send = send_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10272,25 +10296,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_391,
-        .result = result_391,
+        .send = send_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
-        .scenario = &live_child_exits,
-        .opcode = IORING_OP_WAITID,
-        .since = {6, 7},
-        .send = send_392,
-        .result = result_392,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 2",
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -10301,7 +10314,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_exits: ok 3",
+        .title = "WAITID waitid in child_exits: ok 2",
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -10312,8 +10325,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ok 4",
-        .scenario = &live_child_lives,
+        .title = "WAITID waitid in child_exits: ok 3",
+        .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_395,
@@ -10323,12 +10336,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ECHILD",
+        .title = "WAITID waitid in child_lives: ok 4",
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_396,
         .result = result_396,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ECHILD",
+        .scenario = &live_child_lives,
+        .opcode = IORING_OP_WAITID,
+        .since = {6, 7},
+        .send = send_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10338,8 +10362,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_cancelled,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_397,
-        .result = result_397,
+        .send = send_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10349,8 +10373,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_398,
-        .result = result_398,
+        .send = send_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10360,8 +10384,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_399,
-        .result = result_399,
+        .send = send_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10371,8 +10395,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_400,
-        .result = result_400,
+        .send = send_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10382,8 +10406,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_shared,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_401,
-        .result = result_401,
+        .send = send_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10393,8 +10417,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_402,
-        .result = result_402,
+        .send = send_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10404,8 +10428,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_cancelled,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_403,
-        .result = result_403,
+        .send = send_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10415,8 +10439,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_404,
-        .result = result_404,
+        .send = send_405,
+        .result = result_405,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10426,25 +10450,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_405,
-        .result = result_405,
+        .send = send_406,
+        .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "FUTEX_WAKE futex_wake in futex_waiter: ok",
-        .scenario = &live_futex_waiter,
-        .opcode = IORING_OP_FUTEX_WAKE,
-        .since = {6, 7},
-        .send = send_406,
-        .result = result_406,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
@@ -10455,12 +10468,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
-        .scenario = &live_futex_word,
+        .title = "FUTEX_WAKE futex_wake in futex_waiter: ok 2",
+        .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
         .send = send_408,
         .result = result_408,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "FUTEX_WAKE futex_wake in futex_word: EFAULT",
+        .scenario = &live_futex_word,
+        .opcode = IORING_OP_FUTEX_WAKE,
+        .since = {6, 7},
+        .send = send_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10470,8 +10494,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_409,
-        .result = result_409,
+        .send = send_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10481,8 +10505,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_410,
-        .result = result_410,
+        .send = send_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10492,8 +10516,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_411,
-        .result = result_411,
+        .send = send_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10503,8 +10527,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_412,
-        .result = result_412,
+        .send = send_413,
+        .result = result_413,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10514,8 +10538,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_413,
-        .result = result_413,
+        .send = send_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10525,8 +10549,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_414,
-        .result = result_414,
+        .send = send_415,
+        .result = result_415,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10536,8 +10560,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file_kept,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_415,
-        .result = result_415,
+        .send = send_416,
+        .result = result_416,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10547,8 +10571,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_416,
-        .result = result_416,
+        .send = send_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10558,8 +10582,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_exhausted,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_417,
-        .result = result_417,
+        .send = send_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10569,8 +10593,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cut,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_418,
-        .result = result_418,
+        .send = send_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10580,8 +10604,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_419,
-        .result = result_419,
+        .send = send_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10591,8 +10615,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_420,
-        .result = result_420,
+        .send = send_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10602,8 +10626,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_taken,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_421,
-        .result = result_421,
+        .send = send_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10613,8 +10637,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_422,
-        .result = result_422,
+        .send = send_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10624,8 +10648,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_423,
-        .result = result_423,
+        .send = send_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10635,8 +10659,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_foreign,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_424,
-        .result = result_424,
+        .send = send_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10646,8 +10670,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_425,
-        .result = result_425,
+        .send = send_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10657,8 +10681,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_family,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_426,
-        .result = result_426,
+        .send = send_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10668,8 +10692,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_427,
-        .result = result_427,
+        .send = send_428,
+        .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10679,8 +10703,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_428,
-        .result = result_428,
+        .send = send_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10690,8 +10714,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_429,
-        .result = result_429,
+        .send = send_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10701,8 +10725,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_430,
-        .result = result_430,
+        .send = send_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -10713,8 +10737,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_RECV_ZC,
         .since = {6, 15},
-        .send = send_431,
-        .result = result_431,
+        .send = send_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10724,8 +10748,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_432,
-        .result = result_432,
+        .send = send_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10735,8 +10759,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_433,
-        .result = result_433,
+        .send = send_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10746,8 +10770,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_434,
-        .result = result_434,
+        .send = send_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10757,8 +10781,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_435,
-        .result = result_435,
+        .send = send_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10768,8 +10792,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_cancelled,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_436,
-        .result = result_436,
+        .send = send_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10779,8 +10803,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_busy,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_437,
-        .result = result_437,
+        .send = send_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10790,8 +10814,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_438,
-        .result = result_438,
+        .send = send_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10801,8 +10825,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_439,
-        .result = result_439,
+        .send = send_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10812,8 +10836,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_440,
-        .result = result_440,
+        .send = send_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10823,8 +10847,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_441,
-        .result = result_441,
+        .send = send_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10834,8 +10858,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_442,
-        .result = result_442,
+        .send = send_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -10845,8 +10869,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_443,
-        .result = result_443,
+        .send = send_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10856,8 +10880,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_444,
-        .result = result_444,
+        .send = send_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10867,8 +10891,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_445,
-        .result = result_445,
+        .send = send_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10878,8 +10902,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_446,
-        .result = result_446,
+        .send = send_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10889,8 +10913,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_447,
-        .result = result_447,
+        .send = send_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10900,8 +10924,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_448,
-        .result = result_448,
+        .send = send_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -10911,25 +10935,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_449,
-        .result = result_449,
+        .send = send_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
-        .scenario = &live_pipe_wanted,
-        .opcode = IORING_OP_PIPE,
-        .since = {6, 16},
-        .send = send_450,
-        .result = result_450,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "PIPE pipe in pipe_wanted: ok 2",
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
@@ -10940,12 +10953,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "PIPE pipe in pipe_wanted: ok 2",
+        .scenario = &live_pipe_wanted,
+        .opcode = IORING_OP_PIPE,
+        .since = {6, 16},
+        .send = send_452,
+        .result = result_452,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "PIPE pipe_direct in pipe_slots: ok",
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 19},
-        .send = send_452,
-        .result = result_452,
+        .send = send_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10955,8 +10979,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_453,
-        .result = result_453,
+        .send = send_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10966,8 +10990,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_454,
-        .result = result_454,
+        .send = send_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10977,8 +11001,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_455,
-        .result = result_455,
+        .send = send_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10988,8 +11012,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_456,
-        .result = result_456,
+        .send = send_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10999,8 +11023,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_exhausted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_457,
-        .result = result_457,
+        .send = send_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11010,25 +11034,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_458,
-        .result = result_458,
+        .send = send_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_459,
-        .result = result_459,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11039,7 +11052,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11050,7 +11063,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11061,8 +11074,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_463,
@@ -11072,7 +11085,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .title = "NOP128 nop128_file in file_big: ok",
         .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11083,8 +11096,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_465,
@@ -11094,12 +11107,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .scenario = &live_ring_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_466,
+        .result = result_466,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "NOP128 nop128_file in ring_sqe128: EBADF",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_466,
-        .result = result_466,
+        .send = send_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11109,8 +11133,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_467,
-        .result = result_467,
+        .send = send_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11120,8 +11144,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_468,
-        .result = result_468,
+        .send = send_469,
+        .result = result_469,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11131,8 +11155,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_469,
-        .result = result_469,
+        .send = send_470,
+        .result = result_470,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

@@ -232,3 +232,35 @@ def test_conversions_are_all_told(exported: Any) -> None:
     used = {store["conversion"] for op in exported["opcodes"] for prep in op["prep"]
             for store in prep["stores"] if "conversion" in store}
     assert used == set(exported["conversions"])
+
+
+# -- what must not get lost ---------------------------------------------------
+
+def test_every_backport_and_every_answer_to_other_flags_is_exported(exported: Any) -> None:
+    """Key by key, as the table has it: a lost one makes another check."""
+    data = load.load(whole_table()).data
+    for row, op in zip(data["opcodes"], exported["opcodes"], strict=True):
+        for raw, field in zip(row.get("fields", ()), op["fields"], strict=True):
+            assert field.get("backports", []) == raw.get("backports", []), row["name"]
+            assert (field.get("half") == "lower") == ("bits" in raw), row["name"]
+            if "flags" not in raw:
+                continue
+            others = raw.get("others", "submit")
+            assert field["others"] == ("issue" if others.startswith("E") else others), row["name"]
+            if others.startswith("E"):
+                assert field["others_errno"] == others
+            given = {next(iter(item)): item.get("backports", []) for item in raw.get("takes", ())
+                     if isinstance(item, dict)}
+            for taken in field["takes"]:
+                if taken["name"] in given:
+                    assert taken.get("backports", []) == given[taken["name"]], row["name"]
+        given = [item.get("backports", []) if isinstance(item, dict) else []
+                 for item in row.get("ignored", ())]
+        assert [item.get("backports", []) for item in op.get("ignored", ())][:len(given)] == given
+        for raw, rule in zip(row.get("rules", ()), op.get("rules", ()), strict=True):
+            assert rule.get("backports", []) == raw.get("backports", []), row["name"]
+        done = row["completion"]
+        assert op["completion"].get("short") == done.get("short"), row["name"]
+        assert ("or_when" in op["completion"]) == ("or_when" in done), row["name"]
+        assert op["iosqe"].get("fixed_file_before", "EBADF") == row.get("iosqe_before", {}).get(
+            "IOSQE_FIXED_FILE", "EBADF"), row["name"]

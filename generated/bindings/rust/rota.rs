@@ -2679,7 +2679,7 @@ extern "C" {
     pub fn rota_register_files(ring: *mut rota_ring, files: *const c_int, nr_files: c_uint) -> c_int;
     /// The same, each file with a tag that is posted when it is let go (5.13). Since 5.13.
     pub fn rota_register_files_tags(ring: *mut rota_ring, files: *const c_int, tags: *const u64, nr: c_uint) -> c_int;
-    /// Register `nr` empty slots (5.19). Since 5.13.
+    /// Register `nr` empty slots (5.19). Since 5.19.
     pub fn rota_register_files_sparse(ring: *mut rota_ring, nr: c_uint) -> c_int;
     /// Take over the buffer table of another ring (6.12). Since 6.12.
     pub fn rota_clone_buffers(ring: *mut rota_ring, src: *mut rota_ring) -> c_int;

@@ -2131,7 +2131,8 @@ ROTA_INLINE void rota_prep_openat2_direct(struct io_uring_sqe *sqe, int dfd, con
  * -ENOENT       The file is not in the set.
  * -EPERM        The file cannot be polled, as a regular file.
  * -EINVAL       The descriptor is no epoll set.
- * -EBADF        The epoll set or the file is not open.
+ * -EBADF        The epoll set is not open.
+ * -EBADF        The file is not open.
  * -EFAULT       The events cannot be read.
  * -ELOOP        The file is an epoll set that has this one in it, or sets lie
  *               more than five deep.

@@ -168,17 +168,19 @@ struct rota_info_strings {
     char t_timeout_flags_is_not_0[23];
     char t_timeout_flags_lacks_IORING_TIMEOUT_2[69];
     char t_timeout_flags_is_0[19];
+    char t_timeout_flags_has_IORING_TIMEOUT_3[59];
     char t_file_index_is_not_0[20];
     char t_accept_flags_lacks_SOCK_CLOEXEC[32];
     char t_ioprio_has_IORING_ACCEPT_MULTISHOT[35];
     char t_file_index_is_IORING_FILE_INDEX_ALLOC[38];
     char t_ioprio_has_IORING_ACCEPT_DONTWAIT[34];
+    char t_file_index_is_0[16];
+    char t_addr_is_not_0[14];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL[40];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL_2[40];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL_3[41];
     char t_cancel_flags_lacks_IORING_ASYNC_CANCEL[65];
     char t_addr2_below_129[16];
-    char t_addr_is_not_0[14];
     char t_addr_below_9223372036854775808[31];
     char t_len_below_256[14];
     char t_len_lacks_FALLOC_FL_NO_HIDE_STALE[34];
@@ -195,8 +197,8 @@ struct rota_info_strings {
     char t_open_flags_lacks_O_CREAT[25];
     char t_file_index_is_not_IORING_FILE_INDEX[42];
     char t_open_flags_has_O_CREAT_O_EXCL[30];
+    char t_fd_is_not_AT_FDCWD[19];
     char t_fd_is_0[8];
-    char t_file_index_is_0[16];
     char t_off_has_IORING_FILE_INDEX_ALLOC[32];
     char t_rw_flags_has_RWF_NOWAIT[24];
     char t_addr_is_0[10];
@@ -242,14 +244,17 @@ struct rota_info_strings {
     char t_ioprio_lacks_IORING_SEND_VECTORIZED[36];
     char t_len_is_P_PID[13];
     char t_len_below_4[12];
+    char t_len_is_3[9];
     char t_fd_has_FUTEX2_SIZE_U32[23];
     char t_fd_lacks_FUTEX2_SIZE_U16[25];
     char t_addr2_below_0x100000000[24];
     char t_addr3_below_0x100000000[24];
     char t_addr3_is_not_0[15];
+    char t_fd_lacks_FUTEX2_PRIVATE[24];
     char t_len_above_0[12];
     char t_len_below_129[14];
     char t_pipe_flags_lacks_O_CLOEXEC[27];
+    char t_ring_lacks_IORING_SETUP_DEFER_TASKRUN[38];
     char t_IORING_NOP_INJECT_RESULT[25];
     char t_IORING_NOP_FILE[16];
     char t_IORING_NOP_FIXED_FILE[22];
@@ -1502,7 +1507,8 @@ struct rota_info_strings {
     char t_The_file_is_not_in_the_set[28];
     char t_The_file_cannot_be_polled_as_a_regular[46];
     char t_The_descriptor_is_no_epoll_set[32];
-    char t_The_epoll_set_or_the_file_is_not_open[39];
+    char t_The_epoll_set_is_not_open[27];
+    char t_The_file_is_not_open[22];
     char t_The_events_cannot_be_read[27];
     char t_The_file_is_an_epoll_set_that_has_this[83];
     char t_Neither_of_the_two_files_is_a_pipe[36];
@@ -2516,17 +2522,19 @@ const struct rota_info_strings rota_info_strings = {
     .t_timeout_flags_is_not_0 = "timeout_flags is not 0",
     .t_timeout_flags_lacks_IORING_TIMEOUT_2 = "timeout_flags lacks IORING_TIMEOUT_UPDATE|IORING_LINK_TIMEOUT_UPDATE",
     .t_timeout_flags_is_0 = "timeout_flags is 0",
+    .t_timeout_flags_has_IORING_TIMEOUT_3 = "timeout_flags has IORING_TIMEOUT_UPDATE|IORING_TIMEOUT_ABS",
     .t_file_index_is_not_0 = "file_index is not 0",
     .t_accept_flags_lacks_SOCK_CLOEXEC = "accept_flags lacks SOCK_CLOEXEC",
     .t_ioprio_has_IORING_ACCEPT_MULTISHOT = "ioprio has IORING_ACCEPT_MULTISHOT",
     .t_file_index_is_IORING_FILE_INDEX_ALLOC = "file_index is IORING_FILE_INDEX_ALLOC",
     .t_ioprio_has_IORING_ACCEPT_DONTWAIT = "ioprio has IORING_ACCEPT_DONTWAIT",
+    .t_file_index_is_0 = "file_index is 0",
+    .t_addr_is_not_0 = "addr is not 0",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL = "cancel_flags has IORING_ASYNC_CANCEL_FD",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL_2 = "cancel_flags has IORING_ASYNC_CANCEL_OP",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL_3 = "cancel_flags has IORING_ASYNC_CANCEL_ANY",
     .t_cancel_flags_lacks_IORING_ASYNC_CANCEL = "cancel_flags lacks IORING_ASYNC_CANCEL_FD|IORING_ASYNC_CANCEL_OP",
     .t_addr2_below_129 = "addr2 below 129",
-    .t_addr_is_not_0 = "addr is not 0",
     .t_addr_below_9223372036854775808 = "addr below 9223372036854775808",
     .t_len_below_256 = "len below 256",
     .t_len_lacks_FALLOC_FL_NO_HIDE_STALE = "len lacks FALLOC_FL_NO_HIDE_STALE",
@@ -2543,8 +2551,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_open_flags_lacks_O_CREAT = "open_flags lacks O_CREAT",
     .t_file_index_is_not_IORING_FILE_INDEX = "file_index is not IORING_FILE_INDEX_ALLOC",
     .t_open_flags_has_O_CREAT_O_EXCL = "open_flags has O_CREAT|O_EXCL",
+    .t_fd_is_not_AT_FDCWD = "fd is not AT_FDCWD",
     .t_fd_is_0 = "fd is 0",
-    .t_file_index_is_0 = "file_index is 0",
     .t_off_has_IORING_FILE_INDEX_ALLOC = "off has IORING_FILE_INDEX_ALLOC",
     .t_rw_flags_has_RWF_NOWAIT = "rw_flags has RWF_NOWAIT",
     .t_addr_is_0 = "addr is 0",
@@ -2590,14 +2598,17 @@ const struct rota_info_strings rota_info_strings = {
     .t_ioprio_lacks_IORING_SEND_VECTORIZED = "ioprio lacks IORING_SEND_VECTORIZED",
     .t_len_is_P_PID = "len is P_PID",
     .t_len_below_4 = "len below 4",
+    .t_len_is_3 = "len is 3",
     .t_fd_has_FUTEX2_SIZE_U32 = "fd has FUTEX2_SIZE_U32",
     .t_fd_lacks_FUTEX2_SIZE_U16 = "fd lacks FUTEX2_SIZE_U16",
     .t_addr2_below_0x100000000 = "addr2 below 0x100000000",
     .t_addr3_below_0x100000000 = "addr3 below 0x100000000",
     .t_addr3_is_not_0 = "addr3 is not 0",
+    .t_fd_lacks_FUTEX2_PRIVATE = "fd lacks FUTEX2_PRIVATE",
     .t_len_above_0 = "len above 0",
     .t_len_below_129 = "len below 129",
     .t_pipe_flags_lacks_O_CLOEXEC = "pipe_flags lacks O_CLOEXEC",
+    .t_ring_lacks_IORING_SETUP_DEFER_TASKRUN = "ring lacks IORING_SETUP_DEFER_TASKRUN",
     .t_IORING_NOP_INJECT_RESULT = "IORING_NOP_INJECT_RESULT",
     .t_IORING_NOP_FILE = "IORING_NOP_FILE",
     .t_IORING_NOP_FIXED_FILE = "IORING_NOP_FIXED_FILE",
@@ -3850,7 +3861,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_file_is_not_in_the_set = "The file is not in the set.",
     .t_The_file_cannot_be_polled_as_a_regular = "The file cannot be polled, as a regular file.",
     .t_The_descriptor_is_no_epoll_set = "The descriptor is no epoll set.",
-    .t_The_epoll_set_or_the_file_is_not_open = "The epoll set or the file is not open.",
+    .t_The_epoll_set_is_not_open = "The epoll set is not open.",
+    .t_The_file_is_not_open = "The file is not open.",
     .t_The_events_cannot_be_read = "The events cannot be read.",
     .t_The_file_is_an_epoll_set_that_has_this = "The file is an epoll set that has this one in it, or sets lie more than five deep.",
     .t_Neither_of_the_two_files_is_a_pipe = "Neither of the two files is a pipe.",
@@ -4940,6 +4952,7 @@ struct rota_condition_table {
     struct rota_condition timeout_remove_rule_must_0[1];
     struct rota_condition timeout_remove_errors_when_2[1];
     struct rota_condition timeout_remove_errors_when_3[1];
+    struct rota_condition timeout_remove_errors_when_4[1];
     struct rota_condition accept_rule_when_0[1];
     struct rota_condition accept_rule_must_0[1];
     struct rota_condition accept_rule_when_1[2];
@@ -4948,6 +4961,8 @@ struct rota_condition_table {
     struct rota_condition accept_errors_when_1[1];
     struct rota_condition accept_errors_when_2[1];
     struct rota_condition accept_errors_when_4[1];
+    struct rota_condition accept_errors_when_5[1];
+    struct rota_condition accept_errors_when_7[1];
     struct rota_condition async_cancel_when_2[1];
     struct rota_condition async_cancel_when_3[1];
     struct rota_condition async_cancel_rule_when_0[1];
@@ -4977,7 +4992,9 @@ struct rota_condition_table {
     struct rota_condition openat_errors_when_2[1];
     struct rota_condition openat_errors_when_3[1];
     struct rota_condition openat_errors_when_4[2];
+    struct rota_condition openat_errors_when_5[1];
     struct rota_condition openat_errors_when_6[1];
+    struct rota_condition openat_errors_when_10[1];
     struct rota_condition close_rule_when_0[1];
     struct rota_condition close_rule_must_0[1];
     struct rota_condition close_errors_when_0[1];
@@ -5063,11 +5080,14 @@ struct rota_condition_table {
     struct rota_condition recv_errors_when_1[1];
     struct rota_condition recv_errors_when_3[1];
     struct rota_condition openat2_rule_must_0[1];
+    struct rota_condition openat2_errors_when_4[1];
     struct rota_condition openat2_errors_when_5[1];
     struct rota_condition openat2_errors_when_6[1];
+    struct rota_condition openat2_errors_when_13[1];
     struct rota_condition epoll_ctl_when_3[1];
     struct rota_condition epoll_ctl_errors_when_0[1];
     struct rota_condition epoll_ctl_errors_when_1[1];
+    struct rota_condition epoll_ctl_errors_when_6[1];
     struct rota_condition splice_errors_when_1[1];
     struct rota_condition splice_errors_when_3[1];
     struct rota_condition splice_errors_when_6[1];
@@ -5108,6 +5128,7 @@ struct rota_condition_table {
     struct rota_condition socket_rule_must_1[1];
     struct rota_condition socket_errors_when_2[1];
     struct rota_condition socket_errors_when_3[1];
+    struct rota_condition socket_errors_when_4[1];
     struct rota_condition uring_cmd_when_5[1];
     struct rota_condition uring_cmd_rule_when_0[1];
     struct rota_condition uring_cmd_rule_must_0[1];
@@ -5117,6 +5138,8 @@ struct rota_condition_table {
     struct rota_condition uring_cmd_rule_must_2[1];
     struct rota_condition uring_cmd_stream[1];
     struct rota_condition uring_cmd_stream_or[1];
+    struct rota_condition uring_cmd_errors_when_2[1];
+    struct rota_condition uring_cmd_errors_when_3[2];
     struct rota_condition send_zc_when_6[1];
     struct rota_condition send_zc_when_7[1];
     struct rota_condition send_zc_rule_when_0[2];
@@ -5141,6 +5164,8 @@ struct rota_condition_table {
     struct rota_condition waitid_rule_when_1[1];
     struct rota_condition waitid_rule_must_1[1];
     struct rota_condition waitid_rule_must_2[1];
+    struct rota_condition waitid_errors_when_2[1];
+    struct rota_condition waitid_errors_when_3[1];
     struct rota_condition futex_wait_rule_must_0[2];
     struct rota_condition futex_wait_rule_must_1[1];
     struct rota_condition futex_wait_rule_must_2[1];
@@ -5149,6 +5174,7 @@ struct rota_condition_table {
     struct rota_condition futex_wake_rule_must_1[1];
     struct rota_condition futex_wake_rule_must_2[1];
     struct rota_condition futex_wake_rule_must_3[1];
+    struct rota_condition futex_wake_errors_when_0[1];
     struct rota_condition futex_waitv_rule_must_0[2];
     struct rota_condition fixed_fd_install_rule_must_0[1];
     struct rota_condition ftruncate_rule_must_0[1];
@@ -5184,6 +5210,7 @@ struct rota_condition_table {
     struct rota_condition pipe_rule_must_0[1];
     struct rota_condition pipe_errors_when_0[1];
     struct rota_condition pipe_errors_when_1[2];
+    struct rota_condition pipe_errors_when_4[1];
     struct rota_condition pipe_errors_when_5[1];
     struct rota_condition nop128_when_1[1];
     struct rota_condition nop128_when_2[1];
@@ -5203,6 +5230,8 @@ struct rota_condition_table {
     struct rota_condition uring_cmd128_rule_must_2[1];
     struct rota_condition uring_cmd128_stream[1];
     struct rota_condition uring_cmd128_stream_or[1];
+    struct rota_condition register_napi_errors_when_1[1];
+    struct rota_condition register_resize_rings_errors_when_0[1];
 };
 
 struct rota_flag_table {
@@ -5595,6 +5624,7 @@ struct rota_look_table {
     struct rota_look openat_errors_looks_4[1];
     struct rota_look openat_errors_looks_6[1];
     struct rota_look openat_errors_looks_7[1];
+    struct rota_look openat_errors_looks_10[1];
     struct rota_look close_errors_looks_0[1];
     struct rota_look close_errors_looks_1[2];
     struct rota_look close_errors_looks_2[1];
@@ -5628,9 +5658,13 @@ struct rota_look_table {
     struct rota_look openat2_errors_looks_0[3];
     struct rota_look openat2_errors_looks_5[1];
     struct rota_look openat2_errors_looks_6[1];
+    struct rota_look openat2_errors_looks_13[1];
     struct rota_look openat2_errors_looks_14[2];
     struct rota_look epoll_ctl_errors_looks_2[2];
     struct rota_look epoll_ctl_errors_looks_3[1];
+    struct rota_look epoll_ctl_errors_looks_4[1];
+    struct rota_look epoll_ctl_errors_looks_5[1];
+    struct rota_look epoll_ctl_errors_looks_6[1];
     struct rota_look splice_errors_looks_0[2];
     struct rota_look splice_errors_looks_1[1];
     struct rota_look splice_errors_looks_2[1];
@@ -5668,10 +5702,12 @@ struct rota_look_table {
     struct rota_look getxattr_errors_looks_0[1];
     struct rota_look socket_errors_looks_2[1];
     struct rota_look socket_errors_looks_3[1];
+    struct rota_look uring_cmd_errors_looks_3[1];
     struct rota_look send_zc_errors_looks_1[1];
     struct rota_look send_zc_errors_looks_2[1];
     struct rota_look sendmsg_zc_errors_looks_1[1];
     struct rota_look read_multishot_errors_looks_0[2];
+    struct rota_look waitid_errors_looks_3[1];
     struct rota_look futex_wait_errors_looks_2[1];
     struct rota_look futex_wait_errors_looks_3[1];
     struct rota_look futex_wake_errors_looks_1[1];
@@ -5681,9 +5717,13 @@ struct rota_look_table {
     struct rota_look ftruncate_errors_looks_1[1];
     struct rota_look bind_errors_looks_1[1];
     struct rota_look bind_errors_looks_2[1];
+    struct rota_look bind_errors_looks_4[1];
     struct rota_look listen_errors_looks_0[1];
     struct rota_look listen_errors_looks_1[1];
+    struct rota_look recv_zc_errors_looks_1[1];
+    struct rota_look recv_zc_errors_looks_2[1];
     struct rota_look epoll_wait_errors_looks_0[1];
+    struct rota_look epoll_wait_errors_looks_2[1];
     struct rota_look readv_fixed_errors_looks_0[1];
     struct rota_look readv_fixed_errors_looks_1[1];
     struct rota_look readv_fixed_errors_looks_3[1];
@@ -5734,7 +5774,7 @@ struct rota_error_table {
     struct rota_error_info send_errors[11];
     struct rota_error_info recv_errors[8];
     struct rota_error_info openat2_errors[15];
-    struct rota_error_info epoll_ctl_errors[7];
+    struct rota_error_info epoll_ctl_errors[8];
     struct rota_error_info splice_errors[8];
     struct rota_error_info provide_buffers_errors[4];
     struct rota_error_info remove_buffers_errors[2];
@@ -6171,6 +6211,9 @@ const struct rota_condition_table rota_condition_table = {
     .timeout_remove_errors_when_3 = {
         {(uint64_t)0, {TEXT(t_timeout_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
     },
+    .timeout_remove_errors_when_4 = {
+        {(uint64_t)IORING_TIMEOUT_UPDATE | (uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_HAS},
+    },
     .accept_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
@@ -6195,6 +6238,12 @@ const struct rota_condition_table rota_condition_table = {
     },
     .accept_errors_when_4 = {
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
+    .accept_errors_when_5 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
+    .accept_errors_when_7 = {
+        {(uint64_t)0, {TEXT(t_addr_is_not_0)}, 16, 8, ROTA_COND_IS_NOT},
     },
     .async_cancel_when_2 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
@@ -6287,8 +6336,14 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
     },
+    .openat_errors_when_5 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
     .openat_errors_when_6 = {
         {(uint64_t)O_CREAT | (uint64_t)O_EXCL, {TEXT(t_open_flags_has_O_CREAT_O_EXCL)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_10 = {
+        {(uint64_t)-100, {TEXT(t_fd_is_not_AT_FDCWD)}, 4, 4, ROTA_COND_IS_NOT},
     },
     .close_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
@@ -6553,11 +6608,17 @@ const struct rota_condition_table rota_condition_table = {
     .openat2_rule_must_0 = {
         {(uint64_t)23, {TEXT(t_len_above_23)}, 24, 4, ROTA_COND_ABOVE},
     },
+    .openat2_errors_when_4 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
     .openat2_errors_when_5 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
     .openat2_errors_when_6 = {
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
+    .openat2_errors_when_13 = {
+        {(uint64_t)-100, {TEXT(t_fd_is_not_AT_FDCWD)}, 4, 4, ROTA_COND_IS_NOT},
     },
     .epoll_ctl_when_3 = {
         {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
@@ -6567,6 +6628,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .epoll_ctl_errors_when_1 = {
         {(uint64_t)1, {TEXT(t_len_is_not_EPOLL_CTL_ADD)}, 24, 4, ROTA_COND_IS_NOT},
+    },
+    .epoll_ctl_errors_when_6 = {
+        {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
     },
     .splice_errors_when_1 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
@@ -6692,6 +6756,9 @@ const struct rota_condition_table rota_condition_table = {
     .socket_errors_when_3 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
+    .socket_errors_when_4 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
     .uring_cmd_when_5 = {
         {(uint64_t)IORING_URING_CMD_FIXED, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD)}, 28, 4, ROTA_COND_HAS},
     },
@@ -6718,6 +6785,13 @@ const struct rota_condition_table rota_condition_table = {
     },
     .uring_cmd_stream_or = {
         {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
+    },
+    .uring_cmd_errors_when_2 = {
+        {(uint64_t)IORING_URING_CMD_MULTISHOT, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD_2)}, 28, 4, ROTA_COND_HAS},
+    },
+    .uring_cmd_errors_when_3 = {
+        {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
+        {(uint64_t)IORING_SETUP_CQE32 | (uint64_t)IORING_SETUP_CQE_MIXED, {TEXT(t_ring_lacks_IORING_SETUP_CQE32_IORING)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
     },
     .send_zc_when_6 = {
         {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
@@ -6793,6 +6867,12 @@ const struct rota_condition_table rota_condition_table = {
     .waitid_rule_must_2 = {
         {(uint64_t)4, {TEXT(t_len_below_4)}, 24, 4, ROTA_COND_BELOW},
     },
+    .waitid_errors_when_2 = {
+        {(uint64_t)3, {TEXT(t_len_is_3)}, 24, 4, ROTA_COND_IS},
+    },
+    .waitid_errors_when_3 = {
+        {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
+    },
     .futex_wait_rule_must_0 = {
         {(uint64_t)(1U << 1), {TEXT(t_fd_has_FUTEX2_SIZE_U32)}, 4, 4, ROTA_COND_HAS},
         {(uint64_t)(1U << 0), {TEXT(t_fd_lacks_FUTEX2_SIZE_U16)}, 4, 4, ROTA_COND_LACKS},
@@ -6818,6 +6898,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .futex_wake_rule_must_3 = {
         {(uint64_t)0, {TEXT(t_addr3_is_not_0)}, 48, 8, ROTA_COND_IS_NOT},
+    },
+    .futex_wake_errors_when_0 = {
+        {(uint64_t)(1U << 7), {TEXT(t_fd_lacks_FUTEX2_PRIVATE)}, 4, 4, ROTA_COND_LACKS},
     },
     .futex_waitv_rule_must_0 = {
         {(uint64_t)0, {TEXT(t_len_above_0)}, 24, 4, ROTA_COND_ABOVE},
@@ -6928,6 +7011,9 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
     },
+    .pipe_errors_when_4 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
     .pipe_errors_when_5 = {
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
     },
@@ -6984,6 +7070,12 @@ const struct rota_condition_table rota_condition_table = {
     },
     .uring_cmd128_stream_or = {
         {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
+    },
+    .register_napi_errors_when_1 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .register_resize_rings_errors_when_0 = {
+        {(uint64_t)IORING_SETUP_DEFER_TASKRUN, {TEXT(t_ring_lacks_IORING_SETUP_DEFER_TASKRUN)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
     },
 };
 
@@ -19274,6 +19366,9 @@ const struct rota_look_table rota_look_table = {
     .openat_errors_looks_7 = {
         {ROTA_LOOK_DIRECTORY, 1, false},
     },
+    .openat_errors_looks_10 = {
+        {ROTA_LOOK_OPEN, 0, true},
+    },
     .close_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 0, true},
     },
@@ -19376,6 +19471,9 @@ const struct rota_look_table rota_look_table = {
     .openat2_errors_looks_6 = {
         {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, false},
     },
+    .openat2_errors_looks_13 = {
+        {ROTA_LOOK_OPEN, 0, true},
+    },
     .openat2_errors_looks_14 = {
         {ROTA_LOOK_CREATING, 2, false},
         {ROTA_LOOK_PRESENT, 1, false},
@@ -19386,6 +19484,15 @@ const struct rota_look_table rota_look_table = {
     },
     .epoll_ctl_errors_looks_3 = {
         {ROTA_LOOK_EPOLL, 0, true},
+    },
+    .epoll_ctl_errors_looks_4 = {
+        {ROTA_LOOK_OPEN, 0, true},
+    },
+    .epoll_ctl_errors_looks_5 = {
+        {ROTA_LOOK_OPEN, 1, true},
+    },
+    .epoll_ctl_errors_looks_6 = {
+        {ROTA_LOOK_READABLE, 3, true},
     },
     .splice_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 2, true},
@@ -19500,6 +19607,9 @@ const struct rota_look_table rota_look_table = {
     .socket_errors_looks_3 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
     },
+    .uring_cmd_errors_looks_3 = {
+        {ROTA_LOOK_SOCKET, 0, false},
+    },
     .send_zc_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 7, true},
     },
@@ -19512,6 +19622,9 @@ const struct rota_look_table rota_look_table = {
     .read_multishot_errors_looks_0 = {
         {ROTA_LOOK_SOCKET, 0, true},
         {ROTA_LOOK_PIPE, 0, true},
+    },
+    .waitid_errors_looks_3 = {
+        {ROTA_LOOK_WRITABLE, 2, true},
     },
     .futex_wait_errors_looks_2 = {
         {ROTA_LOOK_READABLE, 0, true},
@@ -19540,14 +19653,26 @@ const struct rota_look_table rota_look_table = {
     .bind_errors_looks_2 = {
         {ROTA_LOOK_SOCKET, 0, true},
     },
+    .bind_errors_looks_4 = {
+        {ROTA_LOOK_READABLE, 1, true},
+    },
     .listen_errors_looks_0 = {
         {ROTA_LOOK_DATAGRAM, 0, false},
     },
     .listen_errors_looks_1 = {
         {ROTA_LOOK_SOCKET, 0, true},
     },
+    .recv_zc_errors_looks_1 = {
+        {ROTA_LOOK_SOCKET, 0, true},
+    },
+    .recv_zc_errors_looks_2 = {
+        {ROTA_LOOK_SOCKET, 0, false},
+    },
     .epoll_wait_errors_looks_0 = {
         {ROTA_LOOK_EPOLL, 0, true},
+    },
+    .epoll_wait_errors_looks_2 = {
+        {ROTA_LOOK_WRITABLE, 1, true},
     },
     .readv_fixed_errors_looks_0 = {
         {ROTA_LOOK_DIRECTORY, 0, false},
@@ -20291,12 +20416,12 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_timeout_found_fires_again_and)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, timeout_remove_errors_when_4),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
     },
     .accept_errors = {
@@ -20353,7 +20478,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_process_has_as_many_descriptors_as)},
             .remedy = {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, accept_errors_when_5),
             .looks = {0, 0},
             .error = -EMFILE,
             .since = 0,
@@ -20373,12 +20498,12 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_peer_s_address_or_its_length)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, accept_errors_when_7),
             .looks = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_Sockets_of_this_type_have_no)},
@@ -20633,7 +20758,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_process_has_as_many_descriptors_as)},
             .remedy = {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_2)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, openat_errors_when_5),
             .looks = {0, 0},
             .error = -EMFILE,
             .since = 0,
@@ -20683,8 +20808,8 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_path_is_relative_and_the)},
             .remedy = {0},
-            .when = {0, 0},
-            .looks = {0, 0},
+            .when = ROWS(rota_condition_table, openat_errors_when_10),
+            .looks = ROWS(rota_look_table, openat_errors_looks_10),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -21333,7 +21458,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_process_has_as_many_descriptors_as)},
             .remedy = {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_2)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_4),
             .looks = {0, 0},
             .error = -EMFILE,
             .since = 0,
@@ -21423,8 +21548,8 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_path_is_relative_and_the)},
             .remedy = {0},
-            .when = {0, 0},
-            .looks = {0, 0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_13),
+            .looks = ROWS(rota_look_table, openat2_errors_looks_13),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -21483,10 +21608,20 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
         },
         {
-            .cause = {TEXT(t_The_epoll_set_or_the_file_is_not_open)},
+            .cause = {TEXT(t_The_epoll_set_is_not_open)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_4),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_not_open)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_5),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -21495,8 +21630,8 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_events_cannot_be_read)},
             .remedy = {0},
-            .when = {0, 0},
-            .looks = {0, 0},
+            .when = ROWS(rota_condition_table, epoll_ctl_errors_when_6),
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_6),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -22217,7 +22352,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_process_has_as_many_descriptors_as)},
             .remedy = {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_3)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, socket_errors_when_4),
             .looks = {0, 0},
             .error = -EMFILE,
             .since = 0,
@@ -22279,18 +22414,18 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_file_has_no_commands_that_answer)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, uring_cmd_errors_when_2),
             .looks = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_SOCKET_URING_OP_TX_TIMESTAMP_is_asked)},
             .remedy = {TEXT(t_Make_the_ring_with_IORING_SETUP_CQE32)},
-            .when = {0, 0},
-            .looks = {0, 0},
+            .when = ROWS(rota_condition_table, uring_cmd_errors_when_3),
+            .looks = ROWS(rota_look_table, uring_cmd_errors_looks_3),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -22397,7 +22532,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_P_PIDFD_is_given_and_the_descriptor_is)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, waitid_errors_when_2),
             .looks = {0, 0},
             .error = -EBADF,
             .since = 0,
@@ -22407,8 +22542,8 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_What_has_happened_cannot_be_written)},
             .remedy = {0},
-            .when = {0, 0},
-            .looks = {0, 0},
+            .when = ROWS(rota_condition_table, waitid_errors_when_3),
+            .looks = ROWS(rota_look_table, waitid_errors_looks_3),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -22461,12 +22596,12 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_word_of_a_futex_that_processes)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, futex_wake_errors_when_0),
             .looks = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_word_is_not_aligned_to_four_bytes)},
@@ -22600,7 +22735,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_address_is_not_readable_memory)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, bind_errors_looks_4),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -22664,7 +22799,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_descriptor_is_not_a_socket)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, recv_zc_errors_looks_1),
             .error = -ENOTSOCK,
             .since = 0,
             .until = 0,
@@ -22674,7 +22809,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_socket_is_not_one_of_TCP)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, recv_zc_errors_looks_2),
             .error = -EPROTONOSUPPORT,
             .since = 0,
             .until = 0,
@@ -22706,7 +22841,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_events_cannot_be_written)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_wait_errors_looks_2),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -22911,7 +23046,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_process_has_as_many_descriptors_as)},
             .remedy = {TEXT(t_Raise_RLIMIT_NOFILE_close_descriptors_4)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, pipe_errors_when_4),
             .looks = {0, 0},
             .error = -EMFILE,
             .since = 0,
@@ -23020,7 +23155,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
-            .since = 0,
+            .since = ROTA_KERNEL(7, 2),
             .until = 0,
             .partial = false,
         },
@@ -23450,7 +23585,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
-            .since = 0,
+            .since = ROTA_KERNEL(7, 2),
             .until = 0,
             .partial = false,
         },
@@ -23741,7 +23876,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_was_made_with_IORING_SETUP)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_napi_errors_when_1),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24003,7 +24138,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_was_made_without_IORING_SETUP)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_resize_rings_errors_when_0),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24090,7 +24225,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = {0, 0},
             .error = -E2BIG,
-            .since = 0,
+            .since = ROTA_KERNEL(7, 2),
             .until = 0,
             .partial = false,
         },

@@ -2169,7 +2169,7 @@ const struct tool_call tool_calls[] = {
             "                strerror(-ret));\n"
             "    return ret;\n"
             "}\n",
-        .since = ROTA_KERNEL(5, 13),
+        .since = ROTA_KERNEL(5, 19),
         .opcode = IORING_REGISTER_FILES2,
     },
     {
