@@ -54,6 +54,7 @@ extern const struct live_scenario live_reg_napi_iopoll;
 extern const struct live_scenario live_reg_napi_static;
 extern const struct live_scenario live_reg_napi_taken;
 extern const struct live_scenario live_reg_pending;
+extern const struct live_scenario live_reg_pending_futex;
 extern const struct live_scenario live_reg_personalities_full;
 extern const struct live_scenario live_reg_personality;
 extern const struct live_scenario live_reg_probe;
@@ -1201,26 +1202,26 @@ static int called_90(struct live *l)
 static int call_91(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring,
-                                     (const struct io_uring_sync_cancel_reg *)l->arg2);
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
 }
 
 static int called_91(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(1);
 }
 
 static int call_92(struct live *l)
 {
     (void)l;
-    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+    return rota_register_sync_cancel(&l->ring,
+                                     (const struct io_uring_sync_cancel_reg *)l->arg2);
 }
 
 static int called_92(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-ENOENT);
 }
 
 static int call_93(struct live *l)
@@ -1232,122 +1233,122 @@ static int call_93(struct live *l)
 static int called_93(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ETIME);
 }
 
 static int call_94(struct live *l)
+{
+    (void)l;
+    return rota_register_sync_cancel(&l->ring, (const struct io_uring_sync_cancel_reg *)l->arg);
+}
+
+static int called_94(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int call_95(struct live *l)
 {
     (void)l;
     return rota_register_sync_cancel(&l->ring,
                                      (const struct io_uring_sync_cancel_reg *)l->arg2);
 }
 
-static int called_94(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int call_95(struct live *l)
-{
-    (void)l;
-    return rota_register_file_alloc_range(&l->ring, 5, 2);
-}
-
 static int called_95(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_96(struct live *l)
 {
     (void)l;
-    return rota_register_file_alloc_range(&l->ring, 1, 2);
+    return rota_register_file_alloc_range(&l->ring, 5, 2);
 }
 
 static int called_96(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_97(struct live *l)
 {
     (void)l;
-    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
+    return rota_register_file_alloc_range(&l->ring, 1, 2);
 }
 
 static int called_97(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_98(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
+    return rota_register_file_alloc_range(&l->ring, 4294967295, 2);
 }
 
 static int called_98(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_99(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_99(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int call_100(struct live *l)
 {
     (void)l;
-    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
+    return rota_buf_ring_head(&l->ring, 99, (uint16_t *)l->arg);
 }
 
 static int called_100(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int call_101(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_buf_ring_head(&l->ring, (int)l->bgid, (uint16_t *)l->arg);
 }
 
 static int called_101(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_102(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_102(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_103(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_103(struct live *l)
@@ -1365,37 +1366,37 @@ static int call_104(struct live *l)
 static int called_104(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EINVAL);
 }
 
 static int call_105(struct live *l)
 {
     (void)l;
-    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_105(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EEXIST);
 }
 
 static int call_106(struct live *l)
 {
     (void)l;
-    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
+    return rota_register_napi(&l->ring, (struct io_uring_napi *)l->arg2);
 }
 
 static int called_106(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int call_107(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
+    return rota_unregister_napi(&l->ring, (struct io_uring_napi *)l->arg);
 }
 
 static int called_107(struct live *l)
@@ -1407,25 +1408,25 @@ static int called_107(struct live *l)
 static int call_108(struct live *l)
 {
     (void)l;
-    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg);
 }
 
 static int called_108(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_109(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_register_clock(&l->ring, (const struct io_uring_clock_register *)l->arg2);
 }
 
 static int called_109(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_110(struct live *l)
@@ -1443,7 +1444,7 @@ static int called_110(struct live *l)
 static int call_111(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_111(struct live *l)
@@ -1455,8 +1456,7 @@ static int called_111(struct live *l)
 static int call_112(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
-                                     (unsigned)IORING_REGISTER_DST_REPLACE);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 2, 0);
 }
 
 static int called_112(struct live *l)
@@ -1468,7 +1468,8 @@ static int called_112(struct live *l)
 static int call_113(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 1, 0, 1,
+                                     (unsigned)IORING_REGISTER_DST_REPLACE);
 }
 
 static int called_113(struct live *l)
@@ -1480,13 +1481,13 @@ static int called_113(struct live *l)
 static int call_114(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_clone_buffers_fd(&l->ring, (int)l->ring_fd2, 0, 0, 0, 0);
 }
 
 static int called_114(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_115(struct live *l)
@@ -1498,79 +1499,79 @@ static int call_115(struct live *l)
 static int called_115(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBUSY);
 }
 
 static int call_116(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_116(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENXIO);
 }
 
 static int call_117(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 0, 3, 0);
 }
 
 static int called_117(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_118(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
+    return rota_clone_buffers_offset(&l->ring, (struct rota_ring *)l->source, 0, 2, 1, 0);
 }
 
 static int called_118(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_119(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
+    return rota_clone_buffers_fd(&l->ring, -1, 0, 0, 0, 0);
 }
 
 static int called_119(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static int call_120(struct live *l)
 {
     (void)l;
-    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
+    return rota_clone_buffers_fd(&l->ring, (int)l->fd, 0, 0, 0, 0);
 }
 
 static int called_120(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_121(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
+    return rota_clone_buffers(&l->ring, (struct rota_ring *)l->source);
 }
 
 static int called_121(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static int call_122(struct live *l)
@@ -1582,19 +1583,19 @@ static int call_122(struct live *l)
 static int called_122(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int call_123(struct live *l)
 {
     (void)l;
-    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg);
 }
 
 static int called_123(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EBADF);
 }
 
 static int call_124(struct live *l)
@@ -1606,19 +1607,19 @@ static int call_124(struct live *l)
 static int called_124(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADFD);
 }
 
 static int call_125(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_sync_msg((const struct io_uring_sqe *)l->arg2);
 }
 
 static int called_125(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int call_126(struct live *l)
@@ -1630,7 +1631,7 @@ static int call_126(struct live *l)
 static int called_126(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(0);
 }
 
 static int call_127(struct live *l)
@@ -1642,31 +1643,31 @@ static int call_127(struct live *l)
 static int called_127(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPERM);
 }
 
 static int call_128(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_128(struct live *l)
 {
     (void)l;
-    return (int)(-ENODEV);
+    return (int)(-EINVAL);
 }
 
 static int call_129(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
 }
 
 static int called_129(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENODEV);
 }
 
 static int call_130(struct live *l)
@@ -1678,31 +1679,31 @@ static int call_130(struct live *l)
 static int called_130(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_131(struct live *l)
 {
     (void)l;
-    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg);
 }
 
 static int called_131(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int call_132(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_register_ifq(&l->ring, (struct io_uring_zcrx_ifq_reg *)l->arg2);
 }
 
 static int called_132(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int call_133(struct live *l)
@@ -1714,13 +1715,13 @@ static int call_133(struct live *l)
 static int called_133(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_134(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_134(struct live *l)
@@ -1732,31 +1733,31 @@ static int called_134(struct live *l)
 static int call_135(struct live *l)
 {
     (void)l;
-    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg2);
 }
 
 static int called_135(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int call_136(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_resize_rings(&l->ring, (struct io_uring_params *)l->arg);
 }
 
 static int called_136(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOVERFLOW);
 }
 
 static int call_137(struct live *l)
 {
     (void)l;
-    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_137(struct live *l)
@@ -1768,13 +1769,13 @@ static int called_137(struct live *l)
 static int call_138(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
+    return rota_register_wait_reg(&l->ring, (struct io_uring_reg_wait *)l->arg, 4);
 }
 
 static int called_138(struct live *l)
 {
     (void)l;
-    return (int)(-EBUSY);
+    return (int)(0);
 }
 
 static int call_139(struct live *l)
@@ -1786,31 +1787,31 @@ static int call_139(struct live *l)
 static int called_139(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBUSY);
 }
 
 static int call_140(struct live *l)
 {
     (void)l;
-    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg);
 }
 
 static int called_140(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int call_141(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg);
+    return rota_register_region(&l->ring, (const struct io_uring_mem_region_reg *)l->arg2);
 }
 
 static int called_141(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int call_142(struct live *l)
@@ -1822,43 +1823,43 @@ static int call_142(struct live *l)
 static int called_142(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int call_143(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_143(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(-EFAULT);
 }
 
 static int call_144(struct live *l)
 {
     (void)l;
-    return rota_register_query((struct io_uring_query_hdr *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg2);
 }
 
 static int called_144(struct live *l)
 {
     (void)l;
-    return (int)(-E2BIG);
+    return (int)(-ERANGE);
 }
 
 static int call_145(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
+    return rota_register_query((struct io_uring_query_hdr *)l->arg);
 }
 
 static int called_145(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-E2BIG);
 }
 
 static int call_146(struct live *l)
@@ -1870,37 +1871,37 @@ static int call_146(struct live *l)
 static int called_146(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int call_147(struct live *l)
 {
     (void)l;
-    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg);
 }
 
 static int called_147(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENXIO);
 }
 
 static int call_148(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_zcrx_ctrl(&l->ring, (struct zcrx_ctrl *)l->arg2);
 }
 
 static int called_148(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int call_149(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
 }
 
 static int called_149(struct live *l)
@@ -1912,34 +1913,46 @@ static int called_149(struct live *l)
 static int call_150(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
 }
 
 static int called_150(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int call_151(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg2);
 }
 
 static int called_151(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EINVAL);
 }
 
 static int call_152(struct live *l)
 {
     (void)l;
-    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+    return rota_register_bpf_filter(&l->ring, (struct io_uring_bpf *)l->arg);
 }
 
 static int called_152(struct live *l)
+{
+    (void)l;
+    return (int)(-EMSGSIZE);
+}
+
+static int call_153(struct live *l)
+{
+    (void)l;
+    return rota_register_bpf_filter_task((struct io_uring_bpf *)l->arg);
+}
+
+static int called_153(struct live *l)
 {
     (void)l;
     return (int)(-EACCES);
@@ -2880,12 +2893,22 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_pending_futex: ok 2",
+        .scenario = &live_reg_pending_futex,
+        .opcode = IORING_REGISTER_SYNC_CANCEL,
+        .since = {6, 7},
+        .call = call_91,
+        .result = called_91,
+        .kind = LIVE_EXACT,
+        .error = 0,
+    },
+    {
         .title = "REGISTER_SYNC_CANCEL register_sync_cancel in reg_pending: ENOENT",
         .scenario = &live_reg_pending,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_91,
-        .result = called_91,
+        .call = call_92,
+        .result = called_92,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2894,8 +2917,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_stuck,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_92,
-        .result = called_92,
+        .call = call_93,
+        .result = called_93,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -2904,8 +2927,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_fd,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_93,
-        .result = called_93,
+        .call = call_94,
+        .result = called_94,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -2914,8 +2937,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_cancel_fd,
         .opcode = IORING_REGISTER_SYNC_CANCEL,
         .since = {6, 0},
-        .call = call_94,
-        .result = called_94,
+        .call = call_95,
+        .result = called_95,
         .kind = LIVE_EXACT,
         .error = 4,
     },
@@ -2924,8 +2947,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_range,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_95,
-        .result = called_95,
+        .call = call_96,
+        .result = called_96,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2934,8 +2957,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_96,
-        .result = called_96,
+        .call = call_97,
+        .result = called_97,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2944,8 +2967,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_files_taken,
         .opcode = IORING_REGISTER_FILE_ALLOC_RANGE,
         .since = {6, 0},
-        .call = call_97,
-        .result = called_97,
+        .call = call_98,
+        .result = called_98,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -2954,8 +2977,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_98,
-        .result = called_98,
+        .call = call_99,
+        .result = called_99,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2964,8 +2987,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_ring_used,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_99,
-        .result = called_99,
+        .call = call_100,
+        .result = called_100,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -2974,8 +2997,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_buf_group_old,
         .opcode = IORING_REGISTER_PBUF_STATUS,
         .since = {6, 8},
-        .call = call_100,
-        .result = called_100,
+        .call = call_101,
+        .result = called_101,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -2984,8 +3007,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_101,
-        .result = called_101,
+        .call = call_102,
+        .result = called_102,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -2994,8 +3017,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_102,
-        .result = called_102,
+        .call = call_103,
+        .result = called_103,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3004,8 +3027,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_iopoll,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 9},
-        .call = call_103,
-        .result = called_103,
+        .call = call_104,
+        .result = called_104,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3014,8 +3037,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_static,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 13},
-        .call = call_104,
-        .result = called_104,
+        .call = call_105,
+        .result = called_105,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3024,8 +3047,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_static,
         .opcode = IORING_REGISTER_NAPI,
         .since = {6, 13},
-        .call = call_105,
-        .result = called_105,
+        .call = call_106,
+        .result = called_106,
         .kind = LIVE_EXACT,
         .error = 4,
     },
@@ -3034,8 +3057,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_napi_taken,
         .opcode = IORING_UNREGISTER_NAPI,
         .since = {6, 9},
-        .call = call_106,
-        .result = called_106,
+        .call = call_107,
+        .result = called_107,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3044,8 +3067,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_107,
-        .result = called_107,
+        .call = call_108,
+        .result = called_108,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3054,8 +3077,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clock,
         .opcode = IORING_REGISTER_CLOCK,
         .since = {6, 12},
-        .call = call_108,
-        .result = called_108,
+        .call = call_109,
+        .result = called_109,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3064,8 +3087,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_109,
-        .result = called_109,
+        .call = call_110,
+        .result = called_110,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3074,8 +3097,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_index,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_110,
-        .result = called_110,
+        .call = call_111,
+        .result = called_111,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3084,8 +3107,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_111,
-        .result = called_111,
+        .call = call_112,
+        .result = called_112,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3094,8 +3117,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_112,
-        .result = called_112,
+        .call = call_113,
+        .result = called_113,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3104,8 +3127,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_113,
-        .result = called_113,
+        .call = call_114,
+        .result = called_114,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3114,8 +3137,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_replace,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_114,
-        .result = called_114,
+        .call = call_115,
+        .result = called_115,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3124,8 +3147,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_none,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_115,
-        .result = called_115,
+        .call = call_116,
+        .result = called_116,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3134,8 +3157,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_116,
-        .result = called_116,
+        .call = call_117,
+        .result = called_117,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3144,8 +3167,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 13},
-        .call = call_117,
-        .result = called_117,
+        .call = call_118,
+        .result = called_118,
         .kind = LIVE_EXACT,
         .error = 4,
     },
@@ -3154,8 +3177,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_118,
-        .result = called_118,
+        .call = call_119,
+        .result = called_119,
         .kind = LIVE_EXACT,
         .error = 5,
     },
@@ -3164,8 +3187,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 12},
-        .call = call_119,
-        .result = called_119,
+        .call = call_120,
+        .result = called_120,
         .kind = LIVE_EXACT,
         .error = 6,
     },
@@ -3174,8 +3197,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_clone_owned,
         .opcode = IORING_REGISTER_CLONE_BUFFERS,
         .since = {6, 18},
-        .call = call_120,
-        .result = called_120,
+        .call = call_121,
+        .result = called_121,
         .kind = LIVE_EXACT,
         .error = 7,
     },
@@ -3184,8 +3207,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_121,
-        .result = called_121,
+        .call = call_122,
+        .result = called_122,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3194,8 +3217,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_122,
-        .result = called_122,
+        .call = call_123,
+        .result = called_123,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3204,8 +3227,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message_nowhere,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_123,
-        .result = called_123,
+        .call = call_124,
+        .result = called_124,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3214,8 +3237,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_message,
         .opcode = IORING_REGISTER_SEND_MSG_RING,
         .since = {6, 13},
-        .call = call_124,
-        .result = called_124,
+        .call = call_125,
+        .result = called_125,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3224,8 +3247,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_nodev,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {7, 1},
-        .call = call_125,
-        .result = called_125,
+        .call = call_126,
+        .result = called_126,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3234,8 +3257,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_unprivileged,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_126,
-        .result = called_126,
+        .call = call_127,
+        .result = called_127,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3244,8 +3267,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_plain,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_127,
-        .result = called_127,
+        .call = call_128,
+        .result = called_128,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3254,8 +3277,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_128,
-        .result = called_128,
+        .call = call_129,
+        .result = called_129,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3264,8 +3287,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 15},
-        .call = call_129,
-        .result = called_129,
+        .call = call_130,
+        .result = called_130,
         .kind = LIVE_EXACT,
         .error = 4,
     },
@@ -3274,8 +3297,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_import,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 19},
-        .call = call_130,
-        .result = called_130,
+        .call = call_131,
+        .result = called_131,
         .kind = LIVE_EXACT,
         .error = 8,
     },
@@ -3284,8 +3307,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_import,
         .opcode = IORING_REGISTER_ZCRX_IFQ,
         .since = {6, 19},
-        .call = call_131,
-        .result = called_131,
+        .call = call_132,
+        .result = called_132,
         .kind = LIVE_EXACT,
         .error = 9,
     },
@@ -3294,8 +3317,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_132,
-        .result = called_132,
+        .call = call_133,
+        .result = called_133,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3304,8 +3327,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_plain,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_133,
-        .result = called_133,
+        .call = call_134,
+        .result = called_134,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3314,8 +3337,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_134,
-        .result = called_134,
+        .call = call_135,
+        .result = called_135,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3324,8 +3347,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_resize_full,
         .opcode = IORING_REGISTER_RESIZE_RINGS,
         .since = {6, 13},
-        .call = call_135,
-        .result = called_135,
+        .call = call_136,
+        .result = called_136,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3334,8 +3357,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_136,
-        .result = called_136,
+        .call = call_137,
+        .result = called_137,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3344,8 +3367,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_wait_array,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_137,
-        .result = called_137,
+        .call = call_138,
+        .result = called_138,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3354,8 +3377,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_taken,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_138,
-        .result = called_138,
+        .call = call_139,
+        .result = called_139,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3364,8 +3387,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region_late,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_139,
-        .result = called_139,
+        .call = call_140,
+        .result = called_140,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3374,8 +3397,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_region,
         .opcode = IORING_REGISTER_MEM_REGION,
         .since = {6, 13},
-        .call = call_140,
-        .result = called_140,
+        .call = call_141,
+        .result = called_141,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3384,8 +3407,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_141,
-        .result = called_141,
+        .call = call_142,
+        .result = called_142,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3394,8 +3417,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query_unmapped,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_142,
-        .result = called_142,
+        .call = call_143,
+        .result = called_143,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3404,8 +3427,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query,
         .opcode = IORING_REGISTER_QUERY,
         .since = {6, 18},
-        .call = call_143,
-        .result = called_143,
+        .call = call_144,
+        .result = called_144,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3414,8 +3437,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_query_large,
         .opcode = IORING_REGISTER_QUERY,
         .since = {7, 2},
-        .call = call_144,
-        .result = called_144,
+        .call = call_145,
+        .result = called_145,
         .kind = LIVE_EXACT,
         .error = 3,
     },
@@ -3424,8 +3447,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_145,
-        .result = called_145,
+        .call = call_146,
+        .result = called_146,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3434,8 +3457,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_none,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {6, 19},
-        .call = call_146,
-        .result = called_146,
+        .call = call_147,
+        .result = called_147,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3444,8 +3467,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_zcrx_ready,
         .opcode = IORING_REGISTER_ZCRX_CTRL,
         .since = {7, 1},
-        .call = call_147,
-        .result = called_147,
+        .call = call_148,
+        .result = called_148,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3454,8 +3477,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_148,
-        .result = called_148,
+        .call = call_149,
+        .result = called_149,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3464,8 +3487,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_task,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_149,
-        .result = called_149,
+        .call = call_150,
+        .result = called_150,
         .kind = LIVE_EXACT,
         .error = 0,
     },
@@ -3474,8 +3497,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_150,
-        .result = called_150,
+        .call = call_151,
+        .result = called_151,
         .kind = LIVE_EXACT,
         .error = 1,
     },
@@ -3484,8 +3507,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_size,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_151,
-        .result = called_151,
+        .call = call_152,
+        .result = called_152,
         .kind = LIVE_EXACT,
         .error = 2,
     },
@@ -3494,8 +3517,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_reg_filter_unprivileged,
         .opcode = IORING_REGISTER_BPF_FILTER,
         .since = {7, 0},
-        .call = call_152,
-        .result = called_152,
+        .call = call_153,
+        .result = called_153,
         .kind = LIVE_EXACT,
         .error = 3,
     },

@@ -24,14 +24,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GROUP   7
-#define ENTRIES 8U
-#define LEN     64U
-#define PAGES   8U
-#define NOBODY  INT_MAX /* a descriptor that is never open */
-#define MARK    0x726f7461U
-#define DENIED  (((uint64_t)MARK << 32) | MARK)
-#define OPCODES (IORING_OP_URING_CMD128 + 1U) /* that the table knows */
+#define FUTEX2_KIND 130U /* FUTEX2_SIZE_U32 | FUTEX2_PRIVATE, absent from older headers */
+#define GROUP       7
+#define ENTRIES     8U
+#define LEN         64U
+#define PAGES       8U
+#define NOBODY      INT_MAX /* a descriptor that is never open */
+#define MARK        0x726f7461U
+#define DENIED      (((uint64_t)MARK << 32) | MARK)
+#define OPCODES     (IORING_OP_URING_CMD128 + 1U) /* that the table knows */
 
 #define SCENARIO(name_, open_, check_)          \
     const struct live_scenario live_##name_ = { \
@@ -1284,6 +1285,22 @@ static int pending_open(struct live *l)
     return ret < 0 ? ret : 0;
 }
 
+static int pending_futex_open(struct live *l)
+{
+    static uint32_t word;
+    struct io_uring_sqe *sqe;
+    int ret = cancel_fd_open(l);
+
+    own.cancel[0].flags = 0;
+    if (ret < 0)
+        return ret;
+    sqe = rota_get_sqe(&l->ring);
+    rota_prep_futex_wait(sqe, &word, 0, 0xffffffffU, FUTEX2_KIND, 0);
+    rota_sqe_set_data64(sqe, 77);
+    ret = rota_submit(&l->ring);
+    return ret < 0 ? ret : 0;
+}
+
 static void pending_check(struct live *l, int res)
 {
     struct io_uring_cqe cqe;
@@ -1372,6 +1389,7 @@ static int message_nowhere_open(struct live *l)
 
 SCENARIO(reg_cancel_fd, cancel_fd_open, NULL);
 SCENARIO(reg_pending, pending_open, pending_check);
+SCENARIO(reg_pending_futex, pending_futex_open, pending_check);
 SCENARIO(reg_cancel_stuck, cancel_stuck_open, NULL);
 SCENARIO(reg_message, message_open, message_check);
 SCENARIO(reg_message_nowhere, message_nowhere_open, NULL);

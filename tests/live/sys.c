@@ -968,6 +968,23 @@ const struct live_scenario live_child_lives = {
     .close = child_close,
 };
 
+static int child_in_flight_open(struct live *l)
+{
+    int ret = child_open(l);
+
+    if (ret < 0)
+        return ret;
+    rota_prep_waitid(own(l, l->target), P_PID, l->child, l->info, WEXITED, 0);
+    return send_off(l, 1);
+}
+
+const struct live_scenario live_child_in_flight = {
+    .name = "child_in_flight",
+    .open = child_in_flight_open,
+    .check = target_cancelled,
+    .close = child_close,
+};
+
 const struct live_scenario live_child_cancelled = {
     .name = "child_cancelled",
     .open = child_open,
@@ -1009,6 +1026,23 @@ const struct live_scenario live_futex_cancelled = {
     .name = "futex_cancelled",
     .open = futex_open,
     .act = live_cancel,
+    .close = finish,
+};
+
+static int futex_in_flight_open(struct live *l)
+{
+    int ret = futex_open(l);
+
+    if (ret < 0)
+        return ret;
+    rota_prep_futex_wait(own(l, l->target), l->futex, 0, 0xffffffffU, FUTEX2_KIND, 0);
+    return send_off(l, 1);
+}
+
+const struct live_scenario live_futex_in_flight = {
+    .name = "futex_in_flight",
+    .open = futex_in_flight_open,
+    .check = target_cancelled,
     .close = finish,
 };
 

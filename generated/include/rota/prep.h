@@ -2177,6 +2177,9 @@ ROTA_INLINE void rota_prep_epoll_ctl(struct io_uring_sqe *sqe, int epfd, int fd,
  * -ESPIPE       An offset is given for the input, which is a pipe. Use -1 for
  *               it.
  * -EBADF        The output is not open for writing.
+ *
+ * Workers do this, and writes, to one regular file one request after the
+ * other.
  */
 
 /*
