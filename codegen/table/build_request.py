@@ -47,7 +47,7 @@ class RequestBuilder:
             taken.append(Taken(name, since or names.latest(op["since"], known), older))
         return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"), raw.get("arg"),
                      raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"),
-                     raw.get("optional", False),
+                     self._conditions(raw.get("slot_when", ()), op), raw.get("optional", False),
                      raw.get("elements"), group, tuple(taken),
                      self._conditions(raw.get("when", ()), op), "bits" in raw,
                      raw.get("otherwise") == "ignored", raw.get("others", "refused"),

@@ -343,6 +343,9 @@ class _Checker:
             if key in field and "memory" not in field:
                 self.error((*at, key), f"{field['slot']}: '{key}' needs 'memory'")
         self._conditions((*at, "when"), field.get("when", ()))
+        self._conditions((*at, "slot_when"), field.get("slot_when", ()))
+        if "slot_when" in field and field.get("role") not in ("file", "descriptor"):
+            self.error((*at, "slot_when"), f"{field['slot']}: only a descriptor can be a slot")
         if "flags" in field:
             group = self.groups.get(field["flags"])
             if group is None:

@@ -32,6 +32,7 @@ class Field:
     role: str | None
     memory: str | None
     lives: str | None
+    slot_when: tuple[Condition, ...]
     optional: bool
     elements: str | None
     group: Group | None

@@ -134,7 +134,7 @@ class _Exporter:
         return self.place(item.slot) | _present(
             summary=item.summary, note=item.note, type=item.ctype, arg=item.arg,
             conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
-            length=item.length, optional=item.optional, elements=item.elements,
+            length=item.length, slot_when=self.conditions(item.slot_when), optional=item.optional, elements=item.elements,
             flags=item.group.name if item.group else None,
             half="lower" if item.low else None,
             takes=[_present(name=taken.name, since=taken.since, backports=list(taken.backports))

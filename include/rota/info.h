@@ -90,9 +90,9 @@ enum rota_role {
     ROTA_ROLE_BUFFER,     /* index of a registered buffer */
     ROTA_ROLE_GROUP,      /* id of a buffer group */
     ROTA_ROLE_DESCRIPTOR, /* a descriptor, never a slot */
-    ROTA_ROLE_SOURCE,     /* a descriptor, or a slot with SPLICE_F_FD_IN_FIXED */
     ROTA_ROLE_DIRECTORY,  /* where the relative path in the next field of a path starts */
     ROTA_ROLE_INDEX,      /* a slot of the file table as it is */
+    ROTA_ROLE_FAR_SLOT,   /* a slot plus one, or 0, of the table of the ring in fd */
     ROTA_ROLE_REQUEST,    /* user_data of another request */
     ROTA_ROLE_PATH,       /* a path that must name something */
     ROTA_ROLE_NEW_PATH,   /* one that must name nothing yet */
@@ -156,6 +156,7 @@ struct rota_field_info {
     struct rota_flag_rows flags;            /* that it takes */
     struct rota_flag_rule_rows group_rules; /* all of the group */
     struct rota_condition_rows when;        /* it is read when all of these hold */
+    struct rota_condition_rows slot_when;   /* a descriptor is a slot when all of these do */
     uint8_t offset;
     uint8_t size;
     uint8_t role;   /* enum rota_role */
@@ -259,6 +260,7 @@ enum rota_look_kind {
     ROTA_LOOK_POPULATED, /* it names a directory with something in it */
     /* of memory */
     ROTA_LOOK_CREATING, /* a struct open_how with O_CREAT */
+    ROTA_LOOK_MODED,    /* a struct open_how with a mode */
     ROTA_LOOK_VALID,    /* a time that is not negative, with less than a second of nanoseconds */
     ROTA_LOOK_ALIGNED,  /* to the size of its elements */
     /* of the ring */

@@ -36,20 +36,19 @@ static void from_check(struct rota_subject *s)
  * The row, and what holds for every request
  */
 
-/* A row whose looks are all at what the exact look has spoken of already. */
+/* A row that looks at what the exact look has spoken of already. */
 static bool told(const struct rota_subject *s, const struct rota_error_info *error)
 {
     for (unsigned i = 0; i < error->looks.count; i++) {
         const struct rota_look *look = &rota_looks(error->looks)[i];
 
-        if (look->at >= s->op->fields.count || !(s->claimed >> look->at & 1))
-            return false;
+        if (look->at < s->op->fields.count && (s->claimed >> look->at & 1))
+            return true;
     }
-    return error->looks.count;
+    return false;
 }
 
-/* Whether an error of the row can be the cause, and whether all that it says was seen. */
-static enum rota_answer row_holds(const struct rota_subject *s, const struct rota_error_info *error)
+enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_error_info *error)
 {
     enum rota_answer answer = rota_conditions_hold(error->when, s->sqe, s->ring);
 
@@ -111,24 +110,21 @@ static void put_sentence(struct rota_text *text, const struct rota_error_info *e
     }
 }
 
-/* What the row says of the error: first what it can tell by looking, then the rest. */
-static void from_row(struct rota_subject *s, bool conditional)
+/* What the row says of the error: first what can decide, then what only may be. */
+static void from_row(struct rota_subject *s, bool decides)
 {
     for (unsigned i = 0; i < s->op->errors.count; i++) {
         const struct rota_error_info *error = &rota_errors(s->op->errors)[i];
-        bool has_conditions = error->when.count || error->looks.count;
+        bool conditional = error->when.count || error->looks.count;
         struct rota_cause_writer w;
         enum rota_answer holds;
 
-        if (error->error != s->res || has_conditions != conditional || told(s, error))
+        if (error->error != s->res || (conditional && !error->partial) != decides || told(s, error))
             continue;
-        holds = row_holds(s, error);
+        holds = rota_row_holds(s, error);
         if (holds == ROTA_NO)
             continue;
-        if (!rota_cause_add(s->list,
-                            conditional && holds == ROTA_YES && !error->partial ? ROTA_CERTAIN
-                                                                                : ROTA_LIKELY,
-                            &w))
+        if (!rota_cause_add(s->list, decides && holds == ROTA_YES ? ROTA_CERTAIN : ROTA_LIKELY, &w))
             continue;
         put_sentence(&w.text, error);
         put_evidence(&w.text, s, error);
@@ -210,9 +206,10 @@ static int causes_of(const struct rota_process *process, const struct rota_ring 
     s.list = &list;
     s.claimed = 0;
     from_check(&s);
-    if (s.op) {
-        if (res == -EINVAL && sqe->personality)
-            rota_situation_personality(&s);
+    if (s.op && res == -EINVAL && sqe->personality && !list.count)
+        rota_situation_personality(&s);
+    /* What the kernel refuses it has not begun. */
+    if (s.op && !rota_cause_known(&list, ROTA_CERTAIN)) {
         rota_situation_exact(&s);
         rota_situation_limits(&s);
         if ((res == -ENOBUFS || res == -ENOENT) && (sqe->flags & IOSQE_BUFFER_SELECT))
@@ -220,10 +217,13 @@ static int causes_of(const struct rota_process *process, const struct rota_ring 
         from_row(&s, true);
         rota_situation_kinds(&s);
         rota_chain_causes(&s);
-        /* What is not conditional says nothing beside what was seen. */
-        if (!rota_cause_known(s.list, ROTA_CERTAIN) && !memory_is_fine(&s))
+        /* What may be says nothing beside what was seen. */
+        if (!rota_cause_known(&list, ROTA_CERTAIN) && !memory_is_fine(&s) &&
+            !(res == -ENOBUFS && (sqe->flags & IOSQE_BUFFER_SELECT)))
             from_row(&s, false);
         from_all_requests(&s);
+        if (!list.count)
+            rota_situation_anything(&s);
     }
     return (int)list.count;
 }

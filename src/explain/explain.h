@@ -24,6 +24,9 @@ struct rota_subject {
     uint32_t claimed; /* a bit for each field of the row of which a cause speaks */
 };
 
+/* Whether an error of a row can be the cause, and whether all that it asks for was seen. */
+enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_error_info *error);
+
 /* look.c: whether a look of the table sees what it should. */
 enum rota_answer rota_look_holds(const struct rota_subject *s, const struct rota_look *look);
 /* A descriptor, or the slot of the ring's file table, that a field of the request names. */
@@ -62,6 +65,8 @@ enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s);
 /* What kinds of files, limits, personalities and groups of buffers tell. */
 void rota_situation_kinds(struct rota_subject *s);
 void rota_situation_limits(struct rota_subject *s);
+/* When nothing else is known: what the files of the request are. */
+void rota_situation_anything(struct rota_subject *s);
 void rota_situation_personality(struct rota_subject *s);
 void rota_situation_group(struct rota_subject *s);
 

@@ -5,6 +5,17 @@
 
 #include <linux/resource.h>
 
+/* Whether the ring's owner is another thread than the one that asks, or sent the request. */
+static enum rota_answer other_thread(const struct rota_cause_list *list,
+                                     const struct rota_ring *ring)
+{
+    int self = rota_thread_id(list->process);
+
+    if (!self || !ring->owner)
+        return ROTA_UNKNOWN;
+    return self != ring->owner ? ROTA_YES : ROTA_NO;
+}
+
 /* The ring is not what the caller thinks: torn down, closed, another thread's, disabled. */
 static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *ring, int ret)
 {
@@ -16,7 +27,8 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
              rota_file_kind(list->process, ring->ring_fd) == ROTA_FILE_CLOSED)
         rota_cause_put(list, ROTA_CERTAIN, "the ring's descriptor was closed by somebody else",
                        "look for a close of a wrong number");
-    else if ((ret == -EBADF || ret == -EINVAL) && (ring->int_flags & ROTA_INT_REGISTERED_FD))
+    else if ((ret == -EBADF || ret == -EINVAL) && (ring->int_flags & ROTA_INT_REGISTERED_FD) &&
+             other_thread(list, ring) != ROTA_NO)
         rota_cause_put(list, ROTA_LIKELY,
                        "the ring's descriptor is registered with the thread that made it, and "
                        "this is another one",
@@ -25,7 +37,8 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
         rota_cause_put(list, ROTA_CERTAIN, finding.text,
                        "use the ring from its own thread only, or make it with "
                        "rota_config_shared()");
-    else if (ret == -EEXIST && (ring->flags & IORING_SETUP_SINGLE_ISSUER))
+    else if (ret == -EEXIST && (ring->flags & IORING_SETUP_SINGLE_ISSUER) &&
+             other_thread(list, ring) == ROTA_UNKNOWN)
         rota_cause_put(list, ROTA_LIKELY, "a SINGLE_ISSUER ring is used from another thread",
                        "use the ring from its own thread only");
     if (ret == -EBADFD)
@@ -195,6 +208,29 @@ static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps 
     rota_text_char(&w.text, ')');
 }
 
+/* What the row says of the error; the ring is looked at where it can be. */
+static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
+                     const struct rota_caps *caps, const struct rota_register_info *info, int ret)
+{
+    static const struct rota_op_info no_request;
+    struct rota_subject s = {ring, caps, NULL, &no_request, ret, list, 0};
+
+    for (unsigned i = 0; i < info->errors.count; i++) {
+        const struct rota_error_info *error = &rota_errors(info->errors)[i];
+        enum rota_answer holds;
+
+        if (error->error != ret)
+            continue;
+        holds = rota_row_holds(&s, error);
+        if (holds == ROTA_NO)
+            continue;
+        rota_cause_put(list,
+                       holds == ROTA_YES && error->looks.count && !error->partial ? ROTA_CERTAIN
+                                                                                  : ROTA_LIKELY,
+                       rota_word(error->cause), rota_word(error->remedy));
+    }
+}
+
 static int register_causes(const struct rota_process *process, const struct rota_ring *ring,
                            const struct rota_caps *caps, unsigned opcode, int ret,
                            struct rota_cause *causes, unsigned max)
@@ -211,11 +247,8 @@ static int register_causes(const struct rota_process *process, const struct rota
         look_at_kind(&list, ring, info);
     if (ring)
         look_at_ring(&list, ring, ret);
-    for (unsigned i = 0; info && i < info->errors.count; i++) {
-        if (rota_errors(info->errors)[i].error == ret)
-            rota_cause_put(&list, ROTA_LIKELY, rota_word(rota_errors(info->errors)[i].cause),
-                           rota_word(rota_errors(info->errors)[i].remedy));
-    }
+    if (info)
+        from_row(&list, ring, caps, info, ret);
     if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
         rota_cause_put(&list, ROTA_CERTAIN, "the call needs a ring", NULL);
     if (ret == -EINVAL && info && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {

@@ -91,7 +91,7 @@ static void put_field(struct rota_text *text, const struct rota_process *process
     } else if (field->role == ROTA_ROLE_FILE && (sqe->flags & IOSQE_FIXED_FILE)) {
         rota_text_put(text, "slot ");
         rota_text_decimal(text, value);
-    } else if (field->role == ROTA_ROLE_SLOT) {
+    } else if (field->role == ROTA_ROLE_SLOT || field->role == ROTA_ROLE_FAR_SLOT) {
         put_slot(text, value);
     } else if (field->role != ROTA_ROLE_FILE && field->size == 4 &&
                field->offset == offsetof(struct io_uring_sqe, fd) && value == (uint32_t)-100) {

@@ -5,8 +5,6 @@
 
 #include <linux/fcntl.h>
 
-#define SPLICE_FROM_SLOT SPLICE_F_FD_IN_FIXED
-
 /* A look at something that is not there fails, whatever it looks for. */
 #define NOTHING_THERE (-1)
 
@@ -31,6 +29,7 @@ static void view_slot(const struct rota_subject *s, unsigned slot, struct rota_f
     ring.slot = slot;
     rota_view_own_ring(s->list->process, s->ring, &ring);
     view->fd = -1;
+    view->slot = true;
     view->flags = -EBADF;
     view->open = ring.known == ROTA_YES ? (enum rota_answer)yes(ring.slot_filled) : ROTA_UNKNOWN;
     view->kind = ring.slot_kind;
@@ -45,7 +44,8 @@ void rota_subject_file(const struct rota_subject *s, const struct rota_field_inf
         view_slot(s, (unsigned)value - 1, view);
     else if (field->role == ROTA_ROLE_INDEX ||
              (field->role == ROTA_ROLE_FILE && (s->sqe->flags & IOSQE_FIXED_FILE)) ||
-             (field->role == ROTA_ROLE_SOURCE && (s->sqe->splice_flags & SPLICE_FROM_SLOT)))
+             (field->slot_when.count &&
+              rota_conditions_hold(field->slot_when, s->sqe, s->ring) == ROTA_YES))
         view_slot(s, (unsigned)value, view);
     else
         rota_view_fd(s->list->process, (int32_t)value, view);
@@ -186,9 +186,12 @@ static int see_slot(const struct rota_subject *s, const struct rota_field_info *
     uint64_t value = value_of(s, field);
     struct rota_ring_view ring = blank;
 
-    if (field->role == ROTA_ROLE_SLOT)
+    if (field->role != ROTA_ROLE_INDEX)
         value--;
-    rota_view_own_ring(s->list->process, s->ring, &ring);
+    if (field->role == ROTA_ROLE_FAR_SLOT)
+        rota_view_ring(s->list->process, s->sqe->fd, &ring);
+    else
+        rota_view_own_ring(s->list->process, s->ring, &ring);
     if (ring.known != ROTA_YES)
         return ROTA_UNKNOWN;
     return ring.files ? yes(value < ring.files) : NOTHING_THERE;
@@ -235,9 +238,11 @@ static int see_path(const struct rota_subject *s, const struct rota_field_info *
 
     if (!rota_view_path(s->list->process, dirfd, value_of(s, field), &path))
         return ROTA_UNKNOWN;
-    switch (kind) {
-    case ROTA_LOOK_EMPTY:
+    if (kind == ROTA_LOOK_EMPTY)
         return yes(!path.length);
+    if (!path.length)
+        return NOTHING_THERE;
+    switch (kind) {
     case ROTA_LOOK_PRESENT:
         return yes(!path.error);
     case ROTA_LOOK_REACHABLE:
@@ -272,6 +277,11 @@ static int see_memory(const struct rota_subject *s, const struct rota_field_info
             (long)sizeof(flags))
             return NOTHING_THERE;
         return yes(flags & O_CREAT);
+    case ROTA_LOOK_MODED:
+        if (rota_peek_memory(s->list->process, address + 8, &flags, sizeof(flags)) !=
+            (long)sizeof(flags))
+            return NOTHING_THERE;
+        return yes(flags);
     case ROTA_LOOK_ALIGNED:
         return yes(!(address & (rota_field_element(field) - 1)));
     default:
@@ -287,11 +297,11 @@ static int see_field(const struct rota_subject *s, const struct rota_field_info 
     switch (field->role) {
     case ROTA_ROLE_FILE:
     case ROTA_ROLE_DESCRIPTOR:
-    case ROTA_ROLE_SOURCE:
     case ROTA_ROLE_DIRECTORY:
         return see_file(s, field, kind);
     case ROTA_ROLE_SLOT:
     case ROTA_ROLE_INDEX:
+    case ROTA_ROLE_FAR_SLOT:
         return kind == ROTA_LOOK_WITHIN ? see_slot(s, field) : see_file(s, field, kind);
     case ROTA_ROLE_BUFFER:
         return see_buffer(s, field, kind == ROTA_LOOK_WITHIN);

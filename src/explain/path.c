@@ -70,7 +70,7 @@ static void walk(const struct start *start, struct rota_path_view *view)
     view->error = (int)look(start, view->text, AT_SYMLINK_NOFOLLOW, &mode);
     view->directory = mode == 0040000;
     if (mode == 0120000)
-        view->dangling = look(start, view->text, 0, &mode) == -ENOENT;
+        view->beyond = (int)look(start, view->text, 0, &mode);
 }
 
 bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t address,
@@ -89,7 +89,7 @@ bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t addr
     view->error = 0;
     view->reach = 0;
     view->last = false;
-    view->dangling = false;
+    view->beyond = 0;
     view->directory = false;
     view->length = length;
     if (got <= 0 || (long)length == got)

@@ -144,6 +144,9 @@ static uint64_t extent_of(const struct rota_subject *s, const struct rota_field_
 
     if (!count)
         count = rota_sqe_field(s->sqe, field->length_at, field->length_size);
+    /* Of an address whose length lies elsewhere: as much as the shortest usual one has. */
+    if (field->length == 1 && points_to(field, "struct sockaddr *"))
+        count = 16;
     return count * rota_field_element(field);
 }
 

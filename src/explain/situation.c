@@ -89,7 +89,7 @@ static void by_path_only(struct rota_subject *s, const struct rota_field_info *f
     rota_text_put(&w.remedy, "open it with the mode that the request needs");
 }
 
-/* Directories, where the path after them is absolute, are not looked at. */
+/* A directory is not looked at where the path after it is absolute, or is empty and means it. */
 static bool starts_elsewhere(const struct rota_subject *s, const struct rota_field_info *field)
 {
     for (unsigned i = (unsigned)(field - rota_fields(s->op->fields)) + 1; i < s->op->fields.count;
@@ -102,7 +102,7 @@ static bool starts_elsewhere(const struct rota_subject *s, const struct rota_fie
             return rota_peek_memory(s->list->process,
                                     rota_sqe_field(s->sqe, path->offset, path->size), &first,
                                     1) == 1 &&
-                   first == '/';
+                   (first == '/' || (!first && s->res != -EBADF));
     }
     return false;
 }
@@ -117,10 +117,7 @@ static void look_at_descriptor(struct rota_subject *s, const struct rota_field_i
         ((int32_t)value == AT_FDCWD || starts_elsewhere(s, field)))
         return;
     rota_subject_file(s, field, &view);
-    if (view.fd < 0 && field->role != ROTA_ROLE_DIRECTORY && view.flags == -EBADF &&
-        (field->role == ROTA_ROLE_INDEX || view.open != ROTA_NO ||
-         (s->sqe->flags & IOSQE_FIXED_FILE) || field->role == ROTA_ROLE_SOURCE) &&
-        (int32_t)value >= 0) {
+    if (view.slot) {
         if (s->res == -EBADF)
             empty_slot(s, field, (unsigned)value);
         return;
@@ -128,7 +125,7 @@ static void look_at_descriptor(struct rota_subject *s, const struct rota_field_i
     if (s->res == -EBADF && view.open == ROTA_NO)
         closed(s, field, (int32_t)value);
     else if (s->res == -EBADF && view.flags >= 0 && (view.flags & O_PATH) &&
-             field->role == ROTA_ROLE_FILE)
+             field->role != ROTA_ROLE_DIRECTORY)
         by_path_only(s, field, view.fd);
     if (s->res == -ENOTDIR && field->role == ROTA_ROLE_DIRECTORY && view.open == ROTA_YES &&
         view.kind != ROTA_FILE_DIRECTORY && view.kind != ROTA_FILE_UNKNOWN) {
@@ -210,8 +207,10 @@ static void look_at_memory(struct rota_subject *s, const struct rota_field_info 
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
     rota_text_put(&w.text, words);
-    rota_text_put(&w.remedy, "pass the address of memory that stays until the ");
-    rota_text_put(&w.remedy, field->lives == ROTA_LIVES_SUBMIT ? "submit" : "completion");
+    rota_text_all(&w.remedy, "pass the address of memory that ",
+                  field->memory == ROTA_MEMORY_READ ? "" : "may be written and ",
+                  "stays until the ", field->lives == ROTA_LIVES_SUBMIT ? "submit" : "completion",
+                  NULL);
 }
 
 enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s)
@@ -258,7 +257,9 @@ static bool path_explains(const struct rota_subject *s, const struct rota_field_
         return field->role == ROTA_ROLE_NEW_PATH && !path->error;
     if (s->res == -ENOENT)
         return (path->error == -ENOENT && (field->role == ROTA_ROLE_PATH || !path->length)) ||
-               (path->dangling && field->role != ROTA_ROLE_NEW_PATH);
+               (path->beyond == -ENOENT && field->role != ROTA_ROLE_NEW_PATH);
+    if (path->beyond == s->res)
+        return true;
     return path->error && path->error == s->res;
 }
 
@@ -277,8 +278,12 @@ static void put_path_state(struct rota_text *text, const struct rota_path_view *
                       NULL);
         if (path->error != -ENOENT && path->error != -ENOTDIR && path->error != -EACCES)
             rota_text_error(text, path->error);
-    } else if (path->dangling) {
-        rota_text_put(text, ", a symbolic link to something that does not exist");
+    } else if (path->beyond) {
+        rota_text_put(text, path->beyond == -ENOENT
+                                ? ", a symbolic link to something that does not exist"
+                                : ", a symbolic link, and what it leads to answers ");
+        if (path->beyond != -ENOENT)
+            rota_text_error(text, path->beyond);
     } else if (!path->error) {
         rota_text_put(text, ", which exists");
     } else if (path->error == -ENOENT) {
@@ -287,6 +292,19 @@ static void put_path_state(struct rota_text *text, const struct rota_path_view *
         rota_text_put(text, ", a look at it answers ");
         rota_text_error(text, path->error);
     }
+}
+
+/* With AT_EMPTY_PATH an empty path stands for the descriptor before it. */
+static bool may_be_empty(const struct rota_subject *s)
+{
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
+
+        if (field->group.at && rota_text_same(rota_word(field->group), "at") &&
+            (rota_sqe_field(s->sqe, field->offset, field->size) & AT_EMPTY_PATH))
+            return true;
+    }
+    return false;
 }
 
 static void look_at_path(struct rota_subject *s, const struct rota_field_info *field)
@@ -304,7 +322,10 @@ static void look_at_path(struct rota_subject *s, const struct rota_field_info *f
                           NULL);
         return;
     }
-    if (!path_explains(s, field, &path))
+    /* Of a path that starts nowhere the start was told. */
+    if (!path_explains(s, field, &path) ||
+        (!path.length && field->role == ROTA_ROLE_PATH && may_be_empty(s)) ||
+        (s->claimed && (path.error == -ENOTDIR || path.error == -EBADF)))
         return;
     claim(s, field);
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
@@ -325,8 +346,7 @@ void rota_situation_exact(struct rota_subject *s)
         if (!is_read(s, field))
             continue;
         if (field->role == ROTA_ROLE_FILE || field->role == ROTA_ROLE_DESCRIPTOR ||
-            field->role == ROTA_ROLE_SOURCE || field->role == ROTA_ROLE_DIRECTORY ||
-            field->role == ROTA_ROLE_INDEX)
+            field->role == ROTA_ROLE_DIRECTORY || field->role == ROTA_ROLE_INDEX)
             look_at_descriptor(s, field);
         else if (field->role == ROTA_ROLE_BUFFER && s->res == -EFAULT)
             look_at_buffer(s, field);
@@ -494,6 +514,47 @@ static bool kind_explains(int error, enum rota_file_kind kind)
     }
 }
 
+static const char *field_name(const struct rota_field_info *field)
+{
+    return rota_word(field->name);
+}
+
+/* That its kind may be the reason, which is always so. */
+static void put_kind(struct rota_subject *s, const struct rota_field_info *field,
+                     const struct rota_file_view *view)
+{
+    struct rota_cause_writer w;
+
+    if (!rota_cause_add(s->list, ROTA_POSSIBLE, &w))
+        return;
+    put_fd(&w.text, field_name(field), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
+    rota_text_all(&w.text, " is ", rota_file_kind_name(view->kind),
+                  ", which may not be capable of this", NULL);
+}
+
+/* Errors that tell of a socket without, or with, another end. */
+static void look_at_socket(struct rota_subject *s, const struct rota_field_info *field,
+                           const struct rota_file_view *view)
+{
+    bool lonely =
+        s->res == -ENOTCONN || s->res == -EDESTADDRREQ || s->res == -EPIPE || s->res == -EINVAL;
+    enum rota_answer connected;
+    struct rota_cause_writer w;
+
+    if ((!lonely && s->res != -EISCONN) || view->fd < 0 || s->list->process)
+        return;
+    connected = rota_socket_connected(view->fd);
+    if (connected != (lonely ? ROTA_NO : ROTA_YES) ||
+        (s->res == -EINVAL && rota_socket_listens(view->fd) == ROTA_YES))
+        return;
+    /* Of an EINVAL there are other reasons, too. */
+    if (!rota_cause_add(s->list, s->res == -EINVAL ? ROTA_POSSIBLE : ROTA_CERTAIN, &w))
+        return;
+    put_fd(&w.text, field_name(field), view->fd);
+    rota_text_put(&w.text, lonely ? " is a socket that is not connected"
+                                  : " is a socket that is connected already");
+}
+
 static void look_at_kind(struct rota_subject *s, const struct rota_field_info *field)
 {
     enum rota_memory way = direction(s);
@@ -514,16 +575,36 @@ static void look_at_kind(struct rota_subject *s, const struct rota_field_info *f
         rota_text_put(&w.text, " is open with O_NONBLOCK, and nothing was ready");
         rota_text_put(&w.remedy, "leave O_NONBLOCK out: the ring waits without a thread");
     }
+    if (view.kind == ROTA_FILE_SOCKET)
+        look_at_socket(s, field, &view);
+    if (s->res == -EPIPE && view.kind == ROTA_FILE_PIPE && view.fd >= 0 && !s->list->process &&
+        rota_pipe_is_broken(view.fd) && rota_cause_add(s->list, ROTA_CERTAIN, &w)) {
+        put_fd(&w.text, field_name(field), view.fd);
+        rota_text_put(&w.text, " is a pipe whose other end nobody has open for reading");
+    }
     if (view.kind == ROTA_FILE_UNKNOWN || rota_cause_known(s->list, ROTA_CERTAIN))
         return;
     if (kind_explains(s->res, view.kind) && rota_cause_add(s->list, ROTA_CERTAIN, &w)) {
-        put_fd(&w.text, rota_word(field->name), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
+        put_fd(&w.text, field_name(field), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
         rota_text_all(&w.text, " is ", rota_file_kind_name(view.kind), NULL);
         rota_text_put(&w.remedy, "use a descriptor of the kind that the operation is for");
-    } else if (s->res == -EINVAL && rota_cause_add(s->list, ROTA_POSSIBLE, &w)) {
-        put_fd(&w.text, rota_word(field->name), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
-        rota_text_all(&w.text, " is ", rota_file_kind_name(view.kind), NULL);
-        rota_text_put(&w.text, ", which may not be capable of this");
+    } else if (s->res == -EINVAL) {
+        put_kind(s, field, &view);
+    }
+}
+
+void rota_situation_anything(struct rota_subject *s)
+{
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
+        struct rota_file_view view;
+
+        if ((field->role != ROTA_ROLE_FILE && field->role != ROTA_ROLE_DESCRIPTOR) ||
+            !is_read(s, field))
+            continue;
+        rota_subject_file(s, field, &view);
+        if (view.open == ROTA_YES)
+            put_kind(s, field, &view);
     }
 }
 

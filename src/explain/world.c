@@ -5,6 +5,13 @@
 
 #include <linux/fcntl.h>
 
+/* With 64-bit seconds, as struct __kernel_timespec has them, on all machines. */
+#ifdef __NR_ppoll_time64
+#define NR_PPOLL __NR_ppoll_time64
+#else
+#define NR_PPOLL __NR_ppoll
+#endif
+
 /*
  * Files of /proc
  */
@@ -80,6 +87,7 @@ const char *rota_lines_next(struct rota_lines *lines)
 void rota_view_fd(const struct rota_process *process, int fd, struct rota_file_view *view)
 {
     view->fd = fd;
+    view->slot = false;
     view->flags = rota_file_flags(process, fd);
     view->kind = rota_file_kind(process, fd);
     view->open = view->kind == ROTA_FILE_CLOSED    ? ROTA_NO
@@ -199,6 +207,18 @@ enum rota_answer rota_socket_bound(int fd)
     (void)fd;
     return ROTA_UNKNOWN;
 #endif
+}
+
+bool rota_pipe_is_broken(int fd)
+{
+    struct {
+        int fd;
+        short events, revents;
+    } one = {fd, 0, 0};
+    const struct __kernel_timespec at_once = {0, 0};
+
+    return rota_syscall6(NR_PPOLL, (long)&one, 1, (long)&at_once, 0, 8, 0) == 1 &&
+           (one.revents & 0x8 /* POLLERR */);
 }
 
 /*

@@ -21,7 +21,8 @@ void rota_lines_close(struct rota_lines *lines);
 
 /* What can be seen of a descriptor, or of a slot of a ring's file table. */
 struct rota_file_view {
-    int fd;                /* the descriptor; -1 for a slot */
+    int fd; /* the descriptor; -1 for a slot */
+    bool slot;
     enum rota_answer open; /* it is open, or the slot holds a file */
     enum rota_file_kind kind;
     int flags; /* O_*, or negative when they cannot be seen */
@@ -54,6 +55,8 @@ void rota_view_own_ring(const struct rota_process *process, const struct rota_ri
 enum rota_answer rota_socket_listens(int fd);
 enum rota_answer rota_socket_connected(int fd);
 enum rota_answer rota_socket_bound(int fd);
+/* Whether nobody can read what is written to a pipe. */
+bool rota_pipe_is_broken(int fd);
 /* SOCK_*, or negative. */
 int rota_socket_type(int fd);
 
@@ -77,7 +80,7 @@ struct rota_path_view {
     int error;       /* 0: it names something; else what a look answers: -ENOENT, -ENOTDIR ... */
     unsigned reach;  /* letters of the first part that answers so; all of them for the last */
     bool last;       /* that part is the last one */
-    bool dangling;   /* it names a symbolic link that leads nowhere */
+    int beyond;      /* what following the symbolic link that it names answers; 0: nothing bad */
     bool directory;  /* it names a directory */
     unsigned length; /* letters */
     char text[ROTA_PATH_MAX];

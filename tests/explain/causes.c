@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <rota.h>
 #include <stdlib.h>
@@ -296,6 +297,87 @@ static void register_calls(void)
     ok(strstr(text, "is no error"), "a success is called one");
 }
 
+/* The library knows who owns a ring: it blames no thread that is the right one. */
+static void right_thread(void)
+{
+    struct rota_ring own;
+    char text[2048];
+
+    if (rota_init(&own, 4, NULL)) {
+        skip(3, "no ring can be made");
+        return;
+    }
+    rota_explain_register(&own, &caps, IORING_REGISTER_PBUF_RING, -EINVAL, text, sizeof(text));
+    if (!ok(strstr(text, "1. likely: The number of entries is no power of two"),
+            "buffers that are refused to the owner"))
+        diag("%s", text);
+    rota_explain_register(&own, &caps, IORING_REGISTER_PBUF_RING, -EEXIST, text, sizeof(text));
+    if (!ok(strstr(text, "1. likely: The group exists"), "a group that exists already"))
+        diag("%s", text);
+    rota_explain_submit(&own, -EINVAL, text, sizeof(text));
+    ok(!strstr(text, "thread"), "a time that is refused to the owner");
+    rota_queue_exit(&own);
+}
+
+static void tables(void)
+{
+    char text[2048];
+    int ret = rota_register_files_sparse(&ring, 2);
+
+    if (ret) {
+        skip(4, "this kernel has no empty file table");
+        return;
+    }
+    ret = rota_register_files_sparse(&ring, 2);
+    is_int(ret, -EBUSY, "a second file table");
+    rota_explain_register(&ring, &caps, IORING_REGISTER_FILES, ret, text, sizeof(text));
+    ok(strstr(text, "1. certain: The ring already has a file table."), "is explained");
+    rota_unregister_files(&ring);
+    ret = rota_unregister_files(&ring);
+    is_int(ret, -ENXIO, "no file table to end");
+    rota_explain_register(&ring, &caps, IORING_UNREGISTER_FILES, ret, text, sizeof(text));
+    ok(strstr(text, "1. certain: The ring has no file table."), "is explained");
+}
+
+/* Cancelled by the address of the entry, and a file that goes beyond another ring's table. */
+static void other_requests(void)
+{
+    int ends[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct rota_ring other;
+    struct io_uring_sqe sqe, *read;
+    struct open_how how = {.flags = O_RDONLY, .mode = 0644};
+
+    if (pipe(ends) || rota_queue_init(4, &other, 0))
+        bail("no pipe, or no ring");
+    read = rota_get_sqe(&ring);
+    rota_prep_read(read, ends[0], memory, 1, 0);
+    rota_submit(&ring);
+    rota_sqe_clear(&sqe);
+    rota_prep_cancel(&sqe, read, 0);
+    runs(&sqe, -ENOENT, "which is the address of an entry of the queue");
+    rota_sqe_clear(&sqe);
+    rota_prep_openat2(&sqe, AT_FDCWD, "/dev/null", &how);
+    runs(&sqe, -EINVAL, "1. certain: The structure has a mode and asks for no file to be made");
+    if (!rota_register_files_sparse(&ring, 2) && !rota_register_files_sparse(&other, 1) &&
+        rota_register_files_update(&ring, 0, &file, 1) == 1 &&
+        rota_caps_opcode(&caps, IORING_OP_MSG_RING, NULL) == ROTA_YES) {
+        rota_sqe_clear(&sqe);
+        rota_prep_msg_ring_fd(&sqe, other.ring_fd, 0, 1, 5, 0);
+        runs(&sqe, -EINVAL, "1. certain: The slot lies outside the other ring's file table");
+    } else {
+        skip(2, "this kernel sends no files");
+    }
+    rota_unregister_files(&ring);
+    if (write(ends[1], "x", 1) != 1)
+        bail("a pipe takes nothing");
+    rota_wait_cqe(&ring, &(struct io_uring_cqe *){NULL});
+    rota_cq_advance(&ring, 1);
+    rota_queue_exit(&other);
+    close(file);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void success(void)
 {
     struct rota_cause causes[2];
@@ -339,6 +421,9 @@ int main(void)
     forgotten();
     threads();
     register_calls();
+    right_thread();
+    tables();
+    other_requests();
     success();
     rota_queue_exit(&ring);
     return done();

@@ -234,6 +234,7 @@ static uint64_t proper(struct dice *dice, const struct aim *aim, const struct ro
     case ROTA_ROLE_FILE:
         return (uint32_t)aim->scratch->fd;
     case ROTA_ROLE_SLOT:
+    case ROTA_ROLE_FAR_SLOT:
         return dice_below(dice, 2) ? 0 : dice_below(dice, 2) ? IORING_FILE_INDEX_ALLOC : 1;
     case ROTA_ROLE_BUFFER:
     case ROTA_ROLE_GROUP:

@@ -246,7 +246,7 @@ static void judge_text(const char *title, const char *text, const struct rota_er
 {
     const char *sentence = rota_info_text(error->cause);
     const char *remedy = rota_info_text(error->remedy);
-    bool seen = strstr(text, " 1. certain: ") != NULL;
+    bool seen = strstr(text, " 1. certain: ") || strstr(text, " 1. likely: buffer group ");
     const char *cause;
     char words[300];
     bool right;

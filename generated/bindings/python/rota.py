@@ -603,9 +603,9 @@ ROTA_ROLE_SLOT = 2
 ROTA_ROLE_BUFFER = 3
 ROTA_ROLE_GROUP = 4
 ROTA_ROLE_DESCRIPTOR = 5
-ROTA_ROLE_SOURCE = 6
-ROTA_ROLE_DIRECTORY = 7
-ROTA_ROLE_INDEX = 8
+ROTA_ROLE_DIRECTORY = 6
+ROTA_ROLE_INDEX = 7
+ROTA_ROLE_FAR_SLOT = 8
 ROTA_ROLE_REQUEST = 9
 ROTA_ROLE_PATH = 10
 ROTA_ROLE_NEW_PATH = 11
@@ -652,9 +652,10 @@ ROTA_LOOK_REACHABLE = 24
 ROTA_LOOK_EMPTY = 25
 ROTA_LOOK_POPULATED = 26
 ROTA_LOOK_CREATING = 27
-ROTA_LOOK_VALID = 28
-ROTA_LOOK_ALIGNED = 29
-ROTA_LOOK_BUFFERED = 30
+ROTA_LOOK_MODED = 28
+ROTA_LOOK_VALID = 29
+ROTA_LOOK_ALIGNED = 30
+ROTA_LOOK_BUFFERED = 31
 ROTA_IOSQE_TAKEN = 0
 ROTA_IOSQE_IGNORED = 1
 ROTA_IOSQE_REQUIRED = 2
@@ -989,7 +990,7 @@ class rota_flag_rule_rows(_Record):
 
 
 class rota_field_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=52, ilp32_4=52, ilp32_8=52))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=56, ilp32_4=56, ilp32_8=56))]
 
 
 class rota_field_rows(_Record):
@@ -1549,24 +1550,25 @@ rota_field_info.group = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_text
 rota_field_info.flags = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_flag_rows)
 rota_field_info.group_rules = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_flag_rule_rows)
 rota_field_info.when = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_condition_rows)
-rota_field_info.offset = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint8)
-rota_field_info.size = _member(_abi(lp64=33, ilp32_4=33, ilp32_8=33), c_uint8)
-rota_field_info.role = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_uint8)
-rota_field_info.memory = _member(_abi(lp64=35, ilp32_4=35, ilp32_8=35), c_uint8)
-rota_field_info.lives = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint8)
-rota_field_info.length = _member(_abi(lp64=37, ilp32_4=37, ilp32_8=37), c_uint8)
-rota_field_info.length_at = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_uint8)
-rota_field_info.length_size = _member(_abi(lp64=39, ilp32_4=39, ilp32_8=39), c_uint8)
-rota_field_info.elements = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint8)
-rota_field_info.optional = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_bool)
-rota_field_info.since = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_uint16)
-rota_field_info.otherwise_ignored = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_bool)
-rota_field_info.before_ignored = _member(_abi(lp64=45, ilp32_4=45, ilp32_8=45), c_bool)
-rota_field_info.values = _member(_abi(lp64=46, ilp32_4=46, ilp32_8=46), c_bool)
-rota_field_info.others = _member(_abi(lp64=47, ilp32_4=47, ilp32_8=47), c_uint8)
-rota_field_info.others_error = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_int16)
-rota_field_info.half_words = _member(_abi(lp64=50, ilp32_4=50, ilp32_8=50), c_bool)
-rota_field_info.backported = _member(_abi(lp64=51, ilp32_4=51, ilp32_8=51), c_bool)
+rota_field_info.slot_when = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), rota_condition_rows)
+rota_field_info.offset = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint8)
+rota_field_info.size = _member(_abi(lp64=37, ilp32_4=37, ilp32_8=37), c_uint8)
+rota_field_info.role = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_uint8)
+rota_field_info.memory = _member(_abi(lp64=39, ilp32_4=39, ilp32_8=39), c_uint8)
+rota_field_info.lives = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint8)
+rota_field_info.length = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_uint8)
+rota_field_info.length_at = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_uint8)
+rota_field_info.length_size = _member(_abi(lp64=43, ilp32_4=43, ilp32_8=43), c_uint8)
+rota_field_info.elements = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint8)
+rota_field_info.optional = _member(_abi(lp64=45, ilp32_4=45, ilp32_8=45), c_bool)
+rota_field_info.since = _member(_abi(lp64=46, ilp32_4=46, ilp32_8=46), c_uint16)
+rota_field_info.otherwise_ignored = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_bool)
+rota_field_info.before_ignored = _member(_abi(lp64=49, ilp32_4=49, ilp32_8=49), c_bool)
+rota_field_info.values = _member(_abi(lp64=50, ilp32_4=50, ilp32_8=50), c_bool)
+rota_field_info.others = _member(_abi(lp64=51, ilp32_4=51, ilp32_8=51), c_uint8)
+rota_field_info.others_error = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_int16)
+rota_field_info.half_words = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_bool)
+rota_field_info.backported = _member(_abi(lp64=55, ilp32_4=55, ilp32_8=55), c_bool)
 rota_field_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_field_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_ignored_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)

@@ -593,6 +593,8 @@ ROTA_INLINE void rota_prep_sendmsg(struct io_uring_sqe *sqe, int fd, const struc
  *               receive, or none.
  * -EINVAL       The message has more than 1024 pieces, for which kernels such
  *               as 6.1 and 6.12 have this error.
+ * -EINVAL       The socket is of a kind that answers so when it is not
+ *               connected, as Unix stream sockets do.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -836,6 +838,7 @@ ROTA_INLINE void rota_prep_link_timeout_update(struct io_uring_sqe *sqe,
  * -ECONNABORTED The client has given up before its connection was accepted.
  * -EFAULT       The peer's address or its length cannot be written.
  * -EOPNOTSUPP   Sockets of this type have no connections to accept.
+ * -EINVAL       The slot lies outside the file table.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_SOCK_NONEMPTY.
  *
@@ -2054,8 +2057,7 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  *               IORING_FILE_INDEX_ALLOC.
  * -ENOENT       The path names nothing and O_CREAT is not set.
  * -EXDEV        The path leaves the directory and RESOLVE_BENEATH forbids it.
- * -EINVAL       A slot was given and the structure asks for O_CLOEXEC, or it
- *               has unknown flags.
+ * -EINVAL       A slot was given and the structure asks for O_CLOEXEC.
  * -E2BIG        The structure is longer than the kernel knows and the rest is
  *               not zero.
  * -EMFILE       The process has as many descriptors as it may have. Raise
@@ -2072,14 +2074,16 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  *               the way was moved meanwhile. Send the request again.
  * -ELOOP        RESOLVE_NO_SYMLINKS or O_NOFOLLOW is set and the path has a
  *               symbolic link, or links lead in a circle.
- * -EINVAL       The structure has a mode and asks for no file to be made, or
- *               has flags that exclude each other.
+ * -EINVAL       The structure has a mode and asks for no file to be made.
  * -ENOTDIR      A part of the path is no directory.
  * -EFAULT       The path or the structure cannot be read.
  * -EBADF        The path is relative and the descriptor of its directory is
  *               not open.
  * -EEXIST       The name exists already, and O_CREAT with O_EXCL wants to make
  *               it.
+ * -EINVAL       The structure has unknown flags, or flags that exclude each
+ *               other.
+ * -EINVAL       The slot lies outside the file table.
  */
 
 /*
@@ -2282,6 +2286,7 @@ ROTA_INLINE void rota_prep_remove_buffers(struct io_uring_sqe *sqe, int nr, int 
  * -EAGAIN       SPLICE_F_NONBLOCK is set and the first pipe is empty.
  * -EINVAL       The input is no pipe.
  * -EINVAL       Both are the same pipe.
+ * -EBADF        The output is not open for writing.
  */
 
 /*
@@ -2338,6 +2343,8 @@ ROTA_INLINE void rota_prep_shutdown(struct io_uring_sqe *sqe, int fd, int how)
  * -ENOTEMPTY    The new name is a directory with something in it.
  * -EXDEV        The two paths are on different file systems. Copy the file and
  *               remove the old one.
+ * -ENOENT       The new path names nothing, and RENAME_EXCHANGE wants to swap
+ *               the two.
  */
 
 /*
@@ -2569,8 +2576,7 @@ ROTA_INLINE void rota_prep_link(struct io_uring_sqe *sqe, const char *oldpath, c
  * -EBADFD       The ring has not been enabled yet.
  * -EBADFD       The descriptor is no ring.
  * -EBADF        The slot of this ring is empty.
- * -EINVAL       A file is sent to the ring it comes from, or to a slot outside
- *               the table.
+ * -EINVAL       A file is sent to the ring it comes from.
  * -ENXIO        The other ring has no file table.
  * -EOVERFLOW    The other ring has no room for the completion and the kernel
  *               no memory to keep it.
@@ -2581,6 +2587,7 @@ ROTA_INLINE void rota_prep_link(struct io_uring_sqe *sqe, const char *oldpath, c
  * -EOWNERDEAD   The thread that owns the other ring has ended. Let a ring of
  *               single issuers be made by a thread that lives as long as the
  *               ring.
+ * -EINVAL       The slot lies outside the other ring's file table.
  */
 
 /*
@@ -2821,10 +2828,10 @@ ROTA_INLINE void rota_prep_getxattr(struct io_uring_sqe *sqe, const char *name, 
  * -EMFILE       The process has as many descriptors as it may have. Raise
  *               RLIMIT_NOFILE, close descriptors, or make sockets in slots of
  *               a file table.
- * -EINVAL       The kernel knows no such type of socket, or the slot lies
- *               outside the file table.
+ * -EINVAL       The kernel knows no such type of socket.
  * -ESOCKTNOSUPPORT The family has no sockets of this type.
  * -EPERM        Sockets of this kind need CAP_NET_RAW.
+ * -EINVAL       The slot lies outside the file table.
  */
 
 /*

@@ -124,6 +124,7 @@ struct rota_info_strings {
     char none[1];
     char t_nop_flags_has_IORING_NOP_INJECT_RESULT[39];
     char t_nop_flags_has_IORING_NOP_FILE[30];
+    char t_nop_flags_has_IORING_NOP_FIXED_FILE[36];
     char t_nop_flags_has_IORING_NOP_FIXED_BUFFER[38];
     char t_nop_flags_has_IORING_NOP_CQE32[31];
     char t_ring_lacks_IORING_SETUP_CQE32_IORING[53];
@@ -176,9 +177,11 @@ struct rota_info_strings {
     char t_ioprio_has_IORING_ACCEPT_DONTWAIT[34];
     char t_file_index_is_0[16];
     char t_addr_is_not_0[14];
+    char t_file_index_is_not_IORING_FILE_INDEX[42];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL[40];
-    char t_cancel_flags_has_IORING_ASYNC_CANCEL_2[40];
-    char t_cancel_flags_has_IORING_ASYNC_CANCEL_3[41];
+    char t_cancel_flags_has_IORING_ASYNC_CANCEL_2[46];
+    char t_cancel_flags_has_IORING_ASYNC_CANCEL_3[40];
+    char t_cancel_flags_has_IORING_ASYNC_CANCEL_4[41];
     char t_cancel_flags_lacks_IORING_ASYNC_CANCEL[65];
     char t_addr2_below_129[16];
     char t_addr_below_9223372036854775808[31];
@@ -195,7 +198,6 @@ struct rota_info_strings {
     char t_len_is_not_0[13];
     char t_open_flags_lacks_O_CLOEXEC[27];
     char t_open_flags_lacks_O_CREAT[25];
-    char t_file_index_is_not_IORING_FILE_INDEX[42];
     char t_open_flags_has_O_CREAT_O_EXCL[30];
     char t_fd_is_not_AT_FDCWD[19];
     char t_fd_is_0[8];
@@ -216,6 +218,7 @@ struct rota_info_strings {
     char t_len_is_not_EPOLL_CTL_DEL[25];
     char t_len_is_EPOLL_CTL_ADD[21];
     char t_len_is_not_EPOLL_CTL_ADD[25];
+    char t_splice_flags_has_SPLICE_F_FD_IN_FIXED[38];
     char t_splice_flags_has_SPLICE_F_NONBLOCK[35];
     char t_splice_off_in_is_not_1[24];
     char t_fd_above_0[11];
@@ -223,6 +226,7 @@ struct rota_info_strings {
     char t_fd_below_65536[15];
     char t_off_below_65536[16];
     char t_rename_flags_has_RENAME_NOREPLACE[34];
+    char t_rename_flags_has_RENAME_EXCHANGE[33];
     char t_unlink_flags_lacks_AT_REMOVEDIR[32];
     char t_unlink_flags_has_AT_REMOVEDIR[30];
     char t_addr_is_IORING_MSG_SEND_FD[27];
@@ -231,6 +235,7 @@ struct rota_info_strings {
     char t_msg_ring_flags_lacks_IORING_MSG_RING[48];
     char t_addr3_is_0[11];
     char t_msg_ring_flags_lacks_IORING_MSG_RING_2[46];
+    char t_msg_ring_flags_has_IORING_MSG_RING[46];
     char t_len_below_65537[16];
     char t_xattr_flags_has_XATTR_CREATE[29];
     char t_xattr_flags_has_XATTR_REPLACE[30];
@@ -1407,6 +1412,7 @@ struct rota_info_strings {
     char t_The_socket_is_not_connected[29];
     char t_Memory_comes_from_a_group_and_the[74];
     char t_Give_it_one_piece_whose_length_is_the[65];
+    char t_The_socket_is_of_a_kind_that_answers[93];
     char t_The_time_is_over_which_is_how_most[50];
     char t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to[65];
     char t_The_timeout_was_removed_or_cancelled[38];
@@ -1429,6 +1435,7 @@ struct rota_info_strings {
     char t_The_client_has_given_up_before_its[60];
     char t_The_peer_s_address_or_its_length[52];
     char t_Sockets_of_this_type_have_no[52];
+    char t_The_slot_lies_outside_the_file_table[38];
     char t_No_request_in_flight_matches[30];
     char t_A_worker_thread_runs_the_request_it[76];
     char t_The_opcode_that_selects_the_requests[106];
@@ -1447,7 +1454,6 @@ struct rota_info_strings {
     char t_The_path_names_nothing_and_O_CREAT_is[47];
     char t_A_part_of_the_path_is_no_directory[36];
     char t_Register_a_file_table_first[29];
-    char t_The_slot_lies_outside_the_file_table[38];
     char t_Raise_RLIMIT_NOFILE_close_descriptors_2[76];
     char t_O_CREAT_and_O_EXCL_are_set_and_the[48];
     char t_The_path_names_a_directory_which[64];
@@ -1491,18 +1497,18 @@ struct rota_info_strings {
     char t_Use_READ_for_files_and_pipes[30];
     char t_IORING_RECVSEND_BUNDLE_is_set_and[65];
     char t_The_memory_cannot_be_written[30];
-    char t_The_socket_is_of_a_kind_that_answers[93];
     char t_The_path_leaves_the_directory_and[62];
-    char t_A_slot_was_given_and_the_structure[80];
+    char t_A_slot_was_given_and_the_structure[55];
     char t_The_structure_is_longer_than_the[72];
     char t_RESOLVE_CACHED_is_set_and_the_path_is[85];
     char t_Send_the_request_again_without_RESOLVE[47];
     char t_RESOLVE_BENEATH_or_RESOLVE_IN_ROOT_is[90];
     char t_Send_the_request_again[24];
     char t_RESOLVE_NO_SYMLINKS_or_O_NOFOLLOW_is[102];
-    char t_The_structure_has_a_mode_and_asks_for[96];
+    char t_The_structure_has_a_mode_and_asks_for[58];
     char t_The_path_or_the_structure_cannot_be[42];
     char t_The_name_exists_already_and_O_CREAT[67];
+    char t_The_structure_has_unknown_flags_or[67];
     char t_The_file_is_in_the_set_already[32];
     char t_The_file_is_not_in_the_set[28];
     char t_The_file_cannot_be_polled_as_a_regular[46];
@@ -1538,6 +1544,7 @@ struct rota_info_strings {
     char t_The_new_name_is_a_directory_with[50];
     char t_The_two_paths_are_on_different_file[45];
     char t_Copy_the_file_and_remove_the_old_one[38];
+    char t_The_new_path_names_nothing_and_RENAME[71];
     char t_The_path_names_a_directory_and_AT[56];
     char t_AT_REMOVEDIR_is_set_and_the_path_names[53];
     char t_The_directory_has_something_in_it[35];
@@ -1550,13 +1557,14 @@ struct rota_info_strings {
     char t_The_ring_has_not_been_enabled_yet[35];
     char t_The_descriptor_is_no_ring[27];
     char t_The_slot_of_this_ring_is_empty[32];
-    char t_A_file_is_sent_to_the_ring_it_comes[74];
+    char t_A_file_is_sent_to_the_ring_it_comes[42];
     char t_The_other_ring_has_no_file_table[34];
     char t_The_other_ring_has_no_room_for_the[83];
     char t_IORING_FILE_INDEX_ALLOC_was_given_and_2[100];
     char t_The_flags_passed_on_have_IORING_CQE_F[85];
     char t_The_thread_that_owns_the_other_ring[47];
     char t_Let_a_ring_of_single_issuers_be_made[81];
+    char t_The_slot_lies_outside_the_other_ring_s[51];
     char t_The_attribute_exists_and_XATTR_CREATE[46];
     char t_The_attribute_is_missing_and_XATTR[51];
     char t_The_name_is_empty_or_longer_than_255[44];
@@ -1568,7 +1576,7 @@ struct rota_info_strings {
     char t_The_family_has_no_such_protocol[33];
     char t_Close_a_slot_or_register_a_larger[42];
     char t_Raise_RLIMIT_NOFILE_close_descriptors_3[82];
-    char t_The_kernel_knows_no_such_type_of[82];
+    char t_The_kernel_knows_no_such_type_of[41];
     char t_The_family_has_no_sockets_of_this_type[40];
     char t_Sockets_of_this_kind_need_CAP_NET_RAW[39];
     char t_The_file_takes_no_commands_or_not_this[45];
@@ -2478,6 +2486,7 @@ struct rota_info_strings {
 const struct rota_info_strings rota_info_strings = {
     .t_nop_flags_has_IORING_NOP_INJECT_RESULT = "nop_flags has IORING_NOP_INJECT_RESULT",
     .t_nop_flags_has_IORING_NOP_FILE = "nop_flags has IORING_NOP_FILE",
+    .t_nop_flags_has_IORING_NOP_FIXED_FILE = "nop_flags has IORING_NOP_FIXED_FILE",
     .t_nop_flags_has_IORING_NOP_FIXED_BUFFER = "nop_flags has IORING_NOP_FIXED_BUFFER",
     .t_nop_flags_has_IORING_NOP_CQE32 = "nop_flags has IORING_NOP_CQE32",
     .t_ring_lacks_IORING_SETUP_CQE32_IORING = "ring lacks IORING_SETUP_CQE32|IORING_SETUP_CQE_MIXED",
@@ -2530,9 +2539,11 @@ const struct rota_info_strings rota_info_strings = {
     .t_ioprio_has_IORING_ACCEPT_DONTWAIT = "ioprio has IORING_ACCEPT_DONTWAIT",
     .t_file_index_is_0 = "file_index is 0",
     .t_addr_is_not_0 = "addr is not 0",
+    .t_file_index_is_not_IORING_FILE_INDEX = "file_index is not IORING_FILE_INDEX_ALLOC",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL = "cancel_flags has IORING_ASYNC_CANCEL_FD",
-    .t_cancel_flags_has_IORING_ASYNC_CANCEL_2 = "cancel_flags has IORING_ASYNC_CANCEL_OP",
-    .t_cancel_flags_has_IORING_ASYNC_CANCEL_3 = "cancel_flags has IORING_ASYNC_CANCEL_ANY",
+    .t_cancel_flags_has_IORING_ASYNC_CANCEL_2 = "cancel_flags has IORING_ASYNC_CANCEL_FD_FIXED",
+    .t_cancel_flags_has_IORING_ASYNC_CANCEL_3 = "cancel_flags has IORING_ASYNC_CANCEL_OP",
+    .t_cancel_flags_has_IORING_ASYNC_CANCEL_4 = "cancel_flags has IORING_ASYNC_CANCEL_ANY",
     .t_cancel_flags_lacks_IORING_ASYNC_CANCEL = "cancel_flags lacks IORING_ASYNC_CANCEL_FD|IORING_ASYNC_CANCEL_OP",
     .t_addr2_below_129 = "addr2 below 129",
     .t_addr_below_9223372036854775808 = "addr below 9223372036854775808",
@@ -2549,7 +2560,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_is_not_0 = "len is not 0",
     .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
     .t_open_flags_lacks_O_CREAT = "open_flags lacks O_CREAT",
-    .t_file_index_is_not_IORING_FILE_INDEX = "file_index is not IORING_FILE_INDEX_ALLOC",
     .t_open_flags_has_O_CREAT_O_EXCL = "open_flags has O_CREAT|O_EXCL",
     .t_fd_is_not_AT_FDCWD = "fd is not AT_FDCWD",
     .t_fd_is_0 = "fd is 0",
@@ -2570,6 +2580,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_is_not_EPOLL_CTL_DEL = "len is not EPOLL_CTL_DEL",
     .t_len_is_EPOLL_CTL_ADD = "len is EPOLL_CTL_ADD",
     .t_len_is_not_EPOLL_CTL_ADD = "len is not EPOLL_CTL_ADD",
+    .t_splice_flags_has_SPLICE_F_FD_IN_FIXED = "splice_flags has SPLICE_F_FD_IN_FIXED",
     .t_splice_flags_has_SPLICE_F_NONBLOCK = "splice_flags has SPLICE_F_NONBLOCK",
     .t_splice_off_in_is_not_1 = "splice_off_in is not -1",
     .t_fd_above_0 = "fd above 0",
@@ -2577,6 +2588,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_fd_below_65536 = "fd below 65536",
     .t_off_below_65536 = "off below 65536",
     .t_rename_flags_has_RENAME_NOREPLACE = "rename_flags has RENAME_NOREPLACE",
+    .t_rename_flags_has_RENAME_EXCHANGE = "rename_flags has RENAME_EXCHANGE",
     .t_unlink_flags_lacks_AT_REMOVEDIR = "unlink_flags lacks AT_REMOVEDIR",
     .t_unlink_flags_has_AT_REMOVEDIR = "unlink_flags has AT_REMOVEDIR",
     .t_addr_is_IORING_MSG_SEND_FD = "addr is IORING_MSG_SEND_FD",
@@ -2585,6 +2597,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_msg_ring_flags_lacks_IORING_MSG_RING = "msg_ring_flags lacks IORING_MSG_RING_FLAGS_PASS",
     .t_addr3_is_0 = "addr3 is 0",
     .t_msg_ring_flags_lacks_IORING_MSG_RING_2 = "msg_ring_flags lacks IORING_MSG_RING_CQE_SKIP",
+    .t_msg_ring_flags_has_IORING_MSG_RING = "msg_ring_flags has IORING_MSG_RING_FLAGS_PASS",
     .t_len_below_65537 = "len below 65537",
     .t_xattr_flags_has_XATTR_CREATE = "xattr_flags has XATTR_CREATE",
     .t_xattr_flags_has_XATTR_REPLACE = "xattr_flags has XATTR_REPLACE",
@@ -3761,6 +3774,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_socket_is_not_connected = "The socket is not connected.",
     .t_Memory_comes_from_a_group_and_the = "Memory comes from a group and the message header has more than one piece.",
     .t_Give_it_one_piece_whose_length_is_the = "Give it one piece, whose length is the most to receive, or none.",
+    .t_The_socket_is_of_a_kind_that_answers = "The socket is of a kind that answers so when it is not connected, as Unix stream sockets do.",
     .t_The_time_is_over_which_is_how_most = "The time is over, which is how most timeouts end.",
     .t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to = "Set IORING_TIMEOUT_ETIME_SUCCESS to keep a chain of links going.",
     .t_The_timeout_was_removed_or_cancelled = "The timeout was removed or cancelled.",
@@ -3783,6 +3797,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_client_has_given_up_before_its = "The client has given up before its connection was accepted.",
     .t_The_peer_s_address_or_its_length = "The peer's address or its length cannot be written.",
     .t_Sockets_of_this_type_have_no = "Sockets of this type have no connections to accept.",
+    .t_The_slot_lies_outside_the_file_table = "The slot lies outside the file table.",
     .t_No_request_in_flight_matches = "No request in flight matches.",
     .t_A_worker_thread_runs_the_request_it = "A worker thread runs the request; it was interrupted and may still succeed.",
     .t_The_opcode_that_selects_the_requests = "The opcode that selects the requests is one that the kernel does not have; before 7.1 it matched nothing.",
@@ -3801,7 +3816,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_path_names_nothing_and_O_CREAT_is = "The path names nothing and O_CREAT is not set.",
     .t_A_part_of_the_path_is_no_directory = "A part of the path is no directory.",
     .t_Register_a_file_table_first = "Register a file table first.",
-    .t_The_slot_lies_outside_the_file_table = "The slot lies outside the file table.",
     .t_Raise_RLIMIT_NOFILE_close_descriptors_2 = "Raise RLIMIT_NOFILE, close descriptors, or open into slots of a file table.",
     .t_O_CREAT_and_O_EXCL_are_set_and_the = "O_CREAT and O_EXCL are set and the name exists.",
     .t_The_path_names_a_directory_which = "The path names a directory, which cannot be opened for writing.",
@@ -3845,18 +3859,18 @@ const struct rota_info_strings rota_info_strings = {
     .t_Use_READ_for_files_and_pipes = "Use READ for files and pipes.",
     .t_IORING_RECVSEND_BUNDLE_is_set_and = "IORING_RECVSEND_BUNDLE is set and there is no such buffer group.",
     .t_The_memory_cannot_be_written = "The memory cannot be written.",
-    .t_The_socket_is_of_a_kind_that_answers = "The socket is of a kind that answers so when it is not connected, as Unix stream sockets do.",
     .t_The_path_leaves_the_directory_and = "The path leaves the directory and RESOLVE_BENEATH forbids it.",
-    .t_A_slot_was_given_and_the_structure = "A slot was given and the structure asks for O_CLOEXEC, or it has unknown flags.",
+    .t_A_slot_was_given_and_the_structure = "A slot was given and the structure asks for O_CLOEXEC.",
     .t_The_structure_is_longer_than_the = "The structure is longer than the kernel knows and the rest is not zero.",
     .t_RESOLVE_CACHED_is_set_and_the_path_is = "RESOLVE_CACHED is set, and the path is not in memory or a file would be made or cut.",
     .t_Send_the_request_again_without_RESOLVE = "Send the request again without RESOLVE_CACHED.",
     .t_RESOLVE_BENEATH_or_RESOLVE_IN_ROOT_is = "RESOLVE_BENEATH or RESOLVE_IN_ROOT is set and a directory on the way was moved meanwhile.",
     .t_Send_the_request_again = "Send the request again.",
     .t_RESOLVE_NO_SYMLINKS_or_O_NOFOLLOW_is = "RESOLVE_NO_SYMLINKS or O_NOFOLLOW is set and the path has a symbolic link, or links lead in a circle.",
-    .t_The_structure_has_a_mode_and_asks_for = "The structure has a mode and asks for no file to be made, or has flags that exclude each other.",
+    .t_The_structure_has_a_mode_and_asks_for = "The structure has a mode and asks for no file to be made.",
     .t_The_path_or_the_structure_cannot_be = "The path or the structure cannot be read.",
     .t_The_name_exists_already_and_O_CREAT = "The name exists already, and O_CREAT with O_EXCL wants to make it.",
+    .t_The_structure_has_unknown_flags_or = "The structure has unknown flags, or flags that exclude each other.",
     .t_The_file_is_in_the_set_already = "The file is in the set already.",
     .t_The_file_is_not_in_the_set = "The file is not in the set.",
     .t_The_file_cannot_be_polled_as_a_regular = "The file cannot be polled, as a regular file.",
@@ -3892,6 +3906,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_new_name_is_a_directory_with = "The new name is a directory with something in it.",
     .t_The_two_paths_are_on_different_file = "The two paths are on different file systems.",
     .t_Copy_the_file_and_remove_the_old_one = "Copy the file and remove the old one.",
+    .t_The_new_path_names_nothing_and_RENAME = "The new path names nothing, and RENAME_EXCHANGE wants to swap the two.",
     .t_The_path_names_a_directory_and_AT = "The path names a directory and AT_REMOVEDIR is not set.",
     .t_AT_REMOVEDIR_is_set_and_the_path_names = "AT_REMOVEDIR is set and the path names no directory.",
     .t_The_directory_has_something_in_it = "The directory has something in it.",
@@ -3904,13 +3919,14 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_ring_has_not_been_enabled_yet = "The ring has not been enabled yet.",
     .t_The_descriptor_is_no_ring = "The descriptor is no ring.",
     .t_The_slot_of_this_ring_is_empty = "The slot of this ring is empty.",
-    .t_A_file_is_sent_to_the_ring_it_comes = "A file is sent to the ring it comes from, or to a slot outside the table.",
+    .t_A_file_is_sent_to_the_ring_it_comes = "A file is sent to the ring it comes from.",
     .t_The_other_ring_has_no_file_table = "The other ring has no file table.",
     .t_The_other_ring_has_no_room_for_the = "The other ring has no room for the completion and the kernel no memory to keep it.",
     .t_IORING_FILE_INDEX_ALLOC_was_given_and_2 = "IORING_FILE_INDEX_ALLOC was given, and in the other ring no slot is free or there is no file table.",
     .t_The_flags_passed_on_have_IORING_CQE_F = "The flags passed on have IORING_CQE_F_32 and the other ring has no CQEs of 32 bytes.",
     .t_The_thread_that_owns_the_other_ring = "The thread that owns the other ring has ended.",
     .t_Let_a_ring_of_single_issuers_be_made = "Let a ring of single issuers be made by a thread that lives as long as the ring.",
+    .t_The_slot_lies_outside_the_other_ring_s = "The slot lies outside the other ring's file table.",
     .t_The_attribute_exists_and_XATTR_CREATE = "The attribute exists and XATTR_CREATE is set.",
     .t_The_attribute_is_missing_and_XATTR = "The attribute is missing and XATTR_REPLACE is set.",
     .t_The_name_is_empty_or_longer_than_255 = "The name is empty or longer than 255 bytes.",
@@ -3922,7 +3938,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_family_has_no_such_protocol = "The family has no such protocol.",
     .t_Close_a_slot_or_register_a_larger = "Close a slot, or register a larger table.",
     .t_Raise_RLIMIT_NOFILE_close_descriptors_3 = "Raise RLIMIT_NOFILE, close descriptors, or make sockets in slots of a file table.",
-    .t_The_kernel_knows_no_such_type_of = "The kernel knows no such type of socket, or the slot lies outside the file table.",
+    .t_The_kernel_knows_no_such_type_of = "The kernel knows no such type of socket.",
     .t_The_family_has_no_sockets_of_this_type = "The family has no sockets of this type.",
     .t_Sockets_of_this_kind_need_CAP_NET_RAW = "Sockets of this kind need CAP_NET_RAW.",
     .t_The_file_takes_no_commands_or_not_this = "The file takes no commands, or not this one.",
@@ -4841,6 +4857,7 @@ struct rota_condition_table {
     struct rota_condition none;
     struct rota_condition nop_when_1[1];
     struct rota_condition nop_when_2[1];
+    struct rota_condition nop_slot_when_2[1];
     struct rota_condition nop_when_3[1];
     struct rota_condition nop_when_4[1];
     struct rota_condition nop_when_5[1];
@@ -4941,6 +4958,7 @@ struct rota_condition_table {
     struct rota_condition recvmsg_short[1];
     struct rota_condition recvmsg_errors_when_0[1];
     struct rota_condition recvmsg_errors_when_1[1];
+    struct rota_condition recvmsg_errors_when_6[1];
     struct rota_condition timeout_rule_must_0[1];
     struct rota_condition timeout_rule_when_1[1];
     struct rota_condition timeout_rule_must_1[1];
@@ -4963,7 +4981,9 @@ struct rota_condition_table {
     struct rota_condition accept_errors_when_4[1];
     struct rota_condition accept_errors_when_5[1];
     struct rota_condition accept_errors_when_7[1];
+    struct rota_condition accept_errors_when_9[2];
     struct rota_condition async_cancel_when_2[1];
+    struct rota_condition async_cancel_slot_when_2[1];
     struct rota_condition async_cancel_when_3[1];
     struct rota_condition async_cancel_rule_when_0[1];
     struct rota_condition async_cancel_rule_must_0[1];
@@ -5080,14 +5100,17 @@ struct rota_condition_table {
     struct rota_condition recv_errors_when_1[1];
     struct rota_condition recv_errors_when_3[1];
     struct rota_condition openat2_rule_must_0[1];
+    struct rota_condition openat2_errors_when_2[1];
     struct rota_condition openat2_errors_when_4[1];
     struct rota_condition openat2_errors_when_5[1];
     struct rota_condition openat2_errors_when_6[1];
     struct rota_condition openat2_errors_when_13[1];
+    struct rota_condition openat2_errors_when_16[2];
     struct rota_condition epoll_ctl_when_3[1];
     struct rota_condition epoll_ctl_errors_when_0[1];
     struct rota_condition epoll_ctl_errors_when_1[1];
     struct rota_condition epoll_ctl_errors_when_6[1];
+    struct rota_condition splice_slot_when_0[1];
     struct rota_condition splice_errors_when_1[1];
     struct rota_condition splice_errors_when_3[1];
     struct rota_condition splice_errors_when_6[1];
@@ -5097,8 +5120,10 @@ struct rota_condition_table {
     struct rota_condition provide_buffers_rule_must_3[1];
     struct rota_condition remove_buffers_rule_must_0[2];
     struct rota_condition remove_buffers_rule_must_1[1];
+    struct rota_condition tee_slot_when_0[1];
     struct rota_condition tee_errors_when_2[1];
     struct rota_condition renameat_errors_when_1[1];
+    struct rota_condition renameat_errors_when_4[1];
     struct rota_condition unlinkat_errors_when_1[1];
     struct rota_condition unlinkat_errors_when_2[1];
     struct rota_condition msg_ring_when_4[1];
@@ -5115,6 +5140,8 @@ struct rota_condition_table {
     struct rota_condition msg_ring_errors_when_3[1];
     struct rota_condition msg_ring_errors_when_4[1];
     struct rota_condition msg_ring_errors_when_6[2];
+    struct rota_condition msg_ring_errors_when_7[1];
+    struct rota_condition msg_ring_errors_when_9[3];
     struct rota_condition fsetxattr_rule_must_0[1];
     struct rota_condition fsetxattr_errors_when_0[1];
     struct rota_condition fsetxattr_errors_when_1[1];
@@ -5129,6 +5156,7 @@ struct rota_condition_table {
     struct rota_condition socket_errors_when_2[1];
     struct rota_condition socket_errors_when_3[1];
     struct rota_condition socket_errors_when_4[1];
+    struct rota_condition socket_errors_when_8[2];
     struct rota_condition uring_cmd_when_5[1];
     struct rota_condition uring_cmd_rule_when_0[1];
     struct rota_condition uring_cmd_rule_must_0[1];
@@ -5214,6 +5242,7 @@ struct rota_condition_table {
     struct rota_condition pipe_errors_when_5[1];
     struct rota_condition nop128_when_1[1];
     struct rota_condition nop128_when_2[1];
+    struct rota_condition nop128_slot_when_2[1];
     struct rota_condition nop128_when_3[1];
     struct rota_condition nop128_when_4[1];
     struct rota_condition nop128_when_5[1];
@@ -5601,6 +5630,7 @@ struct rota_look_table {
     struct rota_look recvmsg_errors_looks_2[1];
     struct rota_look recvmsg_errors_looks_3[1];
     struct rota_look recvmsg_errors_looks_5[1];
+    struct rota_look recvmsg_errors_looks_8[1];
     struct rota_look timeout_errors_looks_2[1];
     struct rota_look timeout_errors_looks_3[1];
     struct rota_look timeout_remove_errors_looks_2[1];
@@ -5610,6 +5640,7 @@ struct rota_look_table {
     struct rota_look accept_errors_looks_3[1];
     struct rota_look accept_errors_looks_4[1];
     struct rota_look accept_errors_looks_8[1];
+    struct rota_look accept_errors_looks_9[1];
     struct rota_look async_cancel_errors_looks_3[1];
     struct rota_look link_timeout_errors_looks_4[1];
     struct rota_look link_timeout_errors_looks_5[1];
@@ -5640,12 +5671,14 @@ struct rota_look_table {
     struct rota_look read_errors_looks_6[1];
     struct rota_look read_errors_looks_7[1];
     struct rota_look read_errors_looks_9[1];
+    struct rota_look read_errors_looks_10[1];
     struct rota_look read_errors_looks_11[1];
     struct rota_look write_errors_looks_0[1];
     struct rota_look write_errors_looks_1[1];
     struct rota_look write_errors_looks_7[1];
     struct rota_look write_errors_looks_8[1];
     struct rota_look write_errors_looks_10[1];
+    struct rota_look write_errors_looks_11[1];
     struct rota_look fadvise_errors_looks_0[1];
     struct rota_look send_errors_looks_1[1];
     struct rota_look send_errors_looks_2[1];
@@ -5658,8 +5691,11 @@ struct rota_look_table {
     struct rota_look openat2_errors_looks_0[3];
     struct rota_look openat2_errors_looks_5[1];
     struct rota_look openat2_errors_looks_6[1];
+    struct rota_look openat2_errors_looks_10[2];
     struct rota_look openat2_errors_looks_13[1];
     struct rota_look openat2_errors_looks_14[2];
+    struct rota_look openat2_errors_looks_16[1];
+    struct rota_look epoll_ctl_errors_looks_1[2];
     struct rota_look epoll_ctl_errors_looks_2[2];
     struct rota_look epoll_ctl_errors_looks_3[1];
     struct rota_look epoll_ctl_errors_looks_4[1];
@@ -5669,6 +5705,7 @@ struct rota_look_table {
     struct rota_look splice_errors_looks_1[1];
     struct rota_look splice_errors_looks_2[1];
     struct rota_look splice_errors_looks_4[1];
+    struct rota_look splice_errors_looks_5[2];
     struct rota_look splice_errors_looks_6[1];
     struct rota_look splice_errors_looks_7[1];
     struct rota_look remove_buffers_errors_looks_0[1];
@@ -5676,11 +5713,13 @@ struct rota_look_table {
     struct rota_look tee_errors_looks_1[1];
     struct rota_look tee_errors_looks_3[1];
     struct rota_look tee_errors_looks_4[2];
+    struct rota_look tee_errors_looks_5[1];
     struct rota_look shutdown_errors_looks_0[1];
     struct rota_look shutdown_errors_looks_2[1];
     struct rota_look renameat_errors_looks_0[1];
     struct rota_look renameat_errors_looks_1[1];
     struct rota_look renameat_errors_looks_2[1];
+    struct rota_look renameat_errors_looks_4[2];
     struct rota_look unlinkat_errors_looks_0[1];
     struct rota_look unlinkat_errors_looks_1[1];
     struct rota_look unlinkat_errors_looks_2[1];
@@ -5698,13 +5737,21 @@ struct rota_look_table {
     struct rota_look msg_ring_errors_looks_2[1];
     struct rota_look msg_ring_errors_looks_4[1];
     struct rota_look msg_ring_errors_looks_6[1];
+    struct rota_look msg_ring_errors_looks_9[1];
     struct rota_look setxattr_errors_looks_0[1];
+    struct rota_look fgetxattr_errors_looks_0[1];
+    struct rota_look fgetxattr_errors_looks_2[1];
     struct rota_look getxattr_errors_looks_0[1];
     struct rota_look socket_errors_looks_2[1];
     struct rota_look socket_errors_looks_3[1];
+    struct rota_look socket_errors_looks_8[1];
+    struct rota_look uring_cmd_errors_looks_0[1];
+    struct rota_look uring_cmd_errors_looks_2[1];
     struct rota_look uring_cmd_errors_looks_3[1];
+    struct rota_look send_zc_errors_looks_0[1];
     struct rota_look send_zc_errors_looks_1[1];
     struct rota_look send_zc_errors_looks_2[1];
+    struct rota_look sendmsg_zc_errors_looks_0[1];
     struct rota_look sendmsg_zc_errors_looks_1[1];
     struct rota_look read_multishot_errors_looks_0[2];
     struct rota_look waitid_errors_looks_3[1];
@@ -5741,6 +5788,17 @@ struct rota_look_table {
     struct rota_look pipe_errors_looks_5[1];
     struct rota_look nop128_errors_looks_0[1];
     struct rota_look nop128_errors_looks_1[1];
+    struct rota_look uring_cmd128_errors_looks_0[1];
+    struct rota_look register_buffers_errors_looks_0[1];
+    struct rota_look unregister_buffers_errors_looks_0[1];
+    struct rota_look register_files_errors_looks_0[1];
+    struct rota_look unregister_files_errors_looks_0[1];
+    struct rota_look register_files_update_errors_looks_0[1];
+    struct rota_look register_files2_errors_looks_0[1];
+    struct rota_look register_files_update2_errors_looks_0[1];
+    struct rota_look register_buffers2_errors_looks_0[1];
+    struct rota_look register_buffers_update_errors_looks_0[1];
+    struct rota_look register_clone_buffers_errors_looks_0[1];
 };
 
 struct rota_error_table {
@@ -5755,10 +5813,10 @@ struct rota_error_table {
     struct rota_error_info poll_remove_errors[3];
     struct rota_error_info sync_file_range_errors[1];
     struct rota_error_info sendmsg_errors[8];
-    struct rota_error_info recvmsg_errors[8];
+    struct rota_error_info recvmsg_errors[9];
     struct rota_error_info timeout_errors[4];
     struct rota_error_info timeout_remove_errors[5];
-    struct rota_error_info accept_errors[9];
+    struct rota_error_info accept_errors[10];
     struct rota_error_info async_cancel_errors[4];
     struct rota_error_info link_timeout_errors[6];
     struct rota_error_info connect_errors[4];
@@ -5773,24 +5831,24 @@ struct rota_error_table {
     struct rota_error_info madvise_errors[2];
     struct rota_error_info send_errors[11];
     struct rota_error_info recv_errors[8];
-    struct rota_error_info openat2_errors[15];
+    struct rota_error_info openat2_errors[17];
     struct rota_error_info epoll_ctl_errors[8];
     struct rota_error_info splice_errors[8];
     struct rota_error_info provide_buffers_errors[4];
     struct rota_error_info remove_buffers_errors[2];
-    struct rota_error_info tee_errors[5];
+    struct rota_error_info tee_errors[6];
     struct rota_error_info shutdown_errors[3];
-    struct rota_error_info renameat_errors[4];
+    struct rota_error_info renameat_errors[5];
     struct rota_error_info unlinkat_errors[4];
     struct rota_error_info mkdirat_errors[2];
     struct rota_error_info symlinkat_errors[3];
     struct rota_error_info linkat_errors[4];
-    struct rota_error_info msg_ring_errors[9];
+    struct rota_error_info msg_ring_errors[10];
     struct rota_error_info fsetxattr_errors[4];
     struct rota_error_info setxattr_errors[4];
     struct rota_error_info fgetxattr_errors[3];
     struct rota_error_info getxattr_errors[4];
-    struct rota_error_info socket_errors[8];
+    struct rota_error_info socket_errors[9];
     struct rota_error_info uring_cmd_errors[4];
     struct rota_error_info send_zc_errors[3];
     struct rota_error_info sendmsg_zc_errors[2];
@@ -5869,6 +5927,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .nop_when_2 = {
         {(uint64_t)IORING_NOP_FILE, {TEXT(t_nop_flags_has_IORING_NOP_FILE)}, 28, 4, ROTA_COND_HAS},
+    },
+    .nop_slot_when_2 = {
+        {(uint64_t)IORING_NOP_FIXED_FILE, {TEXT(t_nop_flags_has_IORING_NOP_FIXED_FILE)}, 28, 4, ROTA_COND_HAS},
     },
     .nop_when_3 = {
         {(uint64_t)IORING_NOP_FIXED_BUFFER, {TEXT(t_nop_flags_has_IORING_NOP_FIXED_BUFFER)}, 28, 4, ROTA_COND_HAS},
@@ -6178,6 +6239,9 @@ const struct rota_condition_table rota_condition_table = {
     .recvmsg_errors_when_1 = {
         {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
     },
+    .recvmsg_errors_when_6 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
+    },
     .timeout_rule_must_0 = {
         {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
     },
@@ -6245,20 +6309,27 @@ const struct rota_condition_table rota_condition_table = {
     .accept_errors_when_7 = {
         {(uint64_t)0, {TEXT(t_addr_is_not_0)}, 16, 8, ROTA_COND_IS_NOT},
     },
+    .accept_errors_when_9 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
+    },
     .async_cancel_when_2 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
     },
+    .async_cancel_slot_when_2 = {
+        {(uint64_t)IORING_ASYNC_CANCEL_FD_FIXED, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_2)}, 28, 4, ROTA_COND_HAS},
+    },
     .async_cancel_when_3 = {
-        {(uint64_t)IORING_ASYNC_CANCEL_OP, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_2)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_ASYNC_CANCEL_OP, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_3)}, 28, 4, ROTA_COND_HAS},
     },
     .async_cancel_rule_when_0 = {
-        {(uint64_t)IORING_ASYNC_CANCEL_ANY, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_3)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_ASYNC_CANCEL_ANY, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_4)}, 28, 4, ROTA_COND_HAS},
     },
     .async_cancel_rule_must_0 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD | (uint64_t)IORING_ASYNC_CANCEL_OP, {TEXT(t_cancel_flags_lacks_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_LACKS},
     },
     .async_cancel_errors_when_2 = {
-        {(uint64_t)IORING_ASYNC_CANCEL_OP, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_2)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_ASYNC_CANCEL_OP, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL_3)}, 28, 4, ROTA_COND_HAS},
     },
     .async_cancel_errors_when_3 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
@@ -6608,6 +6679,9 @@ const struct rota_condition_table rota_condition_table = {
     .openat2_rule_must_0 = {
         {(uint64_t)23, {TEXT(t_len_above_23)}, 24, 4, ROTA_COND_ABOVE},
     },
+    .openat2_errors_when_2 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+    },
     .openat2_errors_when_4 = {
         {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
     },
@@ -6620,6 +6694,10 @@ const struct rota_condition_table rota_condition_table = {
     .openat2_errors_when_13 = {
         {(uint64_t)-100, {TEXT(t_fd_is_not_AT_FDCWD)}, 4, 4, ROTA_COND_IS_NOT},
     },
+    .openat2_errors_when_16 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
+    },
     .epoll_ctl_when_3 = {
         {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
     },
@@ -6631,6 +6709,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .epoll_ctl_errors_when_6 = {
         {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
+    },
+    .splice_slot_when_0 = {
+        {(uint64_t)(1U << 31), {TEXT(t_splice_flags_has_SPLICE_F_FD_IN_FIXED)}, 28, 4, ROTA_COND_HAS},
     },
     .splice_errors_when_1 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
@@ -6661,11 +6742,17 @@ const struct rota_condition_table rota_condition_table = {
     .remove_buffers_rule_must_1 = {
         {(uint64_t)65536, {TEXT(t_fd_below_65536)}, 4, 4, ROTA_COND_BELOW},
     },
+    .tee_slot_when_0 = {
+        {(uint64_t)(1U << 31), {TEXT(t_splice_flags_has_SPLICE_F_FD_IN_FIXED)}, 28, 4, ROTA_COND_HAS},
+    },
     .tee_errors_when_2 = {
         {(uint64_t)(1U << 1), {TEXT(t_splice_flags_has_SPLICE_F_NONBLOCK)}, 28, 4, ROTA_COND_HAS},
     },
     .renameat_errors_when_1 = {
         {(uint64_t)(1U << 0), {TEXT(t_rename_flags_has_RENAME_NOREPLACE)}, 28, 4, ROTA_COND_HAS},
+    },
+    .renameat_errors_when_4 = {
+        {(uint64_t)(1U << 1), {TEXT(t_rename_flags_has_RENAME_EXCHANGE)}, 28, 4, ROTA_COND_HAS},
     },
     .unlinkat_errors_when_1 = {
         {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_lacks_AT_REMOVEDIR)}, 28, 4, ROTA_COND_LACKS},
@@ -6717,6 +6804,14 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
     },
+    .msg_ring_errors_when_7 = {
+        {(uint64_t)IORING_MSG_RING_FLAGS_PASS, {TEXT(t_msg_ring_flags_has_IORING_MSG_RING)}, 28, 4, ROTA_COND_HAS},
+    },
+    .msg_ring_errors_when_9 = {
+        {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
+    },
     .fsetxattr_rule_must_0 = {
         {(uint64_t)65537, {TEXT(t_len_below_65537)}, 24, 4, ROTA_COND_BELOW},
     },
@@ -6758,6 +6853,10 @@ const struct rota_condition_table rota_condition_table = {
     },
     .socket_errors_when_4 = {
         {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
+    .socket_errors_when_8 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
     },
     .uring_cmd_when_5 = {
         {(uint64_t)IORING_URING_CMD_FIXED, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD)}, 28, 4, ROTA_COND_HAS},
@@ -7022,6 +7121,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .nop128_when_2 = {
         {(uint64_t)IORING_NOP_FILE, {TEXT(t_nop_flags_has_IORING_NOP_FILE)}, 28, 4, ROTA_COND_HAS},
+    },
+    .nop128_slot_when_2 = {
+        {(uint64_t)IORING_NOP_FIXED_FILE, {TEXT(t_nop_flags_has_IORING_NOP_FIXED_FILE)}, 28, 4, ROTA_COND_HAS},
     },
     .nop128_when_3 = {
         {(uint64_t)IORING_NOP_FIXED_BUFFER, {TEXT(t_nop_flags_has_IORING_NOP_FIXED_BUFFER)}, 28, 4, ROTA_COND_HAS},
@@ -10568,6 +10670,7 @@ const struct rota_field_table rota_field_table = {
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_A_file_that_is_looked_up)},
             .when = ROWS(rota_condition_table, nop_when_2),
+            .slot_when = ROWS(rota_condition_table, nop_slot_when_2),
             .offset = 4,
             .size = 4,
             .role = ROTA_ROLE_FILE,
@@ -12269,6 +12372,7 @@ const struct rota_field_table rota_field_table = {
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_file_of_the_requests)},
             .when = ROWS(rota_condition_table, async_cancel_when_2),
+            .slot_when = ROWS(rota_condition_table, async_cancel_slot_when_2),
             .offset = 4,
             .size = 4,
             .role = ROTA_ROLE_FILE,
@@ -13898,9 +14002,10 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_fd_in)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_Where_the_bytes_come_from_a_slot_with)},
+            .slot_when = ROWS(rota_condition_table, splice_slot_when_0),
             .offset = 44,
             .size = 4,
-            .role = ROTA_ROLE_SOURCE,
+            .role = ROTA_ROLE_DESCRIPTOR,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
@@ -14157,9 +14262,10 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_fd_in)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_The_pipe_that_is_copied_a_slot_with)},
+            .slot_when = ROWS(rota_condition_table, tee_slot_when_0),
             .offset = 44,
             .size = 4,
-            .role = ROTA_ROLE_SOURCE,
+            .role = ROTA_ROLE_DESCRIPTOR,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
@@ -14780,7 +14886,7 @@ const struct rota_field_table rota_field_table = {
             .summary = {TEXT(t_The_slot_for_the_file_in_the_other)},
             .offset = 44,
             .size = 4,
-            .role = ROTA_ROLE_SLOT,
+            .role = ROTA_ROLE_FAR_SLOT,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
@@ -17085,6 +17191,7 @@ const struct rota_field_table rota_field_table = {
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_A_file_that_is_looked_up)},
             .when = ROWS(rota_condition_table, nop128_when_2),
+            .slot_when = ROWS(rota_condition_table, nop128_slot_when_2),
             .offset = 4,
             .size = 4,
             .role = ROTA_ROLE_FILE,
@@ -19295,6 +19402,9 @@ const struct rota_look_table rota_look_table = {
     .recvmsg_errors_looks_5 = {
         {ROTA_LOOK_CONNECTED, 0, true},
     },
+    .recvmsg_errors_looks_8 = {
+        {ROTA_LOOK_CONNECTED, 0, true},
+    },
     .timeout_errors_looks_2 = {
         {ROTA_LOOK_VALID, 0, true},
     },
@@ -19322,6 +19432,9 @@ const struct rota_look_table rota_look_table = {
     },
     .accept_errors_looks_8 = {
         {ROTA_LOOK_DATAGRAM, 0, false},
+    },
+    .accept_errors_looks_9 = {
+        {ROTA_LOOK_WITHIN, 5, true},
     },
     .async_cancel_errors_looks_3 = {
         {ROTA_LOOK_OPEN, 2, true},
@@ -19415,6 +19528,9 @@ const struct rota_look_table rota_look_table = {
     .read_errors_looks_9 = {
         {ROTA_LOOK_DIRECT, 0, false},
     },
+    .read_errors_looks_10 = {
+        {ROTA_LOOK_OPEN, 0, false},
+    },
     .read_errors_looks_11 = {
         {ROTA_LOOK_READABLE, 0, true},
     },
@@ -19432,6 +19548,9 @@ const struct rota_look_table rota_look_table = {
     },
     .write_errors_looks_10 = {
         {ROTA_LOOK_DIRECT, 0, false},
+    },
+    .write_errors_looks_11 = {
+        {ROTA_LOOK_OPEN, 0, false},
     },
     .fadvise_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 0, false},
@@ -19471,12 +19590,23 @@ const struct rota_look_table rota_look_table = {
     .openat2_errors_looks_6 = {
         {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, false},
     },
+    .openat2_errors_looks_10 = {
+        {ROTA_LOOK_MODED, 2, false},
+        {ROTA_LOOK_CREATING, 2, true},
+    },
     .openat2_errors_looks_13 = {
         {ROTA_LOOK_OPEN, 0, true},
     },
     .openat2_errors_looks_14 = {
         {ROTA_LOOK_CREATING, 2, false},
         {ROTA_LOOK_PRESENT, 1, false},
+    },
+    .openat2_errors_looks_16 = {
+        {ROTA_LOOK_WITHIN, 4, true},
+    },
+    .epoll_ctl_errors_looks_1 = {
+        {ROTA_LOOK_OPEN, 0, false},
+        {ROTA_LOOK_OPEN, 1, false},
     },
     .epoll_ctl_errors_looks_2 = {
         {ROTA_LOOK_SOCKET, 1, true},
@@ -19507,6 +19637,10 @@ const struct rota_look_table rota_look_table = {
     .splice_errors_looks_4 = {
         {ROTA_LOOK_APPENDING, 2, false},
     },
+    .splice_errors_looks_5 = {
+        {ROTA_LOOK_OPEN, 2, false},
+        {ROTA_LOOK_OPEN, 0, false},
+    },
     .splice_errors_looks_6 = {
         {ROTA_LOOK_PIPE, 0, false},
     },
@@ -19529,6 +19663,9 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_PIPE, 1, false},
         {ROTA_LOOK_PIPE, 0, false},
     },
+    .tee_errors_looks_5 = {
+        {ROTA_LOOK_WRITABLE, 1, true},
+    },
     .shutdown_errors_looks_0 = {
         {ROTA_LOOK_CONNECTED, 0, true},
     },
@@ -19543,6 +19680,10 @@ const struct rota_look_table rota_look_table = {
     },
     .renameat_errors_looks_2 = {
         {ROTA_LOOK_POPULATED, 3, false},
+    },
+    .renameat_errors_looks_4 = {
+        {ROTA_LOOK_REACHABLE, 3, false},
+        {ROTA_LOOK_PRESENT, 3, true},
     },
     .unlinkat_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, true},
@@ -19595,8 +19736,17 @@ const struct rota_look_table rota_look_table = {
     .msg_ring_errors_looks_6 = {
         {ROTA_LOOK_FULL, 0, false},
     },
+    .msg_ring_errors_looks_9 = {
+        {ROTA_LOOK_WITHIN, 5, true},
+    },
     .setxattr_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 2, true},
+    },
+    .fgetxattr_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 0, false},
+    },
+    .fgetxattr_errors_looks_2 = {
+        {ROTA_LOOK_OPEN, 0, false},
     },
     .getxattr_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 2, true},
@@ -19607,14 +19757,29 @@ const struct rota_look_table rota_look_table = {
     .socket_errors_looks_3 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
     },
+    .socket_errors_looks_8 = {
+        {ROTA_LOOK_WITHIN, 3, true},
+    },
+    .uring_cmd_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 0, false},
+    },
+    .uring_cmd_errors_looks_2 = {
+        {ROTA_LOOK_OPEN, 0, false},
+    },
     .uring_cmd_errors_looks_3 = {
         {ROTA_LOOK_SOCKET, 0, false},
+    },
+    .send_zc_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 0, false},
     },
     .send_zc_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 7, true},
     },
     .send_zc_errors_looks_2 = {
         {ROTA_LOOK_SOCKET, 0, true},
+    },
+    .sendmsg_zc_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 0, false},
     },
     .sendmsg_zc_errors_looks_1 = {
         {ROTA_LOOK_READABLE, 1, true},
@@ -19724,6 +19889,39 @@ const struct rota_look_table rota_look_table = {
     },
     .nop128_errors_looks_1 = {
         {ROTA_LOOK_PRESENT, 3, true},
+    },
+    .uring_cmd128_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 0, false},
+    },
+    .register_buffers_errors_looks_0 = {
+        {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
+    },
+    .unregister_buffers_errors_looks_0 = {
+        {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_files_errors_looks_0 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+    },
+    .unregister_files_errors_looks_0 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_files_update_errors_looks_0 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_files2_errors_looks_0 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+    },
+    .register_files_update2_errors_looks_0 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_buffers2_errors_looks_0 = {
+        {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
+    },
+    .register_buffers_update_errors_looks_0 = {
+        {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_clone_buffers_errors_looks_0 = {
+        {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
     },
 };
 
@@ -20244,7 +20442,7 @@ const struct rota_error_table rota_error_table = {
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
-            .until = 0,
+            .until = ROTA_KERNEL(6, 18),
             .partial = false,
         },
     },
@@ -20312,18 +20510,28 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_Memory_comes_from_a_group_and_the)},
             .remedy = {TEXT(t_Give_it_one_piece_whose_length_is_the)},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, recvmsg_errors_when_6),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_message_has_more_than_1024_pieces_2)},
             .remedy = {0},
             .when = {0, 0},
             .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = ROTA_KERNEL(6, 18),
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_socket_is_of_a_kind_that_answers)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, recvmsg_errors_looks_8),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -20511,6 +20719,16 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = ROWS(rota_look_table, accept_errors_looks_8),
             .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_slot_lies_outside_the_file_table)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, accept_errors_when_9),
+            .looks = ROWS(rota_look_table, accept_errors_looks_9),
+            .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -21037,11 +21255,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_Files_of_this_kind_cannot_be_read)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, read_errors_looks_10),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_file_is_not_open_for_reading)},
@@ -21169,11 +21387,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_Files_of_this_kind_cannot_be_written)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, write_errors_looks_11),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
     },
     .fadvise_errors = {
@@ -21438,12 +21656,12 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_A_slot_was_given_and_the_structure)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_2),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_structure_is_longer_than_the)},
@@ -21519,7 +21737,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_structure_has_a_mode_and_asks_for)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_10),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -21565,6 +21783,26 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = false,
         },
+        {
+            .cause = {TEXT(t_The_structure_has_unknown_flags_or)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_slot_lies_outside_the_file_table)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_16),
+            .looks = ROWS(rota_look_table, openat2_errors_looks_16),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .epoll_ctl_errors = {
         {
@@ -21581,7 +21819,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_file_is_not_in_the_set)},
             .remedy = {0},
             .when = ROWS(rota_condition_table, epoll_ctl_errors_when_1),
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_1),
             .error = -ENOENT,
             .since = 0,
             .until = 0,
@@ -21703,11 +21941,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_One_of_the_two_files_cannot_be_spliced)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, splice_errors_looks_5),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_An_offset_is_given_for_the_input_which)},
@@ -21845,6 +22083,16 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = true,
         },
+        {
+            .cause = {TEXT(t_The_output_is_not_open_for_writing)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, tee_errors_looks_5),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .shutdown_errors = {
         {
@@ -21915,6 +22163,16 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = {0, 0},
             .error = -EXDEV,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_new_path_names_nothing_and_RENAME)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, renameat_errors_when_4),
+            .looks = ROWS(rota_look_table, renameat_errors_looks_4),
+            .error = -ENOENT,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -22132,12 +22390,12 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_flags_passed_on_have_IORING_CQE_F)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, msg_ring_errors_when_7),
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_thread_that_owns_the_other_ring)},
@@ -22145,6 +22403,16 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = {0, 0},
             .error = -EOWNERDEAD,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_slot_lies_outside_the_other_ring_s)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, msg_ring_errors_when_9),
+            .looks = ROWS(rota_look_table, msg_ring_errors_looks_9),
+            .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -22239,11 +22507,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_file_has_no_such_attribute)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, fgetxattr_errors_looks_0),
             .error = -ENODATA,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_room_is_too_small_for_the_value)},
@@ -22259,11 +22527,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_name_does_not_begin_with_a)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, fgetxattr_errors_looks_2),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
     },
     .getxattr_errors = {
@@ -22389,17 +22657,27 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = false,
         },
+        {
+            .cause = {TEXT(t_The_slot_lies_outside_the_file_table)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, socket_errors_when_8),
+            .looks = ROWS(rota_look_table, socket_errors_looks_8),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .uring_cmd_errors = {
         {
             .cause = {TEXT(t_The_file_takes_no_commands_or_not_this)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, uring_cmd_errors_looks_0),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_command_is_malformed_for_this_file)},
@@ -22415,7 +22693,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_file_has_no_commands_that_answer)},
             .remedy = {0},
             .when = ROWS(rota_condition_table, uring_cmd_errors_when_2),
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, uring_cmd_errors_looks_2),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
@@ -22437,11 +22715,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_protocol_cannot_send_without)},
             .remedy = {TEXT(t_Use_SEND_TCP_and_UDP_can_do_it_Unix)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, send_zc_errors_looks_0),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_registered_buffer_does_not_exist)},
@@ -22469,11 +22747,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_protocol_cannot_send_without)},
             .remedy = {TEXT(t_Use_SENDMSG_TCP_and_UDP_can_do_it_Unix)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_zc_errors_looks_0),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
         {
             .cause = {TEXT(t_The_message_header_or_something_it)},
@@ -23091,11 +23369,11 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_file_takes_no_commands_or_not_this)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, uring_cmd128_errors_looks_0),
             .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
         },
     },
     .register_buffers_errors = {
@@ -23103,7 +23381,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_already_has_a_buffer_table)},
             .remedy = {TEXT(t_Unregister_it_first_or_replace_entries)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_0),
             .error = -EBUSY,
             .since = 0,
             .until = 0,
@@ -23165,7 +23443,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_has_no_buffer_table)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, unregister_buffers_errors_looks_0),
             .error = -ENXIO,
             .since = 0,
             .until = 0,
@@ -23177,7 +23455,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_already_has_a_file_table)},
             .remedy = {TEXT(t_Unregister_it_first_or_change_slots)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_errors_looks_0),
             .error = -EBUSY,
             .since = 0,
             .until = 0,
@@ -23219,7 +23497,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_has_no_file_table)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, unregister_files_errors_looks_0),
             .error = -ENXIO,
             .since = 0,
             .until = 0,
@@ -23275,7 +23553,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_has_no_file_table)},
             .remedy = {TEXT(t_Register_one_first_register_files)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update_errors_looks_0),
             .error = -ENXIO,
             .since = 0,
             .until = 0,
@@ -23449,7 +23727,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_already_has_a_file_table)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files2_errors_looks_0),
             .error = -EBUSY,
             .since = 0,
             .until = 0,
@@ -23491,7 +23769,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_has_no_file_table)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update2_errors_looks_0),
             .error = -ENXIO,
             .since = 0,
             .until = 0,
@@ -23533,7 +23811,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_already_has_a_buffer_table)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_0),
             .error = -EBUSY,
             .since = 0,
             .until = 0,
@@ -23595,7 +23873,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_ring_has_no_buffer_table)},
             .remedy = {TEXT(t_Register_one_first_register_buffers)},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_update_errors_looks_0),
             .error = -ENXIO,
             .since = 0,
             .until = 0,
@@ -23943,7 +24221,7 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_This_ring_has_a_buffer_table_and)},
             .remedy = {0},
             .when = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_clone_buffers_errors_looks_0),
             .error = -EBUSY,
             .since = 0,
             .until = 0,

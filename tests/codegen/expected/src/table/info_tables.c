@@ -42,6 +42,7 @@ struct rota_info_strings {
     char t_len_above_5[12];
     char t_file_index_is_not_0[20];
     char t_open_flags_lacks_O_CLOEXEC[27];
+    char t_len_is_7[9];
     char t_fd_below_10[12];
     char t_ring_has_IORING_SETUP_SQE128[29];
     char t_addr_below_100[15];
@@ -218,6 +219,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_above_5 = "len above 5",
     .t_file_index_is_not_0 = "file_index is not 0",
     .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
+    .t_len_is_7 = "len is 7",
     .t_fd_below_10 = "fd below 10",
     .t_ring_has_IORING_SETUP_SQE128 = "ring has IORING_SETUP_SQE128",
     .t_addr_below_100 = "addr below 100",
@@ -404,6 +406,7 @@ struct rota_condition_table {
     struct rota_condition look_errors_when_2[1];
     struct rota_condition open_rule_when_0[1];
     struct rota_condition open_rule_must_0[1];
+    struct rota_condition watch_slot_when_0[1];
     struct rota_condition watch_when_3[1];
     struct rota_condition watch_rule_when_0[1];
     struct rota_condition watch_rule_must_0[2];
@@ -512,6 +515,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .open_rule_must_0 = {
         {(uint64_t)O_CLOEXEC, {TEXT(t_open_flags_lacks_O_CLOEXEC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .watch_slot_when_0 = {
+        {(uint64_t)7, {TEXT(t_len_is_7)}, 24, 4, ROTA_COND_IS},
     },
     .watch_when_3 = {
         {(uint64_t)10, {TEXT(t_fd_below_10)}, 4, 4, ROTA_COND_BELOW},
@@ -985,6 +991,7 @@ const struct rota_field_table rota_field_table = {
             .arg = {TEXT(t_fd)},
             .type = {TEXT(t_int)},
             .summary = {TEXT(t_What_to_watch)},
+            .slot_when = ROWS(rota_condition_table, watch_slot_when_0),
             .offset = 4,
             .size = 4,
             .role = ROTA_ROLE_FILE,
