@@ -54,7 +54,8 @@ def render(table: Table, include: Path) -> list[Output]:
     They come of each template, of codegen/write/export.py, and the plain files that go along.
 
     A template whose name holds `EACH_PREP` or `EACH_CALL` makes one each, `EACH_PLAIN_CALL`
-    one for each call that nobody has written by hand.
+    one for each call that nobody has written by hand, `EACH_OP` one for each opcode that
+    handles can start.
     """
     env = _environment()
     book = manual.Manual(table)
@@ -75,6 +76,11 @@ def render(table: Table, include: Path) -> list[Output]:
                            template.render(table=table, op=op, prep=prep,
                                            page=book.prep(op, prep)))
                     for prep in op.preps)
+        elif "EACH_OP" in target:
+            outputs.extend(
+                Output(target.replace("EACH_OP", names.identifier(op.name)),
+                       template.render(table=table, op=op))
+                for op in table.ops if op.started)
         elif "EACH_PLAIN_CALL" in target:
             outputs.extend(
                 Output(target.replace("EACH_PLAIN_CALL", call.function),
