@@ -4,6 +4,7 @@
  * has, and at what may forbid it, each at the moment of asking.
  */
 #include "explain/explain.h"
+#include "explain/world.h"
 #include "ring/core.h"
 
 #include <linux/resource.h>
@@ -189,18 +190,29 @@ static void look_at_shared_ring(struct rota_cause_list *list, const struct io_ur
                                 int ret)
 {
     enum rota_file_kind kind;
+    struct rota_ring_view view;
 
     if (!(p->flags & IORING_SETUP_ATTACH_WQ))
         return;
+    view.slot = view.buffer = view.personality = ROTA_NOT_ASKED;
     kind = rota_file_kind(list->process, (int)p->wq_fd);
+    if (kind == ROTA_FILE_RING) {
+        rota_view_ring(list->process, (int)p->wq_fd, &view);
+        if (ret == -EINVAL && (p->flags & IORING_SETUP_SQPOLL) && view.polled == ROTA_NO)
+            rota_cause_put(list, ROTA_CERTAIN,
+                           "the ring in wq_fd has no polling thread to share, as "
+                           "IORING_SETUP_SQPOLL asks for",
+                           "name a ring with IORING_SETUP_SQPOLL, or leave one of the two flags "
+                           "out");
+        return;
+    }
     if (kind == ROTA_FILE_CLOSED)
         rota_cause_put(list, ROTA_CERTAIN, "wq_fd is not an open descriptor", NULL);
     else if (kind != ROTA_FILE_OTHER && kind != ROTA_FILE_UNKNOWN)
         rota_cause_put(list, ROTA_CERTAIN, "wq_fd is no ring", NULL);
     else
         rota_cause_put(list, ret == -EINVAL ? ROTA_LIKELY : ROTA_POSSIBLE,
-                       "wq_fd is no ring, or one of another kind: both need IORING_SETUP_SQPOLL "
-                       "or neither",
+                       "wq_fd is no ring, or for IORING_SETUP_SQPOLL one without a polling thread",
                        NULL);
 }
 

@@ -306,6 +306,7 @@ void rota_view_ring(const struct rota_process *process, int ring_fd, struct rota
     view->slot_filled = view->buffer_filled = view->personality_there = false;
     view->slot_kind = ROTA_FILE_UNKNOWN;
     view->buffer_address = view->buffer_size = 0;
+    view->polled = ROTA_UNKNOWN;
     if (ring_fd < 0 || rota_lines_open(&lines, process, "fdinfo/", ring_fd) < 0)
         return;
     while ((line = rota_lines_next(&lines))) {
@@ -316,6 +317,8 @@ void rota_view_ring(const struct rota_process *process, int ring_fd, struct rota
         } else if (line[0] == ' ') {
             if (part != ELSEWHERE)
                 view_entry(line, part == FILES, view);
+        } else if ((rest = after(line, "SqThread:\t"))) {
+            view->polled = *rest == '-' ? ROTA_NO : ROTA_YES;
         } else if ((rest = after(line, "UserFiles:\t"))) {
             part = FILES;
             view->known = ROTA_YES;

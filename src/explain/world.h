@@ -41,6 +41,7 @@ struct rota_ring_view {
     bool buffer_filled;
     bool personality_there;
     uint64_t buffer_address, buffer_size;
+    enum rota_answer polled; /* a thread of the kernel takes its requests (IORING_SETUP_SQPOLL) */
 };
 
 #define ROTA_NOT_ASKED UINT32_MAX

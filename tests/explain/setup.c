@@ -408,6 +408,25 @@ static int no_such_ring(char *text, size_t size, const char **wanted)
     return ret < 0 ? DONE : CANNOT;
 }
 
+/* A ring whose threads another one may share, but not the polling thread that it lacks. */
+static int share_no_thread(char *text, size_t size, const char **wanted)
+{
+    struct io_uring_params p;
+    struct rota_ring plain;
+    int ret = rota_queue_init(1, &plain, 0);
+
+    *wanted = "certain: the ring in wq_fd has no polling thread to share, as IORING_SETUP_SQPOLL "
+              "asks for";
+    if (ret < 0)
+        return CANNOT;
+    memset(&p, 0, sizeof(p));
+    p.flags = IORING_SETUP_ATTACH_WQ | IORING_SETUP_SQPOLL;
+    p.wq_fd = (__u32)plain.ring_fd;
+    ret = rota_sys_setup(1, &p);
+    rota_explain_setup(1, &p, ret, text, size);
+    return ret == -EINVAL && !strstr(text, "no ring") ? DONE : CANNOT;
+}
+
 int main(void)
 {
     sentences();
@@ -425,6 +444,7 @@ int main(void)
     apart("flags that exclude each other", conflict);
     apart("a flag that the kernel lacks", too_old);
     apart("a ring to share with that there is not", no_such_ring);
+    apart("a ring to share with that has no such thread", share_no_thread);
     if (rota_caps_get(&caps, NULL) < 0)
         skip(2, "no ring can be made here");
     else
