@@ -1095,6 +1095,10 @@ ROTA_INLINE void rota_prep_link_timeout_nsec(struct io_uring_sqe *sqe, __u64 nse
  * -EISCONN      The socket is connected already.
  * -EFAULT       The address is not readable memory.
  * -ENOTSOCK     The descriptor is not a socket.
+ * -EAFNOSUPPORT The address belongs to another family than the socket.
+ * -ETIMEDOUT    Nobody has answered for minutes. Link a LINK_TIMEOUT behind
+ *               the request to give up earlier.
+ * -ENETUNREACH  No route leads to the address.
  */
 
 /*
@@ -2345,6 +2349,8 @@ ROTA_INLINE void rota_prep_shutdown(struct io_uring_sqe *sqe, int fd, int how)
  *               remove the old one.
  * -ENOENT       The new path names nothing, and RENAME_EXCHANGE wants to swap
  *               the two.
+ * -EISDIR       The new name is a directory and the old one is not.
+ * -ENOTDIR      The old name is a directory and the new one is not.
  */
 
 /*
@@ -3030,6 +3036,14 @@ ROTA_INLINE void rota_prep_uring_cmd_multishot(struct io_uring_sqe *sqe, int cmd
  * -EFAULT       The registered buffer does not exist or does not contain the
  *               bytes.
  * -ENOTSOCK     The descriptor is not a socket.
+ * -EDESTADDRREQ The datagram socket is not connected and no destination was
+ *               given. Use rota_prep_sendto_zc, or connect the socket.
+ * -EMSGSIZE     The bytes do not fit into one datagram.
+ * -ECONNRESET   The peer has ended the connection without reading all that was
+ *               sent to it.
+ * -ENOMEM       The bytes exceed what RLIMIT_MEMLOCK leaves, and the ring was
+ *               made without CAP_IPC_LOCK. Raise the limit with ulimit -l, or
+ *               send out of a registered buffer.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_NOTIF.
  */
@@ -3188,6 +3202,10 @@ ROTA_INLINE void rota_prep_send_zc_notify(struct io_uring_sqe *sqe, int sockfd, 
  *               UDP can do it, Unix sockets cannot.
  * -EFAULT       The message header or something it points to is not readable
  *               memory.
+ * -EDESTADDRREQ The datagram socket is not connected and the message has no
+ *               address.
+ * -EMSGSIZE     The message has more than 1024 pieces, or does not fit into
+ *               one datagram.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_NOTIF.
  */
@@ -3492,6 +3510,7 @@ ROTA_INLINE void rota_prep_bind(struct io_uring_sqe *sqe, int fd, const struct s
  * res           0 when the socket listens.
  * -EOPNOTSUPP   Sockets of this type do not listen.
  * -ENOTSOCK     The descriptor is not a socket.
+ * -EINVAL       The socket is connected.
  */
 
 /*

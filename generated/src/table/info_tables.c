@@ -1447,6 +1447,10 @@ struct rota_info_strings {
     char t_Nobody_listens_at_the_address[31];
     char t_The_socket_is_connected_already[33];
     char t_The_address_is_not_readable_memory[36];
+    char t_The_address_belongs_to_another_family[55];
+    char t_Nobody_has_answered_for_minutes[33];
+    char t_Link_a_LINK_TIMEOUT_behind_the_request[59];
+    char t_No_route_leads_to_the_address[31];
     char t_The_descriptor_is_a_pipe[26];
     char t_The_file_system_does_not_have_the_mode[40];
     char t_Write_zeros_instead_or_use_another[49];
@@ -1545,6 +1549,8 @@ struct rota_info_strings {
     char t_The_two_paths_are_on_different_file[45];
     char t_Copy_the_file_and_remove_the_old_one[38];
     char t_The_new_path_names_nothing_and_RENAME[71];
+    char t_The_new_name_is_a_directory_and_the[52];
+    char t_The_old_name_is_a_directory_and_the[52];
     char t_The_path_names_a_directory_and_AT[56];
     char t_AT_REMOVEDIR_is_set_and_the_path_names[53];
     char t_The_directory_has_something_in_it[35];
@@ -1587,6 +1593,9 @@ struct rota_info_strings {
     char t_The_protocol_cannot_send_without[42];
     char t_Use_SEND_TCP_and_UDP_can_do_it_Unix[54];
     char t_The_registered_buffer_does_not_exist[68];
+    char t_Use_rota_prep_sendto_zc_or_connect_the[48];
+    char t_The_bytes_exceed_what_RLIMIT_MEMLOCK[89];
+    char t_Raise_the_limit_with_ulimit_l_or_send[68];
     char t_Use_SENDMSG_TCP_and_UDP_can_do_it_Unix[57];
     char t_The_file_cannot_be_polled[27];
     char t_Use_READ_for_regular_files[28];
@@ -1611,8 +1620,8 @@ struct rota_info_strings {
     char t_The_socket_has_an_address_already[35];
     char t_The_address_is_none_of_this_machine_s[39];
     char t_Ports_below_ip_unprivileged_port_start[66];
-    char t_The_address_belongs_to_another_family[55];
     char t_Sockets_of_this_type_do_not_listen[36];
+    char t_The_socket_is_connected[25];
     char t_No_receive_queue_is_registered_under[50];
     char t_Register_one_with_IORING_REGISTER_ZCRX[44];
     char t_The_socket_is_not_one_of_TCP[30];
@@ -3809,6 +3818,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_Nobody_listens_at_the_address = "Nobody listens at the address.",
     .t_The_socket_is_connected_already = "The socket is connected already.",
     .t_The_address_is_not_readable_memory = "The address is not readable memory.",
+    .t_The_address_belongs_to_another_family = "The address belongs to another family than the socket.",
+    .t_Nobody_has_answered_for_minutes = "Nobody has answered for minutes.",
+    .t_Link_a_LINK_TIMEOUT_behind_the_request = "Link a LINK_TIMEOUT behind the request to give up earlier.",
+    .t_No_route_leads_to_the_address = "No route leads to the address.",
     .t_The_descriptor_is_a_pipe = "The descriptor is a pipe.",
     .t_The_file_system_does_not_have_the_mode = "The file system does not have the mode.",
     .t_Write_zeros_instead_or_use_another = "Write zeros instead, or use another file system.",
@@ -3907,6 +3920,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_two_paths_are_on_different_file = "The two paths are on different file systems.",
     .t_Copy_the_file_and_remove_the_old_one = "Copy the file and remove the old one.",
     .t_The_new_path_names_nothing_and_RENAME = "The new path names nothing, and RENAME_EXCHANGE wants to swap the two.",
+    .t_The_new_name_is_a_directory_and_the = "The new name is a directory and the old one is not.",
+    .t_The_old_name_is_a_directory_and_the = "The old name is a directory and the new one is not.",
     .t_The_path_names_a_directory_and_AT = "The path names a directory and AT_REMOVEDIR is not set.",
     .t_AT_REMOVEDIR_is_set_and_the_path_names = "AT_REMOVEDIR is set and the path names no directory.",
     .t_The_directory_has_something_in_it = "The directory has something in it.",
@@ -3949,6 +3964,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_protocol_cannot_send_without = "The protocol cannot send without copying.",
     .t_Use_SEND_TCP_and_UDP_can_do_it_Unix = "Use SEND; TCP and UDP can do it, Unix sockets cannot.",
     .t_The_registered_buffer_does_not_exist = "The registered buffer does not exist or does not contain the bytes.",
+    .t_Use_rota_prep_sendto_zc_or_connect_the = "Use rota_prep_sendto_zc, or connect the socket.",
+    .t_The_bytes_exceed_what_RLIMIT_MEMLOCK = "The bytes exceed what RLIMIT_MEMLOCK leaves, and the ring was made without CAP_IPC_LOCK.",
+    .t_Raise_the_limit_with_ulimit_l_or_send = "Raise the limit with ulimit -l, or send out of a registered buffer.",
     .t_Use_SENDMSG_TCP_and_UDP_can_do_it_Unix = "Use SENDMSG; TCP and UDP can do it, Unix sockets cannot.",
     .t_The_file_cannot_be_polled = "The file cannot be polled.",
     .t_Use_READ_for_regular_files = "Use READ for regular files.",
@@ -3973,8 +3991,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_socket_has_an_address_already = "The socket has an address already.",
     .t_The_address_is_none_of_this_machine_s = "The address is none of this machine's.",
     .t_Ports_below_ip_unprivileged_port_start = "Ports below ip_unprivileged_port_start need CAP_NET_BIND_SERVICE.",
-    .t_The_address_belongs_to_another_family = "The address belongs to another family than the socket.",
     .t_Sockets_of_this_type_do_not_listen = "Sockets of this type do not listen.",
+    .t_The_socket_is_connected = "The socket is connected.",
     .t_No_receive_queue_is_registered_under = "No receive queue is registered under this number.",
     .t_Register_one_with_IORING_REGISTER_ZCRX = "Register one with IORING_REGISTER_ZCRX_IFQ.",
     .t_The_socket_is_not_one_of_TCP = "The socket is not one of TCP.",
@@ -5180,6 +5198,7 @@ struct rota_condition_table {
     struct rota_condition send_zc_rule_must_3[1];
     struct rota_condition send_zc_short[1];
     struct rota_condition send_zc_errors_when_1[1];
+    struct rota_condition send_zc_errors_when_3[1];
     struct rota_condition sendmsg_zc_when_4[1];
     struct rota_condition sendmsg_zc_short[1];
     struct rota_condition read_multishot_when_7[1];
@@ -5720,6 +5739,8 @@ struct rota_look_table {
     struct rota_look renameat_errors_looks_1[1];
     struct rota_look renameat_errors_looks_2[1];
     struct rota_look renameat_errors_looks_4[2];
+    struct rota_look renameat_errors_looks_5[2];
+    struct rota_look renameat_errors_looks_6[3];
     struct rota_look unlinkat_errors_looks_0[1];
     struct rota_look unlinkat_errors_looks_1[1];
     struct rota_look unlinkat_errors_looks_2[1];
@@ -5751,8 +5772,11 @@ struct rota_look_table {
     struct rota_look send_zc_errors_looks_0[1];
     struct rota_look send_zc_errors_looks_1[1];
     struct rota_look send_zc_errors_looks_2[1];
+    struct rota_look send_zc_errors_looks_3[1];
+    struct rota_look send_zc_errors_looks_4[1];
     struct rota_look sendmsg_zc_errors_looks_0[1];
     struct rota_look sendmsg_zc_errors_looks_1[1];
+    struct rota_look sendmsg_zc_errors_looks_2[1];
     struct rota_look read_multishot_errors_looks_0[2];
     struct rota_look waitid_errors_looks_3[1];
     struct rota_look futex_wait_errors_looks_2[1];
@@ -5767,6 +5791,7 @@ struct rota_look_table {
     struct rota_look bind_errors_looks_4[1];
     struct rota_look listen_errors_looks_0[1];
     struct rota_look listen_errors_looks_1[1];
+    struct rota_look listen_errors_looks_2[1];
     struct rota_look recv_zc_errors_looks_1[1];
     struct rota_look recv_zc_errors_looks_2[1];
     struct rota_look epoll_wait_errors_looks_0[1];
@@ -5819,7 +5844,7 @@ struct rota_error_table {
     struct rota_error_info accept_errors[10];
     struct rota_error_info async_cancel_errors[4];
     struct rota_error_info link_timeout_errors[6];
-    struct rota_error_info connect_errors[4];
+    struct rota_error_info connect_errors[7];
     struct rota_error_info fallocate_errors[4];
     struct rota_error_info openat_errors[11];
     struct rota_error_info close_errors[5];
@@ -5838,7 +5863,7 @@ struct rota_error_table {
     struct rota_error_info remove_buffers_errors[2];
     struct rota_error_info tee_errors[6];
     struct rota_error_info shutdown_errors[3];
-    struct rota_error_info renameat_errors[5];
+    struct rota_error_info renameat_errors[7];
     struct rota_error_info unlinkat_errors[4];
     struct rota_error_info mkdirat_errors[2];
     struct rota_error_info symlinkat_errors[3];
@@ -5850,8 +5875,8 @@ struct rota_error_table {
     struct rota_error_info getxattr_errors[4];
     struct rota_error_info socket_errors[9];
     struct rota_error_info uring_cmd_errors[4];
-    struct rota_error_info send_zc_errors[3];
-    struct rota_error_info sendmsg_zc_errors[2];
+    struct rota_error_info send_zc_errors[7];
+    struct rota_error_info sendmsg_zc_errors[4];
     struct rota_error_info read_multishot_errors[2];
     struct rota_error_info waitid_errors[4];
     struct rota_error_info futex_wait_errors[4];
@@ -5860,7 +5885,7 @@ struct rota_error_table {
     struct rota_error_info fixed_fd_install_errors[2];
     struct rota_error_info ftruncate_errors[2];
     struct rota_error_info bind_errors[7];
-    struct rota_error_info listen_errors[2];
+    struct rota_error_info listen_errors[3];
     struct rota_error_info recv_zc_errors[3];
     struct rota_error_info epoll_wait_errors[3];
     struct rota_error_info readv_fixed_errors[8];
@@ -6929,6 +6954,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .send_zc_errors_when_1 = {
         {(uint64_t)IORING_RECVSEND_FIXED_BUF, {TEXT(t_ioprio_has_IORING_RECVSEND_FIXED_BUF)}, 2, 2, ROTA_COND_HAS},
+    },
+    .send_zc_errors_when_3 = {
+        {(uint64_t)0, {TEXT(t_addr2_is_0)}, 8, 8, ROTA_COND_IS},
     },
     .sendmsg_zc_when_4 = {
         {(uint64_t)IORING_RECVSEND_FIXED_BUF, {TEXT(t_ioprio_has_IORING_RECVSEND_FIXED_BUF)}, 2, 2, ROTA_COND_HAS},
@@ -19685,6 +19713,15 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_REACHABLE, 3, false},
         {ROTA_LOOK_PRESENT, 3, true},
     },
+    .renameat_errors_looks_5 = {
+        {ROTA_LOOK_DIRECTORY, 3, false},
+        {ROTA_LOOK_DIRECTORY, 1, true},
+    },
+    .renameat_errors_looks_6 = {
+        {ROTA_LOOK_DIRECTORY, 1, false},
+        {ROTA_LOOK_PRESENT, 3, false},
+        {ROTA_LOOK_DIRECTORY, 3, true},
+    },
     .unlinkat_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, true},
     },
@@ -19778,11 +19815,20 @@ const struct rota_look_table rota_look_table = {
     .send_zc_errors_looks_2 = {
         {ROTA_LOOK_SOCKET, 0, true},
     },
+    .send_zc_errors_looks_3 = {
+        {ROTA_LOOK_CONNECTED, 0, true},
+    },
+    .send_zc_errors_looks_4 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
+    },
     .sendmsg_zc_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 0, false},
     },
     .sendmsg_zc_errors_looks_1 = {
         {ROTA_LOOK_READABLE, 1, true},
+    },
+    .sendmsg_zc_errors_looks_2 = {
+        {ROTA_LOOK_CONNECTED, 0, true},
     },
     .read_multishot_errors_looks_0 = {
         {ROTA_LOOK_SOCKET, 0, true},
@@ -19826,6 +19872,9 @@ const struct rota_look_table rota_look_table = {
     },
     .listen_errors_looks_1 = {
         {ROTA_LOOK_SOCKET, 0, true},
+    },
+    .listen_errors_looks_2 = {
+        {ROTA_LOOK_CONNECTED, 0, false},
     },
     .recv_zc_errors_looks_1 = {
         {ROTA_LOOK_SOCKET, 0, true},
@@ -20875,6 +20924,36 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = ROWS(rota_look_table, connect_errors_looks_3),
             .error = -ENOTSOCK,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_belongs_to_another_family)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EAFNOSUPPORT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_Nobody_has_answered_for_minutes)},
+            .remedy = {TEXT(t_Link_a_LINK_TIMEOUT_behind_the_request)},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -ETIMEDOUT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_No_route_leads_to_the_address)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -ENETUNREACH,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -22177,6 +22256,26 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = false,
         },
+        {
+            .cause = {TEXT(t_The_new_name_is_a_directory_and_the)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, renameat_errors_looks_5),
+            .error = -EISDIR,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_old_name_is_a_directory_and_the)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, renameat_errors_looks_6),
+            .error = -ENOTDIR,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .unlinkat_errors = {
         {
@@ -22741,6 +22840,46 @@ const struct rota_error_table rota_error_table = {
             .until = 0,
             .partial = false,
         },
+        {
+            .cause = {TEXT(t_The_datagram_socket_is_not_connected_2)},
+            .remedy = {TEXT(t_Use_rota_prep_sendto_zc_or_connect_the)},
+            .when = ROWS(rota_condition_table, send_zc_errors_when_3),
+            .looks = ROWS(rota_look_table, send_zc_errors_looks_3),
+            .error = -EDESTADDRREQ,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_bytes_do_not_fit_into_one_datagram)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, send_zc_errors_looks_4),
+            .error = -EMSGSIZE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_peer_has_ended_the_connection)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -ECONNRESET,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_bytes_exceed_what_RLIMIT_MEMLOCK)},
+            .remedy = {TEXT(t_Raise_the_limit_with_ulimit_l_or_send)},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -ENOMEM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
     },
     .sendmsg_zc_errors = {
         {
@@ -22759,6 +22898,26 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = ROWS(rota_look_table, sendmsg_zc_errors_looks_1),
             .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_datagram_socket_is_not_connected)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_zc_errors_looks_2),
+            .error = -EDESTADDRREQ,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_message_has_more_than_1024_pieces)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = {0, 0},
+            .error = -EMSGSIZE,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -23057,6 +23216,16 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .looks = ROWS(rota_look_table, listen_errors_looks_1),
             .error = -ENOTSOCK,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+        },
+        {
+            .cause = {TEXT(t_The_socket_is_connected)},
+            .remedy = {0},
+            .when = {0, 0},
+            .looks = ROWS(rota_look_table, listen_errors_looks_2),
+            .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
