@@ -209,10 +209,13 @@ ROTA_INLINE void rota_cqe_seen(struct rota_ring *ring, const struct io_uring_cqe
 {
     if (!cqe)
         return;
-    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED))
-        rota_cq_advance(ring, rota_cqe_nr(cqe));
-    else
+    if (ROTA_UNLIKELY(ring->flags & IORING_SETUP_CQE_MIXED)) {
+        unsigned ready = rota_cq_ready(ring), nr = rota_cqe_nr(cqe);
+
+        rota_cq_advance(ring, nr < ready ? nr : ready);
+    } else {
         rota_cq_advance(ring, 1);
+    }
 }
 
 /*
@@ -260,8 +263,8 @@ ROTA_INLINE_ALWAYS struct rota_cqe_iter rota_cqe_iter_init(struct rota_ring *rin
     /* Acquire: pairs with the kernel's release after it has written the CQEs. */
     iter.end = rota_load_acquire(ring->cq.kpeek);
     iter.left = iter.end - head;
-    /* One test for none and for as many as there can be: both are 0 modulo the size. */
-    if (ROTA_UNLIKELY(!(iter.left & ring->cq.ring_mask))) {
+    /* One test for none, for as many as there can be, and for more, which no kernel says. */
+    if (ROTA_UNLIKELY(iter.left - 1 >= ring->cq.ring_mask)) {
         uint32_t left = iter.left;
 
         iter.cqe = rota_cqe_iter_start(ring, &left);

@@ -4,7 +4,7 @@
 
 /* How often, and how long, the caller's own requests are looked for when no handle is left. */
 #define OWN_ATTEMPTS 1000u
-#define OWN_NSEC     200000000u
+#define OWN_NSEC     1000000000u
 
 /* How long a call whose completion may have been lost waits for it. */
 #define LOST_NSEC 1000000000u

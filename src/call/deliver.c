@@ -336,6 +336,14 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
         close_gaps(ring, scan->pos);
 }
 
+/* The slots of a CQE that the caller has found; it may be any of them. */
+static uint32_t width_of(const struct rota_ring *ring, const struct io_uring_cqe *cqe)
+{
+    const struct io_uring_cqe *last = rota_cqe_at(ring, ring->cq.ring_mask);
+
+    return (ring->flags & IORING_SETUP_CQE_MIXED) && rota_cqe_is_32(cqe) && cqe != last ? 2 : 1;
+}
+
 int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe)
 {
     struct rota_scan scan;
@@ -346,7 +354,7 @@ int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe)
     rota_scan_start(&scan, ring, NULL);
     if (!has_taker(ring, cqe, &scan))
         return scan.blocked ? -EBUSY : 0;
-    copy_out(ring, &c, cqe, (ring->flags & IORING_SETUP_CQE_MIXED) ? rota_cqe_nr(cqe) : 1);
+    copy_out(ring, &c, cqe, width_of(ring, cqe));
     deliver(ring, &c, &scan);
     rota_calls_insist(ring);
     return 1;

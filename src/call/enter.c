@@ -12,7 +12,7 @@ int rota_calls_clock(const struct rota_ring *ring, uint64_t *now)
     int ret = rota_kernel_of(ring)->clock(CLOCK_MONOTONIC, &ts);
 
     *now = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-    return ret;
+    return ret >= 0 && (ts.tv_sec < 0 || ts.tv_nsec < 0) ? -EPROTO : ret;
 }
 
 int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline)
@@ -38,6 +38,17 @@ int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered
     return -EINTR;
 }
 
+/* rota_calls_enter() for a wait. A kernel that takes nothing and does not wait will not do so later. */
+static int enter(struct rota_ring *ring, uint32_t wait_nr, const struct __kernel_timespec *ts)
+{
+    int ret = rota_calls_enter(ring, wait_nr, ts);
+
+    if (!ret && !(ring->flags & IORING_SETUP_SQPOLL) && rota_sq_ready(ring) &&
+        rota_cq_ready(ring) < wait_nr)
+        return -EAGAIN;
+    return ret;
+}
+
 /* Goes to the kernel for more than the `kept` completions that stay; 0 when there may be some. */
 static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline)
 {
@@ -50,7 +61,7 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
     if (kept >= ring->cq.ring_entries || (kept && (ring->flags & IORING_SETUP_IOPOLL)))
         return -EBUSY;
     if (!deadline)
-        return rota_calls_woken(ring, kept + 1, rota_calls_enter(ring, kept + 1, NULL));
+        return rota_calls_woken(ring, kept + 1, enter(ring, kept + 1, NULL));
     ret = rota_calls_clock(ring, &now);
     if (ret < 0)
         return ret;
@@ -58,7 +69,7 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
     left = *deadline > now ? *deadline - now : 0;
     ts.tv_sec = (int64_t)(left / NSEC_PER_SEC);
     ts.tv_nsec = (int64_t)(left % NSEC_PER_SEC);
-    ret = rota_calls_enter(ring, kept + 1, &ts);
+    ret = enter(ring, kept + 1, &ts);
     if (ret >= 0 && !left)
         return -ETIME;
     /* That time is up is hidden behind a count like a signal: the clock tells them apart. */
@@ -73,7 +84,7 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
 /* fetch() while something is to be stopped: wakes up to ask for it again. */
 static int fetch_and_ask(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline)
 {
-    uint64_t until;
+    uint64_t until, now;
     int ret;
 
     if (!(ring->features & IORING_FEAT_EXT_ARG)) {
@@ -86,10 +97,13 @@ static int fetch_and_ask(struct rota_ring *ring, uint32_t kept, const uint64_t *
     if (deadline && *deadline <= until)
         return fetch(ring, kept, deadline);
     ret = fetch(ring, kept, &until);
-    if (ret != -ETIME)
+    if (ret < 0 && ret != -ETIME)
         return ret;
-    rota_calls_ask(ring);
-    return 0;
+    /* That time is up is not told while completions stay in the queue: the clock knows. */
+    ret = rota_calls_clock(ring, &now);
+    if (ret >= 0 && now >= until)
+        rota_calls_ask(ring);
+    return ret;
 }
 
 int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline)

@@ -11,13 +11,15 @@ int rota_calls_room(struct rota_ring *ring, uint32_t count)
     if (count > ring->sq.ring_entries)
         return -EINVAL;
     while (rota_sq_space_left(ring) < count) {
+        uint32_t space = rota_sq_space_left(ring);
+
         ret = rota_calls_enter(ring, 0, NULL);
         if (ret < 0)
             return ret;
         if (ring->flags & IORING_SETUP_SQPOLL)
             ret = rota_sqring_wait(ring);
-        else if (!ret)
-            ret = -EAGAIN;
+        else if (!ret || rota_sq_space_left(ring) == space)
+            ret = -EAGAIN; /* nothing was taken, whatever was said */
         if (ret < 0)
             return ret;
     }

@@ -16,6 +16,7 @@ static int register_pages(struct rota_ring *ring, uint64_t address, size_t *size
 {
     struct io_uring_mem_region_reg arg;
     struct io_uring_region_desc desc;
+    uint64_t asked = 0;
     int ret = -EINVAL;
 
     rota_zero(&arg, sizeof(arg));
@@ -27,13 +28,17 @@ static int register_pages(struct rota_ring *ring, uint64_t address, size_t *size
 
         rota_zero(&desc, sizeof(desc));
         desc.user_addr = address;
-        desc.size = (*size + page - 1) & ~(page - 1);
+        asked = ((uint64_t)*size + page - 1) & ~(page - 1);
+        desc.size = asked;
         desc.flags = address ? IORING_MEM_REGION_TYPE_USER : 0;
         ret = rota_register_region(ring, &arg);
     }
     if (ret < 0)
         return ret;
-    *size = (size_t)desc.size;
+    /* As many as were asked for, or what is mapped and unmapped is not what there is. */
+    if (desc.size != asked)
+        return -EPROTO;
+    *size = (size_t)asked;
     *offset = desc.mmap_offset;
     return 0;
 }
@@ -43,7 +48,8 @@ int rota_register_wait_reg(struct rota_ring *ring, struct io_uring_reg_wait *reg
     size_t size = (size_t)(unsigned)nr * sizeof(*reg);
     uint64_t offset;
 
-    if (!reg || nr < 1)
+    /* The second: what is beyond the address space of 32 bits would be cut off. */
+    if (!reg || nr < 1 || size / sizeof(*reg) != (size_t)(unsigned)nr || size > SIZE_MAX / 2)
         return -EINVAL;
     return register_pages(ring, (uint64_t)(uintptr_t)reg, &size, IORING_MEM_REGION_REG_WAIT_ARG,
                           &offset);

@@ -29,6 +29,9 @@ static uint32_t *word_at(const struct rota_ring *ring, uint32_t offset, bool *ba
     return (uint32_t *)(void *)((char *)ring->sq.ring_ptr + offset);
 }
 
+#define SQES_OF_BOTH (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)
+#define CQES_OF_BOTH (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED)
+
 /* The sizes that the kernel's answer implies, 0 in `*ring_bytes` when it makes no sense. */
 static void sizes_of(const struct io_uring_params *p, uint64_t *ring_bytes, uint64_t *sqe_bytes)
 {
@@ -36,6 +39,9 @@ static void sizes_of(const struct io_uring_params *p, uint64_t *ring_bytes, uint
 
     *ring_bytes = 0;
     *sqe_bytes = 0;
+    /* All of one size, or of both, not both. */
+    if ((p->flags & SQES_OF_BOTH) == SQES_OF_BOTH || (p->flags & CQES_OF_BOTH) == CQES_OF_BOTH)
+        return;
     if (!is_power_of_two(p->sq_entries) || !is_power_of_two(p->cq_entries) ||
         p->sq_entries > MAX_ENTRIES || p->cq_entries > MAX_ENTRIES)
         return;
@@ -44,6 +50,31 @@ static void sizes_of(const struct io_uring_params *p, uint64_t *ring_bytes, uint
     cq_end = p->cq_off.cqes + (uint64_t)p->cq_entries * rota_cqe_size(p->flags);
     *sqe_bytes = (uint64_t)p->sq_entries * rota_sqe_size(p->flags);
     *ring_bytes = sq_end > cq_end ? sq_end : cq_end;
+}
+
+/* True when one of the words in front, or the array, lies in the CQEs, or a word in the array. */
+static bool overlaps(const struct io_uring_params *p)
+{
+    const uint32_t words[] = {
+        p->sq_off.head,      p->sq_off.tail,         p->sq_off.flags,     p->sq_off.dropped,
+        p->sq_off.ring_mask, p->sq_off.ring_entries, p->cq_off.head,      p->cq_off.tail,
+        p->cq_off.overflow,  p->cq_off.flags,        p->cq_off.ring_mask, p->cq_off.ring_entries,
+    };
+    uint64_t cqes = p->cq_off.cqes, array = p->sq_off.array;
+    uint64_t cqes_end = cqes + (uint64_t)p->cq_entries * rota_cqe_size(p->flags);
+    uint64_t array_end = array + (uint64_t)p->sq_entries * sizeof(uint32_t);
+
+    if (p->flags & IORING_SETUP_NO_SQARRAY)
+        array = array_end = 0;
+    if (array < cqes_end && cqes < array_end)
+        return true;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        uint64_t word = words[i];
+
+        if ((word >= cqes && word < cqes_end) || (word >= array && word < array_end))
+            return true;
+    }
+    return false;
 }
 
 /* Fills the pointers into ring->sq.ring_ptr. Returns 0, or -EPROTO for an offset outside of it. */
@@ -75,7 +106,7 @@ static int set_pointers(struct rota_ring *ring, const struct io_uring_params *p)
         !fits(p->sq_off.array, (uint64_t)p->sq_entries * sizeof(uint32_t), sizeof(uint32_t),
               sq->ring_sz))
         bad = true;
-    if (bad)
+    if (bad || overlaps(p))
         return -EPROTO;
 
     /* What the kernel wrote into the memory must agree with what it answered. */

@@ -6,8 +6,10 @@ struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left)
 {
     struct io_uring_cqe *cqe;
 
-    if (*left) {
+    if (*left && ring->cq.ring_entries) {
         rota_count_overflow(ring); /* the queue is full: there may be more than fitted */
+        if (*left > ring->cq.ring_entries)
+            *left = ring->cq.ring_entries;
         return rota_cqe_at(ring, ring->cq.cqe_head);
     }
     (void)rota_peek_slow(ring, &cqe);
@@ -32,9 +34,9 @@ struct io_uring_cqe *rota_cqe_iter_mixed(struct rota_ring *ring)
      * so a gap filler ends the round. Acquire: pairs with the kernel's release
      * after it has written the CQEs.
      */
-    if (cq->mixed_next == rota_load_acquire(cq->ktail) || (cqe->flags & IORING_CQE_F_SKIP))
+    if (cq->mixed_next - cq->cqe_head >= rota_cq_ready(ring) || (cqe->flags & IORING_CQE_F_SKIP))
         return NULL;
-    cq->mixed_next += rota_cqe_nr(cqe);
+    cq->mixed_next += rota_cqe_width(ring, cq->mixed_next, rota_cq_end(ring));
     return cqe;
 }
 
@@ -62,13 +64,13 @@ static struct io_uring_cqe *element(struct io_uring_cqe *cqes, size_t index, siz
 }
 
 /* Copies a CQE of a mixed queue; of a small one the second half becomes zero. */
-static void copy_mixed(struct io_uring_cqe *to, const struct io_uring_cqe *from)
+static void copy_mixed(struct io_uring_cqe *to, const struct io_uring_cqe *from, bool large)
 {
     uint64_t *words = (uint64_t *)(void *)to;
 
     *to = *from;
-    words[2] = rota_cqe_is_32(from) ? from->big_cqe[0] : 0;
-    words[3] = rota_cqe_is_32(from) ? from->big_cqe[1] : 0;
+    words[2] = large ? from->big_cqe[0] : 0;
+    words[3] = large ? from->big_cqe[1] : 0;
 }
 
 static unsigned copy_all_mixed(struct rota_ring *ring, struct io_uring_cqe *cqes, unsigned count)
@@ -77,8 +79,10 @@ static unsigned copy_all_mixed(struct rota_ring *ring, struct io_uring_cqe *cqes
     unsigned copied = 0;
 
     while (copied < count && (cqe = rota_first_cqe(ring))) {
-        copy_mixed(element(cqes, copied++, 2 * sizeof(*cqe)), cqe);
-        rota_cq_advance(ring, rota_cqe_nr(cqe));
+        uint32_t slots = rota_cqe_width(ring, ring->cq.cqe_head, rota_cq_end(ring));
+
+        copy_mixed(element(cqes, copied++, 2 * sizeof(*cqe)), cqe, slots == 2);
+        rota_cq_advance(ring, slots);
     }
     return copied;
 }

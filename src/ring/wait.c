@@ -22,8 +22,10 @@ int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limi
         return -EBADF;
     if (limit->registered && !(ring->features & IORING_FEAT_EXT_ARG))
         return lacking;
-    if (limit->registered && limit->index < 0)
-        return -EFAULT; /* as the kernel says of an index that is too large */
+    /* As the kernel says of an index that is too large; of 32 bits, some would mean another. */
+    if (limit->registered &&
+        (limit->index < 0 || (size_t)limit->index > SIZE_MAX / sizeof(struct io_uring_reg_wait)))
+        return -EFAULT;
     /* Points in time have no feature bit of their own; they came with minimum times. */
     if ((limit->min_usec || (limit->absolute && ts)) && !(ring->features & IORING_FEAT_MIN_TIMEOUT))
         return lacking;
@@ -191,12 +193,22 @@ static bool is_instant(const struct rota_limit *limit, const struct clocked *tim
     return limit->ts && !limit->absolute && is_zero(&time->asked);
 }
 
+/* Reads the clock, which no sane one says is before zero. */
+static int read_clock(const struct rota_ring *ring, struct __kernel_timespec *now)
+{
+    int ret = rota_kernel_of(ring)->clock(ring->clock_id, now);
+
+    if (ret >= 0 && (now->tv_sec < 0 || now->tv_nsec < 0 || now->tv_nsec >= NSEC_PER_SEC))
+        return -EPROTO;
+    return ret;
+}
+
 /* Reads the clock and works out when the time is up. */
 static int start_clock(const struct rota_ring *ring, const struct rota_limit *limit,
                        struct clocked *time)
 {
     struct __kernel_timespec min, now;
-    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+    int ret = read_clock(ring, &now);
 
     if (ret < 0)
         return ret;
@@ -218,7 +230,7 @@ static int check_clock(const struct rota_ring *ring, const struct rota_limit *li
                        struct clocked *time)
 {
     struct __kernel_timespec now, min;
-    int ret = rota_kernel_of(ring)->clock(ring->clock_id, &now);
+    int ret = read_clock(ring, &now);
 
     if (ret < 0)
         return ret;
