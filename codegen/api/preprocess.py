@@ -50,6 +50,8 @@ def _holds(condition: str, defined: set[str]) -> bool:
         name = match[1] or match[2]
         return str(name in defined) if name else "False" if match[3] not in defined else "True"
 
+    # What a compiler may have, this one has not.
+    condition = re.sub(r"\b__has_\w+\s*\([^()]*\)", "0", condition)
     text = _WORD.sub(truth, condition)
     text = re.sub(r"!(?!=)", " not ", text.replace("&&", " and ").replace("||", " or "))
     if not re.fullmatch(r"(True|False|and|or|not|\d+[uUlL]*|[\s()<>=]+)+", text) \

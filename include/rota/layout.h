@@ -122,9 +122,12 @@ struct rota_ring {
     /* See rota_on_overflow(). */
     void (*overflow_hook)(struct rota_ring *ring, void *data);
     void *overflow_data;
+    /* See rota_on_submit(). */
+    void (*submit_hook)(struct rota_ring *ring, const void *stack, void *data);
+    void *submit_data;
     int32_t clock_id;     /* the clock that waits run on, see rota_register_clock() */
     int index_owner;      /* the thread whose registered index enter_ring_fd is; 0: it is none */
-    uint64_t reserved[6]; /* zero; room to grow */
+    uint64_t reserved[4]; /* zero; room to grow */
 };
 
 /* The CQE in slot `index` modulo the size of the queue. */

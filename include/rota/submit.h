@@ -267,6 +267,22 @@ ROTA_API int rota_get_events(struct rota_ring *ring);
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 
 /*
+ * rota_on_submit - call `hook` with `data` before SQEs are handed to the kernel.
+ *
+ * For those who look at requests on their way, such as rota_watch_begin(). It
+ * is called by the thread that submits, inside of every submit and every wait,
+ * before the SQEs that were taken become visible; there may be none. Below
+ * `stack` is the library's part of the stack, and what functions have left. It
+ * may look at the ring, and must not use it. `data` must stay valid until the hook
+ * is replaced. NULL: none. A ring with a hook takes the general path, a few
+ * instructions longer. To be set while no other call on the ring runs; does
+ * nothing on a ring that is torn down.
+ */
+ROTA_API void rota_on_submit(struct rota_ring *ring,
+                             void (*hook)(struct rota_ring *ring, const void *stack, void *data),
+                             void *data);
+
+/*
  * rota_owned - returns `ring` when the calling thread may enter the kernel for it.
  *
  * When it belongs to another thread (made for a single issuer, or entered by an

@@ -85,6 +85,8 @@ ROTA_COLD int rota_submit_general(struct rota_ring *ring, uint32_t wait_nr, uint
 
     if (rota_is_dead(ring))
         return -EBADF;
+    if (ring->submit_hook)
+        ring->submit_hook(ring, __builtin_frame_address(0), ring->submit_data);
     wait.wait_nr = wait_nr;
     wait.flags = enter_flags;
     wait.limit = limit;
@@ -161,11 +163,21 @@ void rota_submit_choose(struct rota_ring *ring)
 
     ring->int_flags &= ~ROTA_INT_SIMPLE;
     ring->submit_and_wait = submit_and_wait_general;
-    if (rota_is_dead(ring) || ring->kernel || (ring->flags & special))
+    if (rota_is_dead(ring) || ring->kernel || ring->submit_hook || (ring->flags & special))
         return;
     ring->int_flags |= ROTA_INT_SIMPLE;
     ring->submit_and_wait =
         ring->flags & IORING_SETUP_SQE128 ? submit_and_wait_large : submit_and_wait_small;
+}
+
+void rota_on_submit(struct rota_ring *ring,
+                    void (*hook)(struct rota_ring *ring, const void *stack, void *data), void *data)
+{
+    if (rota_is_dead(ring))
+        return;
+    ring->submit_hook = hook;
+    ring->submit_data = data;
+    rota_submit_choose(ring);
 }
 
 int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret)

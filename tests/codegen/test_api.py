@@ -103,6 +103,7 @@ def test_expressions() -> None:
 
 
 def test_branches() -> None:
+    assert preprocess("#if __has_feature(x) || 0\none\n#else\ntwo\n#endif\n", ())[0].split() == ["two"]
     text = "#if defined(A) || defined B\none\n#elif !defined(C)\ntwo\n#else\nthree\n#endif\n"
     assert [preprocess(text, known)[0].split() for known in (("A",), ("B",), (), ("C",))] == [
         ["one"], ["one"], ["two"], ["three"]]

@@ -705,6 +705,12 @@ ROTA_WAIT_INTERRUPTIBLE = 1
 ROTA_REGISTER_RING_FD = 2
 ROTA_MEMORY_ALIGN = _here(x86_64=4096, aarch64=65536, riscv64=65536, ppc64le=65536, s390x=65536, i386=4096, arm=65536)
 ROTA_SIGSET_SIZE = 8
+ROTA_WATCH_NONE = 0
+ROTA_WATCH_POISONED = 1
+ROTA_WATCH_STACK = 2
+ROTA_WATCH_FREED = 3
+ROTA_WATCH_LEFT = 4
+ROTA_WATCH_REUSED = 5
 
 
 # ---- structures
@@ -1054,7 +1060,7 @@ class rota_calls(_Record):
 
 
 class rota_ring(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=400, ilp32_4=292, ilp32_8=296))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=400, ilp32_4=284, ilp32_8=288))]
 
 
 class rota_op(_Record):
@@ -1083,6 +1089,14 @@ class rota_config(_Record):
 
 class rota_kernel(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=56, ilp32_4=28, ilp32_8=28))]
+
+
+class rota_loan(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=96, ilp32_4=96, ilp32_8=96))]
+
+
+class rota_watch(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=840, ilp32_4=820, ilp32_8=820))]
 
 
 class rota_zcrx_rq(_Record):
@@ -1713,9 +1727,11 @@ rota_ring.owner = _member(_abi(lp64=260, ilp32_4=172, ilp32_8=172), c_int)
 rota_ring.calls = _member(_abi(lp64=264, ilp32_4=176, ilp32_8=176), rota_calls)
 rota_ring.overflow_hook = _member(_abi(lp64=328, ilp32_4=228, ilp32_8=228), c_void_p)
 rota_ring.overflow_data = _member(_abi(lp64=336, ilp32_4=232, ilp32_8=232), c_void_p)
-rota_ring.clock_id = _member(_abi(lp64=344, ilp32_4=236, ilp32_8=236), c_int32)
-rota_ring.index_owner = _member(_abi(lp64=348, ilp32_4=240, ilp32_8=240), c_int)
-rota_ring.reserved = _member(_abi(lp64=352, ilp32_4=244, ilp32_8=248), c_uint64, 6)
+rota_ring.submit_hook = _member(_abi(lp64=344, ilp32_4=236, ilp32_8=236), c_void_p)
+rota_ring.submit_data = _member(_abi(lp64=352, ilp32_4=240, ilp32_8=240), c_void_p)
+rota_ring.clock_id = _member(_abi(lp64=360, ilp32_4=244, ilp32_8=244), c_int32)
+rota_ring.index_owner = _member(_abi(lp64=364, ilp32_4=248, ilp32_8=248), c_int)
+rota_ring.reserved = _member(_abi(lp64=368, ilp32_4=252, ilp32_8=256), c_uint64, 4)
 rota_op.state = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_op.res = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
 rota_op.flags = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1767,6 +1783,30 @@ rota_kernel.map = _member(_abi(lp64=24, ilp32_4=12, ilp32_8=12), c_void_p)
 rota_kernel.unmap = _member(_abi(lp64=32, ilp32_4=16, ilp32_8=16), c_void_p)
 rota_kernel.close = _member(_abi(lp64=40, ilp32_4=20, ilp32_8=20), c_void_p)
 rota_kernel.clock = _member(_abi(lp64=48, ilp32_4=24, ilp32_8=24), c_void_p)
+rota_loan.sqe = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), io_uring_sqe)
+rota_loan.address = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint64)
+rota_loan.size = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_uint64)
+rota_loan.serial = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_uint32)
+rota_loan.field = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), c_uint16)
+rota_loan.memory = _member(_abi(lp64=86, ilp32_4=86, ilp32_8=86), c_uint8)
+rota_loan.lives = _member(_abi(lp64=87, ilp32_4=87, ilp32_8=87), c_uint8)
+rota_loan.stack = _member(_abi(lp64=88, ilp32_4=88, ilp32_8=88), c_bool)
+rota_loan.told = _member(_abi(lp64=89, ilp32_4=89, ilp32_8=89), c_bool)
+rota_loan.reserved = _member(_abi(lp64=90, ilp32_4=90, ilp32_8=90), c_uint8, 6)
+rota_watch.ring = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
+rota_watch.report = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
+rota_watch.data = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_void_p)
+rota_watch.poisoned = _member(_abi(lp64=24, ilp32_4=12, ilp32_8=12), c_void_p)
+rota_watch.loans = _member(_abi(lp64=32, ilp32_4=16, ilp32_8=16), c_void_p)
+rota_watch.room = _member(_abi(lp64=40, ilp32_4=20, ilp32_8=20), c_uint32)
+rota_watch.count = _member(_abi(lp64=44, ilp32_4=24, ilp32_8=24), c_uint32)
+rota_watch.forgotten = _member(_abi(lp64=48, ilp32_4=28, ilp32_8=28), c_uint32)
+rota_watch.mistakes = _member(_abi(lp64=52, ilp32_4=32, ilp32_8=32), c_uint32)
+rota_watch.looked = _member(_abi(lp64=56, ilp32_4=36, ilp32_8=36), c_uint32)
+rota_watch.seen = _member(_abi(lp64=60, ilp32_4=40, ilp32_8=40), c_uint32)
+rota_watch.serial = _member(_abi(lp64=64, ilp32_4=44, ilp32_8=44), c_uint32)
+rota_watch.reserved0 = _member(_abi(lp64=68, ilp32_4=48, ilp32_8=48), c_uint32)
+rota_watch.text = _member(_abi(lp64=72, ilp32_4=52, ilp32_8=52), c_char, 768)
 rota_zcrx_rq.khead = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_zcrx_rq.ktail = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_zcrx_rq.rq_tail = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1795,6 +1835,7 @@ rota_zcrx.reserved = _member(_abi(lp64=88, ilp32_4=56, ilp32_8=64), c_uint64, 2)
 
 rota_check_report = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_void_p, c_void_p)
 rota_op_callback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+rota_watch_report = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_void_p, c_char_p)
 
 # ---- functions
 
@@ -2484,6 +2525,7 @@ rota_set_iowait = _function("rota_set_iowait", c_int, c_void_p, c_bool)
 rota_submit_and_get_events = _function("rota_submit_and_get_events", c_int, c_void_p)
 rota_get_events = _function("rota_get_events", c_int, c_void_p)
 rota_sqring_wait = _function("rota_sqring_wait", c_int, c_void_p)
+rota_on_submit = _function("rota_on_submit", None, c_void_p, c_void_p, c_void_p)
 rota_owned = _function("rota_owned", c_void_p, c_void_p)
 rota_sys_setup = _function("rota_sys_setup", c_int, c_uint32, c_void_p)
 rota_sys_enter = _function("rota_sys_enter", c_int, c_int, c_uint32, c_uint32, c_uint32, c_void_p, c_size_t)
@@ -2492,6 +2534,11 @@ rota_setup = _function("rota_setup", c_int, c_uint, c_void_p)
 rota_enter = _function("rota_enter", c_int, c_uint, c_uint, c_uint, c_uint, c_void_p)
 rota_enter2 = _function("rota_enter2", c_int, c_uint, c_uint, c_uint, c_uint, c_void_p, c_size_t)
 rota_register = _function("rota_register", c_int, c_uint, c_uint, c_void_p, c_uint)
+rota_watch_init = _function("rota_watch_init", c_int, c_void_p, c_void_p, c_void_p, c_uint, c_void_p, c_void_p, c_void_p)
+rota_watch_end = _function("rota_watch_end", c_uint, c_void_p)
+rota_watch_look = _function("rota_watch_look", c_uint, c_void_p)
+rota_watch_reuse = _function("rota_watch_reuse", c_bool, c_void_p, c_void_p, c_size_t, c_bool)
+rota_watch_freed = _function("rota_watch_freed", None, c_void_p, c_void_p, c_size_t)
 rota_zcrx_init = _function("rota_zcrx_init", c_int, c_void_p, c_void_p, c_void_p)
 rota_zcrx_exit = _function("rota_zcrx_exit", None, c_void_p)
 rota_zcrx_flush = _function("rota_zcrx_flush", c_int, c_void_p, c_void_p)

@@ -671,6 +671,12 @@ pub const ROTA_WAIT_INTERRUPTIBLE: u32 = 1;
 pub const ROTA_REGISTER_RING_FD: u32 = 2;
 pub const ROTA_MEMORY_ALIGN: u32 = if cfg!(target_arch = "x86_64") { 4096 } else if cfg!(target_arch = "aarch64") { 65536 } else if cfg!(target_arch = "riscv64") { 65536 } else if cfg!(all(target_arch = "powerpc64", target_endian = "little")) { 65536 } else if cfg!(target_arch = "s390x") { 65536 } else if cfg!(target_arch = "x86") { 4096 } else if cfg!(target_arch = "arm") { 65536 } else { 65536 };
 pub const ROTA_SIGSET_SIZE: u32 = 8;
+pub const ROTA_WATCH_NONE: u32 = 0;
+pub const ROTA_WATCH_POISONED: u32 = 1;
+pub const ROTA_WATCH_STACK: u32 = 2;
+pub const ROTA_WATCH_FREED: u32 = 3;
+pub const ROTA_WATCH_LEFT: u32 = 4;
+pub const ROTA_WATCH_REUSED: u32 = 5;
 
 // ---- structures
 
@@ -794,7 +800,7 @@ record!(rota_prep_info, abi(16, 16, 16), u32);
 record!(rota_sq, abi(128, 80, 80), u64);
 record!(rota_cq, abi(88, 56, 56), usize);
 record!(rota_calls, abi(64, 52, 52), usize);
-record!(rota_ring, abi(400, 292, 296), u64);
+record!(rota_ring, abi(400, 284, 288), u64);
 record!(rota_op, abi(128, 112, 112), u64);
 record!(rota_cqe_iter, abi(24, 16, 16), usize);
 record!(rota_msghdr_words, abi(48, 24, 24), usize);
@@ -802,6 +808,8 @@ record!(rota_cmsghdr_words, abi(16, 12, 12), usize);
 record!(rota_region, abi(32, 24, 24), u64);
 record!(rota_config, abi(104, 92, 96), u64);
 record!(rota_kernel, abi(56, 28, 28), usize);
+record!(rota_loan, abi(96, 96, 96), u64);
+record!(rota_watch, abi(840, 820, 820), usize);
 record!(rota_zcrx_rq, abi(48, 28, 28), usize);
 record!(rota_zcrx_config, abi(64, 52, 56), u64);
 record!(rota_zcrx, abi(104, 72, 80), u64);
@@ -1374,8 +1382,10 @@ member!(rota_ring, owner, set_owner, abi(260, 172, 172), c_int);
 member!(rota_ring, calls, set_calls, abi(264, 176, 176), rota_calls);
 member!(rota_ring, overflow_hook, set_overflow_hook, abi(328, 228, 228), Option<unsafe extern "C" fn(*mut rota_ring, *mut c_void)>);
 member!(rota_ring, overflow_data, set_overflow_data, abi(336, 232, 232), *mut c_void);
-member!(rota_ring, clock_id, set_clock_id, abi(344, 236, 236), i32);
-member!(rota_ring, index_owner, set_index_owner, abi(348, 240, 240), c_int);
+member!(rota_ring, submit_hook, set_submit_hook, abi(344, 236, 236), Option<unsafe extern "C" fn(*mut rota_ring, *const c_void, *mut c_void)>);
+member!(rota_ring, submit_data, set_submit_data, abi(352, 240, 240), *mut c_void);
+member!(rota_ring, clock_id, set_clock_id, abi(360, 244, 244), i32);
+member!(rota_ring, index_owner, set_index_owner, abi(364, 248, 248), c_int);
 member!(rota_op, state, set_state, abi(0, 0, 0), u32);
 member!(rota_op, res, set_res, abi(4, 4, 4), i32);
 member!(rota_op, flags, set_flags, abi(8, 8, 8), u32);
@@ -1421,6 +1431,28 @@ member!(rota_kernel, map, set_map, abi(24, 12, 12), Option<unsafe extern "C" fn(
 member!(rota_kernel, unmap, set_unmap, abi(32, 16, 16), Option<unsafe extern "C" fn(*mut c_void, usize) -> c_int>);
 member!(rota_kernel, close, set_close, abi(40, 20, 20), Option<unsafe extern "C" fn(c_int) -> c_int>);
 member!(rota_kernel, clock, set_clock, abi(48, 24, 24), Option<unsafe extern "C" fn(c_int, *mut __kernel_timespec) -> c_int>);
+member!(rota_loan, sqe, set_sqe, abi(0, 0, 0), io_uring_sqe);
+member!(rota_loan, address, set_address, abi(64, 64, 64), u64);
+member!(rota_loan, size, set_size, abi(72, 72, 72), u64);
+member!(rota_loan, serial, set_serial, abi(80, 80, 80), u32);
+member!(rota_loan, field, set_field, abi(84, 84, 84), u16);
+member!(rota_loan, memory, set_memory, abi(86, 86, 86), u8);
+member!(rota_loan, lives, set_lives, abi(87, 87, 87), u8);
+member!(rota_loan, stack, set_stack, abi(88, 88, 88), bool);
+member!(rota_loan, told, set_told, abi(89, 89, 89), bool);
+member!(rota_watch, ring, set_ring, abi(0, 0, 0), *mut rota_ring);
+member!(rota_watch, report, set_report, abi(8, 4, 4), Option<unsafe extern "C" fn(*mut rota_watch, c_int, *const io_uring_sqe, *const c_char)>);
+member!(rota_watch, data, set_data, abi(16, 8, 8), *mut c_void);
+member!(rota_watch, poisoned, set_poisoned, abi(24, 12, 12), Option<unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void>);
+member!(rota_watch, loans, set_loans, abi(32, 16, 16), *mut rota_loan);
+member!(rota_watch, room, set_room, abi(40, 20, 20), u32);
+member!(rota_watch, count, set_count, abi(44, 24, 24), u32);
+member!(rota_watch, forgotten, set_forgotten, abi(48, 28, 28), u32);
+member!(rota_watch, mistakes, set_mistakes, abi(52, 32, 32), u32);
+member!(rota_watch, looked, set_looked, abi(56, 36, 36), u32);
+member!(rota_watch, seen, set_seen, abi(60, 40, 40), u32);
+member!(rota_watch, serial, set_serial, abi(64, 44, 44), u32);
+member!(rota_watch, reserved0, set_reserved0, abi(68, 48, 48), u32);
 member!(rota_zcrx_rq, khead, set_khead, abi(0, 0, 0), *mut u32);
 member!(rota_zcrx_rq, ktail, set_ktail, abi(8, 4, 4), *mut u32);
 member!(rota_zcrx_rq, rq_tail, set_rq_tail, abi(16, 8, 8), u32);
@@ -2811,6 +2843,8 @@ extern "C" {
     pub fn rota_get_events(ring: *mut rota_ring) -> c_int;
     /// SQPOLL.
     pub fn rota_sqring_wait(ring: *mut rota_ring) -> c_int;
+    /// Call `hook` with `data` before SQEs are handed to the kernel.
+    pub fn rota_on_submit(ring: *mut rota_ring, hook: Option<unsafe extern "C" fn(*mut rota_ring, *const c_void, *mut c_void)>, data: *mut c_void);
     /// Returns `ring` when the calling thread may enter the kernel for it.
     pub fn rota_owned(ring: *mut rota_ring) -> *mut rota_ring;
     /// Io_uring_setup(2).
@@ -2824,6 +2858,16 @@ extern "C" {
     pub fn rota_enter(fd: c_uint, to_submit: c_uint, min_complete: c_uint, flags: c_uint, sigmask: *const c_void) -> c_int;
     pub fn rota_enter2(fd: c_uint, to_submit: c_uint, min_complete: c_uint, flags: c_uint, arg: *const c_void, size: usize) -> c_int;
     pub fn rota_register(fd: c_uint, opcode: c_uint, arg: *const c_void, nr_args: c_uint) -> c_int;
+    /// What rota_watch_begin() calls.
+    pub fn rota_watch_init(watch: *mut rota_watch, ring: *mut rota_ring, loans: *mut rota_loan, room: c_uint, report: Option<unsafe extern "C" fn(*mut rota_watch, c_int, *const io_uring_sqe, *const c_char)>, data: *mut c_void, poisoned: Option<unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void>) -> c_int;
+    /// Stop watching.
+    pub fn rota_watch_end(watch: *mut rota_watch) -> c_uint;
+    /// Look at what is lent now.
+    pub fn rota_watch_look(watch: *mut rota_watch) -> c_uint;
+    /// Whether memory may be used again.
+    pub fn rota_watch_reuse(watch: *mut rota_watch, memory: *const c_void, size: usize, write: bool) -> bool;
+    /// For allocators.
+    pub fn rota_watch_freed(watch: *mut rota_watch, memory: *const c_void, size: usize);
     /// Take a receive queue over.
     pub fn rota_zcrx_init(ring: *mut rota_ring, zcrx: *mut rota_zcrx, config: *const rota_zcrx_config) -> c_int;
     /// Unmap area and refill ring.
