@@ -78,6 +78,11 @@ class Store:
     comment: str | None
 
     @property
+    def cuts(self) -> bool:
+        """Whether the slot is narrower than what the caller gives: a size_t for 32 bits."""
+        return self.arg is not None and self.arg.ctype == "size_t" and self.slot.size < 8
+
+    @property
     def expression(self) -> str:
         fixed = " | ".join(self.constants)
         if self.arg is None:

@@ -42,6 +42,16 @@
 #define ROTA_LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define ROTA_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/*
+ * In debug builds, an argument that its field cannot hold ends the program
+ * with a message instead of being cut.
+ */
+#ifdef ROTA_DEBUG
+#define ROTA_HOLDS(type, value, message) ((value) == (type)(value) ? (void)0 : rota_misuse(message))
+#else
+#define ROTA_HOLDS(type, value, message) ((void)0)
+#endif
+
 /* The inline functions are C, casts too: a C++ program that forbids those does not hear of ours. */
 #ifdef __cplusplus
 #define ROTA_BEGIN_DECLS \
@@ -54,5 +64,12 @@
 #define ROTA_BEGIN_DECLS
 #define ROTA_END_DECLS
 #endif
+
+ROTA_BEGIN_DECLS
+
+/* Ends the program with a message on standard error; what debug builds call. */
+ROTA_API void rota_misuse(const char *what) __attribute__((noreturn, cold));
+
+ROTA_END_DECLS
 
 #endif /* ROTA_CONFIG_H */

@@ -76,6 +76,10 @@ ROTA_INLINE unsigned rota_cq_lost(const struct rota_ring *ring)
  * some of rota_queue_mmap(), is each peek that finds the queue empty a system
  * call.
  *
+ * Order: what the kernel has written for the request, to the CQE and to memory,
+ * is there when this has returned it (acquire). It orders nothing between
+ * threads of the program: who hands a CQE on needs the usual means.
+ *
  * Returns 0 with *cqe_ptr set, else with *cqe_ptr NULL:
  *
  * - EAGAIN: none
@@ -189,6 +193,9 @@ ROTA_API int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, u
  *
  * `nr` is at most what was found ready: the number of CQEs, on a CQE_MIXED
  * ring the sum of their rota_cqe_nr().
+ *
+ * Order: CQEs are to be read before (release); afterwards the kernel writes new
+ * ones into their slots at any time.
  */
 ROTA_INLINE void rota_cq_advance(struct rota_ring *ring, unsigned nr)
 {

@@ -37,6 +37,8 @@ ROTA_INLINE uint32_t rota_sq_tail(const struct rota_ring *ring)
  * rota_sqring_wait()); always, when the ring is torn down. Taken one by one, a
  * link chain that does not fit is cut where the queue ends: take it as a batch
  * (rota/batch.h) instead.
+ *
+ * Order: a slot is handed out after the kernel has read what was in it before.
  */
 ROTA_INLINE struct io_uring_sqe *rota_get_sqe(struct rota_ring *ring)
 {
@@ -108,6 +110,9 @@ ROTA_INLINE unsigned rota_sq_dropped(const struct rota_ring *ring)
  * stops after one that is invalid (which is taken, and completes with its
  * error), and when it runs out of memory. The rest stays in the queue, in
  * order, and goes with the next submit; rota_sq_ready() counts it.
+ *
+ * Order: what this thread has written before, to SQEs and to the memory that
+ * they name, the kernel finds (release), and so does whoever sees a completion.
  *
  * With SQPOLL the result counts the SQEs made visible to the kernel's thread,
  * each once; the system call is made only when that thread sleeps. With IOPOLL

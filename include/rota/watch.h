@@ -48,7 +48,7 @@ enum rota_watch_kind {
 
 /* Memory that a request in flight lends to the kernel; the library's own. */
 struct rota_loan {
-    struct io_uring_sqe sqe;
+    uint64_t sqe[8]; /* the first 64 bytes of the request */
     uint64_t address;
     uint64_t size;
     uint32_t serial; /* of the request: all of its loans have the same */
@@ -96,7 +96,7 @@ struct rota_watch {
 void *__asan_region_is_poisoned(void *address, size_t size);
 #endif
 
-/* What rota_watch_begin() calls; `poisoned` is __asan_region_is_poisoned() or NULL. */
+/* What rota_watch_begin() is; `poisoned` is __asan_region_is_poisoned() or NULL. */
 ROTA_API int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring,
                              struct rota_loan *loans, unsigned room, rota_watch_report *report,
                              void *data, void *(*poisoned)(void *address, size_t size));
@@ -113,20 +113,13 @@ ROTA_API int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring,
  *
  * Returns 0; -EINVAL: an argument is NULL, or the ring is torn down.
  */
+ROTA_API int rota_watch_begin(struct rota_watch *watch, struct rota_ring *ring,
+                              struct rota_loan *loans, unsigned room, rota_watch_report *report,
+                              void *data);
+
 #ifdef ROTA_WATCH_ASAN
-static inline int rota_watch_begin(struct rota_watch *watch, struct rota_ring *ring,
-                                   struct rota_loan *loans, unsigned room,
-                                   rota_watch_report *report, void *data)
-{
-    return rota_watch_init(watch, ring, loans, room, report, data, __asan_region_is_poisoned);
-}
-#else
-static inline int rota_watch_begin(struct rota_watch *watch, struct rota_ring *ring,
-                                   struct rota_loan *loans, unsigned room,
-                                   rota_watch_report *report, void *data)
-{
-    return rota_watch_init(watch, ring, loans, room, report, data, NULL);
-}
+#define rota_watch_begin(watch, ring, loans, room, report, data) \
+    rota_watch_init(watch, ring, loans, room, report, data, __asan_region_is_poisoned)
 #endif
 
 /* rota_watch_end - stop watching; before the ring is torn down. Returns how many mistakes it found. */

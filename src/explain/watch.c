@@ -9,7 +9,6 @@
  */
 #include <rota/watch.h>
 
-#include "arch/syscall.h"
 #include "explain/explain.h"
 #include "explain/understand.h"
 #include "ring/core.h"
@@ -20,6 +19,11 @@
 #define STACK_ABOVE (UINT64_C(8) << 20)
 /* Elements of a vector that are looked at. */
 #define ELEMENTS 64u
+
+static const struct io_uring_sqe *loaned(const struct rota_loan *loan)
+{
+    return (const void *)loan->sqe;
+}
 
 /* Room for the sentence behind the text of the request. */
 #define TEXT_BEHIND 256u
@@ -36,14 +40,6 @@ static bool below_stack(uint64_t address, const void *stack)
     uint64_t here = (uint64_t)(uintptr_t)stack;
 
     return address < here && here - address < STACK_BELOW;
-}
-
-static void die(const char *text, size_t length)
-{
-    rota_syscall6(__NR_write, 2, (long)"rota: ", 6, 0, 0, 0);
-    rota_syscall6(__NR_write, 2, (long)text, (long)length, 0, 0, 0);
-    rota_syscall6(__NR_write, 2, (long)"\n", 1, 0, 0, 0);
-    __builtin_trap();
 }
 
 static void tell(struct rota_watch *watch, enum rota_watch_kind kind,
@@ -92,7 +88,7 @@ static void tell(struct rota_watch *watch, enum rota_watch_kind kind,
     if (watch->report)
         watch->report(watch, kind, sqe, watch->text);
     else
-        die(watch->text, text.length < sizeof(watch->text) ? text.length : sizeof(watch->text) - 1);
+        rota_end_program(watch->text);
 }
 
 static bool is_poisoned(const struct rota_watch *watch, uint64_t address, uint64_t size)
@@ -131,7 +127,7 @@ static void lend(struct rota_watch *watch, const struct io_uring_sqe *sqe, unsig
         return;
     }
     loan = &watch->loans[watch->count++];
-    __builtin_memcpy(&loan->sqe, sqe, sizeof(loan->sqe));
+    __builtin_memcpy(loan->sqe, sqe, sizeof(loan->sqe));
     loan->address = piece->address;
     loan->size = piece->size;
     loan->serial = watch->serial;
@@ -200,7 +196,7 @@ static void complete(struct rota_watch *watch, const struct io_uring_cqe *cqe)
     if (cqe->flags & IORING_CQE_F_MORE)
         return;
     for (uint32_t i = 0; i < watch->count && !found; i++) {
-        found = watch->loans[i].sqe.user_data == cqe->user_data;
+        found = loaned(&watch->loans[i])->user_data == cqe->user_data;
         serial = watch->loans[i].serial;
     }
     for (uint32_t i = 0; found && i < watch->count; i++) {
@@ -217,11 +213,12 @@ static void complete(struct rota_watch *watch, const struct io_uring_cqe *cqe)
 static void follow_completions(struct rota_watch *watch)
 {
     const struct rota_cq *cq = &watch->ring->cq;
-    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
-    uint32_t tail = rota_load_acquire(cq->ktail);
+    uint32_t tail;
 
-    if (watch->ring->flags & IORING_SETUP_CQE_MIXED)
+    if (rota_is_dead(watch->ring) || (watch->ring->flags & IORING_SETUP_CQE_MIXED))
         return;
+    /* Acquire: pairs with the kernel's release after it has written the CQEs. */
+    tail = rota_load_acquire(cq->ktail);
     if (tail - watch->seen > cq->ring_entries) {
         watch->forgotten += watch->count;
         watch->count = 0;
@@ -236,7 +233,7 @@ static void report_loan(struct rota_watch *watch, struct rota_loan *loan, enum r
     struct piece piece = {loan->address, loan->size, loan->memory};
 
     loan->told = true;
-    tell(watch, kind, &loan->sqe, loan->field, &piece);
+    tell(watch, kind, loaned(loan), loan->field, &piece);
 }
 
 static unsigned look_at_loans(struct rota_watch *watch, const void *stack)
@@ -307,6 +304,13 @@ int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring, struct rot
     watch->text[0] = 0;
     rota_on_submit(ring, on_submit, watch);
     return 0;
+}
+
+#undef rota_watch_begin
+int rota_watch_begin(struct rota_watch *watch, struct rota_ring *ring, struct rota_loan *loans,
+                     unsigned room, rota_watch_report *report, void *data)
+{
+    return rota_watch_init(watch, ring, loans, room, report, data, NULL);
 }
 
 unsigned rota_watch_end(struct rota_watch *watch)

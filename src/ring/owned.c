@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose ring it is, for programs that are compiled to find misuse. */
+/* What programs call that are compiled to find misuse. */
 #include "ring/core.h"
 
 struct rota_ring *rota_owned(struct rota_ring *ring)
@@ -9,4 +9,9 @@ struct rota_ring *rota_owned(struct rota_ring *ring)
     if (owner && owner != rota_thread())
         rota_end_program("a ring is used by a thread that it does not belong to");
     return ring;
+}
+
+void rota_misuse(const char *what)
+{
+    rota_end_program(what);
 }

@@ -125,6 +125,13 @@ static void proper(void)
     write(2, "rota: fine\n", 11) == 11 ? raise(SIGTRAP) : 0;
 }
 
+static void too_long(void)
+{
+    struct io_uring_sqe sqe;
+
+    rota_prep_send(&sqe, 1, "", (size_t)UINT32_MAX + 1, 0);
+}
+
 static void dies(void (*misuse)(void), const char *text, const char *name)
 {
     char said[256] = "";
@@ -176,6 +183,12 @@ int main(void)
         skip_all("this system gives no ring: %s", strerror(-ret));
     rota_queue_exit(&probe);
     dies(proper, "rota: fine", "proper use, with a signal of its own,");
+#if SIZE_MAX > UINT32_MAX
+    dies(too_long, "len has more than 32 bits", "a length that would be cut");
+#else
+    (void)too_long;
+    skip(2, "no length has more than 32 bits here");
+#endif
     dies(twice, "started while its request is in flight", "a handle that is started twice");
     dies(left, "goes out of scope while its request is in flight", "a handle left in flight");
     {

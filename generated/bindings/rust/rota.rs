@@ -1431,7 +1431,6 @@ member!(rota_kernel, map, set_map, abi(24, 12, 12), Option<unsafe extern "C" fn(
 member!(rota_kernel, unmap, set_unmap, abi(32, 16, 16), Option<unsafe extern "C" fn(*mut c_void, usize) -> c_int>);
 member!(rota_kernel, close, set_close, abi(40, 20, 20), Option<unsafe extern "C" fn(c_int) -> c_int>);
 member!(rota_kernel, clock, set_clock, abi(48, 24, 24), Option<unsafe extern "C" fn(c_int, *mut __kernel_timespec) -> c_int>);
-member!(rota_loan, sqe, set_sqe, abi(0, 0, 0), io_uring_sqe);
 member!(rota_loan, address, set_address, abi(64, 64, 64), u64);
 member!(rota_loan, size, set_size, abi(72, 72, 72), u64);
 member!(rota_loan, serial, set_serial, abi(80, 80, 80), u32);
@@ -2448,6 +2447,8 @@ extern "C" {
     pub fn rota_caps_why(caps: *const rota_caps, kind: *const c_char, value: u64, opcode: c_uint, buf: *mut c_char, size: usize) -> c_int;
     /// Everything as one JSON object.
     pub fn rota_caps_format(caps: *const rota_caps, buf: *mut c_char, size: usize) -> c_int;
+    /// Ends the program with a message on standard error.
+    pub fn rota_misuse(what: *const c_char);
     /// A request as text, like strace prints a system call.
     pub fn rota_sqe_format(sqe: *const io_uring_sqe, options: c_uint, buf: *mut c_char, size: usize) -> c_int;
     /// The same of a request of another process.
@@ -2858,8 +2859,10 @@ extern "C" {
     pub fn rota_enter(fd: c_uint, to_submit: c_uint, min_complete: c_uint, flags: c_uint, sigmask: *const c_void) -> c_int;
     pub fn rota_enter2(fd: c_uint, to_submit: c_uint, min_complete: c_uint, flags: c_uint, arg: *const c_void, size: usize) -> c_int;
     pub fn rota_register(fd: c_uint, opcode: c_uint, arg: *const c_void, nr_args: c_uint) -> c_int;
-    /// What rota_watch_begin() calls.
+    /// What rota_watch_begin() is.
     pub fn rota_watch_init(watch: *mut rota_watch, ring: *mut rota_ring, loans: *mut rota_loan, room: c_uint, report: Option<unsafe extern "C" fn(*mut rota_watch, c_int, *const io_uring_sqe, *const c_char)>, data: *mut c_void, poisoned: Option<unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void>) -> c_int;
+    /// Watch a ring.
+    pub fn rota_watch_begin(watch: *mut rota_watch, ring: *mut rota_ring, loans: *mut rota_loan, room: c_uint, report: Option<unsafe extern "C" fn(*mut rota_watch, c_int, *const io_uring_sqe, *const c_char)>, data: *mut c_void) -> c_int;
     /// Stop watching.
     pub fn rota_watch_end(watch: *mut rota_watch) -> c_uint;
     /// Look at what is lent now.

@@ -27,7 +27,9 @@ ROTA_BEGIN_DECLS
  * than the request), -EBADF (the descriptor or slot is not open), -EOPNOTSUPP
  * (no buffer can be selected, or the file cannot do it), -EFAULT (memory that
  * is not there), -ECANCELED and -ENOMEM. A function touches nothing but the
- * SQE, and may be called by whichever thread owns it.
+ * SQE, and may be called by whichever thread owns it. A length that the field
+ * cannot hold is cut as liburing cuts it; with ROTA_DEBUG defined when the
+ * program is compiled, it ends the program with a message.
  */
 
 struct epoll_event;
@@ -1729,6 +1731,7 @@ ROTA_INLINE void rota_prep_madvise64(struct io_uring_sqe *sqe, void *addr, __s64
 ROTA_INLINE void rota_prep_send(struct io_uring_sqe *sqe, int sockfd, const void *buf, size_t len,
                                 int flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->fd = (__s32)sockfd;
     sqe->addr = (__u64)(uintptr_t)buf;
@@ -1747,6 +1750,7 @@ ROTA_INLINE void rota_prep_send(struct io_uring_sqe *sqe, int sockfd, const void
  */
 ROTA_INLINE void rota_prep_send_bundle(struct io_uring_sqe *sqe, int sockfd, size_t len, int flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_bundle: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->ioprio = IORING_RECVSEND_BUNDLE;
     sqe->fd = (__s32)sockfd;
@@ -1786,6 +1790,7 @@ ROTA_INLINE void rota_prep_sendto(struct io_uring_sqe *sqe, int sockfd, const vo
                                   size_t len, int flags, const struct sockaddr *addr,
                                   unsigned addrlen)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_sendto: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->fd = (__s32)sockfd;
     sqe->addr2 = (__u64)(uintptr_t)addr;
@@ -1807,6 +1812,7 @@ ROTA_INLINE void rota_prep_sendto(struct io_uring_sqe *sqe, int sockfd, const vo
 ROTA_INLINE void rota_prep_send_select(struct io_uring_sqe *sqe, int sockfd, size_t len, int flags,
                                        int buf_group)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_select: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->fd = (__s32)sockfd;
@@ -1828,6 +1834,7 @@ ROTA_INLINE void rota_prep_send_select(struct io_uring_sqe *sqe, int sockfd, siz
 ROTA_INLINE void rota_prep_send_bundle_select(struct io_uring_sqe *sqe, int sockfd, size_t len,
                                               int flags, int buf_group)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_bundle_select: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->ioprio = IORING_RECVSEND_BUNDLE;
@@ -1871,6 +1878,7 @@ ROTA_INLINE void rota_prep_sendv(struct io_uring_sqe *sqe, int sockfd, const str
 ROTA_INLINE void rota_prep_send_fixed(struct io_uring_sqe *sqe, int sockfd, const void *buf,
                                       size_t len, int flags, unsigned buf_index)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_fixed: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND;
     sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
     sqe->fd = (__s32)sockfd;
@@ -1917,6 +1925,7 @@ ROTA_INLINE void rota_prep_send_fixed(struct io_uring_sqe *sqe, int sockfd, cons
 ROTA_INLINE void rota_prep_recv(struct io_uring_sqe *sqe, int sockfd, void *buf, size_t len,
                                 int flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_recv: len has more than 32 bits");
     sqe->opcode = IORING_OP_RECV;
     sqe->fd = (__s32)sockfd;
     sqe->addr = (__u64)(uintptr_t)buf;
@@ -1937,6 +1946,7 @@ ROTA_INLINE void rota_prep_recv(struct io_uring_sqe *sqe, int sockfd, void *buf,
 ROTA_INLINE void rota_prep_recv_multishot(struct io_uring_sqe *sqe, int sockfd, void *buf,
                                           size_t len, int flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_recv_multishot: len has more than 32 bits");
     sqe->opcode = IORING_OP_RECV;
     sqe->ioprio = IORING_RECV_MULTISHOT;
     sqe->fd = (__s32)sockfd;
@@ -1957,6 +1967,7 @@ ROTA_INLINE void rota_prep_recv_multishot(struct io_uring_sqe *sqe, int sockfd, 
 ROTA_INLINE void rota_prep_recv_select(struct io_uring_sqe *sqe, int sockfd, size_t len, int flags,
                                        int buf_group)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_recv_select: len has more than 32 bits");
     sqe->opcode = IORING_OP_RECV;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->fd = (__s32)sockfd;
@@ -1977,6 +1988,7 @@ ROTA_INLINE void rota_prep_recv_select(struct io_uring_sqe *sqe, int sockfd, siz
 ROTA_INLINE void rota_prep_recv_bundle_select(struct io_uring_sqe *sqe, int sockfd, size_t len,
                                               int flags, int buf_group)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_recv_bundle_select: len has more than 32 bits");
     sqe->opcode = IORING_OP_RECV;
     sqe->flags = IOSQE_BUFFER_SELECT;
     sqe->ioprio = IORING_RECVSEND_BUNDLE;
@@ -2043,6 +2055,7 @@ ROTA_INLINE void rota_prep_recv_multishot_limit(struct io_uring_sqe *sqe, int so
 ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void *buf, size_t len,
                                       int flags, unsigned buf_index)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_recv_fixed: len has more than 32 bits");
     sqe->opcode = IORING_OP_RECV;
     sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
     sqe->fd = (__s32)sockfd;
@@ -3066,6 +3079,7 @@ ROTA_INLINE void rota_prep_uring_cmd_multishot(struct io_uring_sqe *sqe, int cmd
 ROTA_INLINE void rota_prep_send_zc(struct io_uring_sqe *sqe, int sockfd, const void *buf,
                                    size_t len, int flags, unsigned zc_flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_zc: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND_ZC;
     sqe->ioprio = (__u16)zc_flags;
     sqe->fd = (__s32)sockfd;
@@ -3094,6 +3108,7 @@ ROTA_INLINE void rota_prep_send_zc_fixed(struct io_uring_sqe *sqe, int sockfd, c
                                          size_t len, int flags, unsigned zc_flags,
                                          unsigned buf_index)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_zc_fixed: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND_ZC;
     sqe->ioprio = (__u16)((__u32)zc_flags | IORING_RECVSEND_FIXED_BUF);
     sqe->fd = (__s32)sockfd;
@@ -3125,6 +3140,7 @@ ROTA_INLINE void rota_prep_sendto_zc(struct io_uring_sqe *sqe, int sockfd, const
                                      size_t len, int flags, const struct sockaddr *addr,
                                      unsigned addrlen, unsigned zc_flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_sendto_zc: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND_ZC;
     sqe->ioprio = (__u16)zc_flags;
     sqe->fd = (__s32)sockfd;
@@ -3181,6 +3197,7 @@ ROTA_INLINE void rota_prep_send_zc_notify(struct io_uring_sqe *sqe, int sockfd, 
                                           size_t len, int flags, unsigned zc_flags,
                                           __u64 notif_user_data)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_send_zc_notify: len has more than 32 bits");
     sqe->opcode = IORING_OP_SEND_ZC;
     sqe->ioprio = (__u16)zc_flags;
     sqe->fd = (__s32)sockfd;

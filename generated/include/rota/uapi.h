@@ -19,7 +19,9 @@
  * so that a later include of them changes nothing. If one of them came first,
  * the kernel's headers serve, provided that they are new enough.
  */
-#if defined(LINUX_IO_URING_H) || \
+#if defined(LIB_URING_H) && !defined(ROTA_LIBURING)
+#error "<liburing.h> was included before <rota.h>: a file uses one of them, or <rota.h> comes first"
+#elif defined(LINUX_IO_URING_H) || \
     defined(LINUX_IO_ZCRX_H) || \
     defined(LINUX_IO_URING_QUERY_H) || \
     defined(LINUX_IO_URING_BPF_FILTER_H) || \
@@ -2065,6 +2067,7 @@ struct io_uring_mock_create {
 #endif
 
 /* The kernel's headers, if they came first, know of everything that is here. */
+#if !defined(LIB_URING_H) || defined(ROTA_LIBURING)
 ROTA_UAPI_SAY(IORING_OP_LAST >= 65, "a kernel header older than Linux 7.3 was included first");
 ROTA_UAPI_SAY(IORING_REGISTER_LAST >= 38, "a kernel header older than Linux 7.3 was included first");
 ROTA_UAPI_SAY(IORING_RESTRICTION_LAST >= 4, "a kernel header older than Linux 7.3 was included first");
@@ -2072,6 +2075,7 @@ ROTA_UAPI_SAY(__ZCRX_EVENT_TYPE_LAST >= 2, "a kernel header older than Linux 7.3
 ROTA_UAPI_SAY(__ZCRX_CTRL_LAST >= 4, "a kernel header older than Linux 7.3 was included first");
 ROTA_UAPI_SAY(__IO_URING_QUERY_MAX >= 4, "a kernel header older than Linux 7.3 was included first");
 ROTA_UAPI_SAY(IORING_MOCK_FEAT_END >= 5, "a kernel header older than Linux 7.3 was included first");
+#endif
 
 /* What the table says of sizes and offsets holds for this compiler. */
 #define ROTA_UAPI_ASSERT(condition) ROTA_UAPI_SAY(condition, #condition)

@@ -27,7 +27,9 @@ ROTA_BEGIN_DECLS
  * than the request), -EBADF (the descriptor or slot is not open), -EOPNOTSUPP
  * (no buffer can be selected, or the file cannot do it), -EFAULT (memory that
  * is not there), -ECANCELED and -ENOMEM. A function touches nothing but the
- * SQE, and may be called by whichever thread owns it.
+ * SQE, and may be called by whichever thread owns it. A length that the field
+ * cannot hold is cut as liburing cuts it; with ROTA_DEBUG defined when the
+ * program is compiled, it ends the program with a message.
  */
 
 struct tiny_frame;
@@ -75,6 +77,7 @@ ROTA_INLINE void rota_prep_nop(struct io_uring_sqe *sqe)
  */
 ROTA_INLINE void rota_prep_look(struct io_uring_sqe *sqe, int fd, void *buf, size_t len, int flags)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_look: len has more than 32 bits");
     sqe->opcode = IORING_OP_LOOK;
     sqe->fd = (__s32)fd;
     sqe->addr = (__u64)(uintptr_t)buf;
@@ -97,6 +100,7 @@ ROTA_INLINE void rota_prep_look(struct io_uring_sqe *sqe, int fd, void *buf, siz
 ROTA_INLINE void rota_prep_look_again(struct io_uring_sqe *sqe, int fd, void *pictures, size_t len,
                                       const struct tiny_frame *frame)
 {
+    ROTA_HOLDS(__u32, len, "rota_prep_look_again: len has more than 32 bits");
     sqe->opcode = IORING_OP_LOOK;
     sqe->fd = (__s32)fd;
     sqe->off = (__u64)(uintptr_t)frame;

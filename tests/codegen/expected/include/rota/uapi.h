@@ -19,7 +19,9 @@
  * so that a later include of them changes nothing. If one of them came first,
  * the kernel's headers serve, provided that they are new enough.
  */
-#if defined(LINUX_IO_URING_H) || \
+#if defined(LIB_URING_H) && !defined(ROTA_LIBURING)
+#error "<liburing.h> was included before <rota.h>: a file uses one of them, or <rota.h> comes first"
+#elif defined(LINUX_IO_URING_H) || \
     defined(LINUX_IO_TINY_H)
 #if !__has_include(<linux/io_uring.h>)
 #error "a kernel header older than Linux 6.2 was included first: include <rota.h> before it"
@@ -261,9 +263,11 @@ struct tiny_arg {
 #endif
 
 /* The kernel's headers, if they came first, know of everything that is here. */
+#if !defined(LIB_URING_H) || defined(ROTA_LIBURING)
 ROTA_UAPI_SAY(IORING_OP_LAST >= 5, "a kernel header older than Linux 6.2 was included first");
 ROTA_UAPI_SAY(IORING_REGISTER_LAST >= 3, "a kernel header older than Linux 6.2 was included first");
 ROTA_UAPI_SAY(TINY_KIND_LAST >= 2, "a kernel header older than Linux 6.2 was included first");
+#endif
 
 /* What the table says of sizes and offsets holds for this compiler. */
 #define ROTA_UAPI_ASSERT(condition) ROTA_UAPI_SAY(condition, #condition)
