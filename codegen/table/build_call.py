@@ -31,7 +31,8 @@ class CallBuilder:
             errors, calls, tuple(raw.get("backports", ())), raw.get("draft", False))
 
     def _call(self, raw: Any, row: Any) -> Call:
-        args = tuple(CallArg(item["arg"], item["type"], item["summary"]) for item in raw["args"])
+        args = tuple(CallArg(item["arg"], item["type"], item.get("liburing", item["type"]),
+                             item["summary"]) for item in raw["args"])
         used = self.known.ages_of(raw.get("set", {}).values())
         ages = (age(row), *([age(raw)] if "since" in raw else []), *used)
         self.known.ages[raw["name"]] = ages
@@ -58,4 +59,4 @@ class CallBuilder:
         return Call(raw["name"], raw.get("summary", row["summary"]), args, raw.get("pass"),
                     raw.get("struct"), tuple(members), count, raw.get("handwritten"),
                     raw.get("without_ring", False), raw.get("own", False), raw.get("differs"),
-                    since, trials, raw.get("untried"))
+                    since, trials, raw.get("untried"), raw.get("drop_in") == "hand")

@@ -45,7 +45,8 @@ class RequestBuilder:
             elif known is not None:
                 older = self.known.backports.get(name, ())
             taken.append(Taken(name, since or names.latest(op["since"], known), older))
-        return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"), raw.get("arg"),
+        return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"),
+                     raw.get("liburing"), raw.get("arg"),
                      raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"),
                      self._conditions(raw.get("slot_when", ()), op), raw.get("optional", False),
                      raw.get("elements"), group, tuple(taken),
@@ -99,10 +100,12 @@ class RequestBuilder:
         if isinstance(item, str):
             field = next(known for known in fields if known.arg == item)
             assert field.ctype is not None
-            return Arg(item, field.ctype, field.slot, field.via, field.summary, field)
+            return Arg(item, field.ctype, field.liburing or field.ctype, field.slot, field.via,
+                       field.summary, field)
         slot = self.known.slots[item["slot"]]
         field_below = next((known for known in fields if known.slot.name == slot.name), None)
-        return Arg(item["arg"], item["type"], slot, item.get("via"), item["summary"], field_below)
+        return Arg(item["arg"], item["type"], item.get("liburing", item["type"]), slot,
+                   item.get("via"), item["summary"], field_below)
 
     def _constant(self, value: Any) -> tuple[str, str | None]:
         """The text that stands for a value in C, and a comment where it needs one."""
@@ -140,7 +143,7 @@ class RequestBuilder:
         return Prep(raw["name"], raw.get("summary", op["summary"]), op["name"], args,
                     tuple(stores), amends, raw.get("own", False), raw.get("differs"), since,
                     trials, raw.get("untried"), made.expected, made.texts, made.touched,
-                    raw.get("no_handle"))
+                    raw.get("no_handle"), raw.get("drop_in"))
 
     def _prep_since(self, raw: Any, op: Any, fields: tuple[Field, ...], args: tuple[Arg, ...],
                     fixed: dict[str, Any]) -> str:

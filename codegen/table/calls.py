@@ -12,11 +12,22 @@ from codegen.table.trials import Error, Trial
 class CallArg:
     name: str
     ctype: str
+    liburing: str
     summary: str
 
     @property
     def declaration(self) -> str:
         return names.declaration(self.ctype, self.name)
+
+    @property
+    def drop_in(self) -> str:
+        """The same with liburing's type."""
+        return names.declaration(self.liburing.replace("struct rota_ring", "struct io_uring"),
+                                 self.name)
+
+    @property
+    def ring(self) -> bool:
+        return self.ctype == "struct rota_ring *"
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,16 @@ class Call:
     since: str
     trials: tuple[Trial, ...]
     untried: str | None
+    by_hand: bool
+
+    @property
+    def liburing(self) -> str:
+        return names.liburing(self.name)
+
+    @property
+    def gnu(self) -> bool:
+        """Whether liburing's types are those of _GNU_SOURCE."""
+        return any(names.is_gnu(arg.liburing) for arg in self.args)
 
     @property
     def function(self) -> str:

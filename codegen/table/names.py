@@ -45,6 +45,19 @@ def call(name: str) -> str:
     return f"rota_{name}"
 
 
+def liburing_prep(name: str) -> str:
+    return f"io_uring_prep_{name}"
+
+
+def liburing(name: str) -> str:
+    return f"io_uring_{name}"
+
+
+def is_gnu(ctype: str) -> bool:
+    """Whether libc declares a type with _GNU_SOURCE only."""
+    return re.search(r"\b(cpu_set_t|loff_t)\b", ctype) is not None
+
+
 def bit_constant(flag: str) -> str:
     return f"{flag}_BIT"
 

@@ -10,6 +10,9 @@ from codegen.table.numbers import Group
 from codegen.table.structs import Slot
 from codegen.table.trials import Error, Trial
 
+# The members that each prep function of liburing writes, with their places; the opcode is stored
+# anyway. All others are as io_uring_get_sqe() has left them.
+RESETS = (("fd", 4, 4), ("off", 8, 8), ("addr", 16, 8), ("len", 24, 4))
 UNSIGNED = {1: "__u8", 2: "__u16", 4: "__u32", 8: "__u64"}
 
 
@@ -27,6 +30,7 @@ class Field:
     slot: Slot
     summary: str
     ctype: str | None
+    liburing: str | None
     arg: str | None
     via: str | None
     role: str | None
@@ -54,6 +58,7 @@ class Arg:
 
     name: str
     ctype: str
+    liburing: str
     slot: Slot
     via: str | None
     summary: str
@@ -62,6 +67,11 @@ class Arg:
     @property
     def declaration(self) -> str:
         return names.declaration(self.ctype, self.name)
+
+    @property
+    def drop_in(self) -> str:
+        """The same with liburing's type."""
+        return names.declaration(self.liburing, self.name)
 
     @property
     def pointer(self) -> bool:
@@ -84,6 +94,20 @@ class Store:
 
     @property
     def expression(self) -> str:
+        """What is assigned, the argument having our type."""
+        return self._expression(self.arg.ctype if self.arg else "")
+
+    @property
+    def adds(self) -> bool:
+        """Whether liburing adds the flags to those that are there: ioprio keeps what it has."""
+        return self.slot.name == "ioprio" and self.arg is None
+
+    @property
+    def drop_in(self) -> str:
+        """The same, the argument having liburing's type."""
+        return self._expression(self.arg.liburing if self.arg else "")
+
+    def _expression(self, ctype: str) -> str:
         fixed = " | ".join(self.constants)
         if self.arg is None:
             negative = fixed.startswith("-") and not self.slot.ctype.startswith("__s")
@@ -91,13 +115,13 @@ class Store:
         value = self.arg.name
         if self.arg.via:
             wanted = "int" if self.arg.via == "zero_extend" else "unsigned"
-            cast = "" if self.arg.ctype == wanted else f"({wanted})"
+            cast = "" if ctype == wanted else f"({wanted})"
             value = f"{names.HOOKS[self.arg.via]}({cast}{value})"
             source = "__u32"
         elif self.arg.pointer:
             value, source = f"(uintptr_t){value}", "uintptr_t"
         else:
-            source = self.arg.ctype
+            source = ctype
         if self.constants:
             value = f"(({UNSIGNED[max(self.slot.size, 4)]}){value} | {fixed})"
             source = UNSIGNED[max(self.slot.size, 4)]
@@ -123,10 +147,35 @@ class Prep:
     probes: tuple[str, ...] = ()
     touched: tuple[int, ...] = ()
     no_handle: str | None = None
+    drop_in: str | None = None
 
     @property
     def function(self) -> str:
         return names.prep(self.name)
+
+    @property
+    def liburing(self) -> str:
+        return names.liburing_prep(self.name)
+
+    @property
+    def in_drop_in(self) -> bool:
+        """Whether the generator writes the drop-in's function of this name."""
+        return self.drop_in == "later" or not self.own and self.drop_in is None
+
+    @property
+    def resets(self) -> tuple[str, ...]:
+        """What a prep function of liburing sets to zero beside what this one stores."""
+        if self.amends:
+            return ()
+        stored = {byte for store in self.stores
+                  for byte in range(store.slot.offset, store.slot.offset + store.slot.size)}
+        return tuple(name for name, first, size in RESETS
+                     if not stored.issuperset(range(first, first + size)))
+
+    @property
+    def gnu(self) -> bool:
+        """Whether liburing's types are those of _GNU_SOURCE."""
+        return any(names.is_gnu(arg.liburing) for arg in self.args)
 
     @property
     def start(self) -> str:

@@ -36,16 +36,16 @@ struct rota_sq {
 
     uint32_t *kflags;
     uint32_t *kdropped;
-    uint32_t *array;    /* NULL with IORING_SETUP_NO_SQARRAY */
+    uint32_t *array;         /* NULL with IORING_SETUP_NO_SQARRAY */
+    uint32_t *kring_mask;    /* the kernel's words for ring_mask and ring_entries */
+    uint32_t *kring_entries; /* (NULL when the ring is torn down) */
+    void *ring_ptr;          /* one mapping holds both queues */
+    size_t ring_sz;
+    uint32_t sqes_sz;
     uint32_t sqe_shift; /* log2 of the bytes between two slots: 6, or 7 with IORING_SETUP_SQE128 */
-    uint32_t reserved;
-    size_t sqes_sz;
-    size_t ring_sz; /* one mapping holds both queues */
-    void *ring_ptr;
-    uint64_t memory_sz; /* NO_MMAP in memory of the library's own: its bytes, from `sqes` on */
 };
 
-/* The completion queue: one cache line, written by the reaping side only. */
+/* The completion queue: its first cache line is what reaping touches, and only it writes there. */
 struct rota_cq {
     struct io_uring_cqe *cqes;
     struct io_uring_cqe *cqe_end; /* behind the last slot; on CQE_MIXED rings `cqes` */
@@ -63,6 +63,11 @@ struct rota_cq {
     uint32_t mixed_next; /* CQE_MIXED: the slot behind the CQE that an iteration shows */
     uint32_t *koverflow;
     uint32_t *kflags; /* NULL on kernels before 5.8 */
+    uint32_t *kring_mask;
+    uint32_t *kring_entries;
+    void *ring_ptr; /* the mapping of sq.ring_ptr */
+    size_t ring_sz;
+    uint32_t reserved[2];
 };
 
 struct rota_op;
@@ -127,7 +132,8 @@ struct rota_ring {
     void *submit_data;
     int32_t clock_id;     /* the clock that waits run on, see rota_register_clock() */
     int index_owner;      /* the thread whose registered index enter_ring_fd is; 0: it is none */
-    uint64_t reserved[4]; /* zero; room to grow */
+    uint64_t memory_sz;   /* NO_MMAP in memory of the library's own: its bytes, from sq.sqes on */
+    uint64_t reserved[2]; /* zero; room to grow */
 };
 
 /* The CQE in slot `index` modulo the size of the queue. */

@@ -14,6 +14,13 @@ ROTA_BEGIN_DECLS
 ROTA_API struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring);
 ROTA_API struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring);
 
+/*
+ * What these call: looks how many slots are free now, from the next one to the
+ * end of the queue, and lets the inline functions have them. Returns their
+ * number.
+ */
+ROTA_API uint32_t rota_sq_find_free(struct rota_ring *ring);
+
 /* What rota_submit_and_wait() calls when fewer than `wait_nr` are ready after `ret` was returned. */
 ROTA_API int rota_submit_and_wait_slow(struct rota_ring *ring, unsigned wait_nr, int ret);
 

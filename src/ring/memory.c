@@ -82,22 +82,21 @@ static int set_pointers(struct rota_ring *ring, const struct io_uring_params *p)
 {
     struct rota_sq *sq = &ring->sq;
     struct rota_cq *cq = &ring->cq;
-    uint32_t *sq_mask, *sq_entries, *cq_mask, *cq_entries;
     bool bad = false;
 
     sq->khead = word_at(ring, p->sq_off.head, &bad);
     sq->ktail = word_at(ring, p->sq_off.tail, &bad);
     sq->kflags = word_at(ring, p->sq_off.flags, &bad);
     sq->kdropped = word_at(ring, p->sq_off.dropped, &bad);
-    sq_mask = word_at(ring, p->sq_off.ring_mask, &bad);
-    sq_entries = word_at(ring, p->sq_off.ring_entries, &bad);
+    sq->kring_mask = word_at(ring, p->sq_off.ring_mask, &bad);
+    sq->kring_entries = word_at(ring, p->sq_off.ring_entries, &bad);
     cq->khead = word_at(ring, p->cq_off.head, &bad);
     cq->ktail = word_at(ring, p->cq_off.tail, &bad);
     cq->koverflow = word_at(ring, p->cq_off.overflow, &bad);
     if (p->cq_off.flags)
         cq->kflags = word_at(ring, p->cq_off.flags, &bad);
-    cq_mask = word_at(ring, p->cq_off.ring_mask, &bad);
-    cq_entries = word_at(ring, p->cq_off.ring_entries, &bad);
+    cq->kring_mask = word_at(ring, p->cq_off.ring_mask, &bad);
+    cq->kring_entries = word_at(ring, p->cq_off.ring_entries, &bad);
 
     /* The kernel lays CQEs out at their own alignment of eight bytes at least. */
     if (!fits(p->cq_off.cqes, (uint64_t)p->cq_entries * rota_cqe_size(p->flags), 8, sq->ring_sz))
@@ -110,8 +109,8 @@ static int set_pointers(struct rota_ring *ring, const struct io_uring_params *p)
         return -EPROTO;
 
     /* What the kernel wrote into the memory must agree with what it answered. */
-    if (*sq_mask != p->sq_entries - 1 || *sq_entries != p->sq_entries ||
-        *cq_mask != p->cq_entries - 1 || *cq_entries != p->cq_entries)
+    if (*sq->kring_mask != p->sq_entries - 1 || *sq->kring_entries != p->sq_entries ||
+        *cq->kring_mask != p->cq_entries - 1 || *cq->kring_entries != p->cq_entries)
         return -EPROTO;
 
     cq->cqes = (struct io_uring_cqe *)(void *)((char *)sq->ring_ptr + p->cq_off.cqes);
@@ -135,10 +134,10 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
     int ret;
 
     sizes_of(p, &ring_bytes, &sqe_bytes);
-    if (!ring_bytes || ring_bytes > SIZE_MAX || sqe_bytes > SIZE_MAX)
+    if (!ring_bytes || ring_bytes > SIZE_MAX || sqe_bytes > UINT32_MAX)
         return -EPROTO;
     sq->ring_sz = (size_t)ring_bytes;
-    sq->sqes_sz = (size_t)sqe_bytes;
+    sq->sqes_sz = (uint32_t)sqe_bytes;
 
     if (placement->memory) {
         ring->int_flags |= ROTA_INT_CALLER_MEMORY;
@@ -167,6 +166,8 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
     sq->sqe_shift = rota_sqe_size(p->flags) == 128 ? 7 : 6;
     cq->ring_entries = p->cq_entries;
     cq->ring_mask = p->cq_entries - 1;
+    cq->ring_ptr = sq->ring_ptr;
+    cq->ring_sz = sq->ring_sz;
     cq->kpeek = p->flags & IORING_SETUP_CQE_MIXED ? cq->khead : cq->ktail;
     cq->cqe_size = rota_cqe_size(p->flags);
     cq->cqe_bytes = p->cq_entries * rota_cqe_size(p->flags) - 1;
@@ -182,7 +183,7 @@ int rota_memory_attach(struct rota_ring *ring, int fd, const struct io_uring_par
     rota_sq_continue_at(ring, sq->sqe_head);
     cq->cqe_head = rota_load_relaxed(cq->khead);
     if (placement->memory && placement->owned)
-        sq->memory_sz = placement->size;
+        ring->memory_sz = placement->size;
     return 0;
 
 detach:
@@ -194,8 +195,9 @@ void rota_memory_detach(struct rota_ring *ring)
 {
     const struct rota_kernel *kernel = rota_kernel_of(ring);
 
-    if (ring->sq.memory_sz) {
-        kernel->unmap(ring->sq.sqes, (size_t)ring->sq.memory_sz);
+    if (ring->memory_sz) {
+        kernel->unmap(ring->sq.sqes, (size_t)ring->memory_sz);
+        ring->memory_sz = 0;
     } else if (!(ring->int_flags & ROTA_INT_CALLER_MEMORY)) {
         if (ring->sq.sqes)
             kernel->unmap(ring->sq.sqes, ring->sq.sqes_sz);

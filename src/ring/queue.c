@@ -15,11 +15,7 @@ void rota_sq_rewind(struct rota_ring *ring, uint32_t taken)
     rota_sq_continue_at(ring, left);
 }
 
-/*
- * Looks how many slots are free now, from the next one to the end of the
- * queue, and lets the inline functions have them. Returns their number.
- */
-static uint32_t find_free(struct rota_ring *ring)
+uint32_t rota_sq_find_free(struct rota_ring *ring)
 {
     struct rota_sq *sq = &ring->sq;
     uint32_t tail, place, run;
@@ -52,7 +48,7 @@ struct io_uring_sqe *rota_get_sqe_slow(struct rota_ring *ring)
 {
     if (ring->flags & IORING_SETUP_SQE128)
         return rota_get_sqe128(ring);
-    return find_free(ring) ? rota_get_sqe(ring) : NULL;
+    return rota_sq_find_free(ring) ? rota_get_sqe(ring) : NULL;
 }
 
 /*
@@ -108,7 +104,7 @@ struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring)
 {
     if ((ring->flags & IORING_SETUP_SQE_MIXED) && !make_place(ring))
         return NULL;
-    if (!(ring->flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)) || !find_free(ring))
+    if (!(ring->flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)) || !rota_sq_find_free(ring))
         return NULL;
     return rota_get_sqe128(ring);
 }
@@ -136,6 +132,6 @@ int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr)
         if (nr > space)
             return -EBUSY;
     }
-    run = find_free(ring);
+    run = rota_sq_find_free(ring);
     return (int)(run < nr ? run : nr);
 }

@@ -111,11 +111,20 @@ def count(programs: Path, part: str) -> Found:
     """Instructions per operation: of what runs inside measured_*, one callgrind dump a case."""
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
-    found, totals = Found(), dict[str, int]()
+    found = Found()
+    count_in(programs / "bench", part, found, {})
+    # liburing's side of this one is the drop-in, and its other sides are known.
+    count_in(programs / "bench-drop-in", part, found, {"liburing": "drop-in", "rota": ""})
+    return found
+
+
+def count_in(program: Path, part: str, found: Found, names: dict[str, str]) -> None:
+    """The counts of one program; its sides get other names, and those without one are left out."""
+    totals = dict[str, int]()
     with tempfile.TemporaryDirectory() as scratch:
         output = call("valgrind", "--tool=callgrind", f"--callgrind-out-file={scratch}/dump",
                       "--collect-atstart=no", "--toggle-collect=measured_*",
-                      programs / "bench", "count", part, cwd=Path(scratch))
+                      program, "count", part, cwd=Path(scratch))
         for dump in Path(scratch).glob("dump.*"):
             text = dump.read_text("utf-8")
             if label := re.search(r"^desc: Trigger: Client Request: (.*)$", text, re.MULTILINE):
@@ -124,9 +133,9 @@ def count(programs: Path, part: str) -> Found:
                 totals[label[1]] = int(total[1])
     if not totals:
         raise Skip("built without valgrind/callgrind.h, or callgrind wrote nothing")
-    found.add(part, INSTRUCTIONS, [(name, side, totals[f"{name}/{side}"] / int(operations))
-                                   for name, side, operations in rows_of(output, found)])
-    return found
+    found.add(part, INSTRUCTIONS,
+              [(name, names.get(side, side), totals[f"{name}/{side}"] / int(operations))
+               for name, side, operations in rows_of(output, found) if names.get(side, side)])
 
 
 def clock(programs: Path, part: str, topic: str, rounds: int, ms: int) -> Found:

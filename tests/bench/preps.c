@@ -30,7 +30,7 @@ static void consume(void)
 #if defined(SIDE_RAW)
     rota_store_release(ring.sq_khead, ring.sq_tail);
 #elif defined(SIDE_LIBURING)
-    io_uring_smp_store_release(ring.sq.khead, ring.sq.sqe_tail);
+    io_uring_smp_store_release(ring.sq.khead, *ring.sq.khead + io_uring_sq_ready(&ring));
 #else
     rota_store_release(ring.sq.khead, rota_sq_tail(&ring));
 #endif

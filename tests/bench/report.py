@@ -11,7 +11,7 @@ from itertools import groupby
 from measure import Case
 from targets import Target
 
-SIDES = ("rota", "batch", "handles", "liburing", "raw", "epoll", "cp", "cp, bytes", "pread",
+SIDES = ("rota", "batch", "handles", "drop-in", "liburing", "raw", "epoll", "cp", "cp, bytes", "pread",
          "libaio", "fio")
 OTHERS = ("liburing", "epoll", "cp", "cp, bytes")  # that rota is compared with
 

@@ -36,6 +36,17 @@ def listed(ratios: list[tuple[float, str]]) -> str:
     return ", ".join(f"{name} {ratio:.2f}" for ratio, name in ratios[:NAMED]) + more
 
 
+def costs_nothing(cases: list[Case], text: str) -> Iterator[Target]:
+    """No case in which liburing's names take more instructions than rota's."""
+    more = sorted(((difference, case.name) for case in cases
+                   if (difference := case.difference("drop-in", "rota")) is not None), reverse=True)
+    if more:
+        above = [item for item in more if item[0] > 0.05]
+        yield Target(f"{text}: the drop-in's no more than rota's", not above,
+                     f"{len(above)} of {len(more)} above, by {listed(above)}" if above
+                     else f"at most {more[0][0]:+.1f}", True)
+
+
 def at_most(limit: float, text: str, cases: list[Case], side: str) -> Iterator[Target]:
     """No case of exact counts above `limit` of liburing."""
     ratios = sorted(((ratio, case.name) for case in cases
@@ -76,6 +87,8 @@ def check(cases: Iterable[Case]) -> list[Target]:
     preps, nop = list(parts.get("preps", {}).values()), parts.get("nop", {})
     targets = [*at_most(GET_PREP, "get, prep, user_data", preps, "rota"),
                *at_most(BATCHED, "the same in a batch", preps, "batch")]
+    for part in ("preps", "nop", "reap"):
+        targets += costs_nothing(list(parts.get(part, {}).values()), part)
     for name, limit in NOP_LOOP.items():
         if name in nop and (value := nop[name].value("rota")) is not None:
             targets.append(Target(f"NOP loop, {name}: at most {limit} instructions",

@@ -265,9 +265,9 @@ def style() -> Iterator[Case]:
               "codegen/mypy.ini", "--strict", "codegen", "tests/lib/suite.py")
 
 
-def script(name: str, *command: str | Path) -> Iterator[Case]:
+def script(name: str, *command: str | Path, limit: int = LIMIT) -> Iterator[Case]:
     """A TAP program that is no part of the build; it may also skip itself with plain words."""
-    done = run(*command)
+    done = run_within(limit, *command)
     lines = done.stdout.strip().splitlines() or ["no reason given"]
     if done.returncode == 77 and not any(TAP.match(line) or line.startswith("1..0")
                                          for line in lines):
@@ -281,8 +281,17 @@ def oracles() -> Iterator[Case]:
     """Kernel headers 5.10 to 7.3 and liburing's bytes agree with the table; nothing is untried."""
     yield from script("headers", "tests/oracle/headers")
     yield from script("bytes", "tests/oracle/bytes")
+    yield from script("drop-in", "tests/oracle/liburing")
     yield one("every row, prep function and register call is tried or says why not", PYTHON, "-m",
               "codegen", "coverage")
+
+
+@long_stage
+def liburing() -> Iterator[Case]:
+    """liburing's own test programs and examples, built with the drop-in and with liburing."""
+    yield from script("installed", "tests/liburing/install")
+    # Each of 260 programs is built and run twice, some for a minute; a busy machine takes an hour.
+    yield from script("liburing", "tests/liburing/run", limit=4 * LIMIT)
 
 
 @stage

@@ -1048,11 +1048,11 @@ class rota_prep_info(_Record):
 
 
 class rota_sq(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=128, ilp32_4=80, ilp32_8=80))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=128, ilp32_4=76, ilp32_8=76))]
 
 
 class rota_cq(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=88, ilp32_4=56, ilp32_8=56))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=128, ilp32_4=80, ilp32_8=80))]
 
 
 class rota_calls(_Record):
@@ -1060,7 +1060,7 @@ class rota_calls(_Record):
 
 
 class rota_ring(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=400, ilp32_4=284, ilp32_8=288))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=432, ilp32_4=296, ilp32_8=296))]
 
 
 class rota_op(_Record):
@@ -1678,12 +1678,12 @@ rota_sq.ring_entries = _member(_abi(lp64=60, ilp32_4=36, ilp32_8=36), c_uint32)
 rota_sq.kflags = _member(_abi(lp64=64, ilp32_4=40, ilp32_8=40), c_void_p)
 rota_sq.kdropped = _member(_abi(lp64=72, ilp32_4=44, ilp32_8=44), c_void_p)
 rota_sq.array = _member(_abi(lp64=80, ilp32_4=48, ilp32_8=48), c_void_p)
-rota_sq.sqe_shift = _member(_abi(lp64=88, ilp32_4=52, ilp32_8=52), c_uint32)
-rota_sq.reserved = _member(_abi(lp64=92, ilp32_4=56, ilp32_8=56), c_uint32)
-rota_sq.sqes_sz = _member(_abi(lp64=96, ilp32_4=60, ilp32_8=60), c_size_t)
-rota_sq.ring_sz = _member(_abi(lp64=104, ilp32_4=64, ilp32_8=64), c_size_t)
-rota_sq.ring_ptr = _member(_abi(lp64=112, ilp32_4=68, ilp32_8=68), c_void_p)
-rota_sq.memory_sz = _member(_abi(lp64=120, ilp32_4=72, ilp32_8=72), c_uint64)
+rota_sq.kring_mask = _member(_abi(lp64=88, ilp32_4=52, ilp32_8=52), c_void_p)
+rota_sq.kring_entries = _member(_abi(lp64=96, ilp32_4=56, ilp32_8=56), c_void_p)
+rota_sq.ring_ptr = _member(_abi(lp64=104, ilp32_4=60, ilp32_8=60), c_void_p)
+rota_sq.ring_sz = _member(_abi(lp64=112, ilp32_4=64, ilp32_8=64), c_size_t)
+rota_sq.sqes_sz = _member(_abi(lp64=120, ilp32_4=68, ilp32_8=68), c_uint32)
+rota_sq.sqe_shift = _member(_abi(lp64=124, ilp32_4=72, ilp32_8=72), c_uint32)
 rota_cq.cqes = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_cq.cqe_end = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_cq.cqe_size = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_size_t)
@@ -1698,6 +1698,11 @@ rota_cq.overflows = _member(_abi(lp64=64, ilp32_4=40, ilp32_8=40), c_uint32)
 rota_cq.mixed_next = _member(_abi(lp64=68, ilp32_4=44, ilp32_8=44), c_uint32)
 rota_cq.koverflow = _member(_abi(lp64=72, ilp32_4=48, ilp32_8=48), c_void_p)
 rota_cq.kflags = _member(_abi(lp64=80, ilp32_4=52, ilp32_8=52), c_void_p)
+rota_cq.kring_mask = _member(_abi(lp64=88, ilp32_4=56, ilp32_8=56), c_void_p)
+rota_cq.kring_entries = _member(_abi(lp64=96, ilp32_4=60, ilp32_8=60), c_void_p)
+rota_cq.ring_ptr = _member(_abi(lp64=104, ilp32_4=64, ilp32_8=64), c_void_p)
+rota_cq.ring_sz = _member(_abi(lp64=112, ilp32_4=68, ilp32_8=68), c_size_t)
+rota_cq.reserved = _member(_abi(lp64=120, ilp32_4=72, ilp32_8=72), c_uint32, 2)
 rota_calls.mode = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_calls.in_flight = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_calls.cancels = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1713,25 +1718,26 @@ rota_calls.no_ring = _member(_abi(lp64=48, ilp32_4=40, ilp32_8=40), c_int32)
 rota_calls.asks = _member(_abi(lp64=52, ilp32_4=44, ilp32_8=44), c_uint32)
 rota_calls.stopping = _member(_abi(lp64=56, ilp32_4=48, ilp32_8=48), c_void_p)
 rota_ring.sq = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_sq)
-rota_ring.cq = _member(_abi(lp64=128, ilp32_4=80, ilp32_8=80), rota_cq)
-rota_ring.submit_and_wait = _member(_abi(lp64=216, ilp32_4=136, ilp32_8=136), c_void_p)
-rota_ring.kernel = _member(_abi(lp64=224, ilp32_4=140, ilp32_8=140), c_void_p)
-rota_ring.flags = _member(_abi(lp64=232, ilp32_4=144, ilp32_8=144), c_uint32)
-rota_ring.features = _member(_abi(lp64=236, ilp32_4=148, ilp32_8=148), c_uint32)
-rota_ring.ring_fd = _member(_abi(lp64=240, ilp32_4=152, ilp32_8=152), c_int)
-rota_ring.enter_ring_fd = _member(_abi(lp64=244, ilp32_4=156, ilp32_8=156), c_int)
-rota_ring.enter_flags = _member(_abi(lp64=248, ilp32_4=160, ilp32_8=160), c_uint32)
-rota_ring.wait_flags = _member(_abi(lp64=252, ilp32_4=164, ilp32_8=164), c_uint32)
-rota_ring.int_flags = _member(_abi(lp64=256, ilp32_4=168, ilp32_8=168), c_uint32)
-rota_ring.owner = _member(_abi(lp64=260, ilp32_4=172, ilp32_8=172), c_int)
-rota_ring.calls = _member(_abi(lp64=264, ilp32_4=176, ilp32_8=176), rota_calls)
-rota_ring.overflow_hook = _member(_abi(lp64=328, ilp32_4=228, ilp32_8=228), c_void_p)
-rota_ring.overflow_data = _member(_abi(lp64=336, ilp32_4=232, ilp32_8=232), c_void_p)
-rota_ring.submit_hook = _member(_abi(lp64=344, ilp32_4=236, ilp32_8=236), c_void_p)
-rota_ring.submit_data = _member(_abi(lp64=352, ilp32_4=240, ilp32_8=240), c_void_p)
-rota_ring.clock_id = _member(_abi(lp64=360, ilp32_4=244, ilp32_8=244), c_int32)
-rota_ring.index_owner = _member(_abi(lp64=364, ilp32_4=248, ilp32_8=248), c_int)
-rota_ring.reserved = _member(_abi(lp64=368, ilp32_4=252, ilp32_8=256), c_uint64, 4)
+rota_ring.cq = _member(_abi(lp64=128, ilp32_4=76, ilp32_8=76), rota_cq)
+rota_ring.submit_and_wait = _member(_abi(lp64=256, ilp32_4=156, ilp32_8=156), c_void_p)
+rota_ring.kernel = _member(_abi(lp64=264, ilp32_4=160, ilp32_8=160), c_void_p)
+rota_ring.flags = _member(_abi(lp64=272, ilp32_4=164, ilp32_8=164), c_uint32)
+rota_ring.features = _member(_abi(lp64=276, ilp32_4=168, ilp32_8=168), c_uint32)
+rota_ring.ring_fd = _member(_abi(lp64=280, ilp32_4=172, ilp32_8=172), c_int)
+rota_ring.enter_ring_fd = _member(_abi(lp64=284, ilp32_4=176, ilp32_8=176), c_int)
+rota_ring.enter_flags = _member(_abi(lp64=288, ilp32_4=180, ilp32_8=180), c_uint32)
+rota_ring.wait_flags = _member(_abi(lp64=292, ilp32_4=184, ilp32_8=184), c_uint32)
+rota_ring.int_flags = _member(_abi(lp64=296, ilp32_4=188, ilp32_8=188), c_uint32)
+rota_ring.owner = _member(_abi(lp64=300, ilp32_4=192, ilp32_8=192), c_int)
+rota_ring.calls = _member(_abi(lp64=304, ilp32_4=196, ilp32_8=196), rota_calls)
+rota_ring.overflow_hook = _member(_abi(lp64=368, ilp32_4=248, ilp32_8=248), c_void_p)
+rota_ring.overflow_data = _member(_abi(lp64=376, ilp32_4=252, ilp32_8=252), c_void_p)
+rota_ring.submit_hook = _member(_abi(lp64=384, ilp32_4=256, ilp32_8=256), c_void_p)
+rota_ring.submit_data = _member(_abi(lp64=392, ilp32_4=260, ilp32_8=260), c_void_p)
+rota_ring.clock_id = _member(_abi(lp64=400, ilp32_4=264, ilp32_8=264), c_int32)
+rota_ring.index_owner = _member(_abi(lp64=404, ilp32_4=268, ilp32_8=268), c_int)
+rota_ring.memory_sz = _member(_abi(lp64=408, ilp32_4=272, ilp32_8=272), c_uint64)
+rota_ring.reserved = _member(_abi(lp64=416, ilp32_4=280, ilp32_8=280), c_uint64, 2)
 rota_op.state = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_op.res = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
 rota_op.flags = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -2154,6 +2160,9 @@ rota_call_cmd_getsockname = _function("rota_call_cmd_getsockname", c_int, c_void
 rota_prep_cmd_discard = _function("rota_prep_cmd_discard", None, c_void_p, c_int, c_uint64, c_uint64)
 rota_start_cmd_discard = _function("rota_start_cmd_discard", c_int, c_void_p, c_void_p, c_int, c_uint64, c_uint64)
 rota_call_cmd_discard = _function("rota_call_cmd_discard", c_int, c_void_p, c_int, c_uint64, c_uint64)
+rota_prep_cmd_zone_reset_all = _function("rota_prep_cmd_zone_reset_all", None, c_void_p, c_int)
+rota_start_cmd_zone_reset_all = _function("rota_start_cmd_zone_reset_all", c_int, c_void_p, c_void_p, c_int)
+rota_call_cmd_zone_reset_all = _function("rota_call_cmd_zone_reset_all", c_int, c_void_p, c_int)
 rota_prep_cmd_tx_timestamp = _function("rota_prep_cmd_tx_timestamp", None, c_void_p, c_int)
 rota_start_cmd_tx_timestamp = _function("rota_start_cmd_tx_timestamp", c_int, c_void_p, c_void_p, c_int)
 rota_prep_uring_cmd_multishot = _function("rota_prep_uring_cmd_multishot", None, c_void_p, c_int, c_int, c_int)
@@ -2509,6 +2518,7 @@ rota_cqe_is_32 = _function("rota_cqe_is_32", c_bool, c_void_p)
 rota_cqe_nr = _function("rota_cqe_nr", c_uint, c_void_p)
 rota_get_sqe_slow = _function("rota_get_sqe_slow", c_void_p, c_void_p)
 rota_get_sqe128_slow = _function("rota_get_sqe128_slow", c_void_p, c_void_p)
+rota_sq_find_free = _function("rota_sq_find_free", c_uint32, c_void_p)
 rota_submit_and_wait_slow = _function("rota_submit_and_wait_slow", c_int, c_void_p, c_uint, c_int)
 rota_sq_tail = _function("rota_sq_tail", c_uint32, c_void_p)
 rota_get_sqe = _function("rota_get_sqe", c_void_p, c_void_p)
@@ -2958,6 +2968,9 @@ class _Requests:
 
     def start_cmd_discard(self, fd, offset, nbytes, *, deadline=None, iosqe=0):
         return self.start("cmd_discard", fd, offset, nbytes, deadline=deadline, iosqe=iosqe)
+
+    def start_cmd_zone_reset_all(self, fd, *, deadline=None, iosqe=0):
+        return self.start("cmd_zone_reset_all", fd, deadline=deadline, iosqe=iosqe)
 
     def start_cmd_tx_timestamp(self, fd, *, deadline=None, iosqe=0):
         return self.start("cmd_tx_timestamp", fd, deadline=deadline, iosqe=iosqe)
@@ -3441,6 +3454,10 @@ class _Requests:
         """Tells a block device that a range of bytes is no longer needed. Since 6.12."""
         return self.start("cmd_discard", fd, offset, nbytes, deadline=deadline, iosqe=iosqe).result()
 
+    def cmd_zone_reset_all(self, fd, *, deadline=None, iosqe=0):
+        """Empties every zone of a zoned block device that is written in sequence. Since 7.3."""
+        return self.start("cmd_zone_reset_all", fd, deadline=deadline, iosqe=iosqe).result()
+
     def send_zc(self, sockfd, buf, len, flags, zc_flags, *, deadline=None, iosqe=0):
         """Sends bytes on a socket without copying them. Since 6.0."""
         return self.start("send_zc", sockfd, buf, len, flags, zc_flags, deadline=deadline, iosqe=iosqe).result()
@@ -3702,6 +3719,7 @@ _POINTERS = {
     "cmd_sock": (False, False, False, False, True, False, ),
     "cmd_getsockname": (False, True, True, False, ),
     "cmd_discard": (False, False, False, ),
+    "cmd_zone_reset_all": (False, ),
     "cmd_tx_timestamp": (False, ),
     "uring_cmd_multishot": (False, False, False, ),
     "send_zc": (False, True, False, False, False, ),

@@ -797,10 +797,10 @@ record!(rota_error_rows, abi(4, 4, 4), u16);
 record!(rota_op_info, abi(84, 84, 84), u32);
 record!(rota_register_info, abi(44, 44, 44), u32);
 record!(rota_prep_info, abi(16, 16, 16), u32);
-record!(rota_sq, abi(128, 80, 80), u64);
-record!(rota_cq, abi(88, 56, 56), usize);
+record!(rota_sq, abi(128, 76, 76), usize);
+record!(rota_cq, abi(128, 80, 80), usize);
 record!(rota_calls, abi(64, 52, 52), usize);
-record!(rota_ring, abi(400, 284, 288), u64);
+record!(rota_ring, abi(432, 296, 296), u64);
 record!(rota_op, abi(128, 112, 112), u64);
 record!(rota_cqe_iter, abi(24, 16, 16), usize);
 record!(rota_msghdr_words, abi(48, 24, 24), usize);
@@ -1334,12 +1334,12 @@ member!(rota_sq, ring_entries, set_ring_entries, abi(60, 36, 36), u32);
 member!(rota_sq, kflags, set_kflags, abi(64, 40, 40), *mut u32);
 member!(rota_sq, kdropped, set_kdropped, abi(72, 44, 44), *mut u32);
 member!(rota_sq, array, set_array, abi(80, 48, 48), *mut u32);
-member!(rota_sq, sqe_shift, set_sqe_shift, abi(88, 52, 52), u32);
-member!(rota_sq, reserved, set_reserved, abi(92, 56, 56), u32);
-member!(rota_sq, sqes_sz, set_sqes_sz, abi(96, 60, 60), usize);
-member!(rota_sq, ring_sz, set_ring_sz, abi(104, 64, 64), usize);
-member!(rota_sq, ring_ptr, set_ring_ptr, abi(112, 68, 68), *mut c_void);
-member!(rota_sq, memory_sz, set_memory_sz, abi(120, 72, 72), u64);
+member!(rota_sq, kring_mask, set_kring_mask, abi(88, 52, 52), *mut u32);
+member!(rota_sq, kring_entries, set_kring_entries, abi(96, 56, 56), *mut u32);
+member!(rota_sq, ring_ptr, set_ring_ptr, abi(104, 60, 60), *mut c_void);
+member!(rota_sq, ring_sz, set_ring_sz, abi(112, 64, 64), usize);
+member!(rota_sq, sqes_sz, set_sqes_sz, abi(120, 68, 68), u32);
+member!(rota_sq, sqe_shift, set_sqe_shift, abi(124, 72, 72), u32);
 member!(rota_cq, cqes, set_cqes, abi(0, 0, 0), *mut io_uring_cqe);
 member!(rota_cq, cqe_end, set_cqe_end, abi(8, 4, 4), *mut io_uring_cqe);
 member!(rota_cq, cqe_size, set_cqe_size, abi(16, 8, 8), usize);
@@ -1354,6 +1354,10 @@ member!(rota_cq, overflows, set_overflows, abi(64, 40, 40), u32);
 member!(rota_cq, mixed_next, set_mixed_next, abi(68, 44, 44), u32);
 member!(rota_cq, koverflow, set_koverflow, abi(72, 48, 48), *mut u32);
 member!(rota_cq, kflags, set_kflags, abi(80, 52, 52), *mut u32);
+member!(rota_cq, kring_mask, set_kring_mask, abi(88, 56, 56), *mut u32);
+member!(rota_cq, kring_entries, set_kring_entries, abi(96, 60, 60), *mut u32);
+member!(rota_cq, ring_ptr, set_ring_ptr, abi(104, 64, 64), *mut c_void);
+member!(rota_cq, ring_sz, set_ring_sz, abi(112, 68, 68), usize);
 member!(rota_calls, mode, set_mode, abi(0, 0, 0), u32);
 member!(rota_calls, in_flight, set_in_flight, abi(4, 4, 4), u32);
 member!(rota_calls, cancels, set_cancels, abi(8, 8, 8), u32);
@@ -1368,24 +1372,25 @@ member!(rota_calls, no_ring, set_no_ring, abi(48, 40, 40), i32);
 member!(rota_calls, asks, set_asks, abi(52, 44, 44), u32);
 member!(rota_calls, stopping, set_stopping, abi(56, 48, 48), *mut rota_op);
 member!(rota_ring, sq, set_sq, abi(0, 0, 0), rota_sq);
-member!(rota_ring, cq, set_cq, abi(128, 80, 80), rota_cq);
-member!(rota_ring, submit_and_wait, set_submit_and_wait, abi(216, 136, 136), Option<unsafe extern "C" fn(*mut rota_ring, *mut io_uring_sqe, c_uint) -> c_int>);
-member!(rota_ring, kernel, set_kernel, abi(224, 140, 140), *const rota_kernel);
-member!(rota_ring, flags, set_flags, abi(232, 144, 144), u32);
-member!(rota_ring, features, set_features, abi(236, 148, 148), u32);
-member!(rota_ring, ring_fd, set_ring_fd, abi(240, 152, 152), c_int);
-member!(rota_ring, enter_ring_fd, set_enter_ring_fd, abi(244, 156, 156), c_int);
-member!(rota_ring, enter_flags, set_enter_flags, abi(248, 160, 160), u32);
-member!(rota_ring, wait_flags, set_wait_flags, abi(252, 164, 164), u32);
-member!(rota_ring, int_flags, set_int_flags, abi(256, 168, 168), u32);
-member!(rota_ring, owner, set_owner, abi(260, 172, 172), c_int);
-member!(rota_ring, calls, set_calls, abi(264, 176, 176), rota_calls);
-member!(rota_ring, overflow_hook, set_overflow_hook, abi(328, 228, 228), Option<unsafe extern "C" fn(*mut rota_ring, *mut c_void)>);
-member!(rota_ring, overflow_data, set_overflow_data, abi(336, 232, 232), *mut c_void);
-member!(rota_ring, submit_hook, set_submit_hook, abi(344, 236, 236), Option<unsafe extern "C" fn(*mut rota_ring, *const c_void, *mut c_void)>);
-member!(rota_ring, submit_data, set_submit_data, abi(352, 240, 240), *mut c_void);
-member!(rota_ring, clock_id, set_clock_id, abi(360, 244, 244), i32);
-member!(rota_ring, index_owner, set_index_owner, abi(364, 248, 248), c_int);
+member!(rota_ring, cq, set_cq, abi(128, 76, 76), rota_cq);
+member!(rota_ring, submit_and_wait, set_submit_and_wait, abi(256, 156, 156), Option<unsafe extern "C" fn(*mut rota_ring, *mut io_uring_sqe, c_uint) -> c_int>);
+member!(rota_ring, kernel, set_kernel, abi(264, 160, 160), *const rota_kernel);
+member!(rota_ring, flags, set_flags, abi(272, 164, 164), u32);
+member!(rota_ring, features, set_features, abi(276, 168, 168), u32);
+member!(rota_ring, ring_fd, set_ring_fd, abi(280, 172, 172), c_int);
+member!(rota_ring, enter_ring_fd, set_enter_ring_fd, abi(284, 176, 176), c_int);
+member!(rota_ring, enter_flags, set_enter_flags, abi(288, 180, 180), u32);
+member!(rota_ring, wait_flags, set_wait_flags, abi(292, 184, 184), u32);
+member!(rota_ring, int_flags, set_int_flags, abi(296, 188, 188), u32);
+member!(rota_ring, owner, set_owner, abi(300, 192, 192), c_int);
+member!(rota_ring, calls, set_calls, abi(304, 196, 196), rota_calls);
+member!(rota_ring, overflow_hook, set_overflow_hook, abi(368, 248, 248), Option<unsafe extern "C" fn(*mut rota_ring, *mut c_void)>);
+member!(rota_ring, overflow_data, set_overflow_data, abi(376, 252, 252), *mut c_void);
+member!(rota_ring, submit_hook, set_submit_hook, abi(384, 256, 256), Option<unsafe extern "C" fn(*mut rota_ring, *const c_void, *mut c_void)>);
+member!(rota_ring, submit_data, set_submit_data, abi(392, 260, 260), *mut c_void);
+member!(rota_ring, clock_id, set_clock_id, abi(400, 264, 264), i32);
+member!(rota_ring, index_owner, set_index_owner, abi(404, 268, 268), c_int);
+member!(rota_ring, memory_sz, set_memory_sz, abi(408, 272, 272), u64);
 member!(rota_op, state, set_state, abi(0, 0, 0), u32);
 member!(rota_op, res, set_res, abi(4, 4, 4), i32);
 member!(rota_op, flags, set_flags, abi(8, 8, 8), u32);
@@ -2110,6 +2115,12 @@ extern "C" {
     pub fn rota_start_cmd_discard(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, offset: u64, nbytes: u64) -> c_int;
     /// Tells a block device that a range of bytes is no longer needed. Since 6.12.
     pub fn rota_call_cmd_discard(ring: *mut rota_ring, fd: c_int, offset: u64, nbytes: u64) -> c_int;
+    /// Empties every zone of a zoned block device that is written in sequence. Since 7.3.
+    pub fn rota_prep_cmd_zone_reset_all(sqe: *mut io_uring_sqe, fd: c_int);
+    /// Empties every zone of a zoned block device that is written in sequence. Since 7.3.
+    pub fn rota_start_cmd_zone_reset_all(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int) -> c_int;
+    /// Empties every zone of a zoned block device that is written in sequence. Since 7.3.
+    pub fn rota_call_cmd_zone_reset_all(ring: *mut rota_ring, fd: c_int) -> c_int;
     /// Delivers the times at which a socket's packets were sent, one completion of 32 bytes for each. Since 6.17.
     pub fn rota_prep_cmd_tx_timestamp(sqe: *mut io_uring_sqe, fd: c_int);
     /// Delivers the times at which a socket's packets were sent, one completion of 32 bytes for each. Since 6.17.
@@ -2810,6 +2821,8 @@ extern "C" {
     pub fn rota_get_sqe_slow(ring: *mut rota_ring) -> *mut io_uring_sqe;
     /// What the functions below call once per round of the queue.
     pub fn rota_get_sqe128_slow(ring: *mut rota_ring) -> *mut io_uring_sqe;
+    /// What these call.
+    pub fn rota_sq_find_free(ring: *mut rota_ring) -> u32;
     /// What rota_submit_and_wait() calls when fewer than `wait_nr` are ready after `ret` was returned.
     pub fn rota_submit_and_wait_slow(ring: *mut rota_ring, wait_nr: c_uint, ret: c_int) -> c_int;
     /// The index behind the last SQE that was handed out.

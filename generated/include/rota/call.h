@@ -2831,6 +2831,32 @@ ROTA_INLINE int rota_call_cmd_discard(struct rota_ring *ring, int fd, __u64 offs
 }
 
 /*
+ * Empties every zone of a zoned block device that is written in sequence.
+ * Since 7.3.
+ */
+ROTA_INLINE int rota_start_cmd_zone_reset_all(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_cmd_zone_reset_all(sqe, fd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_cmd_zone_reset_all(struct rota_ring *ring, int fd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_cmd_zone_reset_all(sqe, fd);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
  * Delivers the times at which a socket's packets were sent, one completion of
  * 32 bytes for each. Since 6.17.
  */

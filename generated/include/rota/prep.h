@@ -3005,6 +3005,19 @@ ROTA_INLINE void rota_prep_cmd_discard(struct io_uring_sqe *sqe, int fd, __u64 o
 }
 
 /*
+ * Empties every zone of a zoned block device that is written in sequence.
+ * Since 7.3.
+ *
+ * fd            The file, socket or device.
+ */
+ROTA_INLINE void rota_prep_cmd_zone_reset_all(struct io_uring_sqe *sqe, int fd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 4609;
+}
+
+/*
  * Delivers the times at which a socket's packets were sent, one completion of
  * 32 bytes for each. Since 6.17.
  *

@@ -1144,6 +1144,14 @@ inline auto cmd_discard(ring &ring_, int fd, __u64 offset, __u64 nbytes) noexcep
     });
 }
 
+/* Empties every zone of a zoned block device that is written in sequence. Since 7.3. */
+inline auto cmd_zone_reset_all(ring &ring_, int fd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_cmd_zone_reset_all(to_, op_, fd);
+    });
+}
+
 /* Sends bytes on a socket without copying them. Since 6.0. */
 inline auto send_zc(ring &ring_, int sockfd, std::span<const std::byte> buf, int flags, unsigned zc_flags) noexcept
 {

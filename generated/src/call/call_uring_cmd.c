@@ -19,5 +19,7 @@ ROTA_SYMBOL(rota_start_cmd_getsockname);
 ROTA_SYMBOL(rota_call_cmd_getsockname);
 ROTA_SYMBOL(rota_start_cmd_discard);
 ROTA_SYMBOL(rota_call_cmd_discard);
+ROTA_SYMBOL(rota_start_cmd_zone_reset_all);
+ROTA_SYMBOL(rota_call_cmd_zone_reset_all);
 ROTA_SYMBOL(rota_start_cmd_tx_timestamp);
 ROTA_SYMBOL(rota_start_uring_cmd_multishot);

@@ -2409,6 +2409,9 @@ struct rota_info_strings {
     char t_rota_prep_cmd_discard[22];
     char t_void_rota_prep_cmd_discard_struct_io[89];
     char t_Tells_a_block_device_that_a_range_of[64];
+    char t_rota_prep_cmd_zone_reset_all[29];
+    char t_void_rota_prep_cmd_zone_reset_all[68];
+    char t_Empties_every_zone_of_a_zoned_block[72];
     char t_rota_prep_cmd_tx_timestamp[27];
     char t_void_rota_prep_cmd_tx_timestamp_struct[66];
     char t_Delivers_the_times_at_which_a_socket_s[95];
@@ -4780,6 +4783,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_rota_prep_cmd_discard = "rota_prep_cmd_discard",
     .t_void_rota_prep_cmd_discard_struct_io = "void rota_prep_cmd_discard(struct io_uring_sqe *sqe, int fd, __u64 offset, __u64 nbytes)",
     .t_Tells_a_block_device_that_a_range_of = "Tells a block device that a range of bytes is no longer needed.",
+    .t_rota_prep_cmd_zone_reset_all = "rota_prep_cmd_zone_reset_all",
+    .t_void_rota_prep_cmd_zone_reset_all = "void rota_prep_cmd_zone_reset_all(struct io_uring_sqe *sqe, int fd)",
+    .t_Empties_every_zone_of_a_zoned_block = "Empties every zone of a zoned block device that is written in sequence.",
     .t_rota_prep_cmd_tx_timestamp = "rota_prep_cmd_tx_timestamp",
     .t_void_rota_prep_cmd_tx_timestamp_struct = "void rota_prep_cmd_tx_timestamp(struct io_uring_sqe *sqe, int fd)",
     .t_Delivers_the_times_at_which_a_socket_s = "Delivers the times at which a socket's packets were sent, one completion of 32 bytes for each.",
@@ -28117,6 +28123,13 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_URING_CMD,
     },
     {
+        .name = {TEXT(t_rota_prep_cmd_zone_reset_all)},
+        .prototype = {TEXT(t_void_rota_prep_cmd_zone_reset_all)},
+        .summary = {TEXT(t_Empties_every_zone_of_a_zoned_block)},
+        .since = ROTA_KERNEL(7, 3),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
         .name = {TEXT(t_rota_prep_cmd_tx_timestamp)},
         .prototype = {TEXT(t_void_rota_prep_cmd_tx_timestamp_struct)},
         .summary = {TEXT(t_Delivers_the_times_at_which_a_socket_s)},
@@ -28334,7 +28347,7 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_URING_CMD128,
     },
 };
-const unsigned rota_prep_table_count = 140;
+const unsigned rota_prep_table_count = 141;
 
 const struct rota_slot_info rota_sqe_slots[] = {
     {{TEXT(t_opcode)}, 0, 1},
