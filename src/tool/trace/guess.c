@@ -16,8 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
+
+#include "tool/trace/ring.h"
 
 long smallest_ring(struct io_uring_params *params)
 {
@@ -102,19 +103,13 @@ static size_t backed(int file, uint64_t offset, size_t most)
     /* Older kernels refuse to map more than there is; newer ones leave the rest empty. */
     for (size = (most + page - 1) / page * page; size; size = size / 2 / page * page) {
         char *memory = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_POPULATE, file, (off_t)offset);
-        size_t at = 0;
-        char byte;
+        size_t there;
 
         if (memory == MAP_FAILED)
             continue;
-        for (; at < size; at += page) {
-            struct iovec to = {&byte, 1}, from = {memory + at, 1};
-
-            if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 1)
-                break;
-        }
+        there = backed_size(memory, size);
         munmap(memory, size);
-        return at;
+        return there;
     }
     return 0;
 }

@@ -17,7 +17,7 @@
 #include "tool/trace/trace.h"
 
 /* What --follow-data takes at most. */
-#define MOST_DATA 65536
+#define MOST_DATA 1024
 
 void *need_memory(void *pointer)
 {

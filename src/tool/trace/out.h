@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUT_BLOCK 65536
+#define OUT_BLOCK 16384
 
 struct out {
     int fd;

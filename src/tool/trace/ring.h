@@ -97,6 +97,13 @@ struct ring {
  * Takes ownership of `file`, which may be -1 when the program brought the memory.
  */
 int ring_attach(struct ring *ring, int file);
+/*
+ * Bytes of a mapping of ours that are there, in whole pages. Beyond the memory of a
+ * ring a touch would be a SIGBUS; a system call that is to read there copies nothing.
+ * It is a write to a pipe, for process_vm_readv(2) cannot read the rings of kernels
+ * before 6.10.
+ */
+size_t backed_size(const void *memory, size_t size);
 /* Lets go of the memory and the descriptor: nothing of the ring is held any more. */
 void ring_detach(struct ring *ring);
 

@@ -111,7 +111,7 @@ static void put_completion(const struct text *text, const struct event *event)
         out_hex(out, cqe->extra[1]);
     }
     if (text->options.data && cqe->res > 0) {
-        unsigned char bytes[256];
+        unsigned char bytes[1024];
         size_t count = received(
             event, bytes, text->options.data < sizeof(bytes) ? text->options.data : sizeof(bytes));
 
