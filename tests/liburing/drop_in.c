@@ -2,6 +2,7 @@
 /* A program of liburing's as it would be written: what its ring shows, and how its calls behave. */
 #include <liburing.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -234,6 +235,44 @@ static void test_no_mmap(void)
     }
 }
 
+/* One NOP there and back; 0 if it came with its user_data. */
+static int round_trip(struct io_uring *ring, uint64_t data)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    struct io_uring_cqe *cqe;
+    int ret;
+
+    io_uring_prep_nop(sqe);
+    io_uring_sqe_set_data64(sqe, data);
+    ret = io_uring_submit(ring) == 1 ? io_uring_wait_cqe(ring, &cqe) : 1;
+    if (!ret)
+        ret = cqe->user_data != data;
+    io_uring_cq_advance(ring, 1);
+    return ret;
+}
+
+/* A ring in shared memory is used by processes in turn, as database servers do. */
+static void test_fork(void)
+{
+    struct io_uring *ring =
+        mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = -1;
+
+    io_uring_queue_init(2, ring, 0);
+    is_int(round_trip(ring, 1), 0, "the parent uses the ring");
+    for (uint64_t child = 2; child < 5; child++) {
+        pid_t pid = fork();
+
+        if (!pid)
+            _exit(round_trip(ring, child) || round_trip(ring, child + 10));
+        waitpid(pid, &status, 0);
+        is_int(status, 0, "a child uses it");
+    }
+    is_int(round_trip(ring, 5), 0, "and the parent again");
+    io_uring_queue_exit(ring);
+    munmap(ring, sizeof(*ring));
+}
+
 static void test_versions(void)
 {
     is_int(io_uring_major_version(), 2, "major version");
@@ -260,6 +299,7 @@ int main(void)
     test_registering();
     test_probe();
     test_no_mmap();
+    test_fork();
     test_versions();
     return done();
 }
