@@ -178,7 +178,7 @@ static void test_mixed_cqes(void)
     struct rota_config config;
     struct rota_ring ring;
     uint64_t seen = 0, sent = 0;
-    unsigned large = 0;
+    unsigned large = 0, shown = 0;
     bool right = true;
 
     rota_config_plain(&config);
@@ -186,7 +186,8 @@ static void test_mixed_cqes(void)
     if (!get_ring(&ring, &config, 2, "6.18"))
         return;
     for (unsigned round = 0; round < 300; round++) {
-        unsigned count = 1 + round % 5, slots = 0, head, before = (unsigned)seen;
+        unsigned count = 1 + round % 5 - (round % 7 == 6 && round % 5), slots = 0, head;
+        unsigned before = (unsigned)seen;
 
         for (unsigned i = 0; i < count; i++) {
             struct io_uring_sqe *sqe = must_get_sqe(&ring);
@@ -213,6 +214,7 @@ static void test_mixed_cqes(void)
                 seen++;
             }
             rota_cq_advance(&ring, slots);
+            shown += slots;
             slots = 0;
             if (seen == start)
                 break;
@@ -221,6 +223,7 @@ static void test_mixed_cqes(void)
             break;
     }
     is_int(seen, sent, "CQE_MIXED: all come, over gaps");
+    ok(ring.cq.cqe_head > shown, "CQE_MIXED: of which there were %u", ring.cq.cqe_head - shown);
     ok(right && large > 100, "CQE_MIXED: in order, each of its size");
     rota_queue_exit(&ring);
 }
