@@ -266,7 +266,8 @@ ROTA_INLINE void rota_config_plain(struct rota_config *config)
  * another thread: there the registered index is none (-EINVAL, -EBADF) or that
  * of another ring, which would be entered instead; -EEXIST when the fd could
  * not be registered. COOP_TASKRUN is there for kernels before 6.1, which lack
- * DEFER_TASKRUN.
+ * DEFER_TASKRUN. With it epoll on ring_fd does not wake who sleeps: watch an
+ * eventfd, see rota_register_eventfd().
  */
 ROTA_INLINE void rota_config_single_owner(struct rota_config *config)
 {

@@ -47,6 +47,60 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
                        "call rota_enable_rings()");
 }
 
+/* Descriptors among which an epoll set is looked for. */
+#define DESCRIPTORS_SEEN 1024
+
+/* An epoll set of the process that watches the ring; negative: none is seen. */
+static int watching_set(const struct rota_cause_list *list, const struct rota_ring *ring)
+{
+    struct rota_lines lines;
+    const char *line;
+
+    for (int fd = 0; fd < DESCRIPTORS_SEEN; fd++) {
+        bool watches = false;
+
+        if (rota_file_kind(list->process, fd) != ROTA_FILE_EPOLL ||
+            rota_lines_open(&lines, list->process, "fdinfo/", fd) < 0)
+            continue;
+        /* "tfd:        5 events: ..." for each descriptor in it */
+        while ((line = rota_lines_next(&lines))) {
+            int watched = 0;
+
+            if (line[0] != 't' || line[1] != 'f' || line[2] != 'd' || line[3] != ':')
+                continue;
+            for (line += 4; *line == ' '; line++)
+                ;
+            for (; *line >= '0' && *line <= '9'; line++)
+                watched = watched * 10 + (*line - '0');
+            watches |= watched == ring->ring_fd;
+        }
+        rota_lines_close(&lines);
+        if (watches)
+            return fd;
+    }
+    return -1;
+}
+
+/* Who sleeps in an epoll set on such a ring is not woken. */
+static void look_at_epoll(struct rota_cause_list *list, const struct rota_ring *ring)
+{
+    struct rota_cause_writer w;
+    int set;
+
+    if (!(ring->flags & IORING_SETUP_DEFER_TASKRUN) || ring->ring_fd < 0)
+        return;
+    set = watching_set(list, ring);
+    if (set < 0 || !rota_cause_add(list, ROTA_LIKELY, &w))
+        return;
+    rota_text_put(&w.text, "the epoll set fd=");
+    rota_text_signed(&w.text, set);
+    rota_text_put(&w.text, " watches the ring, and a ring with IORING_SETUP_DEFER_TASKRUN does not "
+                           "wake who sleeps there: its completions wait for the owner to enter "
+                           "the kernel");
+    rota_text_put(&w.remedy, "watch an eventfd given to rota_register_eventfd(), or make the ring "
+                             "with rota_config_shared()");
+}
+
 static bool has_overflow(const struct rota_ring *ring)
 {
     return ring->sq.kflags && (rota_load_relaxed(ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW);
@@ -98,6 +152,7 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
                            "reap completions, then submit again");
         else
             rota_cause_put(&list, ROTA_LIKELY, "no completion is ready, as a peek answers", NULL);
+        look_at_epoll(&list, ring);
         break;
     case -EINTR:
         rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived during the wait",
@@ -106,6 +161,7 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
         break;
     case -ETIME:
         look_at_queue(&list, ring, ROTA_CERTAIN);
+        look_at_epoll(&list, ring);
         rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
         break;
     case -EOPNOTSUPP:

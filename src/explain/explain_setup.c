@@ -236,13 +236,32 @@ static uint64_t memory_of(unsigned entries)
     return 8192 + (uint64_t)entries * (64 + 2 * 16 + 4);
 }
 
+static void put_memlock(struct rota_cause_list *list, uint64_t limit, enum rota_certainty certainty)
+{
+    struct rota_cause_writer w;
+
+    if (!rota_cause_add(list, certainty, &w))
+        return;
+    rota_text_put(&w.text, "RLIMIT_MEMLOCK is ");
+    rota_text_decimal(&w.text, limit);
+    /* Seen to count on 6.16 to 7.1, and not on 6.1, 6.12, 7.2 and 7.3. */
+    rota_text_put(&w.text, " bytes, and on kernels before 5.12 and some from 6.13 to 7.1 the "
+                           "memory of rings counts against it, for all processes of the user");
+    rota_text_put(&w.remedy, "ulimit -l, LimitMEMLOCK= of the service, or memlock in limits.conf");
+}
+
 static void no_memory(struct rota_cause_list *list, unsigned entries)
 {
     uint64_t limit = rota_limit(list->process, RLIMIT_MEMLOCK);
     /* What another process may do is not tried out here. */
     bool try = !list->process;
     bool small_works = try && !try_smallest();
+    bool limited = limit != UINT64_MAX && limit < memory_of(entries);
     struct rota_cause_writer w;
+
+    /* Where the limit can be the reason it comes before the size. */
+    if (limited)
+        put_memlock(list, limit, ROTA_LIKELY);
 
     if (small_works && !try_plain(entries)) {
         /* rota_init() says the same when rota_config::memory_size is too small. */
@@ -255,25 +274,16 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
             rota_text_put(&w.remedy, "give what rota_config_memory_size() or "
                                      "rota_memory_size_params() tells");
         }
-    } else if (small_works && entries > 1 && rota_cause_add(list, ROTA_CERTAIN, &w)) {
+    } else if (small_works && entries > 1 &&
+               rota_cause_add(list, limited ? ROTA_LIKELY : ROTA_CERTAIN, &w)) {
         rota_text_put(&w.text, "a ring with 1 entry can be made here, one with ");
         rota_text_decimal(&w.text, entries);
-        rota_text_put(&w.text, " cannot: it is too large");
+        rota_text_put(&w.text, limited ? " cannot" : " cannot: it is too large");
         rota_text_put(&w.remedy, "ask for fewer entries; many requests can be in flight on a "
                                  "small ring");
     }
-    if (limit != UINT64_MAX &&
-        rota_cause_add(
-            list, (try && !small_works) || limit < memory_of(entries) ? ROTA_LIKELY : ROTA_POSSIBLE,
-            &w)) {
-        rota_text_put(&w.text, "RLIMIT_MEMLOCK is ");
-        rota_text_decimal(&w.text, limit);
-        /* Seen to count on 6.16 to 7.1, and not on 6.1, 6.12, 7.2 and 7.3. */
-        rota_text_put(&w.text, " bytes, and on kernels before 5.12 and some from 6.13 to 7.1 the "
-                               "memory of rings counts against it, for all processes of the user");
-        rota_text_put(&w.remedy, "ulimit -l, LimitMEMLOCK= of the service, or memlock in "
-                                 "limits.conf");
-    }
+    if (limit != UINT64_MAX && !limited)
+        put_memlock(list, limit, try && !small_works ? ROTA_LIKELY : ROTA_POSSIBLE);
     rota_cause_put(list, ROTA_POSSIBLE, "the system or the control group has no memory left", NULL);
 }
 

@@ -15,9 +15,12 @@ static const char help[] =
     "Usage: rota explain [OPTION]... OPCODE ERRNO\n"
     "       rota explain [OPTION]... register CALL ERRNO\n"
     "       rota explain [OPTION]... setup FLAGS ERRNO\n"
-    "Says what an error means: of a request, of a call of io_uring_register(2), or\n"
-    "of making a ring with these flags, the surest cause first. Set-ups are looked\n"
-    "at as things are here and now. ERRNO is a name or a number, with or without a\n"
+    "       rota explain [OPTION]... submit ERRNO\n"
+    "       rota explain [OPTION]... ERRNO\n"
+    "Says what an error means: of a request, of a call of io_uring_register(2), of\n"
+    "making a ring with these flags, of a submit or wait (`submit` or `enter`), or\n"
+    "of any request; the surest cause first. Set-ups are looked at as things are\n"
+    "here and now. ERRNO is a name or a number, with or without a\n"
     "minus sign; FLAGS are names joined by | or commas, a number, or none.\n"
     "\n"
     "Options:\n"
@@ -34,7 +37,9 @@ static const char help[] =
     "  rota explain ACCEPT -95\n"
     "  rota explain setup 'DEFER_TASKRUN|SQPOLL' EINVAL\n"
     "  rota explain setup none EPERM\n"
-    "  rota explain register REGISTER_BUFFERS ENOMEM\n";
+    "  rota explain register REGISTER_BUFFERS ENOMEM\n"
+    "  rota explain submit EBUSY\n"
+    "  rota explain ENOBUFS\n";
 
 /* One reason, as far as the table and a look around tell. */
 struct reason {
@@ -43,7 +48,7 @@ struct reason {
     const char *remedy;
 };
 
-#define MAX_REASONS 64
+#define MAX_REASONS 128
 
 static struct {
     struct reason of[MAX_REASONS];
@@ -430,6 +435,52 @@ static int setup(char **words)
     return answer(params, error);
 }
 
+/* What a submit or a wait on a ring in good order would mean by it. */
+static int submit(char **words)
+{
+    static struct rota_cause causes[ROTA_MAX_CAUSES];
+    struct rota_ring ring;
+    int error, status = parse_error(words[0], &error), ret, count;
+
+    if (status)
+        return status;
+    ret = rota_init(&ring, 1, NULL);
+    if (ret < 0) {
+        complain("no ring can be made here, see rota doctor: %s", strerror(-ret));
+        return STATUS_TROUBLE;
+    }
+    count = rota_enter_causes(&ring, error, causes, ROTA_MAX_CAUSES);
+    for (int i = 0; i < count; i++)
+        add((enum rota_certainty)causes[i].certainty == ROTA_CERTAIN
+                ? ROTA_LIKELY
+                : (enum rota_certainty)causes[i].certainty,
+            causes[i].remedy, "%s", causes[i].text);
+    rota_queue_exit(&ring);
+    return answer("submit or wait", error);
+}
+
+/* Every request of which the table knows the error, each with its causes. */
+static int any_request(char **words)
+{
+    const struct rota_op_info *op;
+    int error, status = parse_error(words[0], &error);
+
+    if (status)
+        return status;
+    for (unsigned opcode = 0; (op = rota_opcode_info(opcode)); opcode++) {
+        for (unsigned i = 0; i < op->errors.count; i++) {
+            const struct rota_error_info *row = &rota_info_errors(op->errors)[i];
+
+            if (row->error == error)
+                add(ROTA_POSSIBLE, rota_info_text(row->remedy), "%s: %s", rota_info_text(op->name),
+                    rota_info_text(row->cause));
+        }
+    }
+    /* That it has a meaning is enough of an answer. */
+    status = answer("any request", error);
+    return rota_error_name(error) ? STATUS_OK : status;
+}
+
 static int register_call(char **words)
 {
     int opcode = find_register(words[0]), error, status;
@@ -518,6 +569,10 @@ int explain_main(int argc, char **argv)
         return setup(argv + 1);
     if (left == 3 && !strcmp(argv[0], "register"))
         return register_call(argv + 1);
+    if (left == 2 && (!strcmp(argv[0], "submit") || !strcmp(argv[0], "enter")))
+        return submit(argv + 1);
+    if (left == 1 && find_error(argv[0]))
+        return any_request(argv);
     if (left == 2 && strcmp(argv[0], "setup") != 0 && strcmp(argv[0], "register") != 0)
         return request(argv);
     if (left > 2)

@@ -107,13 +107,27 @@ const char *group_at(unsigned index)
     return index - own < count ? foreign[index - own] : NULL;
 }
 
+/* Behind one of the prefixes, or NULL. */
+static const char *behind(const char *name, const char *const *starts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strncasecmp(name, starts[i], strlen(starts[i])))
+            return name + strlen(starts[i]);
+    }
+    return NULL;
+}
+
+/* By a function that fills, starts or makes the request, of this library or of liburing. */
 static int find_prep(const char *name)
 {
+    static const char *const starts[] = {"rota_prep_", "io_uring_prep_", "rota_start_",
+                                         "rota_call_"};
+    const char *rest = behind(name, starts, sizeof(starts) / sizeof(starts[0]));
     unsigned count;
     const struct rota_prep_info *preps = rota_prep_infos(&count);
 
-    for (unsigned i = 0; i < count; i++) {
-        if (!strcasecmp(rota_info_text(preps[i].name), name))
+    for (unsigned i = 0; rest && i < count; i++) {
+        if (!strcasecmp(rota_info_text(preps[i].name) + strlen(starts[0]), rest))
             return preps[i].opcode;
     }
     return -1;
@@ -121,6 +135,7 @@ static int find_prep(const char *name)
 
 struct thing find_thing(const char *name)
 {
+    static const char *const calls[] = {"rota_", "io_uring_"};
     struct thing thing = {KIND_NONE, 0, NULL, NULL};
     int number = find_opcode(name);
 
@@ -132,6 +147,8 @@ struct thing find_thing(const char *name)
         return thing;
     }
     number = isdigit((unsigned char)*name) ? -1 : find_register(name);
+    if (number < 0 && behind(name, calls, sizeof(calls) / sizeof(calls[0])))
+        number = find_register(behind(name, calls, sizeof(calls) / sizeof(calls[0])));
     if (number >= 0) {
         thing.kind = KIND_REGISTER;
         thing.number = (unsigned)number;

@@ -93,6 +93,43 @@ static void advise_memlock(struct check *check, const struct rlimit *limit)
                   "/etc/security/limits.conf; for a container: --ulimit memlock=-1.");
 }
 
+static int try_entries(unsigned entries, bool patient)
+{
+    struct rota_config config;
+    struct rota_ring ring;
+    int ret;
+
+    rota_config_plain(&config);
+    ret = patient ? make_ring(&ring, entries, &config) : rota_init(&ring, entries, &config);
+    if (!ret)
+        rota_queue_exit(&ring);
+    return ret;
+}
+
+/*
+ * Whether the memory of rings counts against the limit: with a limit of nothing
+ * no ring can be made then. If so, for how many entries the limit is good.
+ */
+static void say_rings(struct check *check, int ret, const struct rlimit *limit)
+{
+    struct rlimit none = {0, limit->rlim_max};
+    unsigned entries = 32768;
+    int without;
+
+    if (ret < 0 || setrlimit(RLIMIT_MEMLOCK, &none))
+        return;
+    without = try_entries(1, true);
+    if (setrlimit(RLIMIT_MEMLOCK, limit))
+        return;
+    if (!without) {
+        say(check, "; rings of this process do not count against it: tried");
+        return;
+    }
+    while (entries > 1 && try_entries(entries, false) < 0)
+        entries /= 2;
+    say(check, "; rings count against it here, and one may now have %u entries: tried", entries);
+}
+
 void check_memlock(struct checks *checks, int ret)
 {
     struct check *check = add_check(checks, "memlock", VERDICT_OK);
@@ -106,6 +143,7 @@ void check_memlock(struct checks *checks, int ret)
     }
     if (limit.rlim_cur == RLIM_INFINITY) {
         say(check, "no limit");
+        say_rings(check, ret, &limit);
         return;
     }
     say(check, "%s", size_name(limit.rlim_cur));
@@ -116,18 +154,24 @@ void check_memlock(struct checks *checks, int ret)
         advise_memlock(check, &limit);
         return;
     }
-    if (ret < 0 || limit.rlim_cur > MOST_TRIED)
+    if (ret < 0)
         return;
+    if (limit.rlim_cur > MOST_TRIED) {
+        say_rings(check, ret, &limit);
+        return;
+    }
     more = (size_t)limit.rlim_cur + (size_t)sysconf(_SC_PAGESIZE);
     if (!try_buffer(more, &tried))
         return;
     if (!tried) {
         say(check, ", but this process may exceed it (CAP_IPC_LOCK): tried");
+        say_rings(check, ret, &limit);
         return;
     }
     check->verdict = limit.rlim_cur < USUAL_MEMLOCK ? VERDICT_WARNING : VERDICT_NOTE;
     say(check, " for all registered buffers of this user together; tried: registering %s gives %s",
         size_name(more), rota_error_name(tried) ? rota_error_name(tried) : "an unknown error");
+    say_rings(check, ret, &limit);
     advise_memlock(check, &limit);
 }
 

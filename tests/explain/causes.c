@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <rota.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -378,6 +379,40 @@ static void other_requests(void)
     close(ends[1]);
 }
 
+/* Who sleeps in an epoll set on a DEFER_TASKRUN ring is not woken, and can be told why. */
+static void epoll(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    struct __kernel_timespec soon = {.tv_sec = 0, .tv_nsec = 1000000};
+    struct io_uring_cqe *cqe;
+    struct rota_config config;
+    struct rota_ring own;
+    char text[2048];
+    int set = epoll_create1(EPOLL_CLOEXEC), ret;
+
+    rota_config_single_owner(&config);
+    config.required_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+    if (rota_init(&own, 4, &config)) {
+        skip(3, "this kernel has no IORING_SETUP_DEFER_TASKRUN");
+        close(set);
+        return;
+    }
+    ret = rota_wait_cqe_timeout(&own, &cqe, &soon);
+    rota_explain_submit(&own, ret, text, sizeof(text));
+    ok(ret == -ETIME && !strstr(text, "epoll"), "without an epoll set there is no word of it");
+    if (epoll_ctl(set, EPOLL_CTL_ADD, own.ring_fd, &event))
+        bail("a ring cannot be watched");
+    ret = rota_wait_cqe_timeout(&own, &cqe, &soon);
+    rota_explain_submit(&own, ret, text, sizeof(text));
+    if (!ok(strstr(text, "likely: the epoll set fd=") && strstr(text, "rota_register_eventfd()"),
+            "with one there is"))
+        diag("%s", text);
+    rota_explain_submit(&ring, ret, text, sizeof(text));
+    ok(!strstr(text, "epoll"), "but not of a ring that wakes");
+    rota_queue_exit(&own);
+    close(set);
+}
+
 static void success(void)
 {
     struct rota_cause causes[2];
@@ -424,6 +459,7 @@ int main(void)
     right_thread();
     tables();
     other_requests();
+    epoll();
     success();
     rota_queue_exit(&ring);
     return done();
