@@ -390,6 +390,18 @@ def fuzz() -> Iterator[Case]:
     yield from tap("fuzz", done.stdout, done.returncode)
 
 
+@long_stage
+def stress() -> Iterator[Case]:
+    """Rings and handles at random for some hours (ROTA_STRESS_STEPS, _COMPLETIONS): only when it is named."""
+    steps = os.environ.get("ROTA_STRESS_STEPS", "10000000")
+    completions = os.environ.get("ROTA_STRESS_COMPLETIONS", "100000000")
+    done = run_within(12 * 3600, "tests/stress/run", ROOT, steps, completions)
+    if done.returncode == 77:
+        yield Case("stress", "skipped", done.stdout.strip().splitlines()[-1])
+        return
+    yield from tap("stress", done.stdout, done.returncode)
+
+
 def guarded(name: str, function: Stage) -> Iterator[Case]:
     """The cases of a stage; when it dies, those found by then and a failure."""
     try:
