@@ -44,6 +44,15 @@ struct rota_info_strings {
     char t_open_flags_lacks_O_CLOEXEC[27];
     char t_len_is_7[9];
     char t_fd_below_10[12];
+    char t_fd_is_10[9];
+    char t_fd_is_11[9];
+    char t_fd_is_12[9];
+    char t_fd_is_13[9];
+    char t_fd_is_14[9];
+    char t_fd_is_15[9];
+    char t_fd_is_16[9];
+    char t_fd_is_17[9];
+    char t_fd_is_18[9];
     char t_ring_has_IORING_SETUP_SQE128[29];
     char t_addr_below_100[15];
     char t_ring_lacks_IORING_SETUP_SQE128[31];
@@ -137,6 +146,22 @@ struct rota_info_strings {
     char t_addr3[6];
     char t_pinned[7];
     char t_Memory_that_is_registered[27];
+    char t_there[6];
+    char t_What_is_there[15];
+    char t_fresh[6];
+    char t_What_is_not_there_yet[23];
+    char t_trait[6];
+    char t_A_name_of_an_attribute[24];
+    char t_words[6];
+    char t_Words[7];
+    char t_pieces[7];
+    char t_const_struct_iovec[21];
+    char t_Pieces_of_memory[18];
+    char t_Another_request[17];
+    char t_Another_file[14];
+    char t_place[6];
+    char t_A_slot_as_it_is[17];
+    char t_A_slot_of_another_ring[24];
     char t_Looking_again_takes_a_buffer_each_time[40];
     char t_Nothing_fits_into_nothing[27];
     char t_A_slot_is_not_inherited[25];
@@ -221,6 +246,15 @@ const struct rota_info_strings rota_info_strings = {
     .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
     .t_len_is_7 = "len is 7",
     .t_fd_below_10 = "fd below 10",
+    .t_fd_is_10 = "fd is 10",
+    .t_fd_is_11 = "fd is 11",
+    .t_fd_is_12 = "fd is 12",
+    .t_fd_is_13 = "fd is 13",
+    .t_fd_is_14 = "fd is 14",
+    .t_fd_is_15 = "fd is 15",
+    .t_fd_is_16 = "fd is 16",
+    .t_fd_is_17 = "fd is 17",
+    .t_fd_is_18 = "fd is 18",
     .t_ring_has_IORING_SETUP_SQE128 = "ring has IORING_SETUP_SQE128",
     .t_addr_below_100 = "addr below 100",
     .t_ring_lacks_IORING_SETUP_SQE128 = "ring lacks IORING_SETUP_SQE128",
@@ -314,6 +348,22 @@ const struct rota_info_strings rota_info_strings = {
     .t_addr3 = "addr3",
     .t_pinned = "pinned",
     .t_Memory_that_is_registered = "Memory that is registered.",
+    .t_there = "there",
+    .t_What_is_there = "What is there.",
+    .t_fresh = "fresh",
+    .t_What_is_not_there_yet = "What is not there yet.",
+    .t_trait = "trait",
+    .t_A_name_of_an_attribute = "A name of an attribute.",
+    .t_words = "words",
+    .t_Words = "Words.",
+    .t_pieces = "pieces",
+    .t_const_struct_iovec = "const struct iovec *",
+    .t_Pieces_of_memory = "Pieces of memory.",
+    .t_Another_request = "Another request.",
+    .t_Another_file = "Another file.",
+    .t_place = "place",
+    .t_A_slot_as_it_is = "A slot as it is.",
+    .t_A_slot_of_another_ring = "A slot of another ring.",
     .t_Looking_again_takes_a_buffer_each_time = "Looking again takes a buffer each time.",
     .t_Nothing_fits_into_nothing = "Nothing fits into nothing.",
     .t_A_slot_is_not_inherited = "A slot is not inherited.",
@@ -408,6 +458,15 @@ struct rota_condition_table {
     struct rota_condition open_rule_must_0[1];
     struct rota_condition watch_slot_when_0[1];
     struct rota_condition watch_when_3[1];
+    struct rota_condition watch_when_5[1];
+    struct rota_condition watch_when_6[1];
+    struct rota_condition watch_when_7[1];
+    struct rota_condition watch_when_8[1];
+    struct rota_condition watch_when_9[1];
+    struct rota_condition watch_when_10[1];
+    struct rota_condition watch_when_11[1];
+    struct rota_condition watch_when_12[1];
+    struct rota_condition watch_when_13[1];
     struct rota_condition watch_rule_when_0[1];
     struct rota_condition watch_rule_must_0[2];
     struct rota_condition watch_rule_when_1[2];
@@ -438,7 +497,7 @@ struct rota_field_table {
     struct rota_field_info none;
     struct rota_field_info look_fields[7];
     struct rota_field_info open_fields[5];
-    struct rota_field_info watch_fields[5];
+    struct rota_field_info watch_fields[14];
 };
 
 struct rota_ignored_table {
@@ -521,6 +580,33 @@ const struct rota_condition_table rota_condition_table = {
     },
     .watch_when_3 = {
         {(uint64_t)10, {TEXT(t_fd_below_10)}, 4, 4, ROTA_COND_BELOW},
+    },
+    .watch_when_5 = {
+        {(uint64_t)10, {TEXT(t_fd_is_10)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_6 = {
+        {(uint64_t)11, {TEXT(t_fd_is_11)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_7 = {
+        {(uint64_t)12, {TEXT(t_fd_is_12)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_8 = {
+        {(uint64_t)13, {TEXT(t_fd_is_13)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_9 = {
+        {(uint64_t)14, {TEXT(t_fd_is_14)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_10 = {
+        {(uint64_t)15, {TEXT(t_fd_is_15)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_11 = {
+        {(uint64_t)16, {TEXT(t_fd_is_16)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_12 = {
+        {(uint64_t)17, {TEXT(t_fd_is_17)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_13 = {
+        {(uint64_t)18, {TEXT(t_fd_is_18)}, 4, 4, ROTA_COND_IS},
     },
     .watch_rule_when_0 = {
         {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
@@ -1080,6 +1166,186 @@ const struct rota_field_table rota_field_table = {
             .role = ROTA_ROLE_NUMBER,
             .memory = ROTA_MEMORY_BOTH,
             .lives = ROTA_LIVES_UNREGISTER,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_there)},
+            .type = {TEXT(t_const_char)},
+            .summary = {TEXT(t_What_is_there)},
+            .when = ROWS(rota_condition_table, watch_when_5),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_PATH,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_fresh)},
+            .type = {TEXT(t_const_char)},
+            .summary = {TEXT(t_What_is_not_there_yet)},
+            .when = ROWS(rota_condition_table, watch_when_6),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_NEW_PATH,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_trait)},
+            .type = {TEXT(t_const_char)},
+            .summary = {TEXT(t_A_name_of_an_attribute)},
+            .when = ROWS(rota_condition_table, watch_when_7),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_ATTRIBUTE,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_words)},
+            .type = {TEXT(t_const_char)},
+            .summary = {TEXT(t_Words)},
+            .when = ROWS(rota_condition_table, watch_when_8),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_TEXT,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_pieces)},
+            .type = {TEXT(t_const_struct_iovec)},
+            .summary = {TEXT(t_Pieces_of_memory)},
+            .when = ROWS(rota_condition_table, watch_when_9),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length = 2,
+            .elements = ROTA_MEMORY_WRITTEN,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_Another_request)},
+            .when = ROWS(rota_condition_table, watch_when_10),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_REQUEST,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_len)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_Another_file)},
+            .when = ROWS(rota_condition_table, watch_when_11),
+            .offset = 24,
+            .size = 4,
+            .role = ROTA_ROLE_DESCRIPTOR,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_buf_index)},
+            .arg = {TEXT(t_place)},
+            .type = {TEXT(t_unsigned)},
+            .summary = {TEXT(t_A_slot_as_it_is)},
+            .when = ROWS(rota_condition_table, watch_when_12),
+            .offset = 40,
+            .size = 2,
+            .role = ROTA_ROLE_INDEX,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_file_index)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_A_slot_of_another_ring)},
+            .when = ROWS(rota_condition_table, watch_when_13),
+            .offset = 44,
+            .size = 4,
+            .role = ROTA_ROLE_FAR_SLOT,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
             .length = 1,
             .elements = ROTA_MEMORY_NONE,
             .optional = false,
