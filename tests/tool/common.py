@@ -71,6 +71,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "LC_ALL": "C", **changes}
 
 
+def without_leaks() -> str:
+    """ASAN_OPTIONS without the look for leaks, which is done by ptrace and ends a traced program."""
+    return ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"]))
+
+
 class Tool:
     """The command, and the wrapper that puts a seccomp filter before it."""
 
