@@ -11,7 +11,7 @@ static struct rota_kernel kernel;
 
 /* The next `fails` calls of io_uring_enter do nothing and return `error`. */
 static int error, fails, entered;
-static bool no_cancel_any; /* as before 5.19: requests that cancel everything are refused */
+static bool no_cancel_any; /* as before 5.19: nothing cancels everything, nor beside the queue */
 
 static void spoil_cancels(uint32_t submit)
 {
@@ -36,6 +36,13 @@ static int failing_enter(int fd, uint32_t submit, uint32_t wait_nr, uint32_t fla
         return error;
     }
     return rota_kernel_real.enter(fd, submit, wait_nr, flags, arg, size);
+}
+
+static int failing_register(int fd, uint32_t opcode, const void *arg, uint32_t nr)
+{
+    if (no_cancel_any && opcode == IORING_REGISTER_SYNC_CANCEL)
+        return -EINVAL;
+    return rota_kernel_real.reg(fd, opcode, arg, nr);
 }
 
 static void fail_next(int count, int with)
@@ -202,6 +209,7 @@ int main(void)
     be_patient();
     kernel = rota_kernel_real;
     kernel.enter = failing_enter;
+    kernel.reg = failing_register;
     rota_config_plain(&config);
     config.kernel = &kernel;
     ret = rota_init(&ring, 8, &config);

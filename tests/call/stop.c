@@ -68,6 +68,8 @@ static void asked_again(const char *kind)
     int pair[2];
     uint64_t before;
 
+    /* On a slow machine a pause ends before the answer is there, and the other way is taken. */
+    no_register = true;
     make_pair(pair);
     rota_start_recv(&ring, &op, pair[0], &byte[0], 1, 0);
     miss(5);
@@ -131,6 +133,7 @@ static void asked_again(const char *kind)
     is_int(rota_cancel_all(&ring), 0, "%s: everything", kind);
     ok(!rota_op_active(&op) && op.res == -ECANCELED, "%s: is cancelled", kind);
     is_empty(&ring, "missed, all");
+    no_register = false;
     close_pair(pair);
 }
 
