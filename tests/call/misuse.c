@@ -177,6 +177,7 @@ int main(void)
 {
     struct rota_ring probe;
     int ret = rota_init(&probe, 1, NULL);
+    bool owned = ret == 0 && (probe.flags & IORING_SETUP_SINGLE_ISSUER);
 
     be_patient();
     if (ret == -ENOSYS || ret == -EPERM)
@@ -201,6 +202,11 @@ int main(void)
         };
 
         for (unsigned i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+            /* A ring of an older kernel belongs to nobody; what is awaited has handles, though. */
+            if (!owned && uses[i].use == wrong_submit) {
+                skip(2, "this kernel has no rings of one thread");
+                continue;
+            }
             wrong = uses[i].use;
             dies(strange_thread, "thread that it does not belong to", uses[i].name);
         }

@@ -308,6 +308,11 @@ static void right_thread(void)
         skip(3, "no ring can be made");
         return;
     }
+    if (!(own.flags & IORING_SETUP_SINGLE_ISSUER)) {
+        skip(3, "this kernel has no rings of one thread");
+        rota_queue_exit(&own);
+        return;
+    }
     rota_explain_register(&own, &caps, IORING_REGISTER_PBUF_RING, -EINVAL, text, sizeof(text));
     if (!ok(strstr(text, "1. likely: The number of entries is no power of two"),
             "buffers that are refused to the owner"))

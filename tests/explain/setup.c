@@ -323,6 +323,9 @@ static int too_large(char *text, size_t size, const char **wanted)
     if (deny_large())
         return CANNOT;
     rota_explain_setup(32768, NULL, -ENOMEM, text, size);
+    /* Where the memory of rings is counted, the limit may be it as well, and comes first. */
+    if (strstr(text, "1. likely: RLIMIT_MEMLOCK"))
+        *wanted = "2. likely: a ring with 1 entry can be made here, one with 32768 cannot";
     return DONE;
 }
 
