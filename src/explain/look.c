@@ -24,8 +24,9 @@ static uint64_t value_of(const struct rota_subject *s, const struct rota_field_i
 
 static void view_slot(const struct rota_subject *s, unsigned slot, struct rota_file_view *view)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     ring.slot = slot;
     rota_view_own_ring(s->list->process, s->ring, &ring);
     view->fd = -1;
@@ -111,8 +112,9 @@ static int see_ring(const struct rota_ring_view *ring, enum rota_look_kind kind)
 static int see_other_ring(const struct rota_subject *s, const struct rota_file_view *view,
                           enum rota_look_kind kind)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     if (view->kind != ROTA_FILE_RING)
         return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : NOTHING_THERE;
     rota_view_ring(s->list->process, view->fd, &ring);
@@ -184,8 +186,9 @@ static int see_file(const struct rota_subject *s, const struct rota_field_info *
 static int see_slot(const struct rota_subject *s, const struct rota_field_info *field)
 {
     uint64_t value = value_of(s, field);
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     if (field->role != ROTA_ROLE_INDEX)
         value--;
     if (field->role == ROTA_ROLE_FAR_SLOT)
@@ -200,8 +203,9 @@ static int see_slot(const struct rota_subject *s, const struct rota_field_info *
 static int see_buffer(const struct rota_subject *s, const struct rota_field_info *field,
                       bool within)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     ring.buffer = (unsigned)value_of(s, field);
     rota_view_own_ring(s->list->process, s->ring, &ring);
     if (ring.known != ROTA_YES)
@@ -319,8 +323,9 @@ static int see_field(const struct rota_subject *s, const struct rota_field_info 
 
 static int see(const struct rota_subject *s, const struct rota_look *look)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     if (look->at != ROTA_LOOK_AT_RING)
         return see_field(s, &rota_fields(s->op->fields)[look->at], (enum rota_look_kind)look->kind);
     rota_view_own_ring(s->list->process, s->ring, &ring);

@@ -316,10 +316,11 @@ bool rota_file_alignment(const struct rota_process *process, int fd, unsigned *m
                          unsigned *offset)
 {
     /* struct statx as kernels since 6.1 fill it, which older headers do not know */
-    uint32_t found[64] = {0};
+    uint32_t found[64];
     char path[ROTA_PROC_PATH];
     long ret;
 
+    rota_zero(found, sizeof(found));
     if (process) {
         rota_proc_path(path, process, "fd/", fd);
         ret = rota_syscall6(__NR_statx, AT_FDCWD, (long)path, 0, 0x2000 /* STATX_DIOALIGN */,

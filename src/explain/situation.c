@@ -46,9 +46,10 @@ static void closed(struct rota_subject *s, const struct rota_field_info *field, 
 
 static void empty_slot(struct rota_subject *s, const struct rota_field_info *field, unsigned slot)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
     struct rota_cause_writer w;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     ring.slot = slot;
     rota_view_own_ring(s->list->process, s->ring, &ring);
     if (ring.known == ROTA_YES && ring.slot_filled)
@@ -144,10 +145,11 @@ static void look_at_descriptor(struct rota_subject *s, const struct rota_field_i
 
 static void look_at_buffer(struct rota_subject *s, const struct rota_field_info *field)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
     struct rota_cause_writer w;
     enum rota_answer within = ROTA_YES;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     ring.buffer = (unsigned)rota_sqe_field(s->sqe, field->offset, field->size);
     rota_view_own_ring(s->list->process, s->ring, &ring);
     if (ring.known != ROTA_YES)
@@ -677,8 +679,9 @@ void rota_situation_limits(struct rota_subject *s)
 
 void rota_situation_personality(struct rota_subject *s)
 {
-    struct rota_ring_view ring = blank;
+    struct rota_ring_view ring;
 
+    rota_copy(&ring, &blank, sizeof(ring));
     ring.personality = s->sqe->personality;
     rota_view_own_ring(s->list->process, s->ring, &ring);
     if (ring.known == ROTA_YES && ring.personality_there)

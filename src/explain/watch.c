@@ -203,7 +203,7 @@ static void complete(struct rota_watch *watch, const struct io_uring_cqe *cqe)
         if (watch->loans[i].serial == serial)
             continue;
         if (kept != i)
-            __builtin_memcpy(&watch->loans[kept], &watch->loans[i], sizeof(watch->loans[i]));
+            rota_copy(&watch->loans[kept], &watch->loans[i], sizeof(watch->loans[i]));
         kept++;
     }
     if (found)

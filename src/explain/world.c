@@ -187,10 +187,11 @@ enum rota_answer rota_socket_connected(int fd)
 enum rota_answer rota_socket_bound(int fd)
 {
 #ifdef __NR_getsockname
-    unsigned char address[128] = {0};
+    unsigned char address[128];
     unsigned size = sizeof(address);
     uint16_t family;
 
+    rota_zero(address, sizeof(address));
     if (rota_syscall6(__NR_getsockname, fd, (long)address, (long)&size, 0, 0, 0))
         return ROTA_UNKNOWN;
     __builtin_memcpy(&family, address, sizeof(family));

@@ -54,6 +54,18 @@ static inline void rota_zero(void *memory, size_t size)
     }
 }
 
+/* Copies `size` bytes; the same for memcpy. The two do not overlap. */
+static inline void rota_copy(void *to, const void *from, size_t size)
+{
+    const unsigned char *source = from;
+    unsigned char *target = to;
+
+    for (size_t i = 0; i < size; i++) {
+        target[i] = source[i];
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
 /* True when the ring was torn down, or could not be made. */
 static inline bool rota_is_dead(const struct rota_ring *ring)
 {

@@ -281,7 +281,9 @@ static void test_rules(void)
     struct io_uring_params params;
     struct rota_config config;
     struct rota_ring ring;
+    bool no_kernel = rota_queue_init(1, &ring, 0) < 0; /* that way the real one is asked */
 
+    rota_queue_exit(&ring);
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         fake_reset();
         rota_config_plain(&config);
@@ -291,7 +293,10 @@ static void test_rules(void)
         is_int(fake.setups, 0, "  without asking");
         memset(&params, 0, sizeof(params));
         params.flags = rules[i].flags;
-        is_int(rota_queue_init_params(FAKE_ENTRIES, &ring, &params), -EINVAL, "  either way");
+        if (no_kernel)
+            skip(1, "  either way: this kernel gives no ring");
+        else
+            is_int(rota_queue_init_params(FAKE_ENTRIES, &ring, &params), -EINVAL, "  either way");
 
         config.required_flags = 0;
         config.preferred_flags = rules[i].flags;
