@@ -127,7 +127,7 @@ static void lend(struct rota_watch *watch, const struct io_uring_sqe *sqe, unsig
         return;
     }
     loan = &watch->loans[watch->count++];
-    __builtin_memcpy(loan->sqe, sqe, sizeof(loan->sqe));
+    rota_copy(loan->sqe, sqe, sizeof(loan->sqe));
     loan->address = piece->address;
     loan->size = piece->size;
     loan->serial = watch->serial;

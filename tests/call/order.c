@@ -208,6 +208,9 @@ static void own_nop(uint64_t data)
 {
     struct io_uring_sqe *sqe = rota_get_sqe(ring);
 
+    /* The thread of an SQPOLL ring may be slower than this test. */
+    if (!sqe && rota_sqring_wait(ring) >= 0)
+        sqe = rota_get_sqe(ring);
     if (!sqe)
         bail("no SQE");
     rota_prep_nop(sqe);
