@@ -370,9 +370,9 @@ def kernels() -> Iterator[Case]:
             yield Case(title, "failed", "\n".join([guest["reason"], *guest["last_lines"]]))
 
 
-@stage
+@long_stage
 def roots() -> Iterator[Case]:
-    """Bare Debian systems: quickstart from nothing, and the README typed as it stands."""
+    """Bare Debian systems, quickstart and README typed in them: only when it is named."""
     yield from script("roots", "tests/build/roots")
 
 
