@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -244,20 +245,38 @@ class _Exporter:
             nr=None if item.handwritten else nr)
 
 
-def _write(value: Any, indent: str, lead: int) -> str:
-    """JSON with two spaces a level, where what fits on a line stands on one."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(indent) + lead + len(flat) < WIDTH or not isinstance(value, (dict, list)) or not value:
-        return flat
-    below = indent + "  "
-    if isinstance(value, list):
-        parts = [below + _write(item, below, 1) for item in value]
-        return "[\n" + ",\n".join(parts) + f"\n{indent}]"
-    parts = []
-    for key, item in value.items():
-        name = json.dumps(key)
-        parts.append(f"{below}{name}: {_write(item, below, len(name) + 3)}")
-    return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+@dataclass(frozen=True)
+class _Text:
+    """A value as JSON on one line, and the texts of what is in it, each behind its key."""
+
+    flat: str
+    parts: list[tuple[str, _Text]]
+    brackets: str = ""
+
+
+def _text(value: Any) -> _Text:
+    if isinstance(value, dict):
+        parts = [(f"{json.dumps(key)}: ", _text(item)) for key, item in value.items()]
+        brackets = "{}"
+    elif isinstance(value, list):
+        parts, brackets = [("", _text(item)) for item in value], "[]"
+    else:
+        return _Text(json.dumps(value, ensure_ascii=False), [])
+    inside = ", ".join(key + item.flat for key, item in parts)
+    return _Text(brackets[0] + inside + brackets[1], parts, brackets)
+
+
+def _lines(text: _Text, indent: str, lead: int) -> Iterator[str]:
+    """The pieces of JSON with two spaces a level, where what fits on a line stands on one."""
+    if len(indent) + lead + len(text.flat) < WIDTH or not text.parts:
+        yield text.flat
+        return
+    below, before = indent + "  ", text.brackets[0] + "\n"
+    for key, item in text.parts:
+        yield before + below + key
+        yield from _lines(item, below, len(key) + 1)
+        before = ",\n"
+    yield f"\n{indent}{text.brackets[1]}"
 
 
 def data(table: Table, include: Path) -> Json:
@@ -267,4 +286,4 @@ def data(table: Table, include: Path) -> Json:
 
 def export(exported: Json) -> str:
     """The same as text."""
-    return _write(exported, "", 0) + "\n"
+    return "".join(_lines(_text(exported), "", 0)) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +29,17 @@ class Output:
     text: str
 
 
+def _compiled() -> jinja2.BytecodeCache | None:
+    """Where compiled templates are kept: beside Python's own, and where Python may keep those."""
+    place = Path(__file__).with_name("__pycache__")
+    if sys.dont_write_bytecode or not os.access(place, os.W_OK):
+        return None
+    return jinja2.FileSystemBytecodeCache(str(place), "%s.template")
+
+
 def _environment() -> jinja2.Environment:
     env = jinja2.Environment(
+        bytecode_cache=_compiled(),
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
     env.filters |= {
