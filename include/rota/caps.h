@@ -110,7 +110,8 @@ struct rota_caps {
     uint8_t features_how;
     uint8_t enter_how;
     uint8_t sqe_how;
-    uint8_t reserved[2];
+    uint8_t kind; /* enum rota_kernel_kind: what was asked */
+    uint8_t reserved[1];
     struct rota_caps_op ops[ROTA_CAPS_OPS];
 };
 
@@ -118,7 +119,8 @@ struct rota_caps {
  * rota_caps_get - asks the kernel beneath.
  *
  * caps     filled on every path; with an error it holds what was learnt so far
- * kernel   NULL: the real system calls
+ * kernel   NULL: the real system calls; &rota_kernel_emulated tells what a ring
+ *          that stands on that one can do. For a ring that exists: ring->kernel
  *
  * Makes a ring of its own and takes it down, two or three more on kernels
  * before 6.18; some tens of system calls, about 0.2 milliseconds. To be called
@@ -173,7 +175,7 @@ ROTA_API int rota_caps_why(const struct rota_caps *caps, const char *kind, uint6
 /*
  * rota_caps_format - everything as one JSON object.
  *
- * Keys: ring_error, kernel, opcodes, registers, setup, feature, enter, sqe
+ * Keys: kind ("real", "emulated" or "other"), ring_error, kernel, opcodes, registers, setup, feature, enter, sqe
  * (each a list of {name, has, how, since}) and flags (per opcode and field).
  * Writes as rota_sqe_format() does, -EINVAL when `caps` is NULL.
  */

@@ -388,6 +388,17 @@ ROTA_API int rota_process_explain_register(const struct rota_process *process,
                                            char *buf, size_t size);
 
 /*
+ * rota_ring_explain_kernel - what the ring stands on, and why.
+ *
+ * "the real kernel"; "the emulated kernel, because set-up on the kernel that was
+ * asked for failed: -1 EPERM: ..."; "no kernel: the ring is torn down, or could
+ * not be made". For a line of a program's log: what a ring stands on is never to
+ * be a secret. rota_explain_setup() with rota_ring_fallback_error() looks for the
+ * cause. Returns as rota_sqe_format(); -EINVAL when `ring` is NULL.
+ */
+ROTA_API int rota_ring_explain_kernel(const struct rota_ring *ring, char *buf, size_t size);
+
+/*
  * rota_setup_explain - can a ring be made here, and if not, why?
  *
  * Makes a plain ring and takes it down. Where that fails, looks for the

@@ -130,10 +130,13 @@ struct rota_ring {
     /* See rota_on_submit(). */
     void (*submit_hook)(struct rota_ring *ring, const void *stack, void *data);
     void *submit_data;
-    int32_t clock_id;     /* the clock that waits run on, see rota_register_clock() */
-    int index_owner;      /* the thread whose registered index enter_ring_fd is; 0: it is none */
-    uint64_t memory_sz;   /* NO_MMAP in memory of the library's own: its bytes, from sq.sqes on */
-    uint64_t reserved[2]; /* zero; room to grow */
+    int32_t clock_id;   /* the clock that waits run on, see rota_register_clock() */
+    int index_owner;    /* the thread whose registered index enter_ring_fd is; 0: it is none */
+    uint64_t memory_sz; /* NO_MMAP in memory of the library's own: its bytes, from sq.sqes on */
+    int32_t
+        setup_error; /* why the ring stands on rota_config::fallback; see rota_ring_fallback_error() */
+    uint32_t reserved0;   /* zero */
+    uint64_t reserved[1]; /* zero; room to grow */
 };
 
 /* The CQE in slot `index` modulo the size of the queue. */

@@ -87,6 +87,9 @@ ROTA_API int rota_close_ring_fd(struct rota_ring *ring);
 /* What the inline function below calls: `ring_size` is the caller's sizeof(*ring). */
 ROTA_API int rota_queue_mmap_sized(int fd, const struct io_uring_params *params,
                                    struct rota_ring *ring, size_t ring_size);
+ROTA_API int rota_queue_mmap_on_sized(int fd, const struct io_uring_params *params,
+                                      struct rota_ring *ring, size_t ring_size,
+                                      const struct rota_kernel *kernel);
 
 /*
  * rota_queue_mmap - adopt a ring that exists: map its queues.
@@ -115,6 +118,17 @@ ROTA_INLINE int rota_queue_mmap(int fd, const struct io_uring_params *params,
                                 struct rota_ring *ring)
 {
     return rota_queue_mmap_sized(fd, params, ring, sizeof(*ring));
+}
+
+/*
+ * rota_queue_mmap_on - the same for a ring that kernel->setup() has made.
+ *
+ * `kernel` must live as long as the ring; NULL is the real one.
+ */
+ROTA_INLINE int rota_queue_mmap_on(int fd, const struct io_uring_params *params,
+                                   struct rota_ring *ring, const struct rota_kernel *kernel)
+{
+    return rota_queue_mmap_on_sized(fd, params, ring, sizeof(*ring), kernel);
 }
 
 /*

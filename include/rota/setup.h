@@ -26,6 +26,19 @@ ROTA_BEGIN_DECLS
 #define ROTA_REGISTER_RING_FD (1U << 1)
 
 /*
+ * The errors of set-up after which rota_init takes rota_config::fallback, for
+ * rota_config::fallback_on.
+ */
+
+#define ROTA_FALLBACK_EPERM  (1U << 0) /* forbidden: kernel.io_uring_disabled, a seccomp filter */
+#define ROTA_FALLBACK_EACCES (1U << 1) /* forbidden by a security module */
+#define ROTA_FALLBACK_ENOSYS (1U << 2) /* no io_uring in the kernel, or a filter that says so */
+#define ROTA_FALLBACK_ENOMEM (1U << 3) /* no memory, or RLIMIT_MEMLOCK where rings count */
+
+/* io_uring is not to be had here, whatever the program does. */
+#define ROTA_FALLBACK_REFUSED (ROTA_FALLBACK_EPERM | ROTA_FALLBACK_EACCES | ROTA_FALLBACK_ENOSYS)
+
+/*
  * How rota_init sets a ring up. All zero is a plain ring: no setup flag, any
  * thread, interrupted waits go on. The fillers below make the four usual
  * kinds; members may be changed afterwards.
@@ -60,7 +73,18 @@ struct rota_config {
     size_t memory_size;
 
     const struct rota_kernel *kernel; /* NULL: the real system calls */
-    uint64_t reserved[6];             /* zero */
+
+    /*
+     * The kernel to take when set-up on `kernel` fails with an error that is in
+     * `fallback_on` (ROTA_FALLBACK_*, not 0), in practice &rota_kernel_emulated
+     * of rota/emulate.h. NULL, with 0: none, the error is returned. A ring never
+     * changes its kernel by itself; rota_ring_kind() tells on which it stands,
+     * rota_ring_fallback_error() why. The table must live as long as the ring.
+     */
+    const struct rota_kernel *fallback;
+    uint32_t fallback_on;
+    uint32_t reserved1;   /* zero */
+    uint64_t reserved[4]; /* zero */
 };
 
 /* Alignment of rota_config::memory: no kernel of this architecture has larger base pages. */
@@ -81,6 +105,13 @@ ROTA_API int rota_queue_init_sized(unsigned entries, struct rota_ring *ring, siz
                                    struct io_uring_params *params);
 ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
                                        struct io_uring_params *params, void *buf, size_t buf_size);
+ROTA_API int rota_queue_init_on_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                                      struct io_uring_params *params,
+                                      const struct rota_kernel *kernel);
+ROTA_API int rota_queue_init_mem_on_sized(unsigned entries, struct rota_ring *ring,
+                                          size_t ring_size, struct io_uring_params *params,
+                                          void *buf, size_t buf_size,
+                                          const struct rota_kernel *kernel);
 
 /*
  * rota_init - make a ring.
@@ -114,6 +145,12 @@ ROTA_API int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring,
  * - EMFILE, ENFILE: no file descriptor left
  * - ENXIO, EINVAL: config->wq_fd is no open file, or no ring
  * - EPROTO: the kernel answered with sizes or offsets that make no sense
+ *
+ * With config->fallback and an error that config->fallback_on has, the ring is
+ * made there instead, in the same way from the same wishes, and what comes back
+ * is that kernel's answer. EINVAL also when one of the two is set and the other
+ * is not, or fallback_on has an unknown bit. What the program itself got wrong
+ * (a memory_size that is too small) leads to no fallback.
  *
  * Any thread may make a ring; the fast kinds then belong to it.
  */
@@ -159,6 +196,50 @@ ROTA_INLINE int rota_queue_init(unsigned entries, struct rota_ring *ring, unsign
 }
 
 /*
+ * rota_queue_init_on - rota_queue_init_params() on a kernel of the caller's choice.
+ *
+ * For programs that keep liburing's rules and have to run where io_uring is
+ * not allowed: `kernel` is a table such as &rota_kernel_emulated, which must
+ * live as long as the ring; NULL is the real one. There is no fallback here:
+ * the caller sees the error, and calls again. Returns as
+ * rota_queue_init_params().
+ */
+ROTA_INLINE int rota_queue_init_on(unsigned entries, struct rota_ring *ring,
+                                   struct io_uring_params *params, const struct rota_kernel *kernel)
+{
+    return rota_queue_init_on_sized(entries, ring, sizeof(*ring), params, kernel);
+}
+
+/*
+ * rota_ring_kind - what the ring stands on: the real kernel, the emulated one, or another table.
+ *
+ * ROTA_KERNEL_OTHER also for a ring that is torn down or could not be made.
+ * Reads the ring only; any thread.
+ */
+ROTA_INLINE enum rota_kernel_kind rota_ring_kind(const struct rota_ring *ring)
+{
+    if (ring->enter_ring_fd < 0)
+        return ROTA_KERNEL_OTHER;
+    if (!ring->kernel)
+        return ROTA_KERNEL_REAL;
+    /* A copy of the real table with members of its own is not the real kernel. */
+    return ring->kernel->kind == ROTA_KERNEL_REAL ? ROTA_KERNEL_OTHER : ring->kernel->kind;
+}
+
+/*
+ * rota_ring_fallback_error - why the ring stands on rota_config::fallback.
+ *
+ * The -errno with which set-up on rota_config::kernel was refused, -EPERM for
+ * example; 0 when the ring stands on the kernel that was asked for.
+ * rota_ring_explain_kernel() says the same in words. Reads the ring only; any
+ * thread.
+ */
+ROTA_INLINE int rota_ring_fallback_error(const struct rota_ring *ring)
+{
+    return ring->setup_error;
+}
+
+/*
  * rota_queue_exit - tear a ring down.
  *
  * Unmaps, unregisters and closes; ring->ring_fd is -1 afterwards, and calling
@@ -199,6 +280,15 @@ ROTA_INLINE int rota_queue_init_mem(unsigned entries, struct rota_ring *ring,
                                     struct io_uring_params *params, void *buf, size_t buf_size)
 {
     return rota_queue_init_mem_sized(entries, ring, sizeof(*ring), params, buf, buf_size);
+}
+
+/* rota_queue_init_mem_on - the same on a kernel of the caller's choice, as rota_queue_init_on(). */
+ROTA_INLINE int rota_queue_init_mem_on(unsigned entries, struct rota_ring *ring,
+                                       struct io_uring_params *params, void *buf, size_t buf_size,
+                                       const struct rota_kernel *kernel)
+{
+    return rota_queue_init_mem_on_sized(entries, ring, sizeof(*ring), params, buf, buf_size,
+                                        kernel);
 }
 
 /*
@@ -251,12 +341,13 @@ ROTA_INLINE void rota_config_plain(struct rota_config *config)
     config->memory = NULL;
     config->memory_size = 0;
     config->kernel = NULL;
+    config->fallback = NULL;
+    config->fallback_on = 0;
+    config->reserved1 = 0;
     config->reserved[0] = 0;
     config->reserved[1] = 0;
     config->reserved[2] = 0;
     config->reserved[3] = 0;
-    config->reserved[4] = 0;
-    config->reserved[5] = 0;
 }
 
 /*
@@ -300,6 +391,24 @@ ROTA_INLINE void rota_config_iopoll(struct rota_config *config)
 {
     rota_config_shared(config);
     config->required_flags = IORING_SETUP_IOPOLL;
+}
+
+/*
+ * rota_config_fall_back - the ring may stand on `kernel` where io_uring is refused.
+ *
+ * To be called after one of the fillers above. The refusals are those of
+ * ROTA_FALLBACK_REFUSED; who wants others sets the two members. With
+ * &rota_kernel_emulated (rota/emulate.h, pkg-config rota-emulate) a program
+ * written once runs in containers, too:
+ *
+ *     rota_config_single_owner(&config);
+ *     rota_config_fall_back(&config, &rota_kernel_emulated);
+ *     ret = rota_init(&ring, 64, &config);
+ */
+ROTA_INLINE void rota_config_fall_back(struct rota_config *config, const struct rota_kernel *kernel)
+{
+    config->fallback = kernel;
+    config->fallback_on = ROTA_FALLBACK_REFUSED;
 }
 
 ROTA_END_DECLS

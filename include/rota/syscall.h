@@ -76,11 +76,18 @@ ROTA_API int rota_sys_enter(int fd, uint32_t to_submit, uint32_t min_complete, u
  */
 ROTA_API int rota_sys_register(int fd, uint32_t opcode, const void *arg, uint32_t nr_args);
 
+/* What stands below a ring; rota_ring_kind() tells. */
+enum rota_kernel_kind {
+    ROTA_KERNEL_OTHER = 0,    /* a table of the program's own, a scripted one for example */
+    ROTA_KERNEL_REAL = 1,     /* the system calls */
+    ROTA_KERNEL_EMULATED = 2, /* rota_kernel_emulated of rota/emulate.h */
+};
+
 /*
  * The kernel under a ring. A ring uses the real system calls unless
  * rota_config::kernel names a table; then every call that the ring makes goes
  * through it, so that a test can answer with any error, short count or
- * offset. All members must be set, none may touch the ring. Each has the
+ * offset. All functions must be set, none may touch the ring. Each has the
  * contract of the call it stands for and returns -errno, the two pointers
  * too: `map` stores the address through `address`. With descriptor -1 it is
  * for anonymous memory, and `offset` holds further MAP_* flags.
@@ -96,9 +103,13 @@ struct rota_kernel {
     int (*unmap)(void *address, size_t size);
     int (*close)(int fd);
     int (*clock)(int clock_id, struct __kernel_timespec *now);
+    enum rota_kernel_kind kind; /* what explanations call it; 0 for a table of the program's own */
 };
 
-/* The table of the real system calls: a start for one that changes a few of them. */
+/*
+ * The table of the real system calls: a start for one that changes a few of
+ * them. Rings on such a copy stand on ROTA_KERNEL_OTHER, whatever its `kind`.
+ */
 ROTA_API extern const struct rota_kernel rota_kernel_real;
 
 /* The names and argument orders of liburing for the three calls. */

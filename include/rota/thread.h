@@ -18,8 +18,8 @@ ROTA_BEGIN_DECLS
 /*
  * rota_thread_ring - the calling thread's ring.
  *
- * A ring of 64 SQEs of the single-owner kind (rota_config_single_owner). It
- * belongs to this thread: others must not use it, nor the pointer after the
+ * A ring of 64 SQEs of the single-owner kind (rota_config_single_owner), unless
+ * rota_thread_ring_config() has said another one. It belongs to this thread: others must not use it, nor the pointer after the
  * thread has ended. At the end of the thread its handles are cancelled, their
  * callbacks told, results that nobody awaits dropped, and it is torn down;
  * memory that its requests use has to live until then, so a thread that ends
@@ -42,6 +42,29 @@ ROTA_BEGIN_DECLS
  * From any thread. First kernel: that of rota_init().
  */
 ROTA_API struct rota_ring *rota_thread_ring(void);
+
+/*
+ * rota_thread_ring_config - of which kind the rings of threads are, from now on.
+ *
+ * config   as for rota_init(), with memory NULL: two rings cannot share it. NULL:
+ *          rota_config_single_owner() again. It is not copied: it must stay as it
+ *          is as long as threads make rings, and so be static, or set once for all.
+ *
+ * For the whole process, and the way to let these rings stand on the emulated
+ * kernel where io_uring is refused:
+ *
+ *     static struct rota_config config;
+ *     rota_config_single_owner(&config);
+ *     rota_config_fall_back(&config, &rota_kernel_emulated);
+ *     rota_thread_ring_config(&config);
+ *
+ * Threads that have a ring keep it. It is for main() to call, before there are
+ * others: a library has no business here.
+ *
+ * Returns 0; -EINVAL when config->memory is not NULL. What else is wrong with
+ * it the rings say. From any thread.
+ */
+ROTA_API int rota_thread_ring_config(const struct rota_config *config);
 
 /*
  * rota_thread_ring_exit - tear this thread's ring down now, as its end does.

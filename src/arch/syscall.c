@@ -75,4 +75,5 @@ const struct rota_kernel rota_kernel_real = {
     .unmap = real_unmap,
     .close = real_close,
     .clock = real_clock,
+    .kind = ROTA_KERNEL_REAL,
 };

@@ -271,6 +271,14 @@ static void infer(struct rota_caps *caps)
     }
 }
 
+/* As rota_ring_kind() of a ring that stands on it. */
+static uint8_t kind_of(const struct rota_kernel *kernel)
+{
+    if (!kernel || kernel == &rota_kernel_real)
+        return ROTA_KERNEL_REAL;
+    return kernel->kind == ROTA_KERNEL_REAL ? ROTA_KERNEL_OTHER : (uint8_t)kernel->kind;
+}
+
 int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
 {
     struct rota_config config;
@@ -283,6 +291,7 @@ int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
     caps->magic = ROTA_CAPS_MAGIC;
     caps->layout = ROTA_CAPS_LAYOUT;
     caps->size = sizeof(*caps);
+    caps->kind = kind_of(kernel);
     query(caps, kernel ? kernel : &rota_kernel_real);
     queried = caps->opcodes_how != ROTA_LEARNT_NOT;
 

@@ -5,8 +5,16 @@
 #include "table/info_tables.h"
 #include "explain/understand.h"
 
-static const char *learnt_words(enum rota_learnt how)
+static const char *learnt_words(const struct rota_caps *caps, enum rota_learnt how)
 {
+    static const char *const emulated[] = {
+        [ROTA_LEARNT_NOT] = "nothing told of it",
+        [ROTA_LEARNT_QUERY] = "the emulated kernel's query interface says so",
+        [ROTA_LEARNT_PROBE] = "the emulated kernel's probe says so",
+        [ROTA_LEARNT_SETUP] = "an emulated ring that was made says so",
+        [ROTA_LEARNT_TRIAL] = "it was tried on the emulated kernel",
+        [ROTA_LEARNT_INFERRED] = "inferred from what else the emulated kernel has",
+    };
     static const char *const words[] = {
         [ROTA_LEARNT_NOT] = "nothing told of it",
         [ROTA_LEARNT_QUERY] = "the kernel's query interface says so",
@@ -16,7 +24,7 @@ static const char *learnt_words(enum rota_learnt how)
         [ROTA_LEARNT_INFERRED] = "inferred from what came with the same release",
     };
 
-    return words[how];
+    return caps->kind == ROTA_KERNEL_EMULATED ? emulated[how] : words[how];
 }
 
 static const char *learnt_key(enum rota_learnt how)
@@ -28,6 +36,11 @@ static const char *learnt_key(enum rota_learnt how)
     };
 
     return keys[how];
+}
+
+static const char *kind_key(unsigned kind)
+{
+    return kind == ROTA_KERNEL_REAL ? "real" : kind == ROTA_KERNEL_EMULATED ? "emulated" : "other";
 }
 
 static const char *answer_key(enum rota_answer answer)
@@ -42,13 +55,16 @@ static const char *answer_key(enum rota_answer answer)
 static void put_why(struct rota_text *text, const struct rota_caps *caps, enum rota_answer answer,
                     enum rota_learnt how, unsigned since, const char *config)
 {
-    rota_text_all(text, answer_key(answer), ": ", learnt_words(how), NULL);
+    rota_text_all(text, answer_key(answer), ": ", learnt_words(caps, how), NULL);
     if (answer == ROTA_YES)
         return;
     if (caps->ring_error && answer == ROTA_UNKNOWN) {
         rota_text_put(text, "; no ring could be made: ");
         rota_text_error(text, caps->ring_error);
     }
+    /* No newer kernel brings what the emulated one lacks. */
+    if (caps->kind == ROTA_KERNEL_EMULATED)
+        return;
     if (since) {
         rota_text_put(text, "; first in ");
         rota_text_kernel(text, since);
@@ -245,6 +261,9 @@ int rota_caps_format(const struct rota_caps *caps, char *buf, size_t size)
         return -EINVAL;
     rota_text_start(&text, buf, size);
     rota_text_char(&text, '{');
+    put_key(&text, "kind");
+    put_string(&text, kind_key(caps->kind));
+    rota_text_char(&text, ',');
     put_key(&text, "ring_error");
     if (caps->ring_error) {
         rota_text_char(&text, '"');

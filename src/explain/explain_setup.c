@@ -414,3 +414,28 @@ int rota_setup_explain(int *ret, char *buf, size_t size)
     rota_text_put(&text, "a ring can be made here");
     return rota_text_result(&text);
 }
+
+int rota_ring_explain_kernel(const struct rota_ring *ring, char *buf, size_t size)
+{
+    static const char *const names[] = {
+        [ROTA_KERNEL_OTHER] = "a kernel of the program's own",
+        [ROTA_KERNEL_REAL] = "the real kernel",
+        [ROTA_KERNEL_EMULATED] = "the emulated kernel",
+    };
+    struct rota_text text;
+    unsigned kind;
+
+    if (!ring)
+        return -EINVAL;
+    rota_text_start(&text, buf, size);
+    if (rota_is_dead(ring)) {
+        rota_text_put(&text, "no kernel: the ring is torn down, or could not be made");
+        return rota_text_result(&text);
+    }
+    kind = rota_ring_kind(ring);
+    rota_text_put(&text, kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0]);
+    if (rota_ring_fallback_error(ring))
+        rota_answer_text(&text, ", because set-up on the kernel that was asked for failed",
+                         rota_ring_fallback_error(ring));
+    return rota_text_result(&text);
+}

@@ -350,14 +350,13 @@ void rota_view_own_ring(const struct rota_process *process, const struct rota_ri
 enum rota_answer rota_group_exists(const struct rota_ring *ring, unsigned group)
 {
     struct io_uring_buf_status status;
-    long ret;
+    int ret;
 
     if (!ring || rota_is_dead(ring) || ring->ring_fd < 0)
         return ROTA_UNKNOWN;
     rota_zero(&status, sizeof(status));
     status.buf_group = group;
-    ret = rota_syscall6(__NR_io_uring_register, ring->ring_fd, IORING_REGISTER_PBUF_STATUS,
-                        (long)&status, 1, 0, 0);
+    ret = rota_kernel_of(ring)->reg(ring->ring_fd, IORING_REGISTER_PBUF_STATUS, &status, 1);
     if (!ret || ret == -EINVAL)
         /* EINVAL: of buffers that are no ring, or a kernel without the call. */
         return !ret ? ROTA_YES : ROTA_UNKNOWN;

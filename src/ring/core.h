@@ -116,6 +116,12 @@ static inline const struct rota_kernel *rota_kernel_of(const struct rota_ring *r
     return ring->kernel ? ring->kernel : &rota_kernel_real;
 }
 
+/* What rota_ring::kernel holds for a table that a program named: the real one has a fast path. */
+static inline const struct rota_kernel *rota_kernel_named(const struct rota_kernel *kernel)
+{
+    return kernel == &rota_kernel_real ? NULL : kernel;
+}
+
 /*
  * The index behind the last CQE that is ready. Never further from the head than
  * the queue is long, whatever the shared word says.

@@ -129,8 +129,9 @@ int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring
     return ret;
 }
 
-int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
-                              struct io_uring_params *params, void *buf, size_t buf_size)
+int rota_queue_init_mem_on_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                                 struct io_uring_params *params, void *buf, size_t buf_size,
+                                 const struct rota_kernel *kernel)
 {
     struct rota_placement placement = {buf, buf_size, 0, false};
     ptrdiff_t used;
@@ -142,10 +143,17 @@ int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t r
     rota_make_none(ring);
     if (!entries || !params || !buf)
         return -EINVAL;
+    ring->kernel = rota_kernel_named(kernel);
     flags = params->flags;
     params->flags |= IORING_SETUP_NO_MMAP;
     used = rota_memory_size_params(entries, params); /* some megabytes at most */
     ret = make_placed(ring, entries, params, &placement);
     params->flags = ret < 0 ? flags : params->flags;
     return ret < 0 ? ret : (int)used;
+}
+
+int rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, size_t ring_size,
+                              struct io_uring_params *params, void *buf, size_t buf_size)
+{
+    return rota_queue_init_mem_on_sized(entries, ring, ring_size, params, buf, buf_size, NULL);
 }

@@ -18,6 +18,7 @@ static _Thread_local struct own_ring own;
 
 static uintptr_t at_exit; /* the process's key plus one; 0: there is none yet */
 static unsigned generation;
+static const struct rota_config *chosen; /* NULL: that of rota_init() */
 
 /* Runs in the child, which has one thread: this one. */
 static void forked(void)
@@ -92,7 +93,8 @@ static int make(void)
     if (ret < 0)
         (void)rota_init(&own.ring, 0, NULL); /* a ring that is none, safe to use */
     else
-        ret = rota_init(&own.ring, ENTRIES, NULL);
+        /* Acquire: what was written to the config before it was chosen is seen. */
+        ret = rota_init(&own.ring, ENTRIES, __atomic_load_n(&chosen, __ATOMIC_ACQUIRE));
     return ret;
 }
 
@@ -116,4 +118,13 @@ struct rota_ring *rota_thread_ring(void)
 void rota_thread_ring_exit(void)
 {
     tear_down(&own);
+}
+
+int rota_thread_ring_config(const struct rota_config *config)
+{
+    if (config && config->memory)
+        return -EINVAL;
+    /* Release: pairs with make(). */
+    __atomic_store_n(&chosen, config, __ATOMIC_RELEASE);
+    return 0;
 }

@@ -121,6 +121,17 @@ static void refused(void)
     is_str(text, "unknown: nothing told of it; no ring could be made: EPERM; first in 5.1",
            "and said why");
     is_int(rota_caps_get(NULL, NULL), -EINVAL, "no place is EINVAL");
+    is_int(denied.kind, ROTA_KERNEL_OTHER, "and of whom: not of the real kernel");
+
+    kernel.kind = ROTA_KERNEL_EMULATED;
+    rota_caps_get(&denied, &kernel);
+    is_int(denied.kind, ROTA_KERNEL_EMULATED, "of an emulated one it says so");
+    rota_caps_why(&denied, "opcode", IORING_OP_NOP, 0, text, sizeof(text));
+    is_str(text, "unknown: nothing told of it; no ring could be made: EPERM",
+           "and not which release would help");
+    denied.opcodes_how = ROTA_LEARNT_PROBE;
+    rota_caps_why(&denied, "opcode", IORING_OP_NOP, 0, text, sizeof(text));
+    is_str(text, "no: the emulated kernel's probe says so", "nor that it was the kernel's word");
 }
 
 static void sentences(void)
@@ -189,6 +200,7 @@ static void forms(void)
     is_int(rota_caps_format(&caps, text, (size_t)length + 1), length, "the JSON form has a length");
     end = json_value(text);
     ok(end && !*end, "and is one value of JSON");
+    ok(!strncmp(text, "{\"kind\":\"real\",", 15), "which begins with what was asked");
     ok(strstr(text, "{\"name\":\"READ\",\"has\":\"yes\",\"how\":\"probe\",\"since\":\"5.6\"}"),
        "with an object for each opcode");
     free(text);

@@ -327,8 +327,13 @@ static int fake_clock(int clock_id, struct __kernel_timespec *now)
     return !fake.failing_clock || fake.clocks == fake.failing_clock ? fake.clock_error : 0;
 }
 
-static const struct rota_kernel fake_kernel = {fake_setup, fake_enter, fake_register, fake_map,
-                                               fake_unmap, fake_close, fake_clock};
+static const struct rota_kernel fake_kernel = {.setup = fake_setup,
+                                               .enter = fake_enter,
+                                               .reg = fake_register,
+                                               .map = fake_map,
+                                               .unmap = fake_unmap,
+                                               .close = fake_close,
+                                               .clock = fake_clock};
 
 /* A ring on the scripted kernel, as `config` says but for the kernel. */
 __attribute__((unused)) static void fake_ring(struct rota_ring *ring, struct rota_config *config)

@@ -316,13 +316,13 @@ static int real_enter(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags,
 
 static void test_faults(void)
 {
-    struct rota_kernel kernel = {faulty_setup,
-                                 real_enter,
-                                 faulty_reg,
-                                 faulty_map,
-                                 rota_kernel_real.unmap,
-                                 rota_kernel_real.close,
-                                 rota_kernel_real.clock};
+    struct rota_kernel kernel = {.setup = faulty_setup,
+                                 .enter = real_enter,
+                                 .reg = faulty_reg,
+                                 .map = faulty_map,
+                                 .unmap = rota_kernel_real.unmap,
+                                 .close = rota_kernel_real.close,
+                                 .clock = rota_kernel_real.clock};
     int fds = count_fds(), mappings = count_mappings();
     struct rota_config config;
     struct rota_ring ring;

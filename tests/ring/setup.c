@@ -41,7 +41,7 @@ static void test_refusals(void)
     rota_queue_exit(&ring);
 
     rota_config_shared(&config);
-    config.reserved[5] = 1;
+    config.reserved[3] = 1;
     is_int(rota_init(&ring, 8, &config), -EINVAL, "a reserved member that is set is an error");
     rota_config_shared(&config);
     config.reserved0 = 1;

@@ -229,6 +229,61 @@ static void no_ring(void)
     rota_thread_ring_exit();
 }
 
+static int refuse(uint32_t entries, struct io_uring_params *params)
+{
+    (void)entries;
+    (void)params;
+    return -EPERM;
+}
+
+static void *configured_thread(void *kind)
+{
+    struct rota_ring *ring = rota_thread_ring();
+    int ret = rota_call_nop(ring);
+
+    *(int *)kind = ret < 0 ? ret : rota_ring_fallback_error(ring);
+    return NULL;
+}
+
+/* The kind of ring is the program's to choose, and with it what rings stand on. */
+static void configured(void)
+{
+    static char memory[16];
+    struct rota_kernel refusing = rota_kernel_real;
+    struct rota_config config;
+    pthread_t thread;
+    int other = 0;
+
+    is_int(rota_call_nop(rota_thread_ring()), 0, "this thread has its ring");
+    refusing.setup = refuse;
+    rota_config_single_owner(&config);
+    config.kernel = &refusing;
+    is_int(rota_thread_ring_config(&config), 0, "rings of another kind from now on");
+    is_int(rota_call_nop(rota_thread_ring()), 0, "this thread keeps its ring");
+    pthread_create(&thread, NULL, configured_thread, &other);
+    pthread_join(thread, NULL);
+    is_int(other, -EPERM, "another one gets the new kind, and its error");
+    rota_config_fall_back(&config, &rota_kernel_real);
+    pthread_create(&thread, NULL, configured_thread, &other);
+    pthread_join(thread, NULL);
+    is_int(other, -EPERM, "with a fallback a ring, which knows why it is there");
+    rota_thread_ring_exit();
+    is_int(rota_call_nop(rota_thread_ring()), 0, "this thread, too");
+    is_int(rota_ring_fallback_error(rota_thread_ring()), -EPERM, "knows it");
+    is_int(rota_ring_kind(rota_thread_ring()), ROTA_KERNEL_REAL, "and on what");
+    config.memory = memory;
+    is_int(rota_thread_ring_config(&config), -EINVAL, "memory of one ring is not for many");
+    config.memory = NULL;
+    rota_thread_ring_exit();
+    is_int(rota_call_nop(rota_thread_ring()), 0, "the refused config has changed nothing");
+    is_int(rota_ring_fallback_error(rota_thread_ring()), -EPERM, "at all");
+    is_int(rota_thread_ring_config(NULL), 0, "the usual kind again");
+    rota_thread_ring_exit();
+    is_int(rota_call_nop(rota_thread_ring()), 0, "works");
+    is_int(rota_ring_fallback_error(rota_thread_ring()), 0, "without a fallback");
+    rota_thread_ring_exit();
+}
+
 int main(void)
 {
     struct rota_ring probe;
@@ -243,5 +298,6 @@ int main(void)
     untidy();
     child();
     no_ring();
+    configured();
     return done();
 }

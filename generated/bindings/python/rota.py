@@ -703,7 +703,15 @@ ROTA_STOPPED = 2
 ROTA_REGION_KERNEL = 2147483648
 ROTA_WAIT_INTERRUPTIBLE = 1
 ROTA_REGISTER_RING_FD = 2
+ROTA_FALLBACK_EPERM = 1
+ROTA_FALLBACK_EACCES = 2
+ROTA_FALLBACK_ENOSYS = 4
+ROTA_FALLBACK_ENOMEM = 8
+ROTA_FALLBACK_REFUSED = 7
 ROTA_MEMORY_ALIGN = _here(x86_64=4096, aarch64=65536, riscv64=65536, ppc64le=65536, s390x=65536, i386=4096, arm=65536)
+ROTA_KERNEL_OTHER = 0
+ROTA_KERNEL_REAL = 1
+ROTA_KERNEL_EMULATED = 2
 ROTA_SIGSET_SIZE = 8
 ROTA_WATCH_NONE = 0
 ROTA_WATCH_POISONED = 1
@@ -1084,11 +1092,11 @@ class rota_region(_Record):
 
 
 class rota_config(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=104, ilp32_4=92, ilp32_8=96))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=104, ilp32_4=88, ilp32_8=88))]
 
 
 class rota_kernel(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=56, ilp32_4=28, ilp32_8=28))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=64, ilp32_4=32, ilp32_8=32))]
 
 
 class rota_loan(_Record):
@@ -1507,7 +1515,8 @@ rota_caps.setup_how = _member(_abi(lp64=146, ilp32_4=146, ilp32_8=146), c_uint8)
 rota_caps.features_how = _member(_abi(lp64=147, ilp32_4=147, ilp32_8=147), c_uint8)
 rota_caps.enter_how = _member(_abi(lp64=148, ilp32_4=148, ilp32_8=148), c_uint8)
 rota_caps.sqe_how = _member(_abi(lp64=149, ilp32_4=149, ilp32_8=149), c_uint8)
-rota_caps.reserved = _member(_abi(lp64=150, ilp32_4=150, ilp32_8=150), c_uint8, 2)
+rota_caps.kind = _member(_abi(lp64=150, ilp32_4=150, ilp32_8=150), c_uint8)
+rota_caps.reserved = _member(_abi(lp64=151, ilp32_4=151, ilp32_8=151), c_uint8, 1)
 rota_caps.ops = _member(_abi(lp64=152, ilp32_4=152, ilp32_8=152), rota_caps_op, 96)
 rota_process.pid = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_int32)
 rota_process.tid = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
@@ -1737,7 +1746,9 @@ rota_ring.submit_data = _member(_abi(lp64=392, ilp32_4=260, ilp32_8=260), c_void
 rota_ring.clock_id = _member(_abi(lp64=400, ilp32_4=264, ilp32_8=264), c_int32)
 rota_ring.index_owner = _member(_abi(lp64=404, ilp32_4=268, ilp32_8=268), c_int)
 rota_ring.memory_sz = _member(_abi(lp64=408, ilp32_4=272, ilp32_8=272), c_uint64)
-rota_ring.reserved = _member(_abi(lp64=416, ilp32_4=280, ilp32_8=280), c_uint64, 2)
+rota_ring.setup_error = _member(_abi(lp64=416, ilp32_4=280, ilp32_8=280), c_int32)
+rota_ring.reserved0 = _member(_abi(lp64=420, ilp32_4=284, ilp32_8=284), c_uint32)
+rota_ring.reserved = _member(_abi(lp64=424, ilp32_4=288, ilp32_8=288), c_uint64, 1)
 rota_op.state = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_op.res = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
 rota_op.flags = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1781,7 +1792,10 @@ rota_config.reserved0 = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), c_uint32)
 rota_config.memory = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_void_p)
 rota_config.memory_size = _member(_abi(lp64=40, ilp32_4=36, ilp32_8=36), c_size_t)
 rota_config.kernel = _member(_abi(lp64=48, ilp32_4=40, ilp32_8=40), c_void_p)
-rota_config.reserved = _member(_abi(lp64=56, ilp32_4=44, ilp32_8=48), c_uint64, 6)
+rota_config.fallback = _member(_abi(lp64=56, ilp32_4=44, ilp32_8=44), c_void_p)
+rota_config.fallback_on = _member(_abi(lp64=64, ilp32_4=48, ilp32_8=48), c_uint32)
+rota_config.reserved1 = _member(_abi(lp64=68, ilp32_4=52, ilp32_8=52), c_uint32)
+rota_config.reserved = _member(_abi(lp64=72, ilp32_4=56, ilp32_8=56), c_uint64, 4)
 rota_kernel.setup = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_kernel.enter = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_kernel.reg = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_void_p)
@@ -1789,6 +1803,7 @@ rota_kernel.map = _member(_abi(lp64=24, ilp32_4=12, ilp32_8=12), c_void_p)
 rota_kernel.unmap = _member(_abi(lp64=32, ilp32_4=16, ilp32_8=16), c_void_p)
 rota_kernel.close = _member(_abi(lp64=40, ilp32_4=20, ilp32_8=20), c_void_p)
 rota_kernel.clock = _member(_abi(lp64=48, ilp32_4=24, ilp32_8=24), c_void_p)
+rota_kernel.kind = _member(_abi(lp64=56, ilp32_4=28, ilp32_8=28), c_int)
 rota_loan.sqe = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint64, 8)
 rota_loan.address = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint64)
 rota_loan.size = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_uint64)
@@ -2354,6 +2369,7 @@ rota_process_explain = _function("rota_process_explain", c_int, c_void_p, c_void
 rota_process_explain_setup = _function("rota_process_explain_setup", c_int, c_void_p, c_uint, c_void_p, c_int, c_void_p, c_size_t)
 rota_process_explain_submit = _function("rota_process_explain_submit", c_int, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
 rota_process_explain_register = _function("rota_process_explain_register", c_int, c_void_p, c_void_p, c_void_p, c_uint, c_int, c_void_p, c_size_t)
+rota_ring_explain_kernel = _function("rota_ring_explain_kernel", c_int, c_void_p, c_void_p, c_size_t)
 rota_setup_explain = _function("rota_setup_explain", c_int, c_void_p, c_void_p, c_size_t)
 rota_file_table_init = _function("rota_file_table_init", c_int, c_void_p, c_void_p, c_uint, c_void_p)
 rota_file_table_exit = _function("rota_file_table_exit", None, c_void_p, c_void_p)
@@ -2478,7 +2494,9 @@ rota_unregister_ring_fd = _function("rota_unregister_ring_fd", c_int, c_void_p)
 rota_enable_rings = _function("rota_enable_rings", c_int, c_void_p)
 rota_close_ring_fd = _function("rota_close_ring_fd", c_int, c_void_p)
 rota_queue_mmap_sized = _function("rota_queue_mmap_sized", c_int, c_int, c_void_p, c_void_p, c_size_t)
+rota_queue_mmap_on_sized = _function("rota_queue_mmap_on_sized", c_int, c_int, c_void_p, c_void_p, c_size_t, c_void_p)
 rota_queue_mmap = _function("rota_queue_mmap", c_int, c_int, c_void_p, c_void_p)
+rota_queue_mmap_on = _function("rota_queue_mmap_on", c_int, c_int, c_void_p, c_void_p, c_void_p)
 rota_ring_dontfork = _function("rota_ring_dontfork", c_int, c_void_p)
 rota_resize_rings = _function("rota_resize_rings", c_int, c_void_p, c_void_p)
 rota_cq_eventfd_enabled = _function("rota_cq_eventfd_enabled", c_bool, c_void_p)
@@ -2486,11 +2504,17 @@ rota_cq_eventfd_toggle = _function("rota_cq_eventfd_toggle", c_int, c_void_p, c_
 rota_init_sized = _function("rota_init_sized", c_int, c_void_p, c_size_t, c_uint, c_void_p)
 rota_queue_init_sized = _function("rota_queue_init_sized", c_int, c_uint, c_void_p, c_size_t, c_void_p)
 rota_queue_init_mem_sized = _function("rota_queue_init_mem_sized", c_int, c_uint, c_void_p, c_size_t, c_void_p, c_void_p, c_size_t)
+rota_queue_init_on_sized = _function("rota_queue_init_on_sized", c_int, c_uint, c_void_p, c_size_t, c_void_p, c_void_p)
+rota_queue_init_mem_on_sized = _function("rota_queue_init_mem_on_sized", c_int, c_uint, c_void_p, c_size_t, c_void_p, c_void_p, c_size_t, c_void_p)
 rota_init = _function("rota_init", c_int, c_void_p, c_uint, c_void_p)
 rota_queue_init_params = _function("rota_queue_init_params", c_int, c_uint, c_void_p, c_void_p)
 rota_queue_init = _function("rota_queue_init", c_int, c_uint, c_void_p, c_uint)
+rota_queue_init_on = _function("rota_queue_init_on", c_int, c_uint, c_void_p, c_void_p, c_void_p)
+rota_ring_kind = _function("rota_ring_kind", c_int, c_void_p)
+rota_ring_fallback_error = _function("rota_ring_fallback_error", c_int, c_void_p)
 rota_queue_exit = _function("rota_queue_exit", None, c_void_p)
 rota_queue_init_mem = _function("rota_queue_init_mem", c_int, c_uint, c_void_p, c_void_p, c_void_p, c_size_t)
+rota_queue_init_mem_on = _function("rota_queue_init_mem_on", c_int, c_uint, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p)
 rota_memory_size_params = _function("rota_memory_size_params", c_ssize_t, c_uint, c_void_p)
 rota_memory_size = _function("rota_memory_size", c_ssize_t, c_uint, c_uint)
 rota_config_memory_size = _function("rota_config_memory_size", c_ssize_t, c_uint, c_void_p)
@@ -2502,6 +2526,7 @@ rota_config_single_owner = _function("rota_config_single_owner", None, c_void_p)
 rota_config_shared = _function("rota_config_shared", None, c_void_p)
 rota_config_sqpoll = _function("rota_config_sqpoll", None, c_void_p)
 rota_config_iopoll = _function("rota_config_iopoll", None, c_void_p)
+rota_config_fall_back = _function("rota_config_fall_back", None, c_void_p, c_void_p)
 rota_sqe_clear = _function("rota_sqe_clear", None, c_void_p)
 rota_sqe_clear128 = _function("rota_sqe_clear128", None, c_void_p)
 rota_sqe_set_data64 = _function("rota_sqe_set_data64", None, c_void_p, c_uint64)

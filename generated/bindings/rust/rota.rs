@@ -669,7 +669,15 @@ pub const ROTA_STOPPED: u32 = 2;
 pub const ROTA_REGION_KERNEL: u32 = 0x80000000;
 pub const ROTA_WAIT_INTERRUPTIBLE: u32 = 1;
 pub const ROTA_REGISTER_RING_FD: u32 = 2;
+pub const ROTA_FALLBACK_EPERM: u32 = 1;
+pub const ROTA_FALLBACK_EACCES: u32 = 2;
+pub const ROTA_FALLBACK_ENOSYS: u32 = 4;
+pub const ROTA_FALLBACK_ENOMEM: u32 = 8;
+pub const ROTA_FALLBACK_REFUSED: u32 = 7;
 pub const ROTA_MEMORY_ALIGN: u32 = if cfg!(target_arch = "x86_64") { 4096 } else if cfg!(target_arch = "aarch64") { 65536 } else if cfg!(target_arch = "riscv64") { 65536 } else if cfg!(all(target_arch = "powerpc64", target_endian = "little")) { 65536 } else if cfg!(target_arch = "s390x") { 65536 } else if cfg!(target_arch = "x86") { 4096 } else if cfg!(target_arch = "arm") { 65536 } else { 65536 };
+pub const ROTA_KERNEL_OTHER: u32 = 0;
+pub const ROTA_KERNEL_REAL: u32 = 1;
+pub const ROTA_KERNEL_EMULATED: u32 = 2;
 pub const ROTA_SIGSET_SIZE: u32 = 8;
 pub const ROTA_WATCH_NONE: u32 = 0;
 pub const ROTA_WATCH_POISONED: u32 = 1;
@@ -806,8 +814,8 @@ record!(rota_cqe_iter, abi(24, 16, 16), usize);
 record!(rota_msghdr_words, abi(48, 24, 24), usize);
 record!(rota_cmsghdr_words, abi(16, 12, 12), usize);
 record!(rota_region, abi(32, 24, 24), u64);
-record!(rota_config, abi(104, 92, 96), u64);
-record!(rota_kernel, abi(56, 28, 28), usize);
+record!(rota_config, abi(104, 88, 88), u64);
+record!(rota_kernel, abi(64, 32, 32), usize);
 record!(rota_loan, abi(96, 96, 96), u64);
 record!(rota_watch, abi(840, 820, 820), usize);
 record!(rota_zcrx_rq, abi(48, 28, 28), usize);
@@ -1168,6 +1176,7 @@ member!(rota_caps, setup_how, set_setup_how, abi(146, 146, 146), u8);
 member!(rota_caps, features_how, set_features_how, abi(147, 147, 147), u8);
 member!(rota_caps, enter_how, set_enter_how, abi(148, 148, 148), u8);
 member!(rota_caps, sqe_how, set_sqe_how, abi(149, 149, 149), u8);
+member!(rota_caps, kind, set_kind, abi(150, 150, 150), u8);
 member!(rota_process, pid, set_pid, abi(0, 0, 0), i32);
 member!(rota_process, tid, set_tid, abi(4, 4, 4), i32);
 member!(rota_process, flags, set_flags, abi(8, 8, 8), u32);
@@ -1391,6 +1400,8 @@ member!(rota_ring, submit_data, set_submit_data, abi(392, 260, 260), *mut c_void
 member!(rota_ring, clock_id, set_clock_id, abi(400, 264, 264), i32);
 member!(rota_ring, index_owner, set_index_owner, abi(404, 268, 268), c_int);
 member!(rota_ring, memory_sz, set_memory_sz, abi(408, 272, 272), u64);
+member!(rota_ring, setup_error, set_setup_error, abi(416, 280, 280), i32);
+member!(rota_ring, reserved0, set_reserved0, abi(420, 284, 284), u32);
 member!(rota_op, state, set_state, abi(0, 0, 0), u32);
 member!(rota_op, res, set_res, abi(4, 4, 4), i32);
 member!(rota_op, flags, set_flags, abi(8, 8, 8), u32);
@@ -1429,6 +1440,9 @@ member!(rota_config, reserved0, set_reserved0, abi(28, 28, 28), u32);
 member!(rota_config, memory, set_memory, abi(32, 32, 32), *mut c_void);
 member!(rota_config, memory_size, set_memory_size, abi(40, 36, 36), usize);
 member!(rota_config, kernel, set_kernel, abi(48, 40, 40), *const rota_kernel);
+member!(rota_config, fallback, set_fallback, abi(56, 44, 44), *const rota_kernel);
+member!(rota_config, fallback_on, set_fallback_on, abi(64, 48, 48), u32);
+member!(rota_config, reserved1, set_reserved1, abi(68, 52, 52), u32);
 member!(rota_kernel, setup, set_setup, abi(0, 0, 0), Option<unsafe extern "C" fn(u32, *mut io_uring_params) -> c_int>);
 member!(rota_kernel, enter, set_enter, abi(8, 4, 4), Option<unsafe extern "C" fn(c_int, u32, u32, u32, *const c_void, usize) -> c_int>);
 member!(rota_kernel, reg, set_reg, abi(16, 8, 8), Option<unsafe extern "C" fn(c_int, u32, *const c_void, u32) -> c_int>);
@@ -1436,6 +1450,7 @@ member!(rota_kernel, map, set_map, abi(24, 12, 12), Option<unsafe extern "C" fn(
 member!(rota_kernel, unmap, set_unmap, abi(32, 16, 16), Option<unsafe extern "C" fn(*mut c_void, usize) -> c_int>);
 member!(rota_kernel, close, set_close, abi(40, 20, 20), Option<unsafe extern "C" fn(c_int) -> c_int>);
 member!(rota_kernel, clock, set_clock, abi(48, 24, 24), Option<unsafe extern "C" fn(c_int, *mut __kernel_timespec) -> c_int>);
+member!(rota_kernel, kind, set_kind, abi(56, 28, 28), c_int);
 member!(rota_loan, address, set_address, abi(64, 64, 64), u64);
 member!(rota_loan, size, set_size, abi(72, 72, 72), u64);
 member!(rota_loan, serial, set_serial, abi(80, 80, 80), u32);
@@ -2498,6 +2513,8 @@ extern "C" {
     pub fn rota_process_explain_submit(process: *const rota_process, ring: *const rota_ring, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same of what another process sent, called and got.
     pub fn rota_process_explain_register(process: *const rota_process, ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
+    /// What the ring stands on, and why.
+    pub fn rota_ring_explain_kernel(ring: *const rota_ring, buf: *mut c_char, size: usize) -> c_int;
     /// Can a ring be made here, and if not, why?
     pub fn rota_setup_explain(ret: *mut c_int, buf: *mut c_char, size: usize) -> c_int;
     /// Register a table of empty slots, and manage it.
@@ -2743,8 +2760,12 @@ extern "C" {
     pub fn rota_close_ring_fd(ring: *mut rota_ring) -> c_int;
     /// What the inline function below calls.
     pub fn rota_queue_mmap_sized(fd: c_int, params: *const io_uring_params, ring: *mut rota_ring, ring_size: usize) -> c_int;
+    /// What the inline function below calls.
+    pub fn rota_queue_mmap_on_sized(fd: c_int, params: *const io_uring_params, ring: *mut rota_ring, ring_size: usize, kernel: *const rota_kernel) -> c_int;
     /// Adopt a ring that exists.
     pub fn rota_queue_mmap(fd: c_int, params: *const io_uring_params, ring: *mut rota_ring) -> c_int;
+    /// The same for a ring that kernel->setup() has made.
+    pub fn rota_queue_mmap_on(fd: c_int, params: *const io_uring_params, ring: *mut rota_ring, kernel: *const rota_kernel) -> c_int;
     /// Keep the queues out of children that fork(2) makes.
     pub fn rota_ring_dontfork(ring: *mut rota_ring) -> c_int;
     /// Change the size of both queues while the ring is in use (6.13). Since 6.13.
@@ -2759,16 +2780,28 @@ extern "C" {
     pub fn rota_queue_init_sized(entries: c_uint, ring: *mut rota_ring, ring_size: usize, params: *mut io_uring_params) -> c_int;
     /// What the inline functions below call.
     pub fn rota_queue_init_mem_sized(entries: c_uint, ring: *mut rota_ring, ring_size: usize, params: *mut io_uring_params, buf: *mut c_void, buf_size: usize) -> c_int;
+    /// What the inline functions below call.
+    pub fn rota_queue_init_on_sized(entries: c_uint, ring: *mut rota_ring, ring_size: usize, params: *mut io_uring_params, kernel: *const rota_kernel) -> c_int;
+    /// What the inline functions below call.
+    pub fn rota_queue_init_mem_on_sized(entries: c_uint, ring: *mut rota_ring, ring_size: usize, params: *mut io_uring_params, buf: *mut c_void, buf_size: usize, kernel: *const rota_kernel) -> c_int;
     /// Make a ring.
     pub fn rota_init(ring: *mut rota_ring, entries: c_uint, config: *const rota_config) -> c_int;
     /// Make a ring with exactly these parameters.
     pub fn rota_queue_init_params(entries: c_uint, ring: *mut rota_ring, params: *mut io_uring_params) -> c_int;
     /// The same with IORING_SETUP_* `flags` and nothing else to say.
     pub fn rota_queue_init(entries: c_uint, ring: *mut rota_ring, flags: c_uint) -> c_int;
+    /// Rota_queue_init_params() on a kernel of the caller's choice.
+    pub fn rota_queue_init_on(entries: c_uint, ring: *mut rota_ring, params: *mut io_uring_params, kernel: *const rota_kernel) -> c_int;
+    /// What the ring stands on.
+    pub fn rota_ring_kind(ring: *const rota_ring) -> c_int;
+    /// Why the ring stands on rota_config::fallback.
+    pub fn rota_ring_fallback_error(ring: *const rota_ring) -> c_int;
     /// Tear a ring down.
     pub fn rota_queue_exit(ring: *mut rota_ring);
     /// Make a ring in memory of the caller (6.5).
     pub fn rota_queue_init_mem(entries: c_uint, ring: *mut rota_ring, params: *mut io_uring_params, buf: *mut c_void, buf_size: usize) -> c_int;
+    /// The same on a kernel of the caller's choice, as rota_queue_init_on().
+    pub fn rota_queue_init_mem_on(entries: c_uint, ring: *mut rota_ring, params: *mut io_uring_params, buf: *mut c_void, buf_size: usize, kernel: *const rota_kernel) -> c_int;
     /// Bytes of memory that the queues of such a ring take.
     pub fn rota_memory_size_params(entries: c_uint, params: *const io_uring_params) -> isize;
     /// The same with IORING_SETUP_* `flags` and nothing else to say.
@@ -2791,6 +2824,8 @@ extern "C" {
     pub fn rota_config_sqpoll(config: *mut rota_config);
     /// Completions are polled for, without interrupts.
     pub fn rota_config_iopoll(config: *mut rota_config);
+    /// The ring may stand on `kernel` where io_uring is refused.
+    pub fn rota_config_fall_back(config: *mut rota_config, kernel: *const rota_kernel);
     /// Sets all 64 bytes of an SQE to zero.
     pub fn rota_sqe_clear(sqe: *mut io_uring_sqe);
     /// Sets all 128 bytes of a large SQE (IORING_SETUP_SQE128, SQE_MIXED) to zero.
@@ -2906,6 +2941,8 @@ extern "C" {
 extern "C" {
     /// The calling thread's ring.
     pub fn rota_thread_ring() -> *mut rota_ring;
+    /// Of which kind the rings of threads are, from now on.
+    pub fn rota_thread_ring_config(config: *const rota_config) -> c_int;
     /// Tear this thread's ring down now, as its end does.
     pub fn rota_thread_ring_exit();
 }
