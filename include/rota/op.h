@@ -354,8 +354,8 @@ ROTA_INLINE int rota_call_begin128(struct rota_ring *ring, struct rota_op *op,
  *
  * Returns as every start; -EINVAL for an SQE with CQE_SKIP_SUCCESS or a link
  * flag. On failure the SQE has been taken back. -EINVAL, and nothing is, for an
- * SQE that is not the last one, and for NULL, which rota_get_sqe() returns of a
- * full queue.
+ * SQE that is not the last one or stands before the chain that is open, and for
+ * NULL, which rota_get_sqe() returns of a full queue.
  */
 ROTA_API int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe);
 
@@ -385,8 +385,11 @@ ROTA_API void rota_submit_after(struct rota_ring *ring, unsigned starts);
  * Room for `count` SQEs (one for each start, two with a deadline) is secured
  * beforehand. `link` is IOSQE_IO_LINK, when a request that fails, or reads or
  * writes less than asked for, is to cancel those behind it (-ECANCELED), or
- * IOSQE_IO_HARDLINK when not. Until the end nothing else may enter the queue
- * and nothing can be awaited.
+ * IOSQE_IO_HARDLINK when not. Until the end nothing else may enter the queue,
+ * nothing can be submitted (-EBUSY) and nothing awaited; the caller's own
+ * completions can be waited for. A callback that opens a chain also closes it:
+ * when one is left open, whoever delivers goes no further, and returns -EBUSY
+ * where it would have to submit (a rota_call_NAME(), which must finish, drops it).
  *
  * Returns 0; -EBUSY: a chain is open; -EINVAL: another flag, count 0, or more
  * than the ring's queue can hold; and as a start when the queue was full, or
@@ -399,7 +402,9 @@ ROTA_API int rota_chain_begin(struct rota_ring *ring, unsigned count, unsigned l
  *
  * Returns 0, and it will be submitted as a whole. When one of its starts
  * failed, returns that start's error, and nothing of it was submitted: all its
- * handles are as if they had not been started. -EINVAL: no chain is open.
+ * handles are as if they had not been started. The same with -EINVAL when
+ * anything but these starts was put into the queue meanwhile; it is taken back,
+ * too. -EINVAL: no chain is open.
  */
 ROTA_API int rota_chain_end(struct rota_ring *ring);
 
@@ -568,8 +573,8 @@ ROTA_INLINE unsigned rota_in_flight(const struct rota_ring *ring)
  * The CQE is read before callbacks run; marking it seen is left to the caller,
  * before or after. Returns 1 when it belonged to a handle, and 0 when it is
  * the caller's own. -EBUSY when its handle, a stream without callback, still
- * holds a result that no await has returned: do that first. -EDEADLK from a
- * callback.
+ * holds a result that no await has returned: do that first; or while a chain is
+ * open. -EDEADLK from a callback.
  */
 ROTA_API int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe);
 

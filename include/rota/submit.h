@@ -134,7 +134,8 @@ ROTA_INLINE unsigned rota_sq_dropped(const struct rota_ring *ring)
  *   enabled
  * - EBADR: completions were lost for lack of memory; the next call goes on (told
  *   by calls that wait, or run completion work)
- * - EBUSY: too many completions wait in the kernel: reap first (before 5.19)
+ * - EBUSY: too many completions wait in the kernel: reap first (before 5.19);
+ *   or a chain of handles is open (rota_chain_begin()), which is submitted whole
  * - EEXIST: single-issuer ring, and this is not its thread
  * - EINVAL, EBADF: the registered fd belongs to another thread, and this one
  *   has registered none, or not so many
@@ -273,8 +274,9 @@ ROTA_API int rota_get_events(struct rota_ring *ring);
  * rota_sqring_wait - SQPOLL: wait until rota_get_sqe() can succeed.
  *
  * Of the submitting side. Returns 0 at once when there is space or the ring is
- * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EBADF,
- * -EOWNERDEAD and the other errors of rota_submit() that are not about SQEs.
+ * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EBADF, -EBUSY
+ * while a chain of handles is open, -EOWNERDEAD and the other errors of
+ * rota_submit() that are not about SQEs.
  */
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 

@@ -222,6 +222,8 @@ static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, boo
             (void)rota_op_request_cancel(ring, op);
             if (ret == -EBADR)
                 (void)rota_calls_deadline(ring, LOST_NSEC, &until);
+        } else if (ret == -EBUSY && (ring->calls.mode & ROTA_CALLS_CHAIN)) {
+            rota_chain_drop(ring); /* a callback has left it open: nothing could go on */
         } else if (ret == -EAGAIN) {
             (void)rota_get_events(ring); /* no memory for the requests behind it */
         } else if (ret < 0) {

@@ -301,7 +301,9 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
     bool gaps = false;
     struct completion c;
 
-    while (!scan->hit && most-- && scan->pos != (end = rota_cq_end(ring))) {
+    /* What else would be started by callbacks must not join a chain that one has left open. */
+    while (!scan->hit && most-- && !(ring->calls.mode & ROTA_CALLS_CHAIN) &&
+           scan->pos != (end = rota_cq_end(ring))) {
         const struct io_uring_cqe *cqe = rota_cqe_at(ring, scan->pos);
         uint32_t slots = rota_cqe_width(ring, scan->pos, end);
         bool filler = (ring->flags & IORING_SETUP_CQE_MIXED) && (cqe->flags & IORING_CQE_F_SKIP);
@@ -354,6 +356,8 @@ int rota_deliver(struct rota_ring *ring, const struct io_uring_cqe *cqe)
     rota_scan_start(&scan, ring, NULL);
     if (!has_taker(ring, cqe, &scan))
         return scan.blocked ? -EBUSY : 0;
+    if (ring->calls.mode & ROTA_CALLS_CHAIN)
+        return -EBUSY;
     copy_out(ring, &c, cqe, width_of(ring, cqe));
     deliver(ring, &c, &scan);
     rota_calls_insist(ring);

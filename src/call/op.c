@@ -21,6 +21,18 @@ static uint32_t slots_of(const struct rota_ring *ring, const struct rota_op *op,
     return op->state & ROTA_OP_DEADLINE ? slots + 1 : slots;
 }
 
+/* True when the open chain is all that has entered the queue since it was begun. */
+static bool is_unmixed(const struct rota_ring *ring)
+{
+    const struct io_uring_sqe *last = ring->calls.last;
+    uint32_t tail = rota_sq_tail(ring);
+
+    if (!last)
+        return tail == ring->calls.chain_tail;
+    return last == rota_sqe_at(ring, tail - 1) ||
+           (last == rota_sqe_at(ring, tail - 2) && rota_sqe_width(ring, tail - 2, tail) == 2);
+}
+
 static int begin(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe **sqe_ptr,
                  bool big)
 {
@@ -38,6 +50,8 @@ static int begin(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe
         return -EINVAL;
     slots = slots_of(ring, op, big);
     if (ring->calls.mode & ROTA_CALLS_CHAIN) {
+        if (!is_unmixed(ring))
+            return -EINVAL;
         /* Submitting to make room would cut the chain. */
         if (slots > ring->calls.chain_room)
             return -ENOSPC;
@@ -58,14 +72,18 @@ static int begin(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe
     return 1;
 }
 
-int rota_op_begin_slow(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe **sqe_ptr,
-                       bool big)
+/* A start says `ret`. The first one that fails is what the end of an open chain says. */
+static int started(struct rota_ring *ring, int ret)
 {
-    int ret = begin(ring, op, sqe_ptr, big);
-
     if (ret < 0 && (ring->calls.mode & ROTA_CALLS_CHAIN) && !ring->calls.chain_error)
         ring->calls.chain_error = ret;
     return ret;
+}
+
+int rota_op_begin_slow(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe **sqe_ptr,
+                       bool big)
+{
+    return started(ring, begin(ring, op, sqe_ptr, big));
 }
 
 /* The SQE behind the request's own that bounds its time. */
@@ -121,6 +139,14 @@ int rota_op_commit(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
     return 0;
 }
 
+/* Where the SQEs begin that can still become a start: nothing in front of an open chain joins it. */
+static uint32_t open_from(const struct rota_ring *ring)
+{
+    if (ring->calls.mode & ROTA_CALLS_CHAIN)
+        return ring->calls.chain_tail;
+    return rota_sq_unseen(ring);
+}
+
 int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_sqe *sqe)
 {
     uint32_t tail = rota_sq_tail(ring), slots;
@@ -132,21 +158,21 @@ int rota_start_sqe(struct rota_ring *ring, struct rota_op *op, struct io_uring_s
     if (ring->calls.mode & ROTA_CALLS_NO_RING)
         return rota_calls_no_ring(ring);
     if (!sqe)
-        return -EINVAL;
+        return started(ring, -EINVAL);
     slots = 1;
     if (sqe == rota_sqe_at(ring, tail - 2))
         slots = rota_sqe_width(ring, tail - 2, tail);
-    if (sqe != rota_sqe_at(ring, tail - slots) || rota_sq_ready(ring) < slots)
-        return -EINVAL;
+    if (sqe != rota_sqe_at(ring, tail - slots) || tail - open_from(ring) < slots)
+        return started(ring, -EINVAL);
     words = ((size_t)slots << ring->sq.sqe_shift) / sizeof(copy[0]);
     /* Taken back first, so that room can be made and a failure leaves nothing. */
     for (size_t i = 0; i < words; i++)
         copy[i] = ((const rota_word *)(const void *)sqe)[i];
     rota_sq_continue_at(ring, tail - slots);
     if (!(sqe->flags & (IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK | IOSQE_IO_HARDLINK)))
-        ret = rota_op_begin_slow(ring, op, &again, slots == 2);
+        ret = begin(ring, op, &again, slots == 2);
     if (ret < 0)
-        return ret;
+        return started(ring, ret);
     for (size_t i = 0; i < words; i++)
         ((rota_word *)(void *)again)[i] = copy[i];
     again->user_data = data_of(op, DATA_OP);
@@ -161,6 +187,16 @@ void rota_submit_after(struct rota_ring *ring, unsigned starts)
         ring->calls.mode |= ROTA_CALLS_BATCH;
 }
 
+/* Opens the chain, or closes it; while it is open nothing can be submitted. */
+static void set_chain(struct rota_ring *ring, bool open)
+{
+    if (open)
+        ring->calls.mode |= ROTA_CALLS_CHAIN;
+    else
+        ring->calls.mode &= ~ROTA_CALLS_CHAIN;
+    rota_submit_choose(ring);
+}
+
 int rota_chain_begin(struct rota_ring *ring, unsigned count, unsigned link)
 {
     int ret;
@@ -172,7 +208,7 @@ int rota_chain_begin(struct rota_ring *ring, unsigned count, unsigned link)
     ret = rota_calls_room(ring, count);
     if (ret < 0)
         return ret;
-    ring->calls.mode |= ROTA_CALLS_CHAIN;
+    set_chain(ring, true);
     ring->calls.chain = NULL;
     ring->calls.last = NULL;
     ring->calls.chain_tail = rota_sq_tail(ring);
@@ -191,7 +227,7 @@ void rota_chain_drop(struct rota_ring *ring)
         ring->calls.in_flight--;
     }
     rota_sq_continue_at(ring, ring->calls.chain_tail);
-    ring->calls.mode &= ~ROTA_CALLS_CHAIN;
+    set_chain(ring, false);
 }
 
 int rota_chain_end(struct rota_ring *ring)
@@ -200,13 +236,15 @@ int rota_chain_end(struct rota_ring *ring)
 
     if (!(ring->calls.mode & ROTA_CALLS_CHAIN))
         return -EINVAL;
+    if (!ret && !is_unmixed(ring))
+        ret = -EINVAL;
     if (ret < 0) {
         rota_chain_drop(ring);
         return ret;
     }
     if (ring->calls.last)
         ring->calls.last->flags &= (uint8_t) ~(IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
-    ring->calls.mode &= ~ROTA_CALLS_CHAIN;
+    set_chain(ring, false);
     submit_batch(ring);
     return 0;
 }

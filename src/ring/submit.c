@@ -85,6 +85,8 @@ ROTA_COLD int rota_submit_general(struct rota_ring *ring, uint32_t wait_nr, uint
 
     if (rota_is_dead(ring))
         return -EBADF;
+    if (ring->calls.mode & ROTA_CALLS_CHAIN)
+        return -EBUSY;
     if (ring->submit_hook)
         ring->submit_hook(ring, __builtin_frame_address(0), ring->submit_data);
     wait.wait_nr = wait_nr;
@@ -163,7 +165,9 @@ void rota_submit_choose(struct rota_ring *ring)
 
     ring->int_flags &= ~ROTA_INT_SIMPLE;
     ring->submit_and_wait = submit_and_wait_general;
-    if (rota_is_dead(ring) || ring->kernel || ring->submit_hook || (ring->flags & special))
+    /* An open chain, which no submit may cut, takes the path that looks for one. */
+    if (rota_is_dead(ring) || ring->kernel || ring->submit_hook || (ring->flags & special) ||
+        (ring->calls.mode & ROTA_CALLS_CHAIN))
         return;
     ring->int_flags |= ROTA_INT_SIMPLE;
     ring->submit_and_wait =
@@ -213,6 +217,8 @@ int rota_sqring_wait(struct rota_ring *ring)
         return -EBADF;
     if (!(ring->flags & IORING_SETUP_SQPOLL) || rota_sq_space_left(ring))
         return 0;
+    if (ring->calls.mode & ROTA_CALLS_CHAIN)
+        return -EBUSY;
     do {
         uint32_t flags = IORING_ENTER_SQ_WAIT;
 

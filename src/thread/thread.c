@@ -26,19 +26,23 @@ static void forked(void)
     generation++;
 }
 
-/* Takes the first completion that keeps the handles from ending; nobody will ask for it. */
-static void discard(struct rota_ring *ring)
+/*
+ * Takes the first completion that keeps the handles from ending; nobody will
+ * ask for it. False when there is none.
+ */
+static bool discard(struct rota_ring *ring)
 {
     struct io_uring_cqe *cqe;
     uint64_t data;
 
     if (rota_peek_cqe(ring, &cqe) < 0)
-        return;
+        return false;
     data = cqe->user_data;
     if ((data & ROTA_OP_DATA_MASK) == ROTA_OP_DATA)
         (void)rota_op_cancel(ring, (struct rota_op *)(uintptr_t)(data & ~ROTA_OP_DATA_MASK));
     else
         rota_cqe_seen(ring, cqe);
+    return true;
 }
 
 static void tear_down(struct own_ring *mine)
@@ -48,8 +52,10 @@ static void tear_down(struct own_ring *mine)
     mine->made = false;
     /* Requests of the parent are none of ours: only the descriptor and the mappings go. */
     if (mine->generation == generation) {
-        while (rota_in_flight(&mine->ring) && rota_cancel_all(&mine->ring) == -EBUSY)
-            discard(&mine->ring);
+        rota_chain_drop(&mine->ring); /* nobody will end it */
+        while (rota_in_flight(&mine->ring) && rota_cancel_all(&mine->ring) == -EBUSY &&
+               discard(&mine->ring))
+            ;
     }
     rota_queue_exit(&mine->ring);
 }

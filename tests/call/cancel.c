@@ -292,6 +292,173 @@ static void chain(void)
     close_pair(pair);
 }
 
+/* What would submit is refused while a chain is open, and nothing of it moves. */
+static void chain_is_whole(void)
+{
+    const struct __kernel_timespec second = {1, 0};
+    struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+    uint32_t tail, shared = *ring->sq.ktail, head = *ring->sq.khead;
+    struct io_uring_cqe *cqe;
+
+    tail = rota_sq_tail(ring);
+    rota_prep_nop(rota_get_sqe(ring));
+    is_int(rota_chain_begin(ring, 3, IOSQE_IO_LINK), 0, "a chain behind a request");
+    rota_start_nop(ring, &a);
+    is_int(rota_submit(ring), -EBUSY, "rota_submit() does not cut it");
+    is_int(rota_submit_and_wait(ring, 1), -EBUSY, "nor rota_submit_and_wait()");
+    is_int(rota_submit_and_wait(ring, 0), -EBUSY, "nor without a wait");
+    is_int(rota_submit_and_wait_timeout(ring, &cqe, 1, &second, NULL),
+           ring->features & IORING_FEAT_EXT_ARG ? -EBUSY : -EOPNOTSUPP, "nor with a timeout");
+    is_int(rota_submit_and_wait_timeout(ring, &cqe, 1, NULL, NULL), -EBUSY, "nor with none");
+    is_int(rota_submit_and_get_events(ring), -EBUSY, "nor rota_submit_and_get_events()");
+    is_int(rota_poll(ring), -EBUSY, "nor rota_poll()");
+    is_int(rota_op_request_cancel(ring, &a), -EBUSY, "nor a cancellation");
+    is_int(rota_cancel_all(ring), -EBUSY, "nor that of all");
+    is_int(rota_get_events(ring), 0, "completion work may run");
+    is_int(rota_peek_cqe(ring, &cqe), -EAGAIN, "there is none");
+    ok(*ring->sq.ktail == shared && *ring->sq.khead == head, "the kernel has seen nothing");
+    rota_chain_drop(ring);
+    ok(!rota_op_active(&a) && !rota_in_flight(ring), "it is dropped");
+    is_int(rota_submit_and_wait(ring, 1), 1, "the one before it goes alone");
+    is_int(rota_wait_cqe(ring, &cqe), 0, "and ends");
+    rota_cqe_seen(ring, cqe);
+    is_int(rota_sq_tail(ring), tail + 1, "nothing else");
+    is_empty(ring, "a dropped chain");
+
+    /* The caller's own completions may be waited for. */
+    rota_prep_nop(rota_get_sqe(ring));
+    rota_submit(ring);
+    rota_chain_begin(ring, 2, IOSQE_IO_LINK);
+    rota_start_nop(ring, &a);
+    rota_start_nop(ring, &b);
+    is_int(rota_wait_cqe(ring, &cqe), 0, "an open chain, and a wait without it");
+    is_int(cqe ? (int)cqe->user_data : -1, 0, "for the caller's own");
+    rota_cqe_seen(ring, cqe);
+    is_int(rota_chain_end(ring), 0, "the chain ends");
+    is_int(rota_await(ring, &b), 0, "and goes");
+    is_int(rota_await(ring, &a), 0, "whole");
+    is_empty(ring, "a chain beside a wait");
+
+    if (ring->flags & IORING_SETUP_SQPOLL) {
+        struct rota_op *ops = calloc(ring->sq.ring_entries, sizeof(*ops));
+
+        if (!ops)
+            bail("no memory");
+        is_int(rota_chain_begin(ring, ring->sq.ring_entries, IOSQE_IO_LINK), 0, "one of them all");
+        for (unsigned i = 0; i < ring->sq.ring_entries; i++)
+            rota_start_nop(ring, &ops[i]);
+        shared = *ring->sq.ktail;
+        is_int(rota_sqring_wait(ring), -EBUSY, "there is no waiting for space");
+        is_int(*ring->sq.ktail, shared, "and nothing is shown");
+        rota_chain_drop(ring);
+        free(ops);
+        is_empty(ring, "a chain of them all");
+    }
+}
+
+/* Nothing but its starts gets into a chain. */
+static void chain_is_pure(void)
+{
+    struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+    uint32_t tail = rota_sq_tail(ring);
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_start_nop(ring, &a);
+    rota_prep_nop(rota_get_sqe(ring));
+    is_int(rota_chain_end(ring), -EINVAL, "a request of the caller's at the end of a chain");
+    ok(!rota_op_active(&a) && rota_sq_tail(ring) == tail, "goes with it");
+
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_prep_nop(rota_get_sqe(ring));
+    is_int(rota_start_nop(ring, &a), -EINVAL, "one at its beginning stops what follows");
+    is_int(rota_chain_end(ring), -EINVAL, "and the chain");
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_prep_nop(rota_get_sqe(ring));
+    is_int(rota_chain_end(ring), -EINVAL, "one alone is no chain");
+    is_int(rota_sq_tail(ring), tail, "nothing is left");
+
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_start_nop(ring, &a);
+    is_int(rota_start_sqe(ring, &b, NULL), -EINVAL, "a start that fails");
+    is_int(rota_chain_end(ring), -EINVAL, "fails the chain");
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_start_nop(ring, &a);
+    sqe = rota_get_sqe(ring);
+    rota_prep_nop(sqe);
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+    is_int(rota_start_sqe(ring, &b, sqe), -EINVAL, "so does one that would post nothing");
+    is_int(rota_chain_end(ring), -EINVAL, "in a chain");
+    rota_chain_begin(ring, 4, IOSQE_IO_LINK);
+    rota_start_nop(ring, &a);
+    sqe = rota_get_sqe(ring);
+    rota_prep_nop(sqe);
+    is_int(rota_start_sqe(ring, &b, sqe), 0, "one by hand is a start like others");
+    is_int(rota_chain_end(ring), 0, "in a chain");
+    is_int(rota_await(ring, &b), 0, "that goes");
+    is_int(rota_await(ring, &a), 0, "whole");
+
+    tail = rota_sq_tail(ring);
+    sqe = rota_get_sqe(ring);
+    rota_prep_nop(sqe);
+    sqe->user_data = 7;
+    rota_chain_begin(ring, 1, IOSQE_IO_LINK);
+    is_int(rota_start_sqe(ring, &a, sqe), -EINVAL, "what stands before a chain does not join it");
+    is_int(rota_chain_end(ring), -EINVAL, "which fails");
+    is_int(rota_sq_tail(ring), tail + 1, "it is there");
+    is_int(rota_submit_and_wait(ring, 1), 1, "and goes");
+    is_int(rota_wait_cqe(ring, &cqe), 0, "alone");
+    is_int((int)cqe->user_data, 7, "as it was");
+    rota_cqe_seen(ring, cqe);
+    is_int(rota_start_sqe(ring, &a, sqe), -EINVAL, "once submitted it is no start any more");
+    is_empty(ring, "pure chains");
+}
+
+static void leave_open(struct rota_ring *r, struct rota_op *op)
+{
+    (void)op;
+    (void)rota_chain_begin(r, 1, IOSQE_IO_LINK);
+}
+
+static unsigned counted;
+
+static void count(struct rota_ring *r, struct rota_op *op)
+{
+    (void)r;
+    (void)op;
+    counted++;
+}
+
+/* A chain that a callback leaves open. */
+static void chain_left_open(void)
+{
+    struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+    struct io_uring_cqe *cqe;
+
+    rota_op_on_result(&a, leave_open);
+    rota_op_on_result(&b, count);
+    counted = 0;
+    rota_start_nop(ring, &a);
+    rota_start_nop(ring, &b);
+    is_int(rota_submit_and_wait(ring, 2), 2, "a callback that leaves a chain open");
+    while (rota_cq_ready(ring) < 2) /* an SQPOLL thread takes its time */
+        rota_get_events(ring);
+    is_int(rota_run_once(ring), 1, "is the last that is called");
+    is_int((int)counted, 0, "for what others start would join it");
+    is_int(rota_run(ring), -EBUSY, "and waits say so");
+    is_int(rota_peek_cqe(ring, &cqe), 0, "the next completion is there");
+    is_int(rota_deliver(ring, cqe), -EBUSY, "and not delivered");
+    rota_chain_drop(ring);
+    is_int(rota_run(ring), 0, "all goes on");
+    is_int((int)counted, 1, "when it is closed");
+
+    rota_start_nop(ring, &a);
+    is_int(rota_call_nop(ring), 0, "a call has to finish");
+    is_int(rota_chain_end(ring), -EINVAL, "and drops it");
+    is_empty(ring, "chains left open");
+}
+
 /*
  * Shutting down
  */
@@ -450,6 +617,9 @@ int main(void)
         deadline_in_full_queue();
         for_a_while();
         chain();
+        chain_is_whole();
+        chain_is_pure();
+        chain_left_open();
         shutdown_all();
         shutdown_stream();
         rota_queue_exit(&made);

@@ -126,6 +126,38 @@ static void *untidy_thread(void *unused)
     return NULL;
 }
 
+/* Ends before its chain does. */
+static void *chained_thread(void *unused)
+{
+    struct rota_ring *ring = rota_thread_ring();
+
+    (void)unused;
+    rota_op_init(&left[0]);
+    rota_op_init(&left[1]);
+    if (rota_start_recv(ring, &left[0], pair[0], &left_bytes[0], 1, 0) < 0 || rota_submit(ring) < 0)
+        return "no request";
+    if (rota_chain_begin(ring, 2, IOSQE_IO_LINK) < 0 || rota_start_nop(ring, &left[1]) < 0)
+        return "no chain";
+    return NULL;
+}
+
+static void open_chain(void)
+{
+    pthread_t thread;
+    void *result;
+
+    make_pair(pair);
+    pthread_create(&thread, NULL, chained_thread, NULL);
+    pthread_join(thread, &result);
+    ok(!result, "a thread ends in the middle of a chain");
+    ok(!rota_op_active(&left[1]), "which is dropped");
+    if (rota_cancel_all(rota_thread_ring()) == -EOPNOTSUPP)
+        skip(1, "this kernel cannot cancel everything at once");
+    else
+        ok(!rota_op_active(&left[0]), "and what is in flight is cancelled");
+    close_pair(pair);
+}
+
 static void untidy(void)
 {
     pthread_t thread;
@@ -296,6 +328,7 @@ int main(void)
     no_key(); /* before there is one */
     threads();
     untidy();
+    open_chain();
     child();
     no_ring();
     configured();
