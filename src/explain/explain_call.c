@@ -5,19 +5,47 @@
 
 #include <linux/resource.h>
 
-/* Whether the ring's owner is another thread than the one that asks, or sent the request. */
-static enum rota_answer other_thread(const struct rota_cause_list *list,
-                                     const struct rota_ring *ring)
+/* Whether `owner` is another thread than the one that asks, or sent the request. */
+static enum rota_answer other_thread(const struct rota_cause_list *list, int owner)
 {
     int self = rota_thread_id(list->process);
 
-    if (!self || !ring->owner)
+    if (!self || !owner)
         return ROTA_UNKNOWN;
-    return self != ring->owner ? ROTA_YES : ROTA_NO;
+    return self != owner ? ROTA_YES : ROTA_NO;
 }
 
-/* The ring is not what the caller thinks: torn down, closed, another thread's, disabled. */
-static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *ring, int ret)
+/* How a call names its ring. */
+enum name {
+    BY_DESCRIPTOR,
+    BY_INDEX,
+};
+
+/* Of io_uring_enter(2); the others take the descriptor as long as there is one. */
+static enum name name_of(const struct rota_ring *ring)
+{
+    return ring->int_flags & ROTA_INT_REGISTERED_FD ? BY_INDEX : BY_DESCRIPTOR;
+}
+
+/* The ring is entered by an index that only the thread has which registered it. */
+static void look_at_index(struct rota_cause_list *list, const struct rota_ring *ring)
+{
+    enum rota_answer other = other_thread(list, ring->index_owner);
+
+    if (other == ROTA_NO)
+        return;
+    rota_cause_put(list, other == ROTA_YES ? ROTA_CERTAIN : ROTA_LIKELY,
+                   "the ring's descriptor is registered with the thread that made it, and this is "
+                   "another one",
+                   "use a ring per thread, or make it without ROTA_REGISTER_RING_FD");
+}
+
+/*
+ * The ring is not what the caller thinks: torn down, closed, another thread's,
+ * disabled. `named` says how the call named it.
+ */
+static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *ring, int ret,
+                         enum name named)
 {
     struct rota_finding finding;
 
@@ -27,18 +55,14 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
              rota_file_kind(list->process, ring->ring_fd) == ROTA_FILE_CLOSED)
         rota_cause_put(list, ROTA_CERTAIN, "the ring's descriptor was closed by somebody else",
                        "look for a close of a wrong number");
-    else if ((ret == -EBADF || ret == -EINVAL) && (ring->int_flags & ROTA_INT_REGISTERED_FD) &&
-             other_thread(list, ring) != ROTA_NO)
-        rota_cause_put(list, ROTA_LIKELY,
-                       "the ring's descriptor is registered with the thread that made it, and "
-                       "this is another one",
-                       "use a ring per thread, or make it without ROTA_REGISTER_RING_FD");
+    else if (named == BY_INDEX && (ret == -EBADF || ret == -EINVAL))
+        look_at_index(list, ring);
     if (ret == -EEXIST && rota_check_thread(list->process, ring, &finding, 1))
         rota_cause_put(list, ROTA_CERTAIN, finding.text,
                        "use the ring from its own thread only, or make it with "
                        "rota_config_shared()");
     else if (ret == -EEXIST && (ring->flags & IORING_SETUP_SINGLE_ISSUER) &&
-             other_thread(list, ring) == ROTA_UNKNOWN)
+             other_thread(list, ring->owner) == ROTA_UNKNOWN)
         rota_cause_put(list, ROTA_LIKELY, "a SINGLE_ISSUER ring is used from another thread",
                        "use the ring from its own thread only");
     if (ret == -EBADFD)
@@ -106,6 +130,18 @@ static bool has_overflow(const struct rota_ring *ring)
     return ring->sq.kflags && (rota_load_relaxed(ring->sq.kflags) & IORING_SQ_CQ_OVERFLOW);
 }
 
+/* Busy: with a chain that is not to be cut, or with completions that have no room. */
+static void look_at_room(struct rota_cause_list *list, const struct rota_ring *ring, int ret)
+{
+    if (ret == -EBUSY && (ring->calls.mode & ROTA_CALLS_CHAIN))
+        rota_cause_put(list, ROTA_CERTAIN, "a chain of handles is open, and a submit would cut it",
+                       "call rota_chain_end() or rota_chain_drop() before");
+    else
+        rota_cause_put(list, has_overflow(ring) ? ROTA_CERTAIN : ROTA_LIKELY,
+                       "the completion queue is full and completions wait in the kernel",
+                       "reap before submitting more, or make a larger completion queue");
+}
+
 /* Requests that nobody has submitted: peeks and waits do not. SQPOLL takes them in its own time. */
 static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *ring,
                           enum rota_certainty certainty)
@@ -132,13 +168,11 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
 
     if (ret >= 0)
         return 0;
-    look_at_ring(&list, ring, ret);
+    look_at_ring(&list, ring, ret, name_of(ring));
     switch (ret) {
     case -EBUSY:
     case -EOVERFLOW:
-        rota_cause_put(&list, has_overflow(ring) ? ROTA_CERTAIN : ROTA_LIKELY,
-                       "the completion queue is full and completions wait in the kernel",
-                       "reap before submitting more, or make a larger completion queue");
+        look_at_room(&list, ring, ret);
         break;
     case -EBADR:
         rota_cause_put(&list, ROTA_LIKELY,
@@ -302,7 +336,7 @@ static int register_causes(const struct rota_process *process, const struct rota
     if (info && ring)
         look_at_kind(&list, ring, info);
     if (ring)
-        look_at_ring(&list, ring, ret);
+        look_at_ring(&list, ring, ret, ring->ring_fd < 0 ? name_of(ring) : BY_DESCRIPTOR);
     if (info)
         from_row(&list, ring, caps, info, ret);
     if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))

@@ -12,6 +12,7 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <rota.h>
+#include <rota/op.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -274,6 +275,61 @@ static void threads(void)
     rota_queue_exit(&other);
 }
 
+static void *visit_register(void *arg)
+{
+    struct visit *v = arg;
+
+    rota_explain_register(v->ring, &caps, IORING_REGISTER_PBUF_RING, -EINVAL, v->text,
+                          sizeof(v->text));
+    return NULL;
+}
+
+/* A ring is entered by an index of its thread: to others it means nothing. */
+static void index_of_a_thread(void)
+{
+    struct rota_ring other;
+    struct visit v;
+    pthread_t thread;
+
+    if (rota_init(&other, 4, NULL) || !other.index_owner) {
+        skip(3, "no ring can be registered with its thread");
+        rota_queue_exit(&other);
+        return;
+    }
+    rota_prep_nop(rota_get_sqe(&other));
+    v.ring = &other;
+    if (pthread_create(&thread, NULL, visit, &v))
+        bail("no thread");
+    pthread_join(thread, NULL);
+    ok(v.ret == -EINVAL || v.ret == -EBADF, "another thread has no such index");
+    if (!ok(strstr(v.text, "1. certain: the ring's descriptor is registered with the thread"),
+            "which is known for certain"))
+        diag("%s", v.text);
+    if (pthread_create(&thread, NULL, visit_register, &v))
+        bail("no thread");
+    pthread_join(thread, NULL);
+    ok(!strstr(v.text, "is registered with the thread"), "a register call names the descriptor");
+    rota_queue_exit(&other);
+}
+
+/* A chain that is open. */
+static void open_chain(void)
+{
+    char text[2048];
+    int ret;
+
+    if (rota_chain_begin(&ring, 2, IOSQE_IO_LINK))
+        bail("no chain");
+    ret = rota_submit(&ring);
+    rota_explain_submit(&ring, ret, text, sizeof(text));
+    rota_chain_drop(&ring);
+    if (!ok(strstr(text, "1. certain: a chain of handles is open"), "a chain that is open"))
+        diag("%s", text);
+    ok(!strstr(text, "completion queue is full"), "is the only cause");
+    rota_explain_submit(&ring, -EBUSY, text, sizeof(text));
+    ok(strstr(text, "1. likely: the completion queue is full"), "as long as it is");
+}
+
 static void register_calls(void)
 {
     struct io_uring_files_update update = {.offset = 0};
@@ -460,6 +516,8 @@ int main(void)
     set_up();
     forgotten();
     threads();
+    index_of_a_thread();
+    open_chain();
     register_calls();
     right_thread();
     tables();
