@@ -115,6 +115,10 @@ struct rota_caps {
     struct rota_caps_op ops[ROTA_CAPS_OPS];
 };
 
+/* What the inline function below calls: `size` is the caller's sizeof(*caps). */
+ROTA_API int rota_caps_get_sized(struct rota_caps *caps, size_t size,
+                                 const struct rota_kernel *kernel);
+
 /*
  * rota_caps_get - asks the kernel beneath.
  *
@@ -128,12 +132,17 @@ struct rota_caps {
  *
  * Returns 0, or
  *
- * - EINVAL: `caps` is NULL
+ * - EINVAL: `caps` is NULL; or the program was compiled with a smaller
+ *   structure than this library fills, and all of it is zero now: nothing is
+ *   known
  * - whatever a plain ring was refused with (rota_init() lists it): then only
  *   the query interface, if there is one, told something;
  *   rota_setup_explain() says why there is no ring
  */
-ROTA_API int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel);
+ROTA_INLINE int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
+{
+    return rota_caps_get_sized(caps, sizeof(*caps), kernel);
+}
 
 /* True when `caps` was filled by rota_caps_get() of a library with this layout. */
 ROTA_API bool rota_caps_valid(const struct rota_caps *caps);

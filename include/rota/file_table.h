@@ -38,6 +38,7 @@ struct rota_file_table {
     uint32_t own;    /* slots that this allocates; those behind are the kernel's */
     uint32_t used;   /* of `own`, in use */
     uint32_t lowest; /* no slot below is free */
+    uint64_t reserved[2];
 };
 
 /*

@@ -10,6 +10,14 @@
 /* An address at which nothing is, for calls that must fail after they were recognised. */
 #define NOWHERE 16
 
+/* Opcodes have eight bits, whatever a kernel says. */
+#define CODES 256
+
+static uint16_t counted(uint32_t codes)
+{
+    return (uint16_t)(codes < CODES ? codes : CODES);
+}
+
 static void query(struct rota_caps *caps, const struct rota_kernel *kernel)
 {
     struct io_uring_query_opcode answer;
@@ -22,12 +30,12 @@ static void query(struct rota_caps *caps, const struct rota_kernel *kernel)
     header.size = sizeof(answer);
     if (kernel->reg(-1, IORING_REGISTER_QUERY, &header, 0) < 0 || header.result < 0)
         return;
-    caps->opcode_count = (uint16_t)answer.nr_request_opcodes;
-    for (unsigned i = 0; i < answer.nr_request_opcodes; i++)
+    caps->opcode_count = counted(answer.nr_request_opcodes);
+    for (unsigned i = 0; i < caps->opcode_count; i++)
         rota_caps_set(caps->opcodes, i);
     caps->opcodes_how = ROTA_LEARNT_QUERY;
-    caps->register_count = (uint16_t)answer.nr_register_opcodes;
-    for (unsigned i = 0; i < 256; i++) {
+    caps->register_count = counted(answer.nr_register_opcodes);
+    for (unsigned i = 0; i < CODES; i++) {
         rota_caps_set(caps->registers_known, i);
         if (i < answer.nr_register_opcodes)
             rota_caps_set(caps->registers, i);
@@ -279,7 +287,7 @@ static uint8_t kind_of(const struct rota_kernel *kernel)
     return kernel->kind == ROTA_KERNEL_REAL ? ROTA_KERNEL_OTHER : (uint8_t)kernel->kind;
 }
 
-int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
+int rota_caps_get_sized(struct rota_caps *caps, size_t size, const struct rota_kernel *kernel)
 {
     struct rota_config config;
     struct rota_ring ring;
@@ -287,7 +295,9 @@ int rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
 
     if (!caps)
         return -EINVAL;
-    rota_zero(caps, sizeof(*caps));
+    rota_zero(caps, size);
+    if (size < sizeof(*caps))
+        return -EINVAL;
     caps->magic = ROTA_CAPS_MAGIC;
     caps->layout = ROTA_CAPS_LAYOUT;
     caps->size = sizeof(*caps);

@@ -134,6 +134,61 @@ static void refused(void)
     is_str(text, "no: the emulated kernel's probe says so", "nor that it was the kernel's word");
 }
 
+/* A program that was compiled with another structure. */
+static void other_sizes(void)
+{
+    struct {
+        struct rota_caps caps;
+        unsigned char behind[64];
+    } larger;
+    unsigned char *bytes = (unsigned char *)&larger;
+    size_t small = offsetof(struct rota_caps, ops), wrong = 0;
+
+    memset(&larger, 0x5a, sizeof(larger));
+    is_int(rota_caps_get_sized(&larger.caps, small, NULL), -EINVAL, "an older, smaller one");
+    for (size_t i = 0; i < small; i++)
+        wrong += bytes[i] != 0;
+    is_int((long)wrong, 0, "is cleared");
+    for (size_t i = small; i < sizeof(larger); i++)
+        wrong += bytes[i] != 0x5a;
+    is_int((long)wrong, 0, "and not overrun");
+    ok(!rota_caps_valid(&larger.caps), "it is none");
+    is_int(rota_caps_opcode(&larger.caps, IORING_OP_NOP, NULL), ROTA_UNKNOWN, "and knows nothing");
+    is_int(rota_caps_get_sized(&larger.caps, sizeof(larger.caps) - 1, NULL), -EINVAL,
+           "by a byte, too");
+    is_int(bytes[sizeof(larger.caps) - 1], 0x5a, "which stays");
+    is_int(rota_caps_get_sized(&larger.caps, sizeof(larger), NULL), 0, "a newer, larger one");
+    for (size_t i = 0; i < sizeof(larger.behind); i++)
+        wrong += larger.behind[i] != 0;
+    is_int((long)wrong, 0, "is zero where this library knows nothing");
+    ok(rota_caps_valid(&larger.caps), "and holds the rest");
+}
+
+static int boast(int fd, uint32_t opcode, const void *arg, uint32_t nr_args)
+{
+    const struct io_uring_query_hdr *hdr = arg;
+    struct io_uring_query_opcode *answer;
+
+    if (opcode != IORING_REGISTER_QUERY)
+        return rota_sys_register(fd, opcode, arg, nr_args);
+    answer = (struct io_uring_query_opcode *)(uintptr_t)hdr->query_data;
+    answer->nr_request_opcodes = UINT32_MAX;
+    answer->nr_register_opcodes = 65536 + 3;
+    return 0;
+}
+
+static void boastful(void)
+{
+    struct rota_kernel kernel = rota_kernel_real;
+    struct rota_caps boasted;
+
+    kernel.setup = deny_setup;
+    kernel.reg = boast;
+    is_int(rota_caps_get(&boasted, &kernel), -EPERM, "a kernel that says it has four billion");
+    is_int(boasted.opcode_count, 256, "has as many as there can be");
+    is_int(boasted.register_count, 256, "of both kinds");
+}
+
 static void sentences(void)
 {
     char text[300];
@@ -242,6 +297,8 @@ int main(void)
     without("without the query", deny_query);
     without("without query and probe", deny_both);
     refused();
+    other_sizes();
+    boastful();
     sentences();
     forms();
     measure();

@@ -972,7 +972,7 @@ class rota_cause(_Record):
 
 
 class rota_file_table(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=24, ilp32_4=20, ilp32_8=20))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=36, ilp32_8=40))]
 
 
 class rota_text_place(_Record):
@@ -1540,6 +1540,7 @@ rota_file_table.slots = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_file_table.own = _member(_abi(lp64=12, ilp32_4=8, ilp32_8=8), c_uint32)
 rota_file_table.used = _member(_abi(lp64=16, ilp32_4=12, ilp32_8=12), c_uint32)
 rota_file_table.lowest = _member(_abi(lp64=20, ilp32_4=16, ilp32_8=16), c_uint32)
+rota_file_table.reserved = _member(_abi(lp64=24, ilp32_4=20, ilp32_8=24), c_uint64, 2)
 rota_text_place.at = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_condition.value = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint64)
 rota_condition.text = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -2342,6 +2343,7 @@ rota_buffers_data = _function("rota_buffers_data", c_void_p, c_void_p, c_uint)
 rota_buffers_provide = _function("rota_buffers_provide", c_int, c_void_p, c_uint, c_uint32)
 rota_buffers_with_kernel = _function("rota_buffers_with_kernel", c_uint, c_void_p)
 rota_buffers_held = _function("rota_buffers_held", c_uint, c_void_p)
+rota_caps_get_sized = _function("rota_caps_get_sized", c_int, c_void_p, c_size_t, c_void_p)
 rota_caps_get = _function("rota_caps_get", c_int, c_void_p, c_void_p)
 rota_caps_valid = _function("rota_caps_valid", c_bool, c_void_p)
 rota_caps_opcode = _function("rota_caps_opcode", c_int, c_void_p, c_uint, c_void_p)

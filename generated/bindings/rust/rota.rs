@@ -784,7 +784,7 @@ record!(rota_caps, abi(4760, 4760, 4760), u64);
 record!(rota_process, abi(16, 16, 16), u32);
 record!(rota_finding, abi(264, 256, 256), u64);
 record!(rota_cause, abi(473, 473, 473), u8);
-record!(rota_file_table, abi(24, 20, 20), usize);
+record!(rota_file_table, abi(40, 36, 40), u64);
 record!(rota_text_place, abi(4, 4, 4), u32);
 record!(rota_condition, abi(16, 16, 16), u64);
 record!(rota_condition_rows, abi(4, 4, 4), u16);
@@ -2459,6 +2459,8 @@ extern "C" {
     pub fn rota_buffers_with_kernel(buffers: *const rota_buffers) -> c_uint;
     /// Of how many buffers the program holds pieces.
     pub fn rota_buffers_held(buffers: *const rota_buffers) -> c_uint;
+    /// What the inline function below calls.
+    pub fn rota_caps_get_sized(caps: *mut rota_caps, size: usize, kernel: *const rota_kernel) -> c_int;
     /// Asks the kernel beneath.
     pub fn rota_caps_get(caps: *mut rota_caps, kernel: *const rota_kernel) -> c_int;
     /// True when `caps` was filled by rota_caps_get() of a library with this layout.
