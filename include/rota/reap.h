@@ -67,6 +67,17 @@ ROTA_INLINE unsigned rota_cq_lost(const struct rota_ring *ring)
 }
 
 /*
+ * True when no CQE can be shown in place; `head` is ours. Of a ring that is
+ * torn down the tail stays zero, and what is marked seen there lets the head
+ * pass it: a head in front of the tail, not only one that equals it.
+ */
+ROTA_INLINE bool rota_cq_looks_empty(const struct rota_ring *ring, uint32_t head)
+{
+    /* Acquire: pairs with the kernel's release after it has written the CQE. */
+    return (int32_t)(head - rota_load_acquire(ring->cq.kpeek)) >= 0;
+}
+
+/*
  * rota_peek_cqe - the next CQE, if there is one; never sleeps.
  *
  * It stays valid until rota_cqe_seen() or rota_cq_advance(). When the queue
@@ -87,11 +98,9 @@ ROTA_INLINE unsigned rota_cq_lost(const struct rota_ring *ring)
  */
 ROTA_INLINE int rota_peek_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
 {
-    /* Acquire: pairs with the kernel's release after it has written the CQE. */
-    uint32_t tail = rota_load_acquire(ring->cq.kpeek);
     uint32_t head = ring->cq.cqe_head;
 
-    if (ROTA_UNLIKELY(tail == head)) {
+    if (ROTA_UNLIKELY(rota_cq_looks_empty(ring, head))) {
         struct io_uring_cqe *cqe; /* keeps the caller's variable in a register */
         int ret = rota_peek_slow(ring, &cqe);
 
@@ -150,11 +159,11 @@ ROTA_INLINE int rota_wait_cqe_nr(struct rota_ring *ring, struct io_uring_cqe **c
 ROTA_INLINE int rota_wait_cqe(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr)
 {
     struct io_uring_cqe *cqe; /* keeps the caller's variable in a register */
+    uint32_t head = ring->cq.cqe_head;
     int ret;
 
-    /* Acquire: pairs with the kernel's release after it has written the CQE. */
-    if (ROTA_LIKELY(rota_load_acquire(ring->cq.kpeek) != ring->cq.cqe_head)) {
-        *cqe_ptr = rota_cqe_at(ring, ring->cq.cqe_head);
+    if (ROTA_LIKELY(!rota_cq_looks_empty(ring, head))) {
+        *cqe_ptr = rota_cqe_at(ring, head);
         return 0;
     }
     ret = rota_wait_cqes(ring, &cqe, 1, NULL, NULL);
@@ -199,8 +208,7 @@ ROTA_API int rota_copy_cqes(struct rota_ring *ring, struct io_uring_cqe *cqes, u
  */
 ROTA_INLINE void rota_cq_advance(struct rota_ring *ring, unsigned nr)
 {
-    /* The mask takes nothing from as many as there can be, and all on a ring that is torn down. */
-    uint32_t head = ring->cq.cqe_head + (nr & ring->cq.cqe_bytes);
+    uint32_t head = ring->cq.cqe_head + nr;
 
     ring->cq.cqe_head = head;
     /* Release: the CQEs were read before the kernel sees that it may reuse their slots. */

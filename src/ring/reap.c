@@ -14,6 +14,7 @@ struct io_uring_cqe *rota_cqe_iter_start(struct rota_ring *ring, uint32_t *left)
     }
     (void)rota_peek_slow(ring, &cqe);
     ring->cq.mixed_next = ring->cq.cqe_head;
+    *left = 0;
     if (!cqe)
         return NULL;
     if (ring->flags & IORING_SETUP_CQE_MIXED) {

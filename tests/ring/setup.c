@@ -107,6 +107,30 @@ static void test_bare_calls(void)
     close(ends[1]);
 }
 
+/* What marks CQEs seen that there are not leaves a ring that is none empty; copies of it, too. */
+static void test_dead_seen(const struct rota_ring *made, const char *kind)
+{
+    static const unsigned counts[] = {1, 2, 7, 1u << 20, UINT32_MAX / 2 - (1u << 20) - 10};
+    struct rota_ring ring = *made, other;
+    struct io_uring_cqe *cqe, *cqes[2];
+    unsigned head, seen = 0, wrong = 0;
+
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        rota_cq_advance(&ring, counts[i]);
+        other = ring;
+        wrong += rota_peek_cqe(&other, &cqe) != -EBADF || cqe;
+        wrong += rota_wait_cqe(&other, &cqe) != -EBADF || cqe;
+        wrong += rota_cq_ready(&other) != 0 || rota_peek_batch_cqe(&other, cqes, 2) != 0;
+        wrong += rota_submit_and_wait(&other, 1) != -EBADF || rota_get_sqe(&other);
+        rota_for_each_cqe (&other, head, cqe)
+            seen++;
+    }
+    is_int(wrong, 0, "%s: however many are marked seen", kind);
+    is_int(seen, 0, "%s: there are none", kind);
+    rota_queue_exit(&ring);
+    rota_queue_exit(&other);
+}
+
 /* Every function on a ring that is none: an answer, and no crash. */
 static void test_dead(struct rota_ring *ring, const char *kind)
 {
@@ -160,6 +184,7 @@ static void test_dead(struct rota_ring *ring, const char *kind)
     is_int(rota_get_events(ring), -EBADF, "%s: get events", kind);
     is_int(rota_submit_and_get_events(ring), -EBADF, "%s: submit and get events", kind);
     is_int(rota_sqring_wait(ring), -EBADF, "%s: wait for the queue", kind);
+    test_dead_seen(ring, kind);
 }
 
 static void test_exact(void)

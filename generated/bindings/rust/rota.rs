@@ -2684,6 +2684,8 @@ extern "C" {
     pub fn rota_on_overflow(ring: *mut rota_ring, hook: Option<unsafe extern "C" fn(*mut rota_ring, *mut c_void)>, data: *mut c_void);
     /// How many completions the kernel lost for lack of memory.
     pub fn rota_cq_lost(ring: *const rota_ring) -> c_uint;
+    /// True when no CQE can be shown in place.
+    pub fn rota_cq_looks_empty(ring: *const rota_ring, head: u32) -> bool;
     /// The next CQE, if there is one.
     pub fn rota_peek_cqe(ring: *mut rota_ring, cqe_ptr: *mut *mut io_uring_cqe) -> c_int;
     /// Wait until `wait_nr` CQEs are ready, without submitting.
