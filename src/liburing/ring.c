@@ -61,9 +61,10 @@ static int attempt(unsigned entries, struct io_uring *ring, struct io_uring_para
                    size_t buf_size)
 {
     if (buf)
-        return rota_queue_init_mem_sized(entries, &ring->rota, sizeof(ring->rota), p, buf,
-                                         buf_size);
-    return rota_queue_init_sized(entries, &ring->rota, sizeof(ring->rota), p);
+        return rota_queue_init_mem_on_sized(entries, &ring->rota, sizeof(ring->rota), p, buf,
+                                            buf_size, rota_liburing_chosen());
+    return rota_queue_init_on_sized(entries, &ring->rota, sizeof(ring->rota), p,
+                                    rota_liburing_chosen());
 }
 
 /* Without the array of indices if the kernel can; what was asked for is not dropped. */
@@ -102,5 +103,6 @@ int io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
 
 int io_uring_queue_mmap(int fd, struct io_uring_params *p, struct io_uring *ring)
 {
-    return finish(ring, rota_queue_mmap_sized(fd, p, &ring->rota, sizeof(ring->rota)));
+    return finish(ring, rota_queue_mmap_on_sized(fd, p, &ring->rota, sizeof(ring->rota),
+                                                 rota_liburing_chosen()));
 }

@@ -37,28 +37,6 @@ ssize_t io_uring_memory_size_params(unsigned entries, struct io_uring_params *p)
     return rota_memory_size_params(entries, p);
 }
 
-int io_uring_setup(unsigned entries, struct io_uring_params *p)
-{
-    return rota_sys_setup(entries, p);
-}
-
-int io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-                    void *arg, size_t sz)
-{
-    return rota_sys_enter((int)fd, to_submit, min_complete, flags, arg, sz);
-}
-
-int io_uring_register(unsigned fd, unsigned opcode, const void *arg, unsigned nr_args)
-{
-    return rota_sys_register((int)fd, opcode, arg, nr_args);
-}
-
-int io_uring_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-                   sigset_t *sig)
-{
-    return rota_sys_enter((int)fd, to_submit, min_complete, flags, sig, ROTA_SIGSET_SIZE);
-}
-
 int __io_uring_sqring_wait(struct io_uring *ring)
 {
     return rota_sqring_wait(&ring->rota);

@@ -18,6 +18,9 @@ __attribute__((visibility("hidden"))) int rota_liburing_wait(struct io_uring *ri
                                                              struct __kernel_timespec *ts,
                                                              sigset_t *sigmask);
 
+/* kernel.c: the kernel of rings that are made now. Never NULL. */
+__attribute__((visibility("hidden"))) const struct rota_kernel *rota_liburing_chosen(void);
+
 /* From 5.11 on. */
 static inline bool kernel_keeps_time(const struct io_uring *ring)
 {

@@ -273,6 +273,86 @@ static void test_fork(void)
     munmap(ring, sizeof(*ring));
 }
 
+static unsigned asked;
+
+static int refuse_setup(uint32_t entries, struct io_uring_params *params)
+{
+    (void)entries;
+    (void)params;
+    asked++;
+    return -EPERM;
+}
+
+static int count_setup(uint32_t entries, struct io_uring_params *params)
+{
+    asked++;
+    return rota_sys_setup(entries, params);
+}
+
+static int count_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_t flags,
+                       const void *arg, size_t size)
+{
+    asked++;
+    return rota_sys_enter(fd, to_submit, min_complete, flags, arg, size);
+}
+
+static int count_register(int fd, uint32_t opcode, const void *arg, uint32_t nr_args)
+{
+    asked++;
+    return rota_sys_register(fd, opcode, arg, nr_args);
+}
+
+/* Another kernel is a matter of one call, and of no less. */
+static void test_kernels(void)
+{
+    struct rota_kernel refusing = rota_kernel_real, other = rota_kernel_real;
+    struct io_uring_params p = {0};
+    struct io_uring ring;
+    int fd;
+
+    refusing.setup = refuse_setup;
+    other.setup = count_setup;
+    other.enter = count_enter;
+    other.reg = count_register;
+    is_int(rota_liburing_fall_back(&other, ROTA_FALLBACK_EPERM), 0,
+           "rings can be made: no fallback");
+    is_int(io_uring_queue_init(2, &ring, 0), 0, "a ring");
+    is_int(rota_ring_kind(&ring.rota), ROTA_KERNEL_REAL, "stands on the real kernel");
+    io_uring_queue_exit(&ring);
+    is_int(asked, 0, "and nobody asked the other one");
+
+    rota_liburing_kernel(&refusing);
+    is_int(io_uring_queue_init(2, &ring, 0), -EPERM, "a kernel that refuses, and no fallback");
+    is_int(rota_liburing_fall_back(&other, ROTA_FALLBACK_ENOSYS), -EPERM, "of another error");
+    is_int(io_uring_queue_init(2, &ring, 0), -EPERM, "there is none");
+    is_int(rota_liburing_fall_back(&other, 0), -EINVAL, "nor of no error");
+    is_int(rota_liburing_fall_back(&refusing, ROTA_FALLBACK_EPERM), -EPERM, "nor one that refuses");
+    is_int(io_uring_queue_init(2, &ring, 0), -EPERM, "there is none");
+    is_int(rota_liburing_fall_back(&other, ROTA_FALLBACK_EPERM), EPERM, "of this one there is");
+    asked = 0;
+    is_int(io_uring_queue_init(2, &ring, 0), 0, "a ring on the fallback");
+    is_int(asked, 1, "which made it");
+    submit_nops(&ring, 1);
+    is_int(asked, 2, "and is entered");
+    io_uring_queue_exit(&ring);
+    asked = 0;
+    fd = io_uring_setup(2, &p);
+    ok(fd >= 0 && io_uring_enter((unsigned)fd, 0, 0, 0, NULL) == 0 &&
+           io_uring_enter2((unsigned)fd, 0, 0, 0, NULL, 0) == 0 &&
+           io_uring_register((unsigned)fd, IORING_UNREGISTER_EVENTFD, NULL, 0) == -ENXIO,
+       "the system calls by hand");
+    is_int(asked, 4, "go there, too");
+    is_int(io_uring_queue_mmap(fd, &p, &ring), 0, "and a ring made so is adopted");
+    is_int(asked, 5, "by asking it");
+    submit_nops(&ring, 1);
+    io_uring_queue_exit(&ring);
+    rota_liburing_kernel(NULL);
+    asked = 0;
+    is_int(io_uring_queue_init(2, &ring, 0), 0, "and back");
+    is_int(asked, 0, "on the real kernel");
+    io_uring_queue_exit(&ring);
+}
+
 static void test_versions(void)
 {
     is_int(io_uring_major_version(), 2, "major version");
@@ -300,6 +380,7 @@ int main(void)
     test_probe();
     test_no_mmap();
     test_fork();
+    test_kernels();
     test_versions();
     return done();
 }

@@ -32,6 +32,23 @@ ssize_t io_uring_memory_size_params(unsigned entries, struct io_uring_params *p)
     ROTA_LIBURING_IS("rota_memory_size_params");
 
 /*
+ * What the rings stand on. liburing has no word for it, so these are rota's.
+ *
+ * rota_liburing_kernel(): rings that are made from now on, and the system calls
+ * below, go to `kernel`, &rota_kernel_emulated of <rota/emulate.h> for example,
+ * which must live as long as they; NULL is the real one, as it is before any
+ * call. For the whole process: a program calls it before its first ring.
+ *
+ * rota_liburing_fall_back(): the same, but only if a small ring is refused now
+ * with one of `errors` (ROTA_FALLBACK_*). Returns the errno with which it was (a
+ * positive number, EPERM say), and `kernel` is chosen; 0 when a ring can be made,
+ * and -errno when neither makes one, or `errors` is none: nothing has changed
+ * then. rota_ring_kind(&ring->rota) tells what a ring stands on.
+ */
+void rota_liburing_kernel(const struct rota_kernel *kernel) LIBURING_NOEXCEPT;
+int rota_liburing_fall_back(const struct rota_kernel *kernel, unsigned errors) LIBURING_NOEXCEPT;
+
+/*
  * What the kernel's probe says: one call of io_uring_register(2), after making
  * a ring in the first. NULL when there is none; to be freed with the last.
  */
@@ -46,13 +63,13 @@ IOURINGINLINE int io_uring_opcode_supported(const struct io_uring_probe *p,
 }
 
 /* The system calls. */
-int io_uring_setup(unsigned entries, struct io_uring_params *p) ROTA_LIBURING_IS("rota_sys_setup");
+int io_uring_setup(unsigned entries, struct io_uring_params *p) LIBURING_NOEXCEPT;
 int io_uring_enter(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
                    sigset_t *sig) LIBURING_NOEXCEPT;
 int io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
-                    void *arg, size_t sz) ROTA_LIBURING_IS("rota_sys_enter");
-int io_uring_register(unsigned fd, unsigned opcode, const void *arg, unsigned nr_args)
-    ROTA_LIBURING_IS("rota_sys_register");
+                    void *arg, size_t sz) LIBURING_NOEXCEPT;
+int io_uring_register(unsigned fd, unsigned opcode, const void *arg,
+                      unsigned nr_args) LIBURING_NOEXCEPT;
 
 /* Calls that are not in <rota/liburing/register.h>. */
 int __io_uring_clone_buffers(struct io_uring *dst, struct io_uring *src,
