@@ -14,6 +14,7 @@ from codegen.table.model import Table
 UNKNOWN = "Not described yet."
 RESERVED = "Must be zero."
 UNTRIED = "No trial has been written yet."
+REFUSED = {"way": "refused", "because": UNKNOWN}
 
 
 class Desk:

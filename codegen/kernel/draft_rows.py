@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from codegen.kernel.draft import UNKNOWN, UNTRIED, Desk
+from codegen.kernel.draft import REFUSED, UNKNOWN, UNTRIED, Desk
 from codegen.kernel.header import Constant
 from codegen.table import names
 
@@ -26,7 +26,7 @@ class RowDrafts:
                 "fields": fields, "completion": {"res": UNKNOWN},
                 "prep": [{"name": function, "args": [row["arg"] for row in fields],
                           "untried": UNTRIED}],
-                "draft": True})
+                "emulate": dict(REFUSED), "draft": True})
         self.desk.add_last("opcodes", rows)
 
     @staticmethod
@@ -56,7 +56,7 @@ class RowDrafts:
                     "args": [{"arg": "arg", "type": "void *", "summary": UNKNOWN},
                              {"arg": "nr_args", "type": "unsigned", "summary": UNKNOWN}],
                     "pass": "arg", "nr": "nr_args", "untried": UNTRIED}],
-                "draft": True})
+                "emulate": dict(REFUSED), "draft": True})
         self.desk.add_last("register", rows)
 
     def _dense(self, found: Sequence[Constant], following: int) -> Iterator[Constant]:

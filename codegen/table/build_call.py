@@ -7,6 +7,7 @@ from typing import Any
 from codegen.table import names
 from codegen.table.build_trial import TrialBuilder
 from codegen.table.calls import Call, CallArg, RegisterOp
+from codegen.table.emulation import emulation
 from codegen.table.known import Known, age
 
 
@@ -28,7 +29,8 @@ class CallBuilder:
             raw.get("arg"), raw.get("memory"), raw.get("lives"), raw["nr_args"],
             raw.get("without_ring"), raw.get("only_without_ring", False),
             tuple(rings.get("needs", ())), tuple(rings.get("refuses", ())), raw["res"],
-            errors, calls, tuple(raw.get("backports", ())), raw.get("draft", False))
+            errors, calls, emulation(raw["emulate"]), tuple(raw.get("backports", ())),
+            raw.get("draft", False))
 
     def _call(self, raw: Any, row: Any) -> Call:
         args = tuple(CallArg(item["arg"], item["type"], item.get("liburing", item["type"]),

@@ -9,6 +9,7 @@ from typing import Any
 from codegen.table import names
 from codegen.table.build_trial import TrialBuilder
 from codegen.table.conditions import Condition, parse
+from codegen.table.emulation import emulation
 from codegen.table.images import image
 from codegen.table.known import Known, age
 from codegen.table.requests import (Arg, Completion, Field, Ignored, Op, Prep, Rule, Store,
@@ -94,7 +95,8 @@ class RequestBuilder:
                        self._conditions(done.get("or_when", ()), raw), done["res"],
                        "short" in done, self._conditions(done.get("short_when", ()), raw),
                        tuple(done.get("flags", ())), done.get("big")),
-            errors, preps, tuple(raw.get("backports", ())), raw.get("draft", False))
+            errors, preps, emulation(raw["emulate"]), tuple(raw.get("backports", ())),
+            raw.get("draft", False))
 
     def _arg(self, item: Any, fields: tuple[Field, ...]) -> Arg:
         if isinstance(item, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.table import names
+from codegen.table.emulation import Emulation
 from codegen.table.trials import Error, Trial
 
 
@@ -82,6 +83,7 @@ class RegisterOp:
     res: str
     errors: tuple[Error, ...]
     calls: tuple[Call, ...]
+    emulate: Emulation
     backports: tuple[str, ...]
     draft: bool
 

@@ -289,6 +289,7 @@ class _Checker:
         preps = {prep["name"] for prep in row.get("prep", ())}
         for index, prep in enumerate(row.get("prep", ())):
             self._prep((*place, "prep", index), row, prep, arguments)
+        self._emulate((*place, "emulate"), row, {field["slot"] for field in row.get("fields", ())})
         for index, error in enumerate(row.get("errors", ())):
             at = (*place, "errors", index)
             self._reasons(at, row, error, True)
@@ -304,6 +305,21 @@ class _Checker:
                 else:
                     prep = next(item for item in row["prep"] if item["name"] == name)
                     self._trial((*at, "live"), error["live"], len(prep["args"]), False)
+
+    def _emulate(self, place: Place, row: Any, fields: set[str]) -> None:
+        emulate = row["emulate"]
+        if (emulate["way"] == "refused") != ("because" in emulate):
+            self.error(place, "'because' says why it is refused, and belongs to nothing else")
+        if ("call" in emulate) + ("hook" in emulate) != (emulate["way"] != "refused"):
+            self.error(place, "needs either 'call' or 'hook', and neither when it is refused")
+        if "installs" in emulate and not any(field.get("role") == "slot"
+                                             for field in row.get("fields", ())):
+            self.error((*place, "installs"), f"{row['name']} names no slot")
+        if "wait" in emulate and emulate["way"] != "ready":
+            self.error((*place, "wait"), "'wait' needs the way 'ready'")
+        for index, name in enumerate(emulate.get("call", {}).get("args", ())):
+            if name not in fields:
+                self.error((*place, "call", "args", index), f"'{name}' is no field of {row['name']}")
 
     def _constants_known(self, place: Place, known: Any) -> None:
         for name in known:
@@ -430,6 +446,7 @@ class _Checker:
     def _register(self, place: Place, row: Any) -> None:
         for key in ("needs", "refuses"):
             self._constants_known((*place, "rings", key), row.get("rings", {}).get(key, ()))
+        self._emulate((*place, "emulate"), row, set())
         calls = {call["name"]: call for call in row.get("calls", ())}
         for index, call in enumerate(row.get("calls", ())):
             self._call((*place, "calls", index), call)

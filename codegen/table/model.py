@@ -112,6 +112,12 @@ class Table:
                 for entry in group.entries}
 
     @cached_property
+    def single_bits(self) -> frozenset[str]:
+        """The flags that are one bit each."""
+        return frozenset(entry.name for group in self.groups for entry in group.entries
+                         if entry.bit is not None)
+
+    @cached_property
     def external_headers(self) -> tuple[str, ...]:
         """The headers of other owners that define constants the table names."""
         return tuple(sorted({group.header for group in self.groups if group.header}))

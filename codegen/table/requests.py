@@ -6,6 +6,7 @@ from dataclasses import dataclass, field as dc_field
 
 from codegen.table import names
 from codegen.table.conditions import Condition
+from codegen.table.emulation import Emulation
 from codegen.table.numbers import Group
 from codegen.table.structs import Slot
 from codegen.table.trials import Error, Trial
@@ -255,6 +256,7 @@ class Op:
     completion: Completion
     errors: tuple[Error, ...]
     preps: tuple[Prep, ...]
+    emulate: Emulation
     backports: tuple[str, ...]
     draft: bool
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from codegen.table.conditions import Condition, is_number
 from codegen.table.calls import Call, RegisterOp
+from codegen.table.emulation import Emulation
 from codegen.table.model import Table
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.requests import Arg, Completion, Field, Ignored, Op, Prep, Rule, Store
@@ -125,7 +126,8 @@ class _Exporter:
             rules=[self.rule(rule) for rule in item.rules],
             completion=self.completion(item.completion),
             errors=[self.error(error) for error in item.errors],
-            prep=[self.prep(prep) for prep in item.preps])
+            prep=[self.prep(prep) for prep in item.preps],
+            emulate=self.emulate(item.emulate))
 
     @staticmethod
     def place(slot: Slot) -> Json:
@@ -159,6 +161,11 @@ class _Exporter:
             when=self.conditions(item.when), must=self.conditions(item.must), errno=item.errno,
             because=item.because, since=item.since, until=item.until,
             backports=list(item.backports), at="issue" if item.at_issue else "submit")
+
+    @staticmethod
+    def emulate(item: Emulation) -> Json:
+        return _present(way=item.way, wait=item.wait, call=item.call, args_=list(item.args),
+                        because=item.because, note=item.note)
 
     def completion(self, item: Completion) -> Json:
         return _present(shape=item.shape, when=self.conditions(item.when),
@@ -227,7 +234,8 @@ class _Exporter:
             without_ring=item.without_ring, only_without_ring=item.only_without_ring,
             needs=list(item.needs), refuses=list(item.refuses), res=item.res,
             errors=[self.error(error) for error in item.errors],
-            calls=[self.call(call) for call in item.calls])
+            calls=[self.call(call) for call in item.calls],
+            emulate=self.emulate(item.emulate))
 
     def call(self, item: Call) -> Json:
         """How the call is made; `handwritten` functions do more than one call with arguments."""
