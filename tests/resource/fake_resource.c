@@ -4,12 +4,15 @@
 
 #include <rota/op.h>
 
+#include <limits.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 /* What the script says beside fake_kernel.h. */
 static struct {
     unsigned refused; /* the register opcode that is answered with `error` */
     int error;
+    unsigned calls;
     unsigned last; /* the last opcode, as the kernel saw it */
     int last_fd;
 
@@ -22,6 +25,10 @@ static struct {
 
     struct io_uring_zcrx_offsets offsets;
     uint32_t zcrx_entries; /* 0: as many as were asked for */
+
+    struct io_uring_region_desc region; /* as it was asked for */
+    uint64_t region_flags, spoilt_size; /* what the answer's size is more by */
+    unsigned regions;                   /* attempts */
 
     int anonymous;         /* maps of memory without a file that are still there */
     int failing_anonymous; /* the how-many-eth fails */
@@ -87,6 +94,7 @@ static int script_reg(int fd, uint32_t opcode, const void *arg, uint32_t nr)
 {
     void *answer = (void *)(uintptr_t)arg;
 
+    script.calls++;
     script.last = opcode;
     script.last_fd = fd;
     opcode &= ~IORING_REGISTER_USE_REGISTERED_RING;
@@ -103,6 +111,16 @@ static int script_reg(int fd, uint32_t opcode, const void *arg, uint32_t nr)
         reg->rq_entries = script.zcrx_entries ? script.zcrx_entries : power_of_two(reg->rq_entries);
         ((struct io_uring_zcrx_area_reg *)(uintptr_t)reg->area_ptr)->rq_area_token =
             (uint64_t)2 << IORING_ZCRX_AREA_SHIFT;
+        return 0;
+    }
+    case IORING_REGISTER_MEM_REGION: {
+        const struct io_uring_mem_region_reg *reg = answer;
+        struct io_uring_region_desc *desc = (void *)(uintptr_t)reg->region_uptr;
+
+        script.region = *desc;
+        script.region_flags = reg->flags;
+        script.regions++;
+        desc->size += script.spoilt_size;
         return 0;
     }
     case IORING_UNREGISTER_RING_FDS:
@@ -511,6 +529,88 @@ static void test_region(void)
     rota_queue_exit(&ring);
 }
 
+/* What is asked for, and what is taken for an answer. */
+static void test_region_sizes(void)
+{
+    static const struct {
+        int nr;
+        uint64_t size;
+    } sizes[] = {{1, 4096},
+                 {63, 4096},
+                 {64, 4096},
+                 {65, 8192},
+                 {1 << 20, 1 << 26},
+                 {INT_MAX, UINT64_C(1) << 37},
+                 {1 << 26, UINT64_C(1) << 32},
+                 {(1 << 26) + 1, (UINT64_C(1) << 32) + 4096}};
+    static const uint64_t wrong[] = {4096, 1, UINT64_MAX, UINT64_C(0) - 4096, UINT64_C(1) << 32};
+    static struct io_uring_reg_wait waits[2];
+    struct rota_region region;
+    struct rota_ring ring;
+
+    make(&ring, 0);
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        bool fits = sizes[i].size <= SIZE_MAX / 2;
+
+        script.regions = 0;
+        is_int(rota_register_wait_reg(&ring, waits, sizes[i].nr), fits ? 0 : -EINVAL,
+               "%d arguments of waits", sizes[i].nr);
+        is_int(script.regions, fits, "  one call where there is such memory");
+        if (!fits)
+            continue;
+        is_hex(script.region.size, sizes[i].size, "  of so many bytes");
+        is_hex(script.region.user_addr, (uintptr_t)waits, "  where they lie");
+        is_int(script.region.flags, IORING_MEM_REGION_TYPE_USER, "  in the caller's memory");
+        is_int((long)script.region_flags, IORING_MEM_REGION_REG_WAIT_ARG, "  for waits");
+    }
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        script.spoilt_size = wrong[i];
+        is_int(rota_register_wait_reg(&ring, waits, 2), -EPROTO, "another size than asked for");
+        is_int(rota_region_init(&ring, &region, 100, 0), -EPROTO, "of a region, too");
+        ok(!region.memory && !region.size, "of which there is none then");
+        is_int(script.anonymous, 0, "nor its memory");
+        is_int(rota_region_init(&ring, &region, 100, ROTA_REGION_KERNEL), -EPROTO,
+               "nor one of the kernel's");
+        ok(!region.memory && !region.size, "which is not mapped");
+    }
+    script.spoilt_size = 0;
+    is_int(rota_region_init(&ring, &region, 4097, 0), 0, "a region of two pages");
+    is_int((long)region.size, 8192, "has them");
+    is_hex(script.region.user_addr, (uintptr_t)region.memory, "and is known to the kernel");
+    rota_region_exit(&ring, &region);
+    is_int(script.anonymous, 0, "until it ends");
+    rota_queue_exit(&ring);
+}
+
+/* The limit of descriptors is raised only when it is what stands in the way. */
+static void test_limit_is_enough(void)
+{
+    struct io_uring_params params;
+    struct rlimit limit, few, now;
+    struct rota_ring ring;
+    int files[5] = {-1, -1, -1, -1, -1};
+
+    make(&ring, 0);
+    rota_queue_exit(&ring);
+    memset(&params, 0, sizeof(params));
+    if (rota_queue_init_on(FAKE_ENTRIES, &ring, &params, &kernel) < 0)
+        bail("no ring on the scripted kernel");
+    refuse(IORING_REGISTER_FILES, -EMFILE);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    for (unsigned nr = 3; nr <= 5; nr++) {
+        few = limit;
+        few.rlim_cur = 4;
+        script.calls = 0;
+        setrlimit(RLIMIT_NOFILE, &few);
+        is_int(rota_register_files(&ring, files, nr), -EMFILE, "a limit of four, %u files", nr);
+        getrlimit(RLIMIT_NOFILE, &now);
+        setrlimit(RLIMIT_NOFILE, &limit);
+        is_int((long)now.rlim_cur, nr > 4 ? 9 : 4, "  raised by their number if there are more");
+        is_int((int)script.calls, nr > 4 ? 2 : 1, "  and tried again then");
+    }
+    rota_queue_exit(&ring);
+}
+
 static void test_zcrx(void)
 {
     static const int errors[] = {-EBUSY, -EEXIST, -EPERM, -ERANGE};
@@ -583,6 +683,8 @@ int main(void)
     test_buffers();
     test_file_table();
     test_region();
+    test_region_sizes();
+    test_limit_is_enough();
     test_zcrx();
     return done();
 }
