@@ -8,8 +8,13 @@
 #define NSEC_PER_USEC 1000
 #define USEC_PER_SEC  1000000u
 
-/* So often a wait goes on that the kernel ended without a reason. */
+/*
+ * So often a wait goes on that the kernel ended without a reason. There is one
+ * that it tells once it can: it lost completions, and no wait sleeps until it
+ * has said so, which it does not while a CQE is ready.
+ */
 #define IN_VAIN_MOST (1u << 20)
+#define IN_VAIN_LOST (1u << 10)
 
 const struct rota_limit rota_unlimited = {.ts = NULL};
 
@@ -338,7 +343,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
         /* A signal may end a wait without a word, but not a million times at once. */
-        if (ret >= 0 && is_simple_wait(ring) && ++in_vain == IN_VAIN_MOST)
+        if (ret >= 0 && !(ring->flags & IORING_SETUP_IOPOLL) &&
+            ++in_vain >= (rota_cq_lost(ring) ? IN_VAIN_LOST : IN_VAIN_MOST))
             return early(taken, rota_cq_lost(ring) ? -EBADR : -EPROTO);
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))
             return taken;

@@ -192,8 +192,21 @@ static void endless(void)
     is_int(rota_wait_cqe(&ring, &cqe), -EPROTO, "waits that end without a reason come to an end");
     ok(!cqe && calls > 1000, "but not soon");
     fake.header->overflow = 1;
+    calls = 0;
     is_int(rota_wait_cqe(&ring, &cqe), -EBADR, "where completions were lost, that is told");
+    ok(calls < 2000, "soon: after %u calls", calls);
+    fake_post(7, 0, 0); /* as long as one is ready, the kernel does not tell */
+    calls = 0;
+    is_int(rota_wait_cqes(&ring, &cqe, 2, NULL, NULL), -EBADR, "beside one that is ready, too");
+    ok(cqe && calls < 2000, "after %u calls", calls);
+    calls = 0;
+    is_int(rota_wait_cqes(&ring, &cqe, 2, &second, NULL), -EBADR, "and with a limit");
+    ok(cqe && calls < 2000, "after %u calls", calls);
+    rota_cqe_seen(&ring, cqe);
     fake.header->overflow = 0;
+    ring.flags |= IORING_SETUP_CQE_MIXED;
+    is_int(rota_wait_cqe(&ring, &cqe), -EPROTO, "on a ring of both sizes it is so, too");
+    ring.flags &= ~IORING_SETUP_CQE_MIXED;
     is_int(rota_start_nop(&ring, &op), 0, "a start");
     is_int(rota_await(&ring, &op), -EAGAIN, "that is not taken ends its await");
     is_int(rota_op_cancel(&ring, &op), -EAGAIN, "and cancelling");
