@@ -218,6 +218,10 @@ static void chain(void)
 
         start(item);
         item->in_chain |= item->starts != before;
+        if (chance(16) == 0)
+            check(rota_submit(&ring) == -EBUSY, "an open chain is not cut");
+        if (chance(16) == 0)
+            check(rota_submit_and_wait(&ring, chance(3)) == -EBUSY, "nor for a wait");
     }
     if (chance(8))
         (void)rota_chain_end(&ring);
