@@ -340,6 +340,9 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);
 /* The first CQE that is ready, past gap fillers; NULL if there is none. */
 struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring);
 
+/* So often a wait goes on that the kernel ended without a reason: not a million signals at once. */
+#define ROTA_IN_VAIN_MOST (1u << 20)
+
 /* What is common to all that wait without submitting; 0 or -errno. */
 int rota_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
                      const struct rota_limit *limit);

@@ -211,7 +211,7 @@ int rota_submit_and_get_events(struct rota_ring *ring)
 
 int rota_sqring_wait(struct rota_ring *ring)
 {
-    int ret;
+    uint32_t in_vain = 0;
 
     if (rota_is_dead(ring))
         return -EBADF;
@@ -219,13 +219,20 @@ int rota_sqring_wait(struct rota_ring *ring)
         return 0;
     if (ring->calls.mode & ROTA_CALLS_CHAIN)
         return -EBUSY;
-    do {
+    for (;;) {
         uint32_t flags = IORING_ENTER_SQ_WAIT;
+        int ret;
 
         publish_to_thread(ring, &flags);
         ret = rota_kernel_enter(ring, 0, 0, flags, NULL, 0);
-        if (ret == -EINTR && (ring->int_flags & ROTA_INT_INTERRUPTIBLE))
+        if (ret < 0 && ret != -EINTR)
             return ret;
-    } while (ret == -EINTR || (ret >= 0 && !rota_sq_space_left(ring)));
-    return ret < 0 ? ret : 0;
+        if (rota_sq_space_left(ring))
+            return 0;
+        /* Only a signal ends this wait before there is space; the kernel does not say so. */
+        if (ring->int_flags & ROTA_INT_INTERRUPTIBLE)
+            return -EINTR;
+        if (++in_vain == ROTA_IN_VAIN_MOST)
+            return -EPROTO;
+    }
 }

@@ -9,11 +9,10 @@
 #define USEC_PER_SEC  1000000u
 
 /*
- * So often a wait goes on that the kernel ended without a reason. There is one
- * that it tells once it can: it lost completions, and no wait sleeps until it
- * has said so, which it does not while a CQE is ready.
+ * So often a wait goes on that the kernel ended without a reason when it has
+ * lost completions: no wait sleeps until it has said so, which it does not
+ * while a CQE is ready.
  */
-#define IN_VAIN_MOST (1u << 20)
 #define IN_VAIN_LOST (1u << 10)
 
 const struct rota_limit rota_unlimited = {.ts = NULL};
@@ -185,11 +184,12 @@ static bool is_simple_wait(const struct rota_ring *ring)
 /*
  * True when a wait that ended early, without an error, was ended by a signal
  * or by time. The kernel reports neither when at least one CQE is ready.
- * Otherwise it was a gap in a mixed queue, or polling that made a pause.
+ * Otherwise it was `skipped`, a gap in a mixed queue that counts there, or
+ * polling that made a pause.
  */
-static bool hides_a_reason(const struct rota_ring *ring, uint32_t wait_nr)
+static bool hides_a_reason(const struct rota_ring *ring, uint32_t wait_nr, bool skipped)
 {
-    return wait_nr > 1 && is_simple_wait(ring);
+    return wait_nr > 1 && !skipped && !(ring->flags & IORING_SETUP_IOPOLL);
 }
 
 /* True when the limit is "not at all": one look, whatever it finds. */
@@ -274,6 +274,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
     struct clocked time;
     uint32_t in_vain = 0;
+    bool skipped = false;
     int taken = 0, ret;
 
     if (wait_nr > ring->cq.ring_entries)
@@ -308,6 +309,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (ret < 0 && ret != -EINTR)
             return early(taken, ret);
         if (ret >= 0) {
+            uint32_t head = ring->cq.cqe_head;
+
             if ((uint32_t)ret > submit)
                 ret = (int)submit; /* more than there were no kernel takes */
             taken += ret;
@@ -316,6 +319,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
             /* After a short submit the kernel has not waited. */
             if ((uint32_t)ret < submit || !wait_nr || is_satisfied(ring, wait_nr))
                 return taken;
+            skipped = ring->cq.cqe_head != head;
             submit = 0; /* after a signal before anything was taken, they go with the next round */
         }
 
@@ -338,13 +342,13 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
                     return taken;
             }
         }
-        if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr)))
+        if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr, skipped)))
             return ended(ring, taken, -EINTR);
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
         /* A signal may end a wait without a word, but not a million times at once. */
         if (ret >= 0 && !(ring->flags & IORING_SETUP_IOPOLL) &&
-            ++in_vain >= (rota_cq_lost(ring) ? IN_VAIN_LOST : IN_VAIN_MOST))
+            ++in_vain >= (rota_cq_lost(ring) ? IN_VAIN_LOST : ROTA_IN_VAIN_MOST))
             return early(taken, rota_cq_lost(ring) ? -EBADR : -EPROTO);
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))
             return taken;

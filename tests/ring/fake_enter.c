@@ -454,6 +454,9 @@ static void test_sqpoll(void)
     is_int(rota_sqring_wait(&ring), -EAGAIN, "a wait for space goes on until it fails");
     fake_then(-EOWNERDEAD);
     is_int(rota_sqring_wait(&ring), -EOWNERDEAD, "or there is nobody to make any");
+    fake.enters = 0;
+    is_int(rota_sqring_wait(&ring), -EPROTO, "or the kernel does not wait at all");
+    ok(fake.enters > 1000, "which is given some attempts");
     rota_queue_exit(&ring);
 
     fake_reset();
@@ -461,6 +464,9 @@ static void test_sqpoll(void)
     fake_prepare(&ring, 8, 0);
     fake_then(-EINTR);
     is_int(rota_sqring_wait(&ring), -EINTR, "or is interrupted");
+    fake.enters = 0;
+    is_int(rota_sqring_wait(&ring), -EINTR, "by what the kernel does not call a signal");
+    is_int(fake.enters, 1, "at once");
     rota_queue_exit(&ring);
 
     fake_reset();

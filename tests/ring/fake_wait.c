@@ -412,6 +412,55 @@ static void test_hidden_reasons(void)
     rota_queue_exit(&ring);
 }
 
+/* One call that posts a gap filler and a CQE, then those that post nothing. */
+static unsigned rounds, posts_more;
+
+static int posts_gap(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                     size_t size)
+{
+    (void)fd;
+    (void)submit;
+    (void)wait_nr;
+    (void)flags;
+    (void)arg;
+    (void)size;
+    if (!rounds++) {
+        fake_post(0, 0, IORING_CQE_F_SKIP);
+        fake_post(1, 0, 0);
+    } else if (posts_more) {
+        fake_post(2, 0, 0);
+    }
+    return 0;
+}
+
+/* In a queue of both sizes a gap ends a wait early, too: what is not one is a signal. */
+static void test_hidden_in_mixed(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_CQE_MIXED, ROTA_WAIT_INTERRUPTIBLE);
+    fake_post(0, 0, 0);
+    fake_then(0);
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "mixed: a signal that is hidden");
+    is_int(fake.enters, 1, "ends a wait for two");
+    ok(cqe != NULL, "with the one that is ready");
+    rota_cqe_seen(&ring, cqe);
+    kernel.enter = posts_gap;
+    ring.kernel = &kernel;
+    posts_more = 1;
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "mixed: a gap ends none");
+    is_int((long)rounds, 2, "but costs a round");
+    is_int(rota_cq_ready(&ring), 2, "both are ready");
+    rota_cq_advance(&ring, 2);
+    rounds = posts_more = 0;
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "mixed: a signal after a gap");
+    is_int((long)rounds, 2, "is none of the gap's");
+    is_int(rota_cq_ready(&ring), 1, "and ends the wait");
+    ring.kernel = &fake_kernel;
+    rota_queue_exit(&ring);
+}
+
 /* A polled ring finds nothing more while a completion that is not the handles' waits in it. */
 static void test_polled_handles(void)
 {
@@ -444,6 +493,7 @@ int main(void)
     test_signal_mask();
     test_hook();
     test_hidden_reasons();
+    test_hidden_in_mixed();
     ok(!fake.stuck, "no wait was ever without end");
     return done();
 }
