@@ -80,6 +80,7 @@ ROTA_API int rota_register_files_sparse(struct rota_ring *ring, unsigned nr);
  *
  * - EBADF: one of the rings is torn down
  * - EBUSY: this ring has a buffer table
+ * - EEXIST: `src` has lost its descriptor, and the thread of its index is another
  * - EINVAL: the rings belong to different users or address spaces
  * - ENOMEM: no memory
  * - ENXIO: `src` has no buffer table

@@ -99,7 +99,8 @@ ROTA_BEGIN_DECLS
  *
  * rota/register.h has a function for each of them. Belongs to both sides of
  * the ring. Returns what the opcode returns or -errno, -EBADF for a ring that is
- * torn down or was never made; never sets errno.
+ * torn down or was never made, -EEXIST from another thread than that of the
+ * index when the ring has no descriptor; never sets errno.
  */
 ROTA_API int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
                                 unsigned nr_args);

@@ -11,6 +11,8 @@ int rota_clone_buffers_offset(struct rota_ring *ring, struct rota_ring *src, uns
         return -EBADF;
     if (src->ring_fd >= 0)
         return rota_clone_buffers_fd(ring, src->ring_fd, dst_off, src_off, nr, flags);
+    if (src->index_owner != rota_thread())
+        return -EEXIST; /* here it means another ring */
     return rota_clone_buffers_fd(ring, src->enter_ring_fd, dst_off, src_off, nr,
                                  flags | IORING_REGISTER_SRC_REGISTERED);
 }

@@ -21,11 +21,15 @@ int rota_ring_register(struct rota_ring *ring, unsigned opcode, const void *arg,
     if (rota_is_dead(ring))
         return -EBADF;
     /* A ring without an fd of its own is named by its registered index. */
-    if (ring->ring_fd < 0 && (ring->int_flags & ROTA_INT_REGISTERED_FD))
+    if (ring->ring_fd < 0 && (ring->int_flags & ROTA_INT_REGISTERED_FD)) {
+        /* Which means another ring in another thread: it would be changed instead. */
+        if (ring->index_owner != rota_thread())
+            return -EEXIST;
         ret = kernel->reg(ring->enter_ring_fd, opcode | IORING_REGISTER_USE_REGISTERED_RING, arg,
                           nr_args);
-    else
+    } else {
         ret = kernel->reg(ring->ring_fd, opcode, arg, nr_args);
+    }
     if (ret >= 0)
         note(ring, opcode, arg);
     return ret;

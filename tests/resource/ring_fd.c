@@ -189,6 +189,45 @@ static void test_other_thread(void)
     rota_queue_exit(&ring);
 }
 
+/* By the index of another thread's ring, which has no descriptor, it would change its own. */
+static void *register_elsewhere(void *arg)
+{
+    struct rota_ring *ring = arg, own;
+    int files[] = {0};
+
+    make_ring(&own, 2, 0);
+    if (rota_register_ring_fd(&own) != 1 || own.enter_ring_fd != ring->enter_ring_fd)
+        bail("no index like the other's");
+    elsewhere[0] = rota_register_files(&own, files, 1);
+    elsewhere[1] = rota_unregister_files(ring);
+    elsewhere[2] = rota_clone_buffers(&own, ring);
+    elsewhere[3] = rota_unregister_files(&own);
+    rota_queue_exit(&own);
+    return NULL;
+}
+
+static void test_other_index(void)
+{
+    struct rota_ring ring;
+    pthread_t thread;
+    int files[] = {0};
+
+    make_ring(&ring, 8, 0);
+    if (rota_register_ring_fd(&ring) != 1 || rota_close_ring_fd(&ring) != 1) {
+        skip(1, "no ring goes without a descriptor (6.3)");
+    } else {
+        is_int(rota_register_files(&ring, files, 1), 0, "files of a ring without descriptor");
+        pthread_create(&thread, NULL, register_elsewhere, &ring);
+        pthread_join(thread, NULL);
+        is_int(elsewhere[0], 0, "another thread has files at the same index");
+        is_int(elsewhere[1], -EEXIST, "and cannot name the first ring by it");
+        is_int(elsewhere[2], -EEXIST, "nor take its buffers over");
+        is_int(elsewhere[3], 0, "it has still its own");
+        is_int(rota_unregister_files(&ring), 0, "and the first ring, too");
+    }
+    rota_queue_exit(&ring);
+}
+
 static void test_adopt(void)
 {
     struct footprint before = footprint();
@@ -411,6 +450,7 @@ int main(void)
     test_close();
     test_registered_only();
     test_other_thread();
+    test_other_index();
     test_adopt();
     test_dontfork();
     test_enable();
