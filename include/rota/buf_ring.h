@@ -83,7 +83,9 @@ ROTA_API int rota_buf_ring_head(struct rota_ring *ring, int buf_group, uint16_t 
  * IOU_PBUF_RING_MMAP for memory of the kernel. The ring is empty. Returns it,
  * or NULL with -errno in *err (which may be NULL; 0 on success) and nothing
  * left behind: as rota_register_buf_ring(), -EINVAL for a group that is not 0
- * to 65535, and -EBADF for memory of the kernel on a ring without descriptor.
+ * to 65535 (with memory of the kernel 2047: the place where it is mapped has no
+ * bits for more), and -EBADF for memory of the kernel on a ring without
+ * descriptor. Unlike liburing's, which maps that of another group then.
  */
 ROTA_API struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned nentries,
                                                        int bgid, unsigned flags, int *err);
@@ -222,7 +224,8 @@ struct rota_buffers {
     uint32_t reserved0;
     void *memory; /* what was mapped; NULL for the caller's */
     size_t memory_size;
-    size_t ring_size; /* bytes of a ring that is the kernel's; else 0 */
+    size_t ring_size;                 /* bytes of a ring that is the kernel's; else 0 */
+    const struct rota_kernel *kernel; /* of the ring: what was mapped through it goes back to it */
     uint64_t reserved[4];
 };
 
@@ -250,7 +253,8 @@ ROTA_API int rota_buffers_init_sized(struct rota_ring *ring, struct rota_buffers
  * - EEXIST: the group exists: it has a ring, or buffers
  * - EINVAL: count 0 or above 32768, size 0 or above 1 GiB, an unknown option, a
  *   reserved member not zero, memory not at the start of a page, a flag or a
- *   min_left that the kernel does not know
+ *   min_left that the kernel does not know, memory of the kernel for a group
+ *   above 2047
  * - ENOMEM: no memory, or config->memory_size too small
  */
 ROTA_INLINE int rota_buffers_init(struct rota_ring *ring, struct rota_buffers *buffers,

@@ -30,8 +30,9 @@ ROTA_BEGIN_DECLS
 
 /* Members are for reading. */
 struct rota_region {
-    void *memory; /* all zero at first */
-    size_t size;  /* as asked for, and up to the end of the page */
+    void *memory;                     /* all zero at first */
+    size_t size;                      /* as asked for, and up to the end of the page */
+    const struct rota_kernel *kernel; /* of the ring: what was mapped through it goes back to it */
     uint64_t reserved[2];
 };
 

@@ -51,14 +51,31 @@ static void *map_ring(struct rota_ring *ring, size_t size, int fd, uint64_t offs
     return *err < 0 ? NULL : address;
 }
 
+/*
+ * Where the kernel's memory of a group is mapped. Few bits of the group fit into
+ * it below those that say what is mapped: of larger ones the kernel sees only
+ * the rest, and maps the memory of another group.
+ */
+static bool offset_of_group(int bgid, uint64_t *offset)
+{
+    *offset = (uint64_t)(uint32_t)bgid << IORING_OFF_PBUF_SHIFT;
+    if (!is_group(bgid) || (*offset & IORING_OFF_MMAP_MASK))
+        return false;
+    *offset |= IORING_OFF_PBUF_RING;
+    return true;
+}
+
 void *rota_map_buf_ring(struct rota_ring *ring, size_t size, int bgid, int *err)
 {
-    if (ring->ring_fd < 0) {
-        *err = -EBADF;
+    uint64_t offset;
+
+    *err = -EBADF;
+    if (ring->ring_fd < 0)
         return NULL;
-    }
-    return map_ring(ring, size, ring->ring_fd,
-                    IORING_OFF_PBUF_RING | (uint64_t)(uint32_t)bgid << IORING_OFF_PBUF_SHIFT, err);
+    *err = -EINVAL;
+    if (!offset_of_group(bgid, &offset))
+        return NULL;
+    return map_ring(ring, size, ring->ring_fd, offset, err);
 }
 
 struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned nentries, int bgid,

@@ -115,6 +115,7 @@ int rota_buffers_init_sized(struct rota_ring *ring, struct rota_buffers *buffers
     if (!make_plan(config, &plan))
         return -EINVAL;
     buffers->options = config->options;
+    buffers->kernel = rota_kernel_of(ring);
     if (config->memory) {
         if (config->memory_size < plan.total)
             return -ENOMEM;
@@ -159,15 +160,13 @@ clear:
 
 void rota_buffers_exit(struct rota_ring *ring, struct rota_buffers *buffers)
 {
-    const struct rota_kernel *kernel = rota_kernel_of(ring);
-
     if (!buffers->count)
         return;
-    /* Fails only when the group has ended with its ring. */
+    /* Fails only when the group has ended with its ring, which then does not know its kernel. */
     rota_unregister_buf_ring(ring, buffers->group);
     if (buffers->ring_size)
-        kernel->unmap(buffers->br, buffers->ring_size);
+        buffers->kernel->unmap(buffers->br, buffers->ring_size);
     if (buffers->memory)
-        kernel->unmap(buffers->memory, buffers->memory_size);
+        buffers->kernel->unmap(buffers->memory, buffers->memory_size);
     rota_zero(buffers, sizeof(*buffers));
 }

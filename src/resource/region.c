@@ -83,6 +83,7 @@ int rota_region_init(struct rota_ring *ring, struct rota_region *region, size_t 
     }
     if (ret < 0)
         return ret;
+    region->kernel = kernel;
     region->memory = memory;
     region->size = size;
     return 0;
@@ -90,7 +91,8 @@ int rota_region_init(struct rota_ring *ring, struct rota_region *region, size_t 
 
 void rota_region_exit(struct rota_ring *ring, struct rota_region *region)
 {
+    (void)ring; /* which may have ended, and its table of system calls with it */
     if (region->memory)
-        rota_kernel_of(ring)->unmap(region->memory, region->size);
+        region->kernel->unmap(region->memory, region->size);
     rota_zero(region, sizeof(*region));
 }

@@ -158,6 +158,25 @@ static void test_kernel_memory(struct rota_ring *ring)
     is_int(rota_free_buf_ring(ring, br, 8, GROUP), 0, "the group ends");
     close(pair[0]);
     close(pair[1]);
+
+    /* The place of a mapping has few bits for the group: some would be that of another one. */
+    for (int group = 2047; group <= 65535; group = 2 * group + 1) {
+        struct rota_buffers_config config = {
+            .group = (uint16_t)group, .count = 2, .size = 8, .flags = IOU_PBUF_RING_MMAP};
+        struct rota_buffers buffers;
+
+        br = rota_setup_buf_ring(ring, 8, group, IOU_PBUF_RING_MMAP, &err);
+        is_int(err, group < 2048 ? 0 : -EINVAL, "the kernel's memory for group %d", group);
+        ok(!br == !!err, "  no ring that is none");
+        if (br)
+            is_int(rota_free_buf_ring(ring, br, 8, group), 0, "  the group ends");
+        is_int(rota_buffers_init(ring, &buffers, &config), group < 2048 ? 0 : -EINVAL,
+               "  nor managed buffers");
+        rota_buffers_exit(ring, &buffers);
+        br = rota_setup_buf_ring(ring, 8, group, 0, &err);
+        is_int(err, 0, "  it is left free, and may have the caller's");
+        is_int(rota_free_buf_ring(ring, br, 8, group), 0, "  until it ends");
+    }
 }
 
 static void test_errors(struct rota_ring *ring)

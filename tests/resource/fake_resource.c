@@ -404,6 +404,7 @@ static void test_buffers(void)
 {
     struct rota_buffers_config config = {.count = 4, .size = 64, .options = ROTA_BUFFERS_HUGE};
     struct rota_buffers buffers;
+    struct rota_region region;
     struct rota_piece piece;
     struct io_uring_cqe cqe;
     struct rota_ring ring;
@@ -439,6 +440,16 @@ static void test_buffers(void)
     is_int(rota_buffers_next(&buffers, &piece), -EINVAL, "a ring that was written over");
     rota_buffers_exit(&ring, &buffers);
     is_int(script.anonymous, 0, "nothing is left");
+
+    /* What came from a table of system calls goes back to it, also after its ring. */
+    is_int(rota_buffers_init(&ring, &buffers, &config), 0, "buffers that outlive their ring");
+    is_int(rota_region_init(&ring, &region, 64, 0), 0, "and a region");
+    rota_queue_exit(&ring);
+    is_int(script.anonymous, 2, "have their memory");
+    rota_buffers_exit(&ring, &buffers);
+    rota_region_exit(&ring, &region);
+    is_int(script.anonymous, 0, "which goes back where it came from");
+    make(&ring, 0);
 
     refuse(IORING_REGISTER_PBUF_STATUS, -ENOENT);
     is_int(rota_buf_ring_head(&ring, 3, &head), -ENOENT, "no such group");

@@ -940,7 +940,7 @@ class rota_buffer_state(_Record):
 
 
 class rota_buffers(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=112, ilp32_4=88, ilp32_8=88))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=120, ilp32_4=92, ilp32_8=96))]
 
 
 class rota_piece(_Record):
@@ -1088,7 +1088,7 @@ class rota_cmsghdr_words(_Record):
 
 
 class rota_region(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=32, ilp32_4=24, ilp32_8=24))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=28, ilp32_8=32))]
 
 
 class rota_config(_Record):
@@ -1470,7 +1470,8 @@ rota_buffers.reserved0 = _member(_abi(lp64=52, ilp32_4=40, ilp32_8=40), c_uint32
 rota_buffers.memory = _member(_abi(lp64=56, ilp32_4=44, ilp32_8=44), c_void_p)
 rota_buffers.memory_size = _member(_abi(lp64=64, ilp32_4=48, ilp32_8=48), c_size_t)
 rota_buffers.ring_size = _member(_abi(lp64=72, ilp32_4=52, ilp32_8=52), c_size_t)
-rota_buffers.reserved = _member(_abi(lp64=80, ilp32_4=56, ilp32_8=56), c_uint64, 4)
+rota_buffers.kernel = _member(_abi(lp64=80, ilp32_4=56, ilp32_8=56), c_void_p)
+rota_buffers.reserved = _member(_abi(lp64=88, ilp32_4=60, ilp32_8=64), c_uint64, 4)
 rota_piece.data = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_piece.size = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_piece.rest = _member(_abi(lp64=12, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1781,7 +1782,8 @@ rota_cmsghdr_words.level = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_int)
 rota_cmsghdr_words.type = _member(_abi(lp64=12, ilp32_4=8, ilp32_8=8), c_int)
 rota_region.memory = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_region.size = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_size_t)
-rota_region.reserved = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_uint64, 2)
+rota_region.kernel = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_void_p)
+rota_region.reserved = _member(_abi(lp64=24, ilp32_4=12, ilp32_8=16), c_uint64, 2)
 rota_config.required_flags = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_config.preferred_flags = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_config.options = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
