@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -101,6 +102,46 @@ static void kind(char **argv, bool quiet)
     rota_queue_exit(&ring);
 }
 
+/* Nanoseconds since then. */
+static long long since(const struct timespec *start)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)(now.tv_sec - start->tv_sec) * 1000000000 + now.tv_nsec - start->tv_nsec;
+}
+
+/* paced ENTRIES COUNT BATCH RATE: cached reads, so many a second. */
+static void paced(char **argv)
+{
+    unsigned entries = (unsigned)atoi(argv[0]), count = (unsigned)atoi(argv[1]);
+    unsigned batch = (unsigned)atoi(argv[2]), rate = (unsigned)atoi(argv[3]);
+    int file = open("/proc/self/exe", O_RDONLY);
+    static char memory[4096];
+    struct timespec start;
+    struct rota_ring ring;
+
+    make(&ring, entries, 0);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (unsigned sent = 0; sent < count;) {
+        struct io_uring_cqe *cqe;
+
+        for (unsigned i = 0; i < batch; i++, sent++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            rota_prep_read(sqe, file, memory, 512, 0);
+            sqe->user_data = sent;
+        }
+        rota_submit_and_wait(&ring, batch);
+        while (!rota_peek_cqe(&ring, &cqe))
+            rota_cqe_seen(&ring, cqe);
+        while (since(&start) * rate < sent * 1000000000LL)
+            continue;
+    }
+    printf("nanoseconds %lld\n", since(&start));
+    rota_queue_exit(&ring);
+}
+
 /* Calls by a registered index. */
 static void indexed(void)
 {
@@ -137,6 +178,55 @@ static void threads(unsigned count)
     for (unsigned i = 0; i < count; i++)
         pthread_join(ids[i], NULL);
     printf("threads %u\n", count);
+}
+
+static void *waits(void *arg)
+{
+    return read(*(int *)arg, &(char){0}, 1) ? NULL : arg;
+}
+
+/*
+ * crowd RINGS THREADS COUNT: that many rings and threads that do nothing, beside one
+ * ring with COUNT calls, and the time that those take.
+ */
+static void crowd(char **argv)
+{
+    unsigned rings = (unsigned)atoi(argv[0]), count = (unsigned)atoi(argv[2]);
+    unsigned waiting = (unsigned)atoi(argv[1]);
+    struct rlimit limit;
+    struct timespec start;
+    struct rota_ring ring;
+    pthread_attr_t small;
+    int ends[2];
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < rings + 100 || pipe(ends))
+        lacking(-EMFILE);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    for (unsigned i = 0; i < waiting; i++) {
+        pthread_t id;
+
+        if (pthread_create(&id, &small, waits, &ends[0]))
+            lacking(-EAGAIN);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (unsigned i = 0; i < rings; i++) {
+        struct io_uring_params params = {0};
+
+        if (syscall(__NR_io_uring_setup, 1, &params) < 0)
+            lacking(-errno);
+    }
+    printf("setups %lld\n", since(&start));
+    make(&ring, 8, 0);
+    use(&ring, 8, 1, true);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    use(&ring, count, 1, true);
+    printf("calls %lld\n", since(&start));
+    fflush(stdout);
+    _exit(STATUS);
 }
 
 /* A child uses what it has inherited, its ends passed on. */
@@ -287,7 +377,33 @@ static void odd(const char *habit)
         rota_prep_nop(sqe);
         sqe->flags |= IOSQE_IO_LINK;
         rota_submit(&ring);
+        usleep(20000);
         use(&ring, 4, 4, true);
+    } else if (!strcmp(habit, "whole")) {
+        /* The tail moves for each of a chain, and one call takes all of it. */
+        for (unsigned i = 0; i < 4; i++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            rota_prep_nop(sqe);
+            sqe->flags |= i < 3 ? IOSQE_IO_LINK : 0;
+            __atomic_store_n(ring.sq.ktail, *ring.sq.ktail + 1, __ATOMIC_RELEASE);
+            usleep(20000);
+        }
+        syscall(__NR_io_uring_enter, ring.ring_fd, 4, 4, IORING_ENTER_GETEVENTS, NULL, 0);
+        _exit(STATUS);
+    } else if (!strcmp(habit, "workers")) {
+        /* Each in a thread of the kernel, which it keeps for long. */
+        if (pipe(ends))
+            exit(1);
+        for (unsigned i = 0; i < 4; i++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            rota_prep_read(sqe, ends[0], NULL, 8, 0);
+            sqe->flags |= IOSQE_ASYNC;
+        }
+        rota_submit(&ring);
+        usleep(400000);
+        _exit(STATUS);
     } else if (!strcmp(habit, "short")) {
         rota_get_sqe(&ring)->opcode = 250;
         rota_prep_nop(rota_get_sqe(&ring));
@@ -376,8 +492,12 @@ int main(int argc, char **argv)
 
     if (!strcmp(mode, "kind") && argc >= 6)
         kind(argv + 2, argc > 6);
+    else if (!strcmp(mode, "paced") && argc > 5)
+        paced(argv + 2);
     else if (!strcmp(mode, "indexed"))
         indexed();
+    else if (!strcmp(mode, "crowd") && argc > 4)
+        crowd(argv + 2);
     else if (!strcmp(mode, "threads") && argc > 2)
         threads((unsigned)atoi(argv[2]));
     else if (!strcmp(mode, "forks"))

@@ -45,19 +45,20 @@ static void enter_entered(struct model *model, struct task *task)
     uint32_t to_submit = (uint32_t)task->args[1];
     struct ring *ring =
         ring_of(model, task, task->args[0], task->args[3] & IORING_ENTER_REGISTERED_RING);
+    struct looked look = {0};
     struct indices now;
-    struct looked look;
 
     task->ring = ring;
     if (!ring || !ring_readable(ring))
         return;
     /* What completed since the last look. */
-    look_start(&look, model, ring, task->pid, task->tid, task->entered, task->entered);
-    if (ring->running)
-        look_running(&look);
-    else
+    if (ring->running) {
+        backlog_read(model, ring, task->pid, task->tid, task->entered);
+    } else {
+        look_start(&look, model, ring, task->pid, task->tid, task->entered, task->entered);
         look_stopped(&look);
-    look_report(&look);
+        look_report(&look);
+    }
     task->cq_before = ring_indices(ring, &now) ? now.cq_tail : 0;
     if (to_submit && !ring->running) {
         model_snapshot(model, task, ring, to_submit);
@@ -144,7 +145,7 @@ static void setup_returned(struct model *model, struct task *task, int result)
     if (!(params.flags & IORING_SETUP_R_DISABLED))
         ring->owner = task->tid;
     if (fd < 0 && result < REGISTERED_RINGS)
-        task->indices[result] = ring;
+        model_index(model, task, (unsigned)result, ring);
     task->ring = ring;
     if (ring->running && (params.flags & IORING_SETUP_SQ_REWIND))
         model_event(model, &(struct event){.kind = EVENT_NOTE,
@@ -166,7 +167,8 @@ static void indices_returned(struct model *model, struct task *task, int result,
             return;
         if (update.offset >= REGISTERED_RINGS)
             continue;
-        task->indices[update.offset] = adds ? ring_of(model, task, update.data, false) : NULL;
+        model_index(model, task, update.offset,
+                    adds ? ring_of(model, task, update.data, false) : NULL);
     }
 }
 
@@ -236,6 +238,7 @@ bool call_returned(struct model *model, struct task *task, int64_t result, struc
         model_event(model, &event);
         return false;
     }
+    memset(look, 0, sizeof(*look));
     look_start(look, model, ring, task->pid, task->tid, task->entered, now_ns());
     if (ring->running) {
         look_running(look);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -305,12 +306,25 @@ static int watch(const struct options *options, struct stops *stops)
     return STATUS_OK;
 }
 
+/* A descriptor and two mappings for each ring; what is started keeps its own limit. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(struct options *options, struct stops *stops, char **argv)
 {
     struct reader reader = {.stops = stops};
     int status = STATUS_OK, ret;
 
     stops->setup_only = stops->model->running;
+    if (options->pid)
+        allow_descriptors();
     if (options->pid && stops->model->running)
         return watch(options, stops);
     if (options->pid) {
@@ -324,6 +338,7 @@ static int run(struct options *options, struct stops *stops, char **argv)
         ret = stops_start(stops, argv, &status);
         if (ret < 0)
             return status;
+        allow_descriptors();
     }
     /* A reader of the output that goes away is an error of ours, not an end for the program. */
     signal(SIGPIPE, SIG_IGN);
@@ -355,11 +370,10 @@ int trace_main(int argc, char **argv)
     } else {
         out.colour = isatty(STDERR_FILENO) && !options.json && may_colour();
     }
-    model.last_ring = &model.rings;
     model.out = &out;
     model.follow = !options.summary;
     model.own_filter = !options.pid;
-    model.start = now_ns();
+    model_start(&model);
     if (model.explain)
         (void)rota_caps_get(&model.caps, NULL);
     sinks.enters = options.enters;
@@ -368,6 +382,7 @@ int trace_main(int argc, char **argv)
         model.sink = summary_sink(&sinks, options.json);
     else
         model.sink = options.json ? json_sink(&sinks) : text_sink(&sinks);
+    list_start(&stops.tasks);
     status = run(&options, &stops, options.pid ? NULL : argv + optind);
     model.sink->end(model.sink, now_ns() - model.start);
     out_flush(&out);

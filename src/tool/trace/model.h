@@ -4,7 +4,11 @@
  * names they are called, and what happened to them, as events for the sinks.
  *
  *     calls.c    a stop at a system call  \
- *     reader.c   a look without a stop     > model.c  ->  events  ->  text, JSON, summary
+ *     reader.c   a look without a stop     > look.c  ->  events  ->  text, JSON, summary
+ *                                         (backlog.c)
+ *
+ *     model.c    rings: found, made known, let go
+ *     names.c    what they are called
  *
  * Everything here is guarded by one lock: the thread that serves ptrace and the
  * one that reads without a stop both come here.
@@ -68,16 +72,28 @@ struct filter {
 
 /* A descriptor that is a ring. */
 struct ring_name {
-    struct ring_name *next;
+    struct link link;       /* by process and descriptor */
+    struct node node;       /* of all, in the order in which they are checked */
+    struct node of_process; /* in the order in which they were seen */
     int pid, fd;
     struct ring *ring;
+};
+
+struct process {
+    struct link link; /* by its number */
+    struct node node; /* of all */
+    int pid;
+    unsigned tasks;   /* threads that are traced */
+    unsigned running; /* of these, such as do not end just now */
+    struct node names;
 };
 
 #define REGISTERED_RINGS 16 /* what a thread may register */
 
 /* A thread that is traced. */
 struct task {
-    struct task *next;
+    struct link link; /* by tid */
+    struct node node;
     int tid, pid;
     bool compat; /* runs code of 32 bits */
     bool ended;  /* is on its way out */
@@ -94,17 +110,31 @@ struct task {
     char *text;
 };
 
+/* What was read and has not been told, in its order; see backlog.c. */
+struct backlog {
+    struct entry *first, *last;
+    struct entry *unused;
+    size_t bytes;
+};
+
 struct model {
     pthread_mutex_t lock;
-    struct ring *rings;
     unsigned wanted; /* how many wait for the lock in model_lock() */
+    struct ring *rings;
     struct ring **last_ring;
     unsigned ring_count;
-    struct ring_name *names;
+    unsigned visit;
+    struct node busy, quiet; /* rings that can be read; the quiet ones are looked at in turn */
+    unsigned open_count, quiet_count; /* both together, and the latter */
+    struct table ring_files;          /* the same by inode */
+    struct table names, processes;
+    struct node all_names, all_processes;
+    unsigned name_count;
     uint64_t start;
     uint64_t request_count;
     struct sink *sink;
     struct out *out; /* where the sink writes */
+    struct backlog backlog;
     struct filter filter;
     bool late;    /* a filter looks at results: requests are reported when they complete */
     bool running; /* no ring stops at its calls */
@@ -115,6 +145,7 @@ struct model {
     struct rota_caps caps;
 };
 
+void model_start(struct model *model);
 uint64_t now_ns(void);
 
 /*
@@ -122,21 +153,52 @@ uint64_t now_ns(void);
  */
 void model_lock(struct model *model);
 void model_unlock(struct model *model);
+/* In the middle of much work: lets somebody who waits go first. */
+void model_yield(struct model *model);
 
 /* The lock is taken by the caller of everything below. */
 
+/*
+ * names.c
+ */
+
+/* A process, known from now on; and NULL for one that is not. */
+struct process *model_process_of(struct model *model, int pid);
+struct process *model_known_process(const struct model *model, int pid);
 /* A ring under a name; NULL for none that is known. */
 struct ring *model_named(struct model *model, int pid, int fd);
 void model_name(struct model *model, int pid, int fd, struct ring *ring);
 /* What a process called its rings, its copy calls them too. */
 void model_copy_names(struct model *model, int from, int to);
-/* Forgets the names of a process that ended or started another program. */
+/* Forgets the names of a process that ended. */
 void model_forget(struct model *model, int pid);
-/* A thread ends: what it had in flight is told. */
-void model_thread_ended(struct model *model, int pid, int tid);
-/* Looks whether descriptors still are the rings that they were, and lets go of rings without. */
-void model_check_names(struct model *model, const struct task *tasks);
+/* Makes an index of a thread a name of a ring, or of none; and all of them of none. */
+void model_index(struct model *model, struct task *task, unsigned index, struct ring *ring);
+void model_no_indices(struct model *model, struct task *task);
+/*
+ * Whether descriptors still are the rings that they were: the next `count` of
+ * all, in turn, or those of a process. A ring without a name is let go.
+ */
+void model_check_names(struct model *model, unsigned count);
+void model_check_process(struct model *model, int pid);
+/* Whether a descriptor of a process is a ring. */
+bool is_ring(int pid, int fd);
+/* Whether two descriptors, `a` ours and `b` of `pid` (0: ours), are one file. */
+bool is_same_file(int a, int pid, int b);
 
+/*
+ * model.c
+ */
+
+/* So many worker threads of the kernel were seen in a process. */
+void model_workers(struct model *model, int pid, unsigned count);
+/* A thread ends: what it had in flight is told. Its indices are still there. */
+void model_thread_ended(struct model *model, const struct task *task);
+/* So many rings are looked at again and again; of others only those at which something comes. */
+#define BUSY_RINGS 64
+void model_set_quiet(struct model *model, struct ring *ring, bool quiet);
+/* Nobody has the ring any more: what is new in it is read, and nothing of it is held. */
+void model_close(struct model *model, struct ring *ring);
 /* A new ring, readable when its memory could be had. `file` is taken over. */
 struct ring *model_ring(struct model *model, int pid, int fd, int file,
                         const struct io_uring_params *params);
@@ -149,9 +211,21 @@ void model_find(struct model *model, int pid);
 /* The queues have another size now. */
 void model_resized(struct model *model, struct ring *ring, const struct io_uring_params *params);
 
+/*
+ * look.c
+ */
+
 /* Copies what the kernel is about to take. */
 void model_snapshot(struct model *model, const struct task *task, struct ring *ring,
                     uint32_t to_submit);
+
+/* A request as it was copied from the queue, without a stop. */
+struct raw_request {
+    uint32_t position;
+    bool big, bad_slot;
+    _Alignas(8) unsigned char sqe[SQE_BYTES];
+};
+
 /* What can be read of a ring, with its process and thread where that is known. */
 struct looked {
     struct model *model;
@@ -159,10 +233,13 @@ struct looked {
     int pid, tid;
     uint64_t submitted; /* time of the requests */
     uint64_t time;      /* of the completions */
+    struct raw_request *raw;
+    unsigned raw_count, raw_room;
     struct request **requests;
     unsigned request_count, request_room;
     struct {
         struct completion cqe;
+        uint32_t position;
         struct request *request;
         bool told;
         bool ambiguous;
@@ -170,8 +247,11 @@ struct looked {
     unsigned completion_count, completion_room;
     bool failed; /* a completion carries an error */
     uint64_t lost_requests, lost_completions;
+    unsigned digested_raw, digested; /* of `raw` and `completions`: matched */
+    unsigned told, told_completions; /* of `requests` and `completions`: passed to the sinks */
 };
 
+/* `look` is zero, or was told: its arrays are used again. */
 void look_start(struct looked *look, struct model *model, struct ring *ring, int pid, int tid,
                 uint64_t submitted, uint64_t time);
 /*
@@ -183,10 +263,37 @@ void look_stopped(struct looked *look);
 void look_running(struct looked *look);
 /* With SQ_REWIND a call takes the first `count` of the queue, and no index tells. */
 void look_rewound(struct looked *look, uint32_t count);
-/* Tells the sinks, and forgets what is complete. */
+/* Makes requests of what was copied, and finds those that the completions answer. */
+void look_digest(struct looked *look);
+/*
+ * Tells the sinks, and forgets what is complete: at most `*count` lines, which is
+ * counted down; true when it was all of it.
+ */
+bool look_tell(struct looked *look, unsigned *count);
+/* All of it, behind what waits to be told; and frees its arrays. */
 void look_report(struct looked *look);
 
-void model_event(struct model *model, struct event *event);
+/*
+ * backlog.c
+ */
+
+/* Reads what is new in a ring that does not stop, to be told in its turn. */
+void backlog_read(struct model *model, struct ring *ring, int pid, int tid, uint64_t time);
+/* The same with an event, which is copied. */
+void backlog_event(struct model *model, const struct event *event);
+bool backlog_is_empty(const struct backlog *backlog);
+/* Nothing should be read before some of it is told. */
+bool backlog_is_full(const struct backlog *backlog);
+/*
+ * Tells about so many lines of what was read before `until`; false when there was
+ * nothing. A request that waits a little longer has its result on its line.
+ */
+bool backlog_tell(struct model *model, unsigned count, uint64_t until);
+void backlog_tell_all(struct model *model);
+
+/* Tells the sinks of something that happened, behind what was read before it; or now. */
+void model_event(struct model *model, const struct event *event);
+void event_tell(struct model *model, const struct event *event);
 /* The process that a request was sent from, for rota_process_*(). */
 struct rota_process model_process(const struct model *model, const struct ring *ring, int pid,
                                   int tid);

@@ -86,11 +86,11 @@ static void look_at_queues(struct list *list, const struct ring *ring, const str
                 ? "%u completions were dropped, and the queue of %u was full at %llu looks"
                 : "%u completions were dropped, but the queue of %u was full at %llu looks",
             ring->overflow, ring->params.cq_entries, (number)ring->overflowed);
-    if (tally->cut)
+    if (tally->cut + ring->cuts)
         add(list, "links cut by a submit",
             "see to it that a chain fits into what is left of the queue; rota_batch does",
-            "%llu times the last request of a submit was linked to one that did not come with it",
-            (number)tally->cut);
+            "%s%llu times the last request of a submit was linked to one that did not come with it",
+            ring->running ? "at least " : "", (number)(tally->cut + ring->cuts));
     if (tally->left_behind)
         add(list, "threads that end with requests in flight",
             "wait for them, or let a thread submit that lives on: its requests are cancelled",

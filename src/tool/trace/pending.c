@@ -13,6 +13,12 @@
 
 /* Programs that skip completions leave requests here for ever; so many are kept of them. */
 #define MOST_PENDING (1U << 20)
+#define BLOCK        128
+
+struct request_block {
+    struct request_block *next;
+    struct request requests[BLOCK];
+};
 
 static size_t bucket_of(const struct pending *pending, uint64_t user_data)
 {
@@ -44,11 +50,24 @@ static void grow(struct pending *pending)
         append(pending, request);
 }
 
+/* More of them, all unused. */
+static void allocate(struct pending *pending)
+{
+    struct request_block *block = need_memory(malloc(sizeof(*block)));
+
+    block->next = pending->blocks;
+    pending->blocks = block;
+    for (unsigned i = 0; i < BLOCK; i++) {
+        block->requests[i].next = pending->unused;
+        pending->unused = &block->requests[i];
+    }
+}
+
 struct request *pending_add(struct pending *pending, uint64_t user_data)
 {
     struct request *request;
 
-    if (pending->count >= MOST_PENDING) {
+    if (pending->count >= MOST_PENDING && pending->oldest->told) {
         struct request *oldest = pending->oldest;
 
         pending_hide(pending, oldest);
@@ -57,13 +76,11 @@ struct request *pending_add(struct pending *pending, uint64_t user_data)
     }
     if (pending->count >= pending->bucket_count)
         grow(pending);
+    if (!pending->unused)
+        allocate(pending);
     request = pending->unused;
-    if (request) {
-        pending->unused = request->next;
-    } else {
-        request = need_memory(malloc(sizeof(*request)));
-    }
-    memset(request, 0, sizeof(*request));
+    pending->unused = request->next;
+    memset(request, 0, offsetof(struct request, sqe));
     memcpy(request->sqe + offsetof(struct io_uring_sqe, user_data), &user_data, sizeof(user_data));
     append(pending, request);
     request->older = pending->newest;
@@ -167,11 +184,11 @@ void pending_clear(struct pending *pending)
         pending_hide(pending, oldest);
         pending_free(pending, oldest);
     }
-    while (pending->unused) {
-        struct request *request = pending->unused;
+    while (pending->blocks) {
+        struct request_block *block = pending->blocks;
 
-        pending->unused = request->next;
-        free(request);
+        pending->blocks = block->next;
+        free(block);
     }
     free(pending->buckets);
     memset(pending, 0, sizeof(*pending));

@@ -27,10 +27,14 @@ struct request {
     bool big;                      /* all 128 bytes are there */
     bool bad_slot;                 /* dropped by the kernel: the SQ array led nowhere */
     bool shown;                    /* a sink has been told of it */
+    bool told;                     /* its line was passed to the sink, or was not wanted */
     bool done;                     /* its last completion was seen */
+    bool ambiguous;                /* ... of `answer` */
+    struct completion answer;      /* the first, when it came before the line was told ... */
+    uint64_t answered;             /* ... and when */
     bool notification;             /* a notification is due */
     char *text;                    /* with what its addresses lead to, or NULL */
-    unsigned char sqe[128];
+    _Alignas(8) unsigned char sqe[128];
 };
 
 static inline const struct io_uring_sqe *request_sqe(const struct request *request)
@@ -48,7 +52,8 @@ struct pending {
     size_t count;
     struct request *oldest, *newest;
     struct request *unused;
-    uint64_t forgotten; /* let go although no completion was seen: there were too many */
+    struct request_block *blocks; /* where they lie */
+    uint64_t forgotten;           /* let go although no completion was seen: there were too many */
 };
 
 /* A new request of that user_data, the rest zero; ends the program without memory. */

@@ -1,32 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks at every ring again and again: for completions that come between two
+ * Looks at the rings again and again: for completions that come between two
  * calls, for rings whose requests are taken by a polling thread or in a process
- * that is not stopped, and whether the programs still have their rings. As long
- * as requests come it spins, at a low priority, so that it takes little but what is left
- * of the processors; then it sleeps longer and longer.
+ * that is not stopped, and whether the programs still have their rings.
+ *
+ * Reading comes first. What it brings is told a few lines at a time, and all other
+ * work is done in small pieces, too: a queue of 64 entries is written over in 64
+ * microseconds at a million requests a second. As long as requests come it spins, at
+ * a low priority, so that it takes little but what is left of the processors; then it
+ * sleeps longer and longer.
  */
 #include "tool/trace/reader.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_NSEC     200000u  /* after the last request */
-#define SHORTEST      20u      /* microseconds of sleep after spinning */
-#define LONGEST       1000u    /* while something may come */
+#define SPIN_NSEC     200000u /* after the last request */
+#define SHORTEST      20u     /* microseconds of sleep after spinning */
+#define LONGEST       1000u   /* while something may come */
+#define LONGEST_EAGER 100u    /* while nothing else tells of it, and something came lately ... */
+#define LATELY_NSEC   1000000000u
 #define CHECK_NSEC    1000000u /* between two looks whether rings are still there */
 #define PATIENCE_NSEC 2000000u /* with a call that submits */
-#define WORKERS_NSEC  100000000u
 #define FIND_NSEC     10000000u
+
+#define HOLD_NSEC     150000u /* a result that comes so soon stands on the line of its request */
+#define LINES_AT_ONCE 12      /* told between two looks */
+#define RINGS_AT_ONCE 16      /* between two chances for who waits for the lock */
+#define NAMES_AT_ONCE 4       /* checked at least */
+#define TASKS_AT_ONCE 4       /* whose names are read */
+#define IDLE_LOOKS    32      /* in vain, until a ring is a quiet one */
 
 static void pause_briefly(void)
 {
@@ -38,81 +51,144 @@ static void pause_briefly(void)
 }
 
 /* Reads one ring; true when there was something. */
-static bool read_ring(struct model *model, struct ring *ring, uint64_t now)
+static bool read_ring(struct model *model, struct ring *ring)
 {
     uint32_t sq = ring->sq_next, cq = ring->cq_next;
-    struct looked look;
+    struct looked look = {0};
     struct indices indices;
+    uint64_t now = now_ns();
 
+    if (ring->running) {
+        backlog_read(model, ring, ring->pid, 0, now);
+        return ring->sq_next != sq || ring->cq_next != cq;
+    }
     /*
      * A call that submits makes completions visible before it tells that their
      * requests are taken: its own return reports them in the right order, unless
      * it goes on to wait for long.
      */
-    if (!ring->running && ring->submits &&
+    if (ring->submits &&
         (now - ring->submit_at < PATIENCE_NSEC || !ring_indices(ring, &indices) ||
          indices.sq_head != ring->submit_to || (ring_flags(ring) & IORING_SETUP_SQ_REWIND)))
         return false;
     look_start(&look, model, ring, ring->pid, 0, now, now);
-    if (ring->running)
-        look_running(&look);
-    else
-        look_stopped(&look);
+    look_stopped(&look);
     if (look.request_count || look.completion_count || look.lost_requests || look.lost_completions)
         look_report(&look);
     return ring->sq_next != sq || ring->cq_next != cq;
 }
 
-static bool read_rings(struct model *model, bool *eager)
+/* The next of the busy rings; those at which nothing comes become quiet. */
+static bool read_busy(struct model *model, bool *eager)
 {
-    uint64_t now = now_ns();
+    struct ring *ring = entry_of(list_turn(&model->busy), struct ring, node);
+
+    *eager |= ring->running;
+    if (read_ring(model, ring)) {
+        ring->idle = 0;
+        return true;
+    }
+    if (++ring->idle > IDLE_LOOKS && model->open_count - model->quiet_count > BUSY_RINGS)
+        model_set_quiet(model, ring, true);
+    return false;
+}
+
+static bool read_quiet(struct model *model, bool *eager)
+{
+    struct ring *ring = entry_of(list_turn(&model->quiet), struct ring, node);
+
+    *eager |= ring->running;
+    if (!read_ring(model, ring))
+        return false;
+    ring->idle = 0;
+    model_set_quiet(model, ring, false);
+    return true;
+}
+
+/* All the busy ones, and some of the others. */
+static bool read_rings(struct model *model, bool all, bool *eager)
+{
+    unsigned busy = model->open_count - model->quiet_count;
+    unsigned quiet = all ? model->quiet_count : BUSY_RINGS + model->quiet_count / 32;
     bool any = false;
 
-    for (struct ring *ring = model->rings; ring; ring = ring->next) {
-        if (!ring_readable(ring))
-            continue;
-        any |= read_ring(model, ring, now);
-        *eager |= ring->running;
+    /* Both may change where somebody else goes first. */
+    for (unsigned i = 1; i <= busy && !list_empty(&model->busy); i++) {
+        any |= read_busy(model, eager);
+        if (!(i % RINGS_AT_ONCE))
+            model_yield(model);
+    }
+    for (unsigned i = 1; i <= quiet && !list_empty(&model->quiet); i++) {
+        any |= read_quiet(model, eager);
+        if (!(i % RINGS_AT_ONCE))
+            model_yield(model);
     }
     return any;
 }
 
-/* The kernel's workers of a process are threads of it with a name of their own. */
-static unsigned count_workers(int pid)
+static bool is_worker(int pid, const char *tid)
 {
-    char path[300], name[32];
-    struct dirent *entry;
-    unsigned count = 0;
-    DIR *directory;
+    static const char name[] = "iou-wrk-"; /* and the number of the thread that it works for */
+    char path[300], read_name[sizeof(name)] = "";
+    int file;
 
-    snprintf(path, sizeof(path), "/proc/%d/task", pid);
-    directory = opendir(path);
-    if (!directory)
-        return 0;
-    while ((entry = readdir(directory))) {
-        FILE *file;
-
-        snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", pid, entry->d_name);
-        file = fopen(path, "re");
-        if (!file)
-            continue;
-        count += fgets(name, sizeof(name), file) && !strncmp(name, "iou-wrk-", 8);
-        fclose(file);
-    }
-    closedir(directory);
-    return count;
+    snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", pid, tid);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    if (read(file, read_name, sizeof(name) - 1) < 0)
+        read_name[0] = '\0';
+    close(file);
+    return !strcmp(read_name, name);
 }
 
-static void see_workers(struct model *model)
+/*
+ * The kernel's workers of a process are threads of it with a name of their own.
+ * They are counted a few at a time, in one process after the other.
+ */
+static void count_workers(struct model *model, struct workers *workers)
 {
-    for (struct ring *ring = model->rings; ring; ring = ring->next) {
-        unsigned workers;
+    struct dirent *entry = NULL;
+    char path[64];
 
-        if (ring->closed || !ring->tally)
-            continue;
-        workers = count_workers(ring->pid);
-        if (workers > ring->workers)
-            ring->workers = workers;
+    if (!workers->directory) {
+        if (list_empty(&model->all_processes))
+            return;
+        workers->pid = entry_of(list_turn(&model->all_processes), struct process, node)->pid;
+        workers->count = 0;
+        snprintf(path, sizeof(path), "/proc/%d/task", workers->pid);
+        workers->directory = opendir(path);
+        if (!workers->directory)
+            return;
+    }
+    for (unsigned i = 0; i < TASKS_AT_ONCE && (entry = readdir(workers->directory)); i++)
+        workers->count += entry->d_name[0] != '.' && is_worker(workers->pid, entry->d_name);
+    if (entry)
+        return;
+    closedir(workers->directory);
+    workers->directory = NULL;
+    model_workers(model, workers->pid, workers->count);
+}
+
+/* What is done once in a while. */
+static void look_around(struct reader *reader, uint64_t now)
+{
+    struct model *model = reader->stops->model;
+
+    if (now - reader->checked > CHECK_NSEC) {
+        reader->checked = now;
+        for (unsigned i = 0; i <= model->name_count / 1024; i++) {
+            model_check_names(model, NAMES_AT_ONCE);
+            model_yield(model);
+        }
+        if (!model->follow)
+            count_workers(model, &reader->workers);
+    }
+    if (reader->find_in && now - reader->found > FIND_NSEC) {
+        reader->found = now;
+        model_find(model, reader->find_in);
+        if (kill(reader->find_in, 0) < 0 && errno == ESRCH)
+            __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
     }
 }
 
@@ -120,11 +196,12 @@ static void *run(void *arg)
 {
     struct reader *reader = arg;
     struct model *model = reader->stops->model;
-    uint64_t last = 0, checked = 0, found = 0, workers = now_ns();
     unsigned sleep_usec = SHORTEST;
+    uint64_t last = 0;
 
     /* Of this thread only. */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
     while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
         bool eager = false;
         uint64_t now;
@@ -133,33 +210,24 @@ static void *run(void *arg)
             sched_yield();
         pthread_mutex_lock(&model->lock);
         now = now_ns();
-        if (reader->find_in && now - found > FIND_NSEC) {
-            found = now;
-            model_find(model, reader->find_in);
-            if (kill(reader->find_in, 0) < 0 && errno == ESRCH)
-                __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
-        }
-        if (read_rings(model, &eager)) {
+        if (!backlog_is_full(&model->backlog) && read_rings(model, false, &eager)) {
             last = now;
             sleep_usec = SHORTEST;
         }
-        if (now - checked > CHECK_NSEC) {
-            checked = now;
-            model_check_names(model, reader->stops->tasks);
-        }
-        if (now - workers > WORKERS_NSEC) {
-            workers = now;
-            see_workers(model);
-        }
+        look_around(reader, now);
+        if (backlog_tell(model, LINES_AT_ONCE, now - HOLD_NSEC))
+            last = now;
         pthread_mutex_unlock(&model->lock);
         if (reader->ended)
             break;
+        if (!backlog_is_empty(&model->backlog))
+            continue;
         if (eager && now - last < SPIN_NSEC) {
             pause_briefly();
             continue;
         }
         nanosleep(&(struct timespec){0, (long)sleep_usec * 1000}, NULL);
-        if (sleep_usec < LONGEST)
+        if (sleep_usec < (eager && now - last < LATELY_NSEC ? LONGEST_EAGER : LONGEST))
             sleep_usec *= 2;
     }
     return NULL;
@@ -188,8 +256,11 @@ void reader_stop(struct reader *reader)
         __atomic_store_n(&reader->stop, 1, __ATOMIC_RELAXED);
         pthread_join(reader->thread, NULL);
     }
+    if (reader->workers.directory)
+        closedir(reader->workers.directory);
     /* What came since. */
     pthread_mutex_lock(&model->lock);
-    read_rings(model, &eager);
+    read_rings(model, true, &eager);
+    backlog_tell_all(model);
     pthread_mutex_unlock(&model->lock);
 }

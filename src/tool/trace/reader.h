@@ -3,12 +3,22 @@
 #ifndef ROTA_SRC_TOOL_TRACE_READER_H
 #define ROTA_SRC_TOOL_TRACE_READER_H
 
+#include <dirent.h>
+
 #include "tool/trace/stops.h"
 
+/* A count of worker threads that goes on. */
+struct workers {
+    DIR *directory; /* NULL: none does */
+    int pid;
+    unsigned count;
+};
+
 struct reader {
-    struct stops *stops; /* whose rings; its model is the reader's */
-    bool eager;          /* spins while there is something to read, for no stop tells of it */
-    int find_in;         /* a process whose new rings are looked for; 0: none */
+    struct stops *stops;     /* whose rings; its model is the reader's */
+    int find_in;             /* a process whose new rings are looked for; 0: none */
+    uint64_t checked, found; /* times */
+    struct workers workers;
     pthread_t thread;
     bool started;
     bool ended; /* the process is gone */

@@ -13,7 +13,8 @@
 /* What is known of an opcode before its first request is seen, filled once. */
 static struct {
     bool known;
-    bool follows;
+    uint64_t
+        follows; /* a bit for each byte of the entry at which an address of such memory begins */
     bool notifies;
     bool polls;
     bool receives;     /* into memory at `addr` */
@@ -38,7 +39,7 @@ static void learn(unsigned opcode)
         if (!type || !strchr(type, '*'))
             continue;
         if (field->memory == ROTA_MEMORY_READ || field->memory == ROTA_MEMORY_BOTH)
-            rows[opcode].follows = true;
+            rows[opcode].follows |= field->offset <= 56 ? UINT64_C(1) << field->offset : 0;
         if (field->offset != offsetof(struct io_uring_sqe, addr))
             continue;
         if (!strcmp(type, "void *") || !strcmp(type, "const void *"))
@@ -52,7 +53,14 @@ bool request_follows(const unsigned char *sqe)
 {
     if (!rows[sqe[0]].known)
         learn(sqe[0]);
-    return rows[sqe[0]].follows;
+    for (uint64_t left = rows[sqe[0]].follows; left; left &= left - 1) {
+        uint64_t address;
+
+        memcpy(&address, sqe + __builtin_ctzll(left), sizeof(address));
+        if (address)
+            return true;
+    }
+    return false;
 }
 
 bool request_notifies(const struct request *request)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tool/trace/list.h"
 #include "tool/trace/pending.h"
 
 #define SQE_BYTES 128 /* of the largest one */
@@ -34,10 +35,11 @@ struct snapshot {
     bool filled;
     bool bad_slot; /* the SQ array names no entry */
     bool big;      /* all 128 bytes are there */
+    bool links;    /* read without a stop: a chain goes on behind it */
     int pid, tid;  /* who submits it */
     uint64_t time; /* when */
     char *text;    /* with what its addresses lead to, or NULL */
-    unsigned char sqe[SQE_BYTES];
+    _Alignas(8) unsigned char sqe[SQE_BYTES];
 };
 
 /* What is known of one queue without a stop. */
@@ -55,14 +57,21 @@ struct tally;
 
 struct ring {
     struct ring *next;
-    unsigned number; /* from 1, in the order in which rings were seen */
-    int pid;         /* the process that made it, or where it was found */
-    int fd;          /* its descriptor there; -1: it has only a registered index */
-    int owner;       /* the thread that SINGLE_ISSUER binds it to; 0: not known */
-    int file;        /* our own descriptor of it; -1: none */
-    bool assumed;    /* flags were not seen but concluded */
-    bool compat;     /* made by a program of 32 bits */
-    bool closed;     /* nobody has it any more; kept for its name and sums */
+    struct node node; /* of those that can be read, busy or quiet */
+    struct link link; /* by the inode of its file */
+    bool linked;      /* is in the table */
+    bool quiet;       /* is in that list */
+    unsigned names;   /* descriptors and indices that it goes by */
+    unsigned idle;    /* looks at which nothing was new, since something was */
+    unsigned visited; /* the last visit of model_thread_ended() */
+    unsigned number;  /* from 1, in the order in which rings were seen */
+    int pid;          /* the process that made it, or where it was found */
+    int fd;           /* its descriptor there; -1: it has only a registered index */
+    int owner;        /* the thread that SINGLE_ISSUER binds it to; 0: not known */
+    int file;         /* our own descriptor of it; -1: none */
+    bool assumed;     /* flags were not seen but concluded */
+    bool compat;      /* made by a program of 32 bits */
+    bool closed;      /* nobody has it any more; kept for its name and sums */
     uint32_t features;
     struct io_uring_params params; /* as the kernel answered */
 
@@ -79,6 +88,8 @@ struct ring {
     uint32_t cq_next;           /* position of the next completion */
     struct snapshot *snapshots; /* by position, as many as the queue has entries */
     struct followed sq, cq;
+    uint32_t head_seen; /* how far the kernel had taken them at the last look without a stop */
+    uint64_t cuts;      /* chains that such a look saw end with a submit */
     uint32_t overflow_seen;
     uint32_t overflow;   /* completions that the kernel has dropped since */
     uint64_t overflowed; /* looks at which the queue was full and more were waiting */

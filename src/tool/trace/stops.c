@@ -76,11 +76,9 @@ static void catch_signal(int number, void (*handler)(int))
 
 static struct task *find_task(const struct stops *stops, int tid)
 {
-    for (struct task *task = stops->tasks; task; task = task->next) {
-        if (task->tid == tid)
-            return task;
-    }
-    return NULL;
+    struct link *link = table_find(&stops->by_tid, (unsigned)tid);
+
+    return link ? entry_of(link, struct task, link) : NULL;
 }
 
 /* A number in /proc/TID/status. */
@@ -104,66 +102,46 @@ static int status_number(int tid, const char *key)
     return value;
 }
 
-static bool has_process(const struct stops *stops, int pid)
-{
-    for (const struct task *task = stops->tasks; task; task = task->next) {
-        if (task->pid == pid)
-            return true;
-    }
-    return false;
-}
-
-/* Whether a thread of the process lives on. */
-static bool has_running(const struct stops *stops, int pid)
-{
-    for (const struct task *task = stops->tasks; task; task = task->next) {
-        if (task->pid == pid && !task->ended)
-            return true;
-    }
-    return false;
-}
-
 static struct task *add_task(struct stops *stops, int tid)
 {
+    struct model *model = stops->model;
     struct task *task = need_memory(calloc(1, sizeof(*task)));
     int pid = status_number(tid, "Tgid:");
+    struct process *process;
 
     task->tid = tid;
     task->pid = pid ? pid : tid;
-    if (!has_process(stops, task->pid)) {
-        int parent = status_number(tid, "PPid:");
-
-        model_lock(stops->model);
-        model_copy_names(stops->model, parent, task->pid);
-        model_unlock(stops->model);
-    }
-    /* The newest first: they are the busiest. */
-    model_lock(stops->model);
-    task->next = stops->tasks;
-    stops->tasks = task;
-    model_unlock(stops->model);
+    model_lock(model);
+    process = model_process_of(model, task->pid);
+    if (!process->tasks)
+        model_copy_names(model, status_number(tid, "PPid:"), task->pid);
+    process->tasks++;
+    process->running++;
+    table_add(&stops->by_tid, &task->link, (unsigned)tid);
+    list_append(&stops->tasks, &task->node);
     stops->count++;
+    model_unlock(model);
     return task;
 }
 
 static void remove_task(struct stops *stops, struct task *task)
 {
-    int pid = task->pid;
+    struct model *model = stops->model;
+    struct process *process;
 
-    model_lock(stops->model);
-    for (struct task **at = &stops->tasks; *at; at = &(*at)->next) {
-        if (*at == task) {
-            *at = task->next;
-            break;
-        }
-    }
+    model_lock(model);
+    table_remove(&stops->by_tid, &task->link);
+    list_remove(&task->node);
+    stops->count--;
     if (task->submits && task->ring && task->ring->submits)
         task->ring->submits--;
-    stops->count--;
-    if (!has_process(stops, pid))
-        model_forget(stops->model, pid);
-    model_check_names(stops->model, stops->tasks);
-    model_unlock(stops->model);
+    model_no_indices(model, task);
+    process = model_process_of(model, task->pid);
+    process->tasks--;
+    process->running -= !task->ended;
+    if (!process->tasks)
+        model_forget(model, task->pid);
+    model_unlock(model);
     free(task->text);
     free(task);
 }
@@ -390,6 +368,7 @@ static void system_call_stop(struct stops *stops, struct task *task)
 static void exit_stop(struct stops *stops, struct task *task)
 {
     struct model *model = stops->model;
+    struct process *process;
 
     model_lock(model);
     if (task->in_call) {
@@ -400,15 +379,15 @@ static void exit_stop(struct stops *stops, struct task *task)
         if (looked)
             look_report(&look);
     }
-    memset(task->indices, 0, sizeof(task->indices));
+    process = model_process_of(model, task->pid);
+    process->running -= !task->ended;
     task->ended = true;
-    if (has_running(stops, task->pid)) {
-        model_thread_ended(model, task->pid, task->tid);
-    } else {
-        /* The descriptors are still there: what is to be read is read now, and nothing is held. */
+    if (process->running)
+        model_thread_ended(model, task);
+    model_no_indices(model, task);
+    /* The descriptors are still there: what is to be read is read now, and nothing is held. */
+    if (!process->running)
         model_forget(model, task->pid);
-    }
-    model_check_names(model, stops->tasks);
     model_unlock(model);
     go_on(stops, task, 0);
 }
@@ -427,10 +406,16 @@ static void exec_stop(struct stops *stops, struct task *task)
     }
     task->in_call = false;
     model_lock(stops->model);
-    memset(task->indices, 0, sizeof(task->indices));
+    if (task->ended) { /* the former one of that number was */
+        task->ended = false;
+        model_process_of(stops->model, task->pid)->running++;
+    }
+    model_no_indices(stops->model, task);
+    if (task->submits && task->ring && task->ring->submits)
+        task->ring->submits--;
     task->ring = NULL;
     task->submits = false;
-    model_check_names(stops->model, stops->tasks);
+    model_check_process(stops->model, task->pid);
     model_unlock(stops->model);
     go_on(stops, task, 0);
 }
@@ -501,9 +486,9 @@ static void take_report(struct stops *stops, const char *command)
 /* Lets every thread run on without us. One in the middle of something is stopped first. */
 static void leave(struct stops *stops)
 {
-    for (struct task *task = stops->tasks; task; task = task->next)
-        trace_call(PTRACE_INTERRUPT, task->tid, 0, 0);
-    while (stops->tasks) {
+    for (struct node *node = stops->tasks.next; node != &stops->tasks; node = node->next)
+        trace_call(PTRACE_INTERRUPT, entry_of(node, struct task, node)->tid, 0, 0);
+    while (stops->count) {
         int status, number = 0;
         int tid = (int)syscall(SYS_wait4, -1, &status, __WALL, NULL);
         struct task *task;
@@ -540,7 +525,7 @@ void stops_serve(struct stops *stops, const char *command)
     catch_signal(SIGHUP, stops->command ? on_forward : on_leave);
     catch_signal(SIGALRM, on_tick);
     setitimer(ITIMER_REAL, &tick, NULL);
-    while (stops->tasks) {
+    while (stops->count) {
         struct task *task;
         int status, tid;
 

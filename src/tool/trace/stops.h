@@ -7,7 +7,8 @@
 
 struct stops {
     struct model *model;
-    struct task *tasks;
+    struct table by_tid;
+    struct node tasks;
     unsigned count;
     int command;             /* the process that was started; 0: none */
     int status;              /* how it ended, as of waitpid(2) */
