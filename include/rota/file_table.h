@@ -29,7 +29,7 @@
 ROTA_BEGIN_DECLS
 
 /* How many uint64_t the map of a table of `slots` needs. */
-#define ROTA_FILE_TABLE_WORDS(slots) (((size_t)(slots) + 63) / 64)
+#define ROTA_FILE_TABLE_WORDS(slots) ((size_t)(slots) / 64 + ((size_t)(slots) % 64 != 0))
 
 /* Members are for reading. */
 struct rota_file_table {

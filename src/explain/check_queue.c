@@ -25,7 +25,7 @@ int rota_check_pending(const struct rota_ring *ring, const struct rota_caps *cap
     if (total && report)
         report(arg, ring, NULL, &findings[0]);
     /* Under SQPOLL what was made visible is the kernel's; else it has consumed up to its head. */
-    head = ring->flags & IORING_SETUP_SQPOLL ? sq->sqe_head : rota_load_relaxed(sq->khead);
+    head = rota_sq_unseen(ring);
     tail = rota_sq_tail(ring);
     while (head != tail) {
         size_t at = (size_t)(head & sq->ring_mask) << sq->sqe_shift;

@@ -297,7 +297,7 @@ int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring, struct rot
     watch->count = 0;
     watch->forgotten = 0;
     watch->mistakes = 0;
-    watch->looked = rota_sq_tail(ring) - rota_sq_ready(ring);
+    watch->looked = rota_sq_unseen(ring);
     watch->seen = rota_load_acquire(ring->cq.ktail);
     watch->serial = 0;
     watch->reserved0 = 0;

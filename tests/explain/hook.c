@@ -162,6 +162,13 @@ int main(void)
     sqe->flags = 0x80;
     is_int(rota_check_pending(&ring, NULL, NULL, NULL), 1, "counting needs no report");
     is_int(rota_check_pending(NULL, NULL, NULL, NULL), -EINVAL, "no ring is EINVAL");
+    {
+        uint32_t head = *ring.sq.khead;
+
+        *ring.sq.khead = rota_sq_tail(&ring) + 5; /* a kernel that lies */
+        is_int(rota_check_pending(&ring, NULL, NULL, NULL), 0, "a head that is nowhere");
+        *ring.sq.khead = head;
+    }
     rota_submit_and_wait(&ring, 1);
     reap(&ring, 0);
     each_call(&ring);
