@@ -163,8 +163,12 @@ int rota_run_once(struct rota_ring *ring)
     struct rota_scan scan;
     int ret = rota_calls_may_wait(ring);
 
-    if (ret < 0 || (!ring->calls.in_flight && !ring->calls.cancels))
+    if (ret < 0)
         return ret;
+    if (!ring->calls.in_flight) {
+        rota_calls_tidy(ring);
+        return 0;
+    }
     rota_scan_start(&scan, ring, NULL);
     scan.no_blocked = true;
     ret = rota_calls_wait(ring, &scan, NULL);
@@ -175,7 +179,10 @@ int rota_run(struct rota_ring *ring)
 {
     int ret = rota_calls_may_wait(ring);
 
-    while (ret >= 0 && (ring->calls.in_flight || ring->calls.cancels))
+    while (ret >= 0 && ring->calls.in_flight)
         ret = rota_run_once(ring);
-    return ret < 0 ? ret : 0;
+    if (ret < 0)
+        return ret;
+    rota_calls_tidy(ring);
+    return 0;
 }

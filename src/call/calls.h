@@ -151,6 +151,17 @@ void rota_calls_insist(struct rota_ring *ring);
 /* Puts a cancel request of the library's own into the queue; 0, or -errno as a start. */
 int rota_calls_queue_cancel(struct rota_ring *ring, uint64_t target, int flags, uint64_t kind);
 
+/*
+ * cancel.c
+ */
+
+/*
+ * The cancel requests themselves are to be gone, too: their completions name no
+ * memory, but linger. Those behind a drain, which may stay for long, are not
+ * waited for, and what goes wrong meanwhile is nobody's result.
+ */
+void rota_calls_tidy(struct rota_ring *ring);
+
 /* What there is to say of a ring that is none. */
 static inline int rota_calls_no_ring(const struct rota_ring *ring)
 {

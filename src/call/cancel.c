@@ -30,16 +30,14 @@ int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
     return 0;
 }
 
-/*
- * The cancel requests themselves are to be gone, too: their completions name no
- * memory, but linger. Those behind a drain, which may stay for long, are not
- * waited for.
- */
-static int drain_cancels(struct rota_ring *ring)
+void rota_calls_tidy(struct rota_ring *ring)
 {
     uint64_t until;
-    int ret = rota_calls_deadline(ring, (uint64_t)ROTA_PAUSE_NSEC << ROTA_PAUSE_DOUBLINGS, &until);
+    int ret = 0;
 
+    if (!ring->calls.cancels)
+        return;
+    ret = rota_calls_deadline(ring, (uint64_t)ROTA_PAUSE_NSEC << ROTA_PAUSE_DOUBLINGS, &until);
     while (ret >= 0 && ring->calls.cancels) {
         struct rota_scan scan;
 
@@ -48,7 +46,6 @@ static int drain_cancels(struct rota_ring *ring)
         if (ret == -EINTR)
             ret = 0;
     }
-    return ret == -ETIME ? 0 : ret;
 }
 
 /* Waits for the end of `op`, whatever it gives until then; stores its last result. */
@@ -84,8 +81,8 @@ int rota_op_cancel(struct rota_ring *ring, struct rota_op *op)
     ret = wait_end(ring, op, &res);
     if (ret < 0)
         return ret;
-    ret = drain_cancels(ring);
-    return ret < 0 ? ret : res;
+    rota_calls_tidy(ring);
+    return res;
 }
 
 /*

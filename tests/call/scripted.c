@@ -245,6 +245,38 @@ static void test_start_sqe(void)
     rota_queue_exit(&ring);
 }
 
+/* The request ends, and a completion of the caller's comes with it, before the cancel's own. */
+static struct rota_op stopped;
+
+static int stops_it(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                    size_t size)
+{
+    if (!submit)
+        return fake_kernel.enter(fd, submit, wait_nr, flags, arg, size);
+    fake_take(submit);
+    fake_post((uint64_t)(uintptr_t)&stopped + ROTA_OP_DATA, 5, 0);
+    fake_post(1, 0, 0);
+    return (int)submit;
+}
+
+/* What goes wrong after a handle has ended is not its result. */
+static void test_stopped(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_IOPOLL, 0);
+    rota_op_init(&stopped);
+    rota_start_nop(&ring, &stopped);
+    take_all();
+    kernel.enter = stops_it;
+    ring.kernel = &kernel;
+    is_int(rota_op_cancel(&ring, &stopped), 5, "a cancelled handle gives its result");
+    ok(!rota_op_active(&stopped), "and has ended");
+    ring.kernel = &fake_kernel;
+    rota_queue_exit(&ring);
+}
+
 /* Completions that were lost: told once, and no wait goes on as if nothing had happened. */
 static void test_lost(void)
 {
@@ -295,6 +327,7 @@ int main(void)
     test_replaced();
     test_start_sqe();
     test_lost();
+    test_stopped();
     test_gaps(0, 0, "plain");
     test_gaps(IORING_SETUP_CQE32, 0xffffff00, "CQE32");
     test_gaps(IORING_SETUP_CQE_MIXED, 0, "mixed");

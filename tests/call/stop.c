@@ -193,6 +193,45 @@ static void drained(const char *kind)
     close_pair(pair);
 }
 
+/* A cancel request behind a drain that stays there: nobody waits for its answer for long. */
+static void lingering(const char *kind)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+    char byte[2];
+    int pair[2];
+    uint64_t began;
+
+    make_pair(pair);
+    sqe = rota_get_sqe(&ring);
+    rota_prep_recv(sqe, pair[0], &byte[0], 1, 0);
+    sqe->user_data = 1;
+    rota_start_recv(&ring, &op, pair[1], &byte[1], 1, 0);
+    sqe = rota_get_sqe(&ring);
+    rota_prep_nop(sqe);
+    sqe->flags = IOSQE_IO_DRAIN;
+    sqe->user_data = 2;
+    rota_submit(&ring);
+    is_int(rota_op_request_cancel(&ring, &op), 0, "%s: a cancel request behind a drain", kind);
+    is_int(rota_await(&ring, &op), -ECANCELED, "%s: its request ends", kind);
+    ok(ring.calls.cancels > 0, "%s: it does not", kind);
+    began = now_ms();
+    is_int(rota_run(&ring), 0, "%s: no handle is active", kind);
+    is_int(rota_run_once(&ring), 0, "%s: nor is there anything to deliver", kind);
+    ok(now_ms() - began < 10000, "%s: which does not last", kind);
+    if (write(pair[1], "x", 1) != 1)
+        bail("write: %s", strerror(errno));
+    for (int i = 1; i <= 2; i++) {
+        is_int(rota_wait_cqe(&ring, &cqe), 0, "%s: the caller's own end", kind);
+        is_int(cqe ? (int)cqe->user_data : 0, i, "%s: in order", kind);
+        rota_cqe_seen(&ring, cqe);
+    }
+    rota_run(&ring);
+    is_empty(&ring, "lingering");
+    close_pair(pair);
+}
+
 /* A hard chain of requests that wait: each begins when the one before it is cancelled. */
 static void hard_chain(unsigned count, const char *kind)
 {
@@ -301,10 +340,12 @@ int main(void)
         return done();
     }
     asked_again("waits with a limit");
-    if (rota_register_sync_cancel(&ring, &(struct io_uring_sync_cancel_reg){.fd = -1}) == -ENOENT)
+    if (rota_register_sync_cancel(&ring, &(struct io_uring_sync_cancel_reg){.fd = -1}) == -ENOENT) {
         drained("asked beside the queue");
-    else
+        lingering("asked beside the queue");
+    } else {
         skip(1, "this kernel cancels through the queue only");
+    }
     way_out();
     ring.features &= ~(uint32_t)IORING_FEAT_EXT_ARG;
     asked_again("no waits with a limit");
