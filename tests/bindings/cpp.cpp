@@ -54,6 +54,8 @@ static rota::task<int> open_and_read(rota::ring &ring, const char *path)
 static rota::task<int> client(rota::ring &ring, sockaddr_in address)
 {
     int fd = co_await rota::socket(ring, AF_INET, SOCK_STREAM, 0, 0);
+    if (fd == -EINVAL) // before Linux 5.19 no request makes one
+        fd = ::socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         co_return fd;
     int ret = co_await rota::connect(ring, fd, reinterpret_cast<sockaddr *>(&address), sizeof(address));
@@ -133,7 +135,8 @@ static void accepts(rota::ring &ring)
     auto server = serve(ring, listening);
     server.start();
     int sent = rota::run(ring, client(ring, address));
-    while (!server.done() && rota_run_once(ring.get()) >= 0)
+    // A server to which nobody comes is not waited for: the end of its coroutine stops it.
+    while (sent == 5 && !server.done() && rota_run_once(ring.get()) >= 0)
         continue;
     check(sent == 5 && server.done() && server.result() == 5, "accepts, and two coroutines talk");
     ::close(listening);
@@ -193,10 +196,14 @@ int main()
     check(rota::run(ring, many_nops(ring)) == 0 && allocations <= 1,
           "a thousand requests allocate one frame");
 
-    auto left = read_until_cancelled(ring, ends[0]);
-    left.start();
-    ring.close();
-    check(!ring && left.done() && left.result() == -ECANCELED, "the end of a ring ends what waits");
+    if (rota_cancel_all(ring.get()) == -EOPNOTSUPP) {
+        std::printf("ok %d - the end of a ring # SKIP this kernel cannot cancel everything\n", ++number);
+    } else {
+        auto left = read_until_cancelled(ring, ends[0]);
+        left.start();
+        ring.close();
+        check(!ring && left.done() && left.result() == -ECANCELED, "the end of a ring ends what waits");
+    }
     ::close(ends[0]);
     ::close(ends[1]);
     std::printf("1..%d\n", number);

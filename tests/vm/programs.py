@@ -108,7 +108,6 @@ def introspect(target: Path, what: str) -> Any:
 
 # Tests that stay out of the guests, and why.
 LEFT_OUT = {
-    "binding-cpp": "it does not end on 5.10, for a reason that was not found out",
     "explain-oracle": "it takes minutes on an emulated processor, and is held by 6.18 only",
 }
 

@@ -67,7 +67,11 @@ public:
         return ret;
     }
 
-    /* Cancels everything, and tears the ring down; does nothing when it is not open. */
+    /*
+     * Cancels everything, and tears the ring down; does nothing when it is not open.
+     * Before Linux 5.19 a kernel cannot cancel everything: there, end the coroutines
+     * first, which cancels what each waits for, or they stay suspended.
+     */
     void close() noexcept
     {
         if (!open_)
