@@ -22,6 +22,7 @@ static const char help[] =
     "Options:\n"
     "  -r, --register    list the register calls\n"
     "  -g, --groups      list the groups of flags and values\n"
+    "  -f, --functions   list the functions that fill requests\n"
     "  -e, --no-example  leave the examples out\n"
     "  -j, --json        as JSON\n"
     "  -h, --help        print this\n"
@@ -476,6 +477,28 @@ static void list_registers(void)
     }
 }
 
+static void list_functions(void)
+{
+    unsigned count;
+    const struct rota_prep_info *preps = rota_prep_infos(&count);
+
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = rota_info_text(preps[i].name);
+
+        if (options.json) {
+            json_object(NULL);
+            json_string("name", name);
+            json_string("prototype", rota_info_text(preps[i].prototype));
+            json_string("op", rota_op_name(preps[i].opcode));
+            json_string("since", release_name(preps[i].since));
+            json_string("summary", rota_info_text(preps[i].summary));
+            json_end();
+        } else {
+            entry(0, 41, TONE_PLAIN, name, "%s", rota_info_text(preps[i].summary));
+        }
+    }
+}
+
 static void list_groups(void)
 {
     const char *group;
@@ -548,20 +571,27 @@ static int show_named(int count, char **names)
 int ops_main(int argc, char **argv)
 {
     static const struct option long_options[] = {
-        {"register", no_argument, NULL, 'r'},   {"groups", no_argument, NULL, 'g'},
-        {"no-example", no_argument, NULL, 'e'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
+        {"register", no_argument, NULL, 'r'},
+        {"groups", no_argument, NULL, 'g'},
+        {"no-example", no_argument, NULL, 'e'},
+        {"json", no_argument, NULL, 'j'},
+        {"functions", no_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     void (*list)(void) = list_ops;
     int option;
 
-    while ((option = getopt_long(argc, argv, "rgejh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "rgefjh", long_options, NULL)) != -1) {
         switch (option) {
         case 'r':
             list = list_registers;
             break;
         case 'g':
             list = list_groups;
+            break;
+        case 'f':
+            list = list_functions;
             break;
         case 'e':
             options.no_example = true;

@@ -266,6 +266,157 @@ static void passes(void)
     printf("child %d\n", WEXITSTATUS(status));
 }
 
+static void *keeps_going(void *arg)
+{
+    struct rota_ring ring;
+
+    make(&ring, 8, 0);
+    for (;;)
+        use(&ring, 16, 4, true);
+    return arg;
+}
+
+static char *program;
+
+static void *execs_beside(void *arg)
+{
+    struct timespec time = {0, 20000000};
+
+    nanosleep(&time, NULL);
+    execl(program, program, "kind", "0", "8", "4", "2", (char *)NULL);
+    return arg;
+}
+
+/* A thread that is not the first becomes another program, in the middle of calls of the others. */
+static void execs(void)
+{
+    pthread_t id;
+
+    for (unsigned i = 0; i < 3; i++)
+        pthread_create(&id, NULL, keeps_going, NULL);
+    pthread_create(&id, NULL, execs_beside, NULL);
+    keeps_going(NULL);
+}
+
+static void *waits_for_ever(void *arg)
+{
+    struct rota_ring *ring = arg;
+    static char byte;
+    int ends[2];
+
+    if (pipe(ends))
+        exit(1);
+    rota_prep_read(rota_get_sqe(ring), ends[0], &byte, 1, 0);
+    rota_submit_and_wait(ring, 1);
+    return NULL;
+}
+
+static void *exits_at_once(void *arg)
+{
+    struct rota_ring ring;
+
+    make(&ring, 8, 0);
+    rota_prep_nop(rota_get_sqe(&ring));
+    rota_submit(&ring);
+    syscall(SYS_exit, 0);
+    return arg;
+}
+
+/* Threads end with rings open, the first one too, and the last one ends the process from inside. */
+static void exits(void)
+{
+    static struct rota_ring ring;
+    pthread_t id;
+
+    for (unsigned i = 0; i < 20; i++)
+        pthread_create(&id, NULL, exits_at_once, NULL);
+    make(&ring, 8, 0);
+    pthread_create(&id, NULL, waits_for_ever, &ring);
+    usleep(20000);
+    printf("threads ended\n");
+    fflush(stdout);
+    syscall(SYS_exit_group, STATUS);
+}
+
+/* A child that is stopped, goes on, and is killed, in the middle of its calls. */
+static void stops(void)
+{
+    int status, killed;
+    pid_t child = fork();
+
+    if (!child)
+        keeps_going(NULL);
+    for (unsigned i = 0; i < 5; i++) {
+        usleep(5000);
+        kill(child, SIGSTOP);
+        if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status))
+            exit(1);
+        usleep(5000);
+        if (waitpid(child, &status, WNOHANG | WUNTRACED))
+            exit(1); /* it did not stay stopped, or stopped twice */
+        kill(child, SIGCONT);
+        if (waitpid(child, &status, WCONTINUED) != child || !WIFCONTINUED(status))
+            exit(1);
+    }
+    kill(child, SIGSTOP);
+    waitpid(child, &status, WUNTRACED);
+    kill(child, SIGKILL); /* while it is stopped */
+    killed = waitpid(child, &status, 0) == child && WIFSIGNALED(status);
+    printf("killed %d %d\n", killed, WTERMSIG(status));
+}
+
+static void vforks(void)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        pid_t child = vfork();
+        int status;
+
+        if (!child) {
+            execl(program, program, "kind", "0", "8", "4", "2", (char *)NULL);
+            _exit(9);
+        }
+        waitpid(child, &status, 0);
+        printf("child %d\n", WEXITSTATUS(status));
+        fflush(stdout);
+    }
+}
+
+/* Becomes somebody else, who may not be dumped, and goes on with its ring. */
+static void becomes_nobody(void)
+{
+    struct rota_ring ring, other;
+
+    make(&ring, 8, 0);
+    use(&ring, 8, 4, false);
+    if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+        printf("as before\n");
+    use(&ring, 8, 4, false);
+    make(&other, 8, 0);
+    use(&other, 8, 4, false);
+}
+
+/* Lets go of everything but the descriptor, with requests in flight, and asks for more. */
+static void unmaps(void)
+{
+    struct rota_ring ring, copy;
+
+    for (unsigned i = 0; i < 20; i++) {
+        make(&ring, 8, 0);
+        copy = ring;
+        rota_prep_poll_add(rota_get_sqe(&ring), 1, 0x2000 /* POLLRDHUP: never */);
+        rota_submit(&ring);
+        rota_prep_nop(rota_get_sqe(&ring));
+        __atomic_store_n(ring.sq.ktail, *ring.sq.ktail + 1, __ATOMIC_RELEASE);
+        for (unsigned fd = 0; i % 3 == 2 && fd < 3; fd++)
+            dup2(1, copy.ring_fd); /* another file under its number */
+        munmap(copy.sq.sqes, 8 * sizeof(struct io_uring_sqe));
+        if (syscall(__NR_io_uring_enter, copy.ring_fd, 1, 0, 0, NULL, 0) < 0 && i % 3 != 2)
+            exit(1);
+        close(copy.ring_fd);
+    }
+    printf("let go\n");
+}
+
 static volatile sig_atomic_t signals;
 
 static void count_signal(int number)
@@ -466,14 +617,14 @@ static void odd(const char *habit)
 }
 
 /* Until its input ends: a request now and then. */
-static void lingers(void)
+static void lingers(unsigned flags)
 {
     struct timespec time = {0, 1000000};
     unsigned rounds = 0;
     struct rota_ring ring;
     char byte;
 
-    make(&ring, 8, 0);
+    make(&ring, 8, flags);
     fcntl(0, F_SETFL, O_NONBLOCK);
     printf("ready\n");
     fflush(stdout);
@@ -490,6 +641,7 @@ int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "";
 
+    program = argv[0];
     if (!strcmp(mode, "kind") && argc >= 6)
         kind(argv + 2, argc > 6);
     else if (!strcmp(mode, "paced") && argc > 5)
@@ -511,7 +663,19 @@ int main(int argc, char **argv)
     else if (!strcmp(mode, "fails"))
         fails();
     else if (!strcmp(mode, "lingers"))
-        lingers();
+        lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0);
+    else if (!strcmp(mode, "execs"))
+        execs();
+    else if (!strcmp(mode, "exits"))
+        exits();
+    else if (!strcmp(mode, "stops"))
+        stops();
+    else if (!strcmp(mode, "vforks"))
+        vforks();
+    else if (!strcmp(mode, "nobody"))
+        becomes_nobody();
+    else if (!strcmp(mode, "unmaps"))
+        unmaps();
     else if (!strcmp(mode, "odd") && argc > 2)
         odd(argv[2]);
     else if (!strcmp(mode, "becomes"))

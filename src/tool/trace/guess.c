@@ -143,8 +143,10 @@ int guess_params(int pid, int fd, int file, struct io_uring_params *params)
     params->cq_entries = facts.cq_entries;
     params->flags = facts.sq_thread >= 0 ? IORING_SETUP_SQPOLL : 0;
     sqes = backed(file, IORING_OFF_SQES, (size_t)facts.sq_entries * 128);
-    if (!sqes)
-        return -EOPNOTSUPP; /* the program brought the memory: where is not told */
+    if (!sqes) { /* the program brought the memory: where is not told */
+        params->flags |= IORING_SETUP_NO_MMAP;
+        return 0;
+    }
     if (facts.big_sqe || sqes > align_up(facts.sq_entries * 64, (uint32_t)page))
         params->flags |= IORING_SETUP_SQE128;
     queues =

@@ -28,7 +28,9 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts);
 /*
  * Fills what io_uring_setup(2) would have answered: sizes as fdinfo tells them,
  * offsets those of a ring of one's own, sizes of entries by what can be mapped of
- * `file`, our own descriptor of the ring. 0 or -errno.
+ * `file`, our own descriptor of the ring. Of a ring in memory of the program's
+ * own only the sizes of the queues are found, with IORING_SETUP_NO_MMAP in the
+ * flags and no address. 0 or -errno.
  */
 int guess_params(int pid, int fd, int file, struct io_uring_params *params);
 

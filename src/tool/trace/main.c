@@ -33,6 +33,7 @@ struct options {
     uint64_t pid;
     const char *output;
     bool json, enters, summary, stop, no_stop;
+    bool began; /* there was something to look at */
     struct model *model;
 };
 
@@ -244,6 +245,24 @@ static int status_of(int status)
     return WEXITSTATUS(status);
 }
 
+/* Whether there is something to look at; says why not. */
+static bool is_alive(int pid)
+{
+    long process = syscall(SYS_pidfd_open, pid, 0);
+    bool ended;
+
+    if (process < 0) {
+        /* The number of a thread that is no process. */
+        complain(errno == ESRCH ? "there is no process %d" : "%d is no process", pid);
+        return false;
+    }
+    ended = process_ended((int)process);
+    close((int)process);
+    if (ended)
+        complain("process %d has ended, and only waits for its parent to ask how", pid);
+    return !ended;
+}
+
 /* Whether descriptors of a process may be had; says why not. */
 static bool may_fetch(int pid)
 {
@@ -274,25 +293,23 @@ static void on_signal(int number)
 }
 
 /* A running process, without ptrace: its rings are looked for and read. */
-static int watch(const struct options *options, struct stops *stops)
+static int watch(struct options *options, struct stops *stops)
 {
     struct reader reader = {.stops = stops, .find_in = (int)options->pid};
     struct model *model = stops->model;
     struct sigaction action;
     int ret;
 
-    if (kill(reader.find_in, 0) < 0 && errno == ESRCH) {
-        complain("there is no process %d", reader.find_in);
-        return STATUS_TROUBLE;
-    }
     if (!may_fetch(reader.find_in))
         return STATUS_TROUBLE;
+    reader.process = (int)syscall(SYS_pidfd_open, reader.find_in, 0);
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    options->began = true;
     ret = reader_start(&reader);
     if (ret) {
         complain("cannot start a thread: %s", strerror(ret));
@@ -303,6 +320,8 @@ static int watch(const struct options *options, struct stops *stops)
         idle(model);
     }
     reader_stop(&reader);
+    if (reader.process >= 0)
+        close(reader.process);
     return STATUS_OK;
 }
 
@@ -323,6 +342,8 @@ static int run(struct options *options, struct stops *stops, char **argv)
     int status = STATUS_OK, ret;
 
     stops->setup_only = stops->model->running;
+    if (options->pid && !is_alive((int)options->pid))
+        return STATUS_TROUBLE;
     if (options->pid)
         allow_descriptors();
     if (options->pid && stops->model->running)
@@ -340,6 +361,7 @@ static int run(struct options *options, struct stops *stops, char **argv)
             return status;
         allow_descriptors();
     }
+    options->began = true;
     /* A reader of the output that goes away is an error of ours, not an end for the program. */
     signal(SIGPIPE, SIG_IGN);
     ret = reader_start(&reader);
@@ -384,7 +406,8 @@ int trace_main(int argc, char **argv)
         model.sink = options.json ? json_sink(&sinks) : text_sink(&sinks);
     list_start(&stops.tasks);
     status = run(&options, &stops, options.pid ? NULL : argv + optind);
-    model.sink->end(model.sink, now_ns() - model.start);
+    if (options.began)
+        model.sink->end(model.sink, now_ns() - model.start);
     out_flush(&out);
     if (out.error && out.error != EPIPE) {
         complain("cannot write the output: %s", strerror(out.error));

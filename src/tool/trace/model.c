@@ -274,6 +274,15 @@ struct ring *model_fetch(struct model *model, int pid, int fd)
     model_event(
         model, &(struct event){
                    .kind = EVENT_FOUND, .time = now_ns() - model->start, .pid = pid, .ring = ring});
+    if (params.flags & IORING_SETUP_NO_MMAP)
+        model_event(model,
+                    &(struct event){.kind = EVENT_NOTE,
+                                    .time = now_ns() - model->start,
+                                    .pid = pid,
+                                    .ring = ring,
+                                    .text = "its queues lie in memory of the program "
+                                            "(IORING_SETUP_NO_MMAP), and where is told at set-up "
+                                            "only: start the program by rota trace to see them"});
     return ring;
 }
 

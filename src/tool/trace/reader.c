@@ -12,8 +12,8 @@
  */
 #include "tool/trace/reader.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -170,6 +170,13 @@ static void count_workers(struct model *model, struct workers *workers)
     model_workers(model, workers->pid, workers->count);
 }
 
+bool process_ended(int process)
+{
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+
+    return process < 0 || poll(&ended, 1, 0) > 0;
+}
+
 /* What is done once in a while. */
 static void look_around(struct reader *reader, uint64_t now)
 {
@@ -187,7 +194,7 @@ static void look_around(struct reader *reader, uint64_t now)
     if (reader->find_in && now - reader->found > FIND_NSEC) {
         reader->found = now;
         model_find(model, reader->find_in);
-        if (kill(reader->find_in, 0) < 0 && errno == ESRCH)
+        if (process_ended(reader->process))
             __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
     }
 }

@@ -17,6 +17,7 @@ struct workers {
 struct reader {
     struct stops *stops;     /* whose rings; its model is the reader's */
     int find_in;             /* a process whose new rings are looked for; 0: none */
+    int process;             /* the same as a descriptor */
     uint64_t checked, found; /* times */
     struct workers workers;
     pthread_t thread;
@@ -25,6 +26,8 @@ struct reader {
     int stop;
 };
 
+/* Whether a process, by its descriptor, has ended, though it may still have its number. */
+bool process_ended(int process);
 /* 0 or a positive errno. */
 int reader_start(struct reader *reader);
 void reader_stop(struct reader *reader);

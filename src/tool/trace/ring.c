@@ -122,6 +122,9 @@ int ring_attach(struct ring *ring, int file)
     if (!measure(ring))
         goto fail;
     ring->mapped = !(ring_flags(ring) & IORING_SETUP_NO_MMAP);
+    ret = -EOPNOTSUPP;
+    if (!ring->mapped && !ring->params.cq_off.user_addr)
+        goto fail;
     if (ring->mapped) {
         ring->queues = map(file, ring->queues_size, IORING_OFF_SQ_RING);
         ret = -errno;
