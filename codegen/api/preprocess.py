@@ -54,7 +54,7 @@ def _holds(condition: str, defined: set[str]) -> bool:
     condition = re.sub(r"\b__has_\w+\s*\([^()]*\)", "0", condition)
     text = _WORD.sub(truth, condition)
     text = re.sub(r"!(?!=)", " not ", text.replace("&&", " and ").replace("||", " or "))
-    if not re.fullmatch(r"(True|False|and|or|not|\d+[uUlL]*|[\s()<>=]+)+", text) \
+    if not re.fullmatch(r"(True|False|and|or|not|\d+[uUlL]*|[\s()<>=+]+)+", text) \
             or re.search(r"(True|False|\d[uUlL]*)\s*\(", text):
         raise DeclarationError(f"#if {condition}")
     return bool(eval(re.sub(r"(\d+)[uUlL]+", r"\1", text), {"__builtins__": {}}))

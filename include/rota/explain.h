@@ -202,15 +202,23 @@ typedef void rota_check_report(void *arg, const struct rota_ring *ring,
 ROTA_API int rota_check_pending(const struct rota_ring *ring, const struct rota_caps *caps,
                                 rota_check_report *report, void *arg);
 
+/* Writes what was found as one line to descriptor 2. A rota_check_report; the others are not looked at. */
+ROTA_API void rota_check_print(void *arg, const struct rota_ring *ring,
+                               const struct io_uring_sqe *sqe, const struct rota_finding *finding);
+
 /*
- * A program that is compiled with -DROTA_CHECK=NAME has every submit checked:
- * the submitting calls of rota/ring.h, those of batches included, call
- * rota_check_pending() first, which reports to the function NAME, a
- * rota_check_report that the program defines (`arg` is NULL). Nothing is held
- * back. Without it nothing is compiled in. What the handles of rota/op.h submit
- * by themselves is not checked.
+ * A program that is compiled with -DROTA_CHECK has every submit checked: the
+ * submitting calls of rota/ring.h, those of batches included, call
+ * rota_check_pending() first, which reports to rota_check_print(), or with
+ * -DROTA_CHECK=NAME to the function NAME, a rota_check_report that the program
+ * defines (`arg` is NULL). Nothing is held back. Without it nothing is compiled
+ * in. What the handles of rota/op.h submit by themselves is not checked.
  */
 #if defined(ROTA_CHECK)
+#if ROTA_CHECK + 0 == 1
+#undef ROTA_CHECK
+#define ROTA_CHECK rota_check_print
+#endif
 extern rota_check_report ROTA_CHECK;
 
 static inline int rota_checked_submit(struct rota_ring *ring)

@@ -2361,6 +2361,7 @@ rota_params_format = _function("rota_params_format", c_int, c_void_p, c_void_p, 
 rota_sqe_check = _function("rota_sqe_check", c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_uint)
 rota_params_check = _function("rota_params_check", c_int, c_uint, c_void_p, c_void_p, c_void_p, c_uint)
 rota_check_pending = _function("rota_check_pending", c_int, c_void_p, c_void_p, c_void_p, c_void_p)
+rota_check_print = _function("rota_check_print", None, c_void_p, c_void_p, c_void_p, c_void_p)
 rota_request_causes = _function("rota_request_causes", c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_uint)
 rota_setup_causes = _function("rota_setup_causes", c_int, c_uint, c_void_p, c_int, c_void_p, c_uint)
 rota_enter_causes = _function("rota_enter_causes", c_int, c_void_p, c_int, c_void_p, c_uint)

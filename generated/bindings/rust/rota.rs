@@ -2493,6 +2493,8 @@ extern "C" {
     pub fn rota_params_check(entries: c_uint, params: *const io_uring_params, caps: *const rota_caps, findings: *mut rota_finding, max: c_uint) -> c_int;
     /// Checks every request that waits for the next submit.
     pub fn rota_check_pending(ring: *const rota_ring, caps: *const rota_caps, report: Option<unsafe extern "C" fn(*mut c_void, *const rota_ring, *const io_uring_sqe, *const rota_finding)>, arg: *mut c_void) -> c_int;
+    /// Writes what was found as one line to descriptor 2.
+    pub fn rota_check_print(arg: *mut c_void, ring: *const rota_ring, sqe: *const io_uring_sqe, finding: *const rota_finding);
     /// The causes of an error, the surest first.
     pub fn rota_request_causes(ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, res: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
     /// The causes of an error, the surest first.

@@ -9,21 +9,17 @@
 #ifndef ROTA_LIBURING_CHECK_H
 #define ROTA_LIBURING_CHECK_H
 
-#if !defined(ROTA_CHECK) || ROTA_CHECK + 0 == 1
-#undef ROTA_CHECK
-#define ROTA_CHECK rota_liburing_report
-#endif
-
 #include <rota/explain.h>
 #include <rota/liburing/queue.h>
+
+#if !defined(ROTA_CHECK) || ROTA_CHECK + 0 == 1
+#undef ROTA_CHECK
+#define ROTA_CHECK rota_check_print
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Writes what was found, one line each, to descriptor 2. A rota_check_report. */
-void rota_liburing_report(void *arg, const struct rota_ring *ring, const struct io_uring_sqe *sqe,
-                          const struct rota_finding *finding);
 
 static inline int rota_liburing_submit(struct io_uring *ring)
 {

@@ -142,11 +142,15 @@ int io_uring_submit_and_get_events(struct io_uring *ring)
     ROTA_LIBURING_IS("rota_submit_and_get_events");
 int io_uring_get_events(struct io_uring *ring) ROTA_LIBURING_IS("rota_get_events");
 
+/* Where <rota/explain.h> came first the name may be that of a check; the check here is another. */
+#pragma push_macro("rota_submit_and_wait")
+#undef rota_submit_and_wait
 IOURINGINLINE int io_uring_submit_and_wait(struct io_uring *ring,
                                            unsigned wait_nr) LIBURING_NOEXCEPT
 {
     return rota_submit_and_wait(&ring->rota, wait_nr);
 }
+#pragma pop_macro("rota_submit_and_wait")
 
 /*
  * Waits with a limit. Before 5.11 the time is kept by a request of the

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a check of liburing's programs reports to when they name nobody: the standard error output. */
-#define ROTA_CHECK 1
-#include "liburing/symbols.h"
-
+/* What checks at each submit report to when the program names nobody: the standard error output. */
 #include <asm/unistd.h>
+#include <rota/explain.h>
 
 #include "arch/syscall.h"
 
-void rota_liburing_report(void *arg, const struct rota_ring *ring, const struct io_uring_sqe *sqe,
-                          const struct rota_finding *finding)
+void rota_check_print(void *arg, const struct rota_ring *ring, const struct io_uring_sqe *sqe,
+                      const struct rota_finding *finding)
 {
     /* One line in one call, so that those of several threads do not mix. */
     char line[sizeof(finding->text) + 16] = "io_uring: ";
