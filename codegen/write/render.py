@@ -12,7 +12,7 @@ import jinja2
 
 from codegen.table import names
 from codegen.write.foreign import Foreign
-from codegen.write import export, manual, prose, typeset
+from codegen.write import export, manual, migration, prose, typeset
 from codegen.table.model import Table
 from codegen.write.pool import Pool
 
@@ -76,6 +76,7 @@ def render(table: Table, include: Path) -> list[Output]:
     env.tests |= {"span_arg": foreign.span_arg}
     env.globals["numbers"] = foreign.numbers(exported)
     env.globals["foreign_structs"] = foreign.foreign_structs(exported)
+    env.globals["migration"] = migration.migration(table, include)
     outputs: list[Output] = []
     for name in templates():
         template = env.get_template(name)

@@ -82,10 +82,16 @@ static int make(unsigned entries, struct io_uring *ring, struct io_uring_params 
     return attempt(entries, ring, p, buf, buf_size);
 }
 
+/* Without memory it is the library's, as with the flag alone, and counted all the same. */
 int io_uring_queue_init_mem(unsigned entries, struct io_uring *ring, struct io_uring_params *p,
                             void *buf, size_t buf_size)
 {
-    return finish(ring, make(entries, ring, p, buf, buf_size));
+    int ret;
+
+    if (!buf)
+        p->flags |= IORING_SETUP_NO_MMAP;
+    ret = finish(ring, make(entries, ring, p, buf, buf_size));
+    return ret || buf ? ret : (int)rota_memory_size_params(entries, p);
 }
 
 int io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *p)

@@ -18,6 +18,7 @@ static const struct command {
     {"ops", "requests, register calls and flags as the table has them", "rota ops", ops_main},
     {"explain", "what an error of a request or of a set-up means", "rota explain", explain_main},
     {"decode", "submission and completion entries as text", "rota decode", decode_main},
+    {"migrate", "liburing's names in a program, made rota's", "rota migrate", migrate_main},
     {"trace", "what a program does with its rings", "rota trace", trace_main},
     {"top", "the rings of all processes, and how busy they are", "rota top", top_main},
 };
@@ -44,6 +45,7 @@ static void print_help(FILE *to)
           "  rota ops recv                 all about IORING_OP_RECV\n"
           "  rota explain recv EINVAL      why does it fail?\n"
           "  xxd sqes.bin | rota decode    what do these bytes say?\n"
+          "  rota migrate server.c         what changes with rota's names?\n"
           "  rota trace -- fio job.fio     what does that program do?\n"
           "  rota top                      who uses rings, and how busily?\n"
           "\n"

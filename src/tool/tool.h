@@ -23,6 +23,7 @@ int doctor_main(int argc, char **argv);
 int ops_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
+int migrate_main(int argc, char **argv);
 int trace_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 

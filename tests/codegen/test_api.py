@@ -9,6 +9,7 @@ import pytest
 
 from codegen.api import declarations
 from codegen.api.declarations import Failure, Member, Parameter
+from codegen.api.liburing import DropIn
 from codegen.api.preprocess import DeclarationError, evaluate, preprocess
 from codegen.api.sizes import Abi, Shape, Sizes
 from conftest import HERE, TINY, Command
@@ -117,3 +118,28 @@ def test_the_command_says_what_it_cannot_read(codegen: Command, tmp_path: Path) 
     done = codegen("--table", table, "--out", tmp_path / "out", "generate")
     assert (done.status, done.out) == (1, "")
     assert done.err == f"codegen: {tmp_path}/include/rota/bad.h: cannot read the value of ROTA_BAD\n"
+
+
+def test_names_of_the_drop_in() -> None:
+    """What rota calls each name: by symbol, by the only call, by name; null for what differs."""
+    found = DropIn(INCLUDE, declarations.read(INCLUDE, ("__LP64__",)))
+    assert {item.name: item.rota for item in found.names()} == {
+        "io_uring_tiny_wrong": "rota_tiny_right",
+        "io_uring_tiny_more": None,
+        "io_uring_tiny_left": "rota_tiny_left",
+        "io_uring_tiny_right": None,
+        "__io_uring_tiny_right": None,
+        "io_uring_tiny_size": "rota_tiny_length",
+        "io_uring_tiny_length": "rota_tiny_length",
+        "io_uring_tiny_twice": None,
+        "io_uring_tiny_each": "rota_tiny_each",
+        "io_uring_tiny_few": None,
+        "IO_URING_TINY_VERSION": None,
+    }
+    assert {item.name: item.rota for item in found.tags()} == {
+        "io_uring": "rota_tiny",
+        "io_uring_tiny_pair": "rota_tiny_pair",
+        "io_uring_tiny_iter": None,
+    }
+    assert found.members() == {"low": "the other half is enough"}
+    assert found.headers() == ["time.h"]

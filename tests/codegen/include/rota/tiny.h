@@ -8,6 +8,8 @@
 #define ROTA_TINY_ALL (ROTA_TINY_ONE | 2u)
 #define ROTA_TINY_TEXT "no number"
 #define ROTA_TINY_CALL(x) (x)
+#define rota_tiny_each(tiny, x) (x)
+#define rota_tiny_few(tiny, x, y) (x)
 #if defined(__LP64__) && !defined(__odd__)
 #define ROTA_TINY_ALIGN 64
 #else
