@@ -49,7 +49,8 @@ class RequestBuilder:
         return Field(self.known.slots[raw["slot"]], raw["summary"], raw.get("type"),
                      raw.get("liburing"), raw.get("arg"),
                      raw.get("via"), raw.get("role"), raw.get("memory"), raw.get("lives"),
-                     self._conditions(raw.get("slot_when", ()), op), raw.get("optional", False),
+                     self._conditions(raw.get("slot_when", ()), op),
+                     self._conditions(raw.get("vector_when", ()), op), raw.get("optional", False),
                      raw.get("elements"), group, tuple(taken),
                      self._conditions(raw.get("when", ()), op), "bits" in raw,
                      raw.get("otherwise") == "ignored", raw.get("others", "refused"),
@@ -78,7 +79,8 @@ class RequestBuilder:
         by_name = {prep.name: prep for prep in preps}
         errors = tuple(self.trials.error(item, raw["name"], by_name, index)
                        for index, item in enumerate(raw.get("errors", ())))
-        errors = tuple(replace(error, when=self._seen(error.when, raw)) for error in errors)
+        errors = tuple(replace(error, when=self._seen(error.when, raw),
+                               done=self._seen(error.done, raw)) for error in errors)
         has_file = any(item.role == "file" for item in fields)
         return Op(
             raw["name"], raw["number"], raw["since"], raw["summary"], raw.get("syscall"),
@@ -96,7 +98,17 @@ class RequestBuilder:
                        "short" in done, self._conditions(done.get("short_when", ()), raw),
                        tuple(done.get("flags", ())), done.get("big")),
             errors, preps, emulation(raw["emulate"]), tuple(raw.get("backports", ())),
-            raw.get("draft", False))
+            raw.get("draft", False), self._left_over(raw))
+
+    def _left_over(self, op: Any) -> tuple[Condition, ...]:
+        """What a prep function stores in a field that can be one that nobody reads."""
+        loose = {field["slot"] for field in op.get("fields", ()) if "when" in field}
+        loose |= {item if isinstance(item, str) else next(iter(item))
+                  for item in op.get("ignored", ())}
+        sets = [op.get("set", {}), *(prep.get("set", {}) for prep in op.get("prep", ()))]
+        texts = {f"{slot} is {value}": None for stored in sets for slot, value in stored.items()
+                 if slot in loose and "|" not in str(value)}
+        return self._conditions(texts, op)
 
     def _arg(self, item: Any, fields: tuple[Field, ...]) -> Arg:
         if isinstance(item, str):

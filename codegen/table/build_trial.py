@@ -77,4 +77,5 @@ class TrialBuilder:
         return Error(raw["errno"], raw["cause"], raw.get("remedy"),
                      tuple(map(parse, raw.get("when", ()))),
                      tuple(map(looks.parse, raw.get("looks", ()))), raw.get("partial", False),
+                     raw.get("sole", False), tuple(map(parse, raw.get("done", ()))),
                      raw.get("since"), raw.get("until"), trial, raw.get("untried"))

@@ -226,6 +226,16 @@ class _Checker:
                            f"said of a {_either(looks.WORDS[look.word])}")
         if "partial" in error and not error.get("looks") and not error.get("when"):
             self.error((*at, "partial"), "'partial' needs 'when' or 'looks'")
+        if request:
+            self._conditions((*at, "done"), error.get("done", ()))
+        if "done" in error and (not request or "remedy" not in error):
+            self.error((*at, "done"), "'done' needs the remedy of a request")
+        if "sole" in error:
+            others = [other for other in row["errors"]
+                      if other is not error and other["errno"] == error["errno"]]
+            if others or "partial" in error:
+                self.error((*at, "sole"), f"another row, or 'partial', says that {error['errno']} "
+                           "has more reasons")
 
     def _value(self, place: Place, value: Any) -> None:
         if isinstance(value, str):
@@ -360,6 +370,9 @@ class _Checker:
                 self.error((*at, key), f"{field['slot']}: '{key}' needs 'memory'")
         self._conditions((*at, "when"), field.get("when", ()))
         self._conditions((*at, "slot_when"), field.get("slot_when", ()))
+        self._conditions((*at, "vector_when"), field.get("vector_when", ()))
+        if "vector_when" in field and not names.is_pointer(field.get("type", "")):
+            self.error((*at, "vector_when"), f"{field['slot']}: only behind a pointer lie vectors")
         if "slot_when" in field and field.get("role") not in ("file", "descriptor"):
             self.error((*at, "slot_when"), f"{field['slot']}: only a descriptor can be a slot")
         if "flags" in field:

@@ -38,6 +38,7 @@ class Field:
     memory: str | None
     lives: str | None
     slot_when: tuple[Condition, ...]
+    vector_when: tuple[Condition, ...]
     optional: bool
     elements: str | None
     group: Group | None
@@ -259,6 +260,7 @@ class Op:
     emulate: Emulation
     backports: tuple[str, ...]
     draft: bool
+    left_over: tuple[Condition, ...]  # what its prep functions store although nobody reads it
 
     @property
     def constant(self) -> str:

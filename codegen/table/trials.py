@@ -41,6 +41,8 @@ class Error:
     when: tuple[Condition, ...]
     looks: tuple[Look, ...]
     partial: bool
+    sole: bool
+    done: tuple[Condition, ...]
     since: str | None
     until: str | None
     trial: Trial | None

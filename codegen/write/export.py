@@ -137,7 +137,8 @@ class _Exporter:
         return self.place(item.slot) | _present(
             summary=item.summary, note=item.note, type=item.ctype, arg=item.arg,
             conversion=item.via, role=item.role, memory=item.memory, lives=item.lives,
-            length=item.length, slot_when=self.conditions(item.slot_when), optional=item.optional, elements=item.elements,
+            length=item.length, slot_when=self.conditions(item.slot_when),
+            vector_when=self.conditions(item.vector_when), optional=item.optional, elements=item.elements,
             flags=item.group.name if item.group else None,
             half="lower" if item.low else None,
             takes=[_present(name=taken.name, since=taken.since, backports=list(taken.backports))
@@ -180,7 +181,7 @@ class _Exporter:
             when=self.conditions(item.when),
             looks=[{"text": look.text, "at": look.subject, "word": look.word,
                     "negated": look.negated} for look in item.looks],
-            partial=item.partial, since=item.since, until=item.until)
+            partial=item.partial, sole=item.sole, done=self.conditions(item.done), since=item.since, until=item.until)
 
     def conditions(self, items: Iterable[Condition]) -> list[Json]:
         return [self.condition(item) for item in items]

@@ -2992,56 +2992,56 @@ static int result_153(struct live *l)
 static int start_154(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path2, (int)O_RDONLY, 0);
+    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)(uintptr_t)0,
+                             (int)O_RDONLY, 0);
 }
 
 static int call_154(struct live *l)
 {
     (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path2, (int)O_RDONLY, 0);
+    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
 static int result_154(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EFAULT);
 }
 
 static int start_155(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)(uintptr_t)0,
-                             (int)O_RDONLY, 0);
+    return rota_start_openat(&l->ring, op, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int call_155(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
+    return rota_call_openat(&l->ring, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_155(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static int start_156(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, -1, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_start_open(&l->ring, op, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int call_156(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, -1, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_call_open(&l->ring, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ELOOP);
 }
 
 static int start_157(struct live *l, struct rota_op *op)
@@ -4843,100 +4843,100 @@ static int result_254(struct live *l)
 static int start_255(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
-                              (const struct open_how *)l->how);
-}
-
-static int call_255(struct live *l)
-{
-    (void)l;
-    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
-                             (const struct open_how *)l->how);
-}
-
-static int result_255(struct live *l)
-{
-    (void)l;
-    return (int)(-ELOOP);
-}
-
-static int start_256(struct live *l, struct rota_op *op)
-{
-    (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)l->how_mode);
 }
 
-static int call_256(struct live *l)
+static int call_255(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
                              (const struct open_how *)l->how_mode);
 }
 
-static int result_256(struct live *l)
+static int result_255(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_257(struct live *l, struct rota_op *op)
+static int start_256(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)l->how_directory);
 }
 
-static int call_257(struct live *l)
+static int call_256(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
                              (const struct open_how *)l->how_directory);
 }
 
-static int result_257(struct live *l)
+static int result_256(struct live *l)
 {
     (void)l;
     return (int)(-ENOTDIR);
 }
 
-static int start_258(struct live *l, struct rota_op *op)
+static int start_257(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)(uintptr_t)0);
 }
 
-static int call_258(struct live *l)
+static int call_257(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
                              (const struct open_how *)(uintptr_t)0);
 }
 
-static int result_258(struct live *l)
+static int result_257(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_259(struct live *l, struct rota_op *op)
+static int start_258(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, -1, (const char *)l->name,
                               (const struct open_how *)l->how);
 }
 
-static int call_259(struct live *l)
+static int call_258(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
-static int result_259(struct live *l)
+static int result_258(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
+}
+
+static int start_259(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
+                              (const struct open_how *)l->how);
+}
+
+static int call_259(struct live *l)
+{
+    (void)l;
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
+                             (const struct open_how *)l->how);
+}
+
+static int result_259(struct live *l)
+{
+    (void)l;
+    return (int)(-ELOOP);
 }
 
 static int start_260(struct live *l, struct rota_op *op)
@@ -10833,25 +10833,13 @@ const struct call_trial call_trials[] = {
         .error = 8,
     },
     {
-        .title = "OPENAT open in path_loop: ELOOP",
-        .name = "open",
-        .scenario = &live_path_loop,
-        .since = {5, 6},
-        .start = start_154,
-        .call = call_154,
-        .result = result_154,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 9,
-    },
-    {
         .title = "OPENAT openat in path_open: EFAULT",
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_155,
-        .call = call_155,
-        .result = result_155,
+        .start = start_154,
+        .call = call_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -10861,12 +10849,24 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
+        .start = start_155,
+        .call = call_155,
+        .result = result_155,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 11,
+    },
+    {
+        .title = "OPENAT open in path_loop: ELOOP",
+        .name = "open",
+        .scenario = &live_path_loop,
+        .since = {5, 6},
         .start = start_156,
         .call = call_156,
         .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 12,
     },
     {
         .title = "CLOSE close in close_fd: ok",
@@ -12053,25 +12053,13 @@ const struct call_trial call_trials[] = {
         .error = 8,
     },
     {
-        .title = "OPENAT2 openat2 in path_loop: ELOOP",
-        .name = "openat2",
-        .scenario = &live_path_loop,
-        .since = {5, 6},
-        .start = start_255,
-        .call = call_255,
-        .result = result_255,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 10,
-    },
-    {
         .title = "OPENAT2 openat2 in path_open: EINVAL",
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_256,
-        .call = call_256,
-        .result = result_256,
+        .start = start_255,
+        .call = call_255,
+        .result = result_255,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -12081,9 +12069,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_257,
-        .call = call_257,
-        .result = result_257,
+        .start = start_256,
+        .call = call_256,
+        .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
@@ -12093,9 +12081,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_258,
-        .call = call_258,
-        .result = result_258,
+        .start = start_257,
+        .call = call_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 13,
@@ -12105,12 +12093,24 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
+        .start = start_258,
+        .call = call_258,
+        .result = result_258,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 14,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_loop: ELOOP",
+        .name = "openat2",
+        .scenario = &live_path_loop,
+        .since = {5, 6},
         .start = start_259,
         .call = call_259,
         .result = result_259,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 14,
+        .error = 18,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: ok",

@@ -2045,37 +2045,37 @@ static int result_153(struct live *l)
 static void send_154(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path2, (int)O_RDONLY, 0);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
 static int result_154(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EFAULT);
 }
 
 static void send_155(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
+    rota_prep_openat(sqe, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_155(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_156(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, -1, (const char *)l->name, (int)O_RDONLY, 0);
+    rota_prep_open(sqe, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ELOOP);
 }
 
 static void send_157(struct live *l, struct io_uring_sqe *sqe)
@@ -3303,64 +3303,64 @@ static int result_255(struct live *l)
 static void send_256(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)l->how_mode);
 }
 
 static int result_256(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EINVAL);
 }
 
 static void send_257(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)l->how_mode);
+                       (const struct open_how *)l->how_directory);
 }
 
 static int result_257(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTDIR);
 }
 
 static void send_258(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)l->how_directory);
+                       (const struct open_how *)(uintptr_t)0);
 }
 
 static int result_258(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EFAULT);
 }
 
 static void send_259(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)(uintptr_t)0);
+    rota_prep_openat2(sqe, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
 static int result_259(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EBADF);
 }
 
 static void send_260(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, -1, (const char *)l->name, (const struct open_how *)l->how);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
 }
 
 static int result_260(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ELOOP);
 }
 
 static void send_261(struct live *l, struct io_uring_sqe *sqe)
@@ -7768,23 +7768,12 @@ const struct live_trial live_trials[] = {
         .error = 8,
     },
     {
-        .title = "OPENAT open in path_loop: ELOOP",
-        .scenario = &live_path_loop,
-        .opcode = IORING_OP_OPENAT,
-        .since = {5, 6},
-        .send = send_154,
-        .result = result_154,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 9,
-    },
-    {
         .title = "OPENAT openat in path_open: EFAULT",
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_155,
-        .result = result_155,
+        .send = send_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -7794,11 +7783,22 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
+        .send = send_155,
+        .result = result_155,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 11,
+    },
+    {
+        .title = "OPENAT open in path_loop: ELOOP",
+        .scenario = &live_path_loop,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
         .send = send_156,
         .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 12,
     },
     {
         .title = "CLOSE close in close_fd: ok",
@@ -8902,23 +8902,12 @@ const struct live_trial live_trials[] = {
         .error = 8,
     },
     {
-        .title = "OPENAT2 openat2 in path_loop: ELOOP",
-        .scenario = &live_path_loop,
-        .opcode = IORING_OP_OPENAT2,
-        .since = {5, 6},
-        .send = send_256,
-        .result = result_256,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 10,
-    },
-    {
         .title = "OPENAT2 openat2 in path_open: EINVAL",
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_257,
-        .result = result_257,
+        .send = send_256,
+        .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -8928,8 +8917,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_258,
-        .result = result_258,
+        .send = send_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
@@ -8939,8 +8928,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_259,
-        .result = result_259,
+        .send = send_258,
+        .result = result_258,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 13,
@@ -8950,11 +8939,22 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
+        .send = send_259,
+        .result = result_259,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 14,
+    },
+    {
+        .title = "OPENAT2 openat2 in path_loop: ELOOP",
+        .scenario = &live_path_loop,
+        .opcode = IORING_OP_OPENAT2,
+        .since = {5, 6},
         .send = send_260,
         .result = result_260,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 14,
+        .error = 18,
     },
     {
         .title = "EPOLL_CTL epoll_ctl in epoll_add: ok",

@@ -157,6 +157,7 @@ struct rota_field_info {
     struct rota_flag_rule_rows group_rules; /* all of the group */
     struct rota_condition_rows when;        /* it is read when all of these hold */
     struct rota_condition_rows slot_when;   /* a descriptor is a slot when all of these do */
+    struct rota_condition_rows vector_when; /* the pointer leads to vectors when all of these do */
     uint8_t offset;
     uint8_t size;
     uint8_t role;   /* enum rota_role */
@@ -254,13 +255,24 @@ enum rota_look_kind {
     /* of a slot or a registered buffer */
     ROTA_LOOK_WITHIN, /* the slot is one of the table; the memory lies in the buffer */
     /* of a path, a buffer group, a registered buffer */
-    ROTA_LOOK_PRESENT,   /* there is such a thing */
-    ROTA_LOOK_REACHABLE, /* the directory that the path's last part is looked up in exists */
-    ROTA_LOOK_EMPTY,     /* the path has no letters */
-    ROTA_LOOK_POPULATED, /* it names a directory with something in it */
+    ROTA_LOOK_PRESENT,    /* there is such a thing */
+    ROTA_LOOK_REACHABLE,  /* the directory that the path's last part is looked up in exists */
+    ROTA_LOOK_EMPTY,      /* the path has no letters */
+    ROTA_LOOK_POPULATED,  /* it names a directory with something in it */
+    ROTA_LOOK_CHANGEABLE, /* the process may make and remove names in the last part's directory */
+    ROTA_LOOK_LINK,       /* it names a symbolic link */
     /* of memory */
     ROTA_LOOK_CREATING, /* a struct open_how with O_CREAT */
-    ROTA_LOOK_MODED,    /* a struct open_how with a mode */
+    ROTA_LOOK_MODED,    /* with a mode */
+    ROTA_LOOK_READING,  /* that opens for reading */
+    ROTA_LOOK_WRITING,  /* that opens for writing */
+    ROTA_LOOK_CONFINED, /* with RESOLVE_BENEATH or RESOLVE_NO_XDEV */
+    ROTA_LOOK_CACHED,   /* with RESOLVE_CACHED */
+    ROTA_LOOK_LINKLESS, /* with RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS or O_NOFOLLOW */
+    ROTA_LOOK_KNOWN,    /* with nothing in resolve that the library does not know */
+    ROTA_LOOK_CROWDED,  /* a struct msghdr with more than 1024 vectors */
+    ROTA_LOOK_RELATED,  /* a socket address of the socket's own family */
+    ROTA_LOOK_WHOLE,    /* a socket address as long as its family's are */
     ROTA_LOOK_VALID,    /* a time that is not negative, with less than a second of nanoseconds */
     ROTA_LOOK_ALIGNED,  /* to the size of its elements */
     /* of the ring */
@@ -290,11 +302,13 @@ struct rota_error_info {
     struct rota_text_place cause;
     struct rota_text_place remedy; /* or none */
     struct rota_condition_rows when;
+    struct rota_condition_rows done; /* the remedy was applied already when all of these hold */
     struct rota_look_rows looks;
     int16_t error;  /* negative errno */
     uint16_t since; /* first kernel that answers so; 0: as old as the opcode */
     uint16_t until; /* first kernel that no longer does; 0: none */
     bool partial;   /* all of that is needed, but not enough to be certain */
+    bool sole;      /* the kernel has no other reason for the error here */
 };
 
 /* Errors of an operation. */
@@ -331,6 +345,8 @@ struct rota_op_info {
     struct rota_ignored_rows ignored;
     struct rota_rule_rows rules;
     struct rota_error_rows errors;
+    /* What its prep functions store in fields that need not be read. */
+    struct rota_condition_rows left_over;
     /* The shape holds when all of these do, or when all of the others do where there are any. */
     struct rota_condition_rows stream_when;
     struct rota_condition_rows stream_or_when;

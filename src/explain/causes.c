@@ -48,6 +48,14 @@ void rota_cause_put(struct rota_cause_list *list, enum rota_certainty certainty,
     rota_text_put(&writer.remedy, remedy);
 }
 
+void rota_cause_sentence(struct rota_text *text, const struct rota_error_info *error, bool goes_on)
+{
+    for (const char *p = rota_word(error->cause); *p; p++) {
+        if (p[0] != '.' || p[1] || !goes_on)
+            rota_text_char(text, *p);
+    }
+}
+
 bool rota_cause_known(const struct rota_cause_list *list, enum rota_certainty certainty)
 {
     for (unsigned i = 0; i < list->count; i++) {

@@ -180,8 +180,9 @@ static void put_chain(struct rota_subject *s, enum rota_certainty certainty,
     if (before)
         rota_text_all(&w.text, ", ", name_of(before), ",", NULL);
     rota_text_put(&w.text, " failed, was refused, or came short");
-    rota_text_put(&w.remedy, "look at the first completion of the chain that is negative; "
-                             "IOSQE_IO_HARDLINK keeps a chain going");
+    rota_text_put(&w.remedy, "look at the first completion of the chain that is negative");
+    if (!before || !(before->flags & IOSQE_IO_HARDLINK))
+        rota_text_put(&w.remedy, "; IOSQE_IO_HARDLINK keeps a chain going");
 }
 
 static void cancelled(struct rota_subject *s)
@@ -224,6 +225,17 @@ static void cancelled(struct rota_subject *s)
  * What was to cancel
  */
 
+/* Whether it says by flags how it finds its requests. */
+static bool has_keys(const struct rota_op_info *op)
+{
+    for (unsigned i = 0; i < op->fields.count; i++) {
+        if (rota_fields(op->fields)[i].group.at &&
+            rota_text_same(rota_word(rota_fields(op->fields)[i].group), "async_cancel"))
+            return true;
+    }
+    return false;
+}
+
 static bool selects(const struct rota_subject *s, uint32_t flag)
 {
     for (unsigned i = 0; i < s->op->fields.count; i++) {
@@ -233,6 +245,12 @@ static bool selects(const struct rota_subject *s, uint32_t flag)
             return rota_sqe_field(s->sqe, field->offset, field->size) & flag;
     }
     return false;
+}
+
+static bool by_user_data(const struct rota_subject *s)
+{
+    return selects(s, IORING_ASYNC_CANCEL_USERDATA) ||
+           !selects(s, IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_ANY);
 }
 
 static void put_keys(struct rota_text *text, const struct rota_subject *s, uint64_t user_data)
@@ -250,26 +268,58 @@ static void put_keys(struct rota_text *text, const struct rota_subject *s, uint6
         rota_text_all(text, joint, "is ", other ? rota_word(other->name) : "of that opcode", NULL);
         joint = " and ";
     }
-    if (selects(s, IORING_ASYNC_CANCEL_USERDATA) ||
-        !selects(s, IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_ANY)) {
+    if (by_user_data(s)) {
         rota_text_all(text, joint, "has the user_data ", NULL);
         rota_text_number(text, user_data);
     }
 }
 
+/* The last request in the queue that has that user_data, beside the one that failed. */
+static const struct io_uring_sqe *bearer(const struct queue *queue, const struct rota_subject *s,
+                                         uint64_t user_data)
+{
+    for (uint32_t back = 1; back <= queue->count; back++) {
+        if (entry(queue, back)->user_data == user_data && !alike(entry(queue, back), s->sqe, true))
+            return entry(queue, back);
+    }
+    return NULL;
+}
+
+/* What the row says of those that look for one kind of request, and the number that is sought. */
+static void put_row(struct rota_text *text, const struct rota_subject *s,
+                    const struct rota_field_info *field, uint64_t wanted)
+{
+    for (unsigned i = 0; i < s->op->errors.count; i++) {
+        const struct rota_error_info *error = &rota_errors(s->op->errors)[i];
+
+        if (error->error != s->res)
+            continue;
+        rota_cause_sentence(text, error, true);
+        break;
+    }
+    rota_text_all(text, " (", rota_word(field->name), "=", NULL);
+    rota_text_number(text, wanted);
+    rota_text_char(text, ')');
+}
+
 static void matched_nothing(struct rota_subject *s, const struct rota_field_info *field)
 {
     uint64_t wanted = rota_sqe_field(s->sqe, field->offset, field->size), from;
+    const struct io_uring_sqe *other;
     struct rota_cause_writer w;
     struct queue queue;
 
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
-    rota_text_put(&w.text, "no request in flight");
-    put_keys(&w.text, s, wanted);
+    if (has_keys(s->op)) {
+        rota_text_put(&w.text, "no request in flight");
+        put_keys(&w.text, s, wanted);
+    } else {
+        put_row(&w.text, s, field, wanted);
+    }
     rota_text_put(&w.remedy, "set the user_data of a request before it is submitted, and cancel "
                              "it by the same number; what has completed cannot be found");
-    if (!open_queue(s, &queue))
+    if (!by_user_data(s) || !open_queue(s, &queue))
         return;
     /* The address of an entry is the mistake that liburing's old calls invite. */
     from = (uintptr_t)queue.ring->sq.sqes;
@@ -277,6 +327,11 @@ static void matched_nothing(struct rota_subject *s, const struct rota_field_info
         wanted < from + ((uint64_t)(queue.ring->sq.ring_mask + 1) << queue.ring->sq.sqe_shift))
         rota_text_put(&w.text, ", which is the address of an entry of the queue: a request goes "
                                "by its user_data");
+    other = bearer(&queue, s, wanted);
+    if (other)
+        rota_text_all(&w.text, "; ", name_of(other),
+                      ", the last one submitted with it, has completed or is of another kind",
+                      NULL);
 }
 
 void rota_chain_causes(struct rota_subject *s)

@@ -67,13 +67,32 @@ enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_
     return answer;
 }
 
-/* The descriptors, paths and slots that were looked at, in parentheses. */
+/* Whether a condition of the row is on that field. */
+static bool is_named(const struct rota_error_info *error, const struct rota_field_info *field)
+{
+    for (unsigned i = 0; i < error->when.count; i++) {
+        if (rota_conditions(error->when)[i].offset == field->offset)
+            return true;
+    }
+    return false;
+}
+
+/* Values, and the descriptors, paths and slots that were looked at, in parentheses. */
 static void put_evidence(struct rota_text *text, const struct rota_subject *s,
                          const struct rota_error_info *error)
 {
     const struct rota_look *looks = rota_looks(error->looks);
     bool first = true;
 
+    for (unsigned i = 0; i < s->op->fields.count && error->looks.count; i++) {
+        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
+
+        if (!field->group.at || !field->values || !is_named(error, field))
+            continue;
+        rota_text_all(text, first ? " (" : ", ", rota_word(field->name), "=", NULL);
+        rota_text_value(text, field, rota_sqe_field(s->sqe, field->offset, field->size));
+        first = false;
+    }
     for (unsigned i = 0; i < error->looks.count; i++) {
         const struct rota_field_info *field;
         struct rota_path_view path;
@@ -101,21 +120,12 @@ static void put_evidence(struct rota_text *text, const struct rota_subject *s,
         rota_text_char(text, ')');
 }
 
-/* The cause; its full stop makes room for what was looked at. */
-static void put_sentence(struct rota_text *text, const struct rota_error_info *error)
-{
-    for (const char *p = rota_word(error->cause); *p; p++) {
-        if (p[0] != '.' || p[1] || !error->looks.count)
-            rota_text_char(text, *p);
-    }
-}
-
 /* What the row says of the error: first what can decide, then what only may be. */
 static void from_row(struct rota_subject *s, bool decides)
 {
     for (unsigned i = 0; i < s->op->errors.count; i++) {
         const struct rota_error_info *error = &rota_errors(s->op->errors)[i];
-        bool conditional = error->when.count || error->looks.count;
+        bool conditional = error->when.count || error->looks.count || error->sole;
         struct rota_cause_writer w;
         enum rota_answer holds;
 
@@ -124,11 +134,14 @@ static void from_row(struct rota_subject *s, bool decides)
         holds = rota_row_holds(s, error);
         if (holds == ROTA_NO)
             continue;
-        if (!rota_cause_add(s->list, decides && holds == ROTA_YES ? ROTA_CERTAIN : ROTA_LIKELY, &w))
+        if (!rota_cause_add(
+                s->list, error->sole || (decides && holds == ROTA_YES) ? ROTA_CERTAIN : ROTA_LIKELY,
+                &w))
             continue;
-        put_sentence(&w.text, error);
+        rota_cause_sentence(&w.text, error, error->looks.count);
         put_evidence(&w.text, s, error);
-        rota_text_put(&w.remedy, rota_word(error->remedy));
+        if (!error->done.count || rota_conditions_hold(error->done, s->sqe, s->ring) != ROTA_YES)
+            rota_text_put(&w.remedy, rota_word(error->remedy));
     }
 }
 
@@ -147,6 +160,25 @@ static bool row_speaks(const struct rota_subject *s)
     return false;
 }
 
+/*
+ * A ring gets restrictions before it is enabled, and since 7.1 from its thread;
+ * an EACCES of a path has nearer reasons.
+ */
+static bool may_be_restricted(const struct rota_subject *s)
+{
+    if (!s->ring || (s->ring->flags & IORING_SETUP_R_DISABLED))
+        return true;
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
+
+        if (field->role == ROTA_ROLE_PATH || field->role == ROTA_ROLE_NEW_PATH ||
+            field->role == ROTA_ROLE_ANY_PATH ||
+            rota_field_points_to(field, "const struct sockaddr *"))
+            return false;
+    }
+    return true;
+}
+
 static void from_all_requests(struct rota_subject *s)
 {
     bool certain = rota_cause_known(s->list, ROTA_CERTAIN);
@@ -158,8 +190,8 @@ static void from_all_requests(struct rota_subject *s)
                            "the file or its driver does not take these values", NULL);
         break;
     case -EACCES:
-        if (!certain)
-            rota_cause_put(s->list, ROTA_POSSIBLE,
+        if (!certain && may_be_restricted(s))
+            rota_cause_put(s->list, s->list->count ? ROTA_POSSIBLE : ROTA_LIKELY,
                            "the ring has restrictions that forbid the opcode or a flag",
                            "allow it before rota_enable_rings");
         break;
@@ -189,6 +221,28 @@ static void from_all_requests(struct rota_subject *s)
     }
 }
 
+/* What was taken by the kernel failed for something outside of its bytes. */
+static void look_around(struct rota_subject *s)
+{
+    rota_situation_exact(s);
+    rota_situation_limits(s);
+    /* A limit that is reached says all. */
+    if (s->res == -EMFILE && rota_cause_known(s->list, ROTA_CERTAIN))
+        return;
+    if ((s->res == -ENOBUFS || s->res == -ENOENT) && (s->sqe->flags & IOSQE_BUFFER_SELECT))
+        rota_situation_group(s);
+    from_row(s, true);
+    rota_situation_kinds(s);
+    rota_chain_causes(s);
+    /* What may be says nothing beside what was seen. */
+    if (!rota_cause_known(s->list, ROTA_CERTAIN) && !memory_is_fine(s) &&
+        !(s->res == -ENOBUFS && (s->sqe->flags & IOSQE_BUFFER_SELECT)))
+        from_row(s, false);
+    from_all_requests(s);
+    if (!s->list->count)
+        rota_situation_anything(s);
+}
+
 static int causes_of(const struct rota_process *process, const struct rota_ring *ring,
                      const struct rota_caps *caps, const struct io_uring_sqe *sqe, int res,
                      struct rota_cause *causes, unsigned max)
@@ -209,22 +263,8 @@ static int causes_of(const struct rota_process *process, const struct rota_ring 
     if (s.op && res == -EINVAL && sqe->personality && !list.count)
         rota_situation_personality(&s);
     /* What the kernel refuses it has not begun. */
-    if (s.op && !rota_cause_known(&list, ROTA_CERTAIN)) {
-        rota_situation_exact(&s);
-        rota_situation_limits(&s);
-        if ((res == -ENOBUFS || res == -ENOENT) && (sqe->flags & IOSQE_BUFFER_SELECT))
-            rota_situation_group(&s);
-        from_row(&s, true);
-        rota_situation_kinds(&s);
-        rota_chain_causes(&s);
-        /* What may be says nothing beside what was seen. */
-        if (!rota_cause_known(&list, ROTA_CERTAIN) && !memory_is_fine(&s) &&
-            !(res == -ENOBUFS && (sqe->flags & IOSQE_BUFFER_SELECT)))
-            from_row(&s, false);
-        from_all_requests(&s);
-        if (!list.count)
-            rota_situation_anything(&s);
-    }
+    if (s.op && !rota_cause_known(&list, ROTA_CERTAIN))
+        look_around(&s);
     return (int)list.count;
 }
 

@@ -37,8 +37,10 @@ void rota_subject_file(const struct rota_subject *s, const struct rota_field_inf
  */
 
 /* Whether a pointer leads to an array of struct iovec, or to bytes of any kind. */
-bool rota_field_is_vector(const struct rota_field_info *field);
+bool rota_field_is_vector(const struct rota_field_info *field, const struct io_uring_sqe *sqe);
 bool rota_field_is_data(const struct rota_field_info *field);
+/* Whether its type says so: "struct sockaddr *". */
+bool rota_field_points_to(const struct rota_field_info *field, const char *what);
 /* Bytes of one element behind a pointer. */
 uint64_t rota_field_element(const struct rota_field_info *field);
 
@@ -62,13 +64,28 @@ enum rota_answer rota_subject_within(const struct rota_subject *s,
 void rota_situation_exact(struct rota_subject *s);
 /* Whether all memory of the request is there; ROTA_NO also when it has none. */
 enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s);
-/* What kinds of files, limits, personalities and groups of buffers tell. */
-void rota_situation_kinds(struct rota_subject *s);
-void rota_situation_limits(struct rota_subject *s);
-/* When nothing else is known: what the files of the request are. */
-void rota_situation_anything(struct rota_subject *s);
+/* What personalities and groups of buffers tell. */
 void rota_situation_personality(struct rota_subject *s);
 void rota_situation_group(struct rota_subject *s);
+/* "fd=7" */
+void rota_cause_fd(struct rota_text *text, const char *name, int fd);
+/* Whether the request can have its field read. */
+bool rota_subject_reads(const struct rota_subject *s, const struct rota_field_info *field);
+
+/* kinds.c: what the kinds of its files tell. */
+void rota_situation_kinds(struct rota_subject *s);
+/* When nothing else is known: what they are. */
+void rota_situation_anything(struct rota_subject *s);
+
+/*
+ * limits.c
+ */
+
+void rota_situation_limits(struct rota_subject *s);
+/* That the process has no descriptor left; false when its limit cannot be seen. */
+bool rota_limit_descriptors(struct rota_cause_list *list, const char *remedy);
+/* The limit that an error of a register call tells of, in parentheses. */
+void rota_limit_text(struct rota_text *text, const struct rota_process *process, int error);
 
 /* chain.c: what the queue still shows of the requests around it, and their threads. */
 void rota_chain_causes(struct rota_subject *s);
@@ -88,6 +105,8 @@ bool rota_cause_add(struct rota_cause_list *list, enum rota_certainty certainty,
 /* The same with fixed texts; `remedy` may be NULL. */
 void rota_cause_put(struct rota_cause_list *list, enum rota_certainty certainty, const char *text,
                     const char *remedy);
+/* What a row says; its full stop makes room where the sentence goes on. */
+void rota_cause_sentence(struct rota_text *text, const struct rota_error_info *error, bool goes_on);
 /* True when there is a cause of at least that certainty. */
 bool rota_cause_known(const struct rota_cause_list *list, enum rota_certainty certainty);
 

@@ -65,8 +65,9 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
              other_thread(list, ring->owner) == ROTA_UNKNOWN)
         rota_cause_put(list, ROTA_LIKELY, "a SINGLE_ISSUER ring is used from another thread",
                        "use the ring from its own thread only");
-    if (ret == -EBADFD)
-        rota_cause_put(list, ring->flags & IORING_SETUP_R_DISABLED ? ROTA_CERTAIN : ROTA_LIKELY,
+    /* A ring without the flag was never disabled. */
+    if (ret == -EBADFD && (ring->flags & IORING_SETUP_R_DISABLED))
+        rota_cause_put(list, ROTA_CERTAIN,
                        "the ring was made with IORING_SETUP_R_DISABLED and is not enabled",
                        "call rota_enable_rings()");
 }
@@ -307,18 +308,31 @@ static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
 
     for (unsigned i = 0; i < info->errors.count; i++) {
         const struct rota_error_info *error = &rota_errors(info->errors)[i];
+        struct rota_cause_writer w;
         enum rota_answer holds;
+        bool certain;
 
         if (error->error != ret)
             continue;
         holds = rota_row_holds(&s, error);
         if (holds == ROTA_NO)
             continue;
-        rota_cause_put(list,
-                       holds == ROTA_YES && error->looks.count && !error->partial ? ROTA_CERTAIN
-                                                                                  : ROTA_LIKELY,
-                       rota_word(error->cause), rota_word(error->remedy));
+        certain = error->sole || (holds == ROTA_YES && error->looks.count && !error->partial);
+        if (!rota_cause_add(list, certain ? ROTA_CERTAIN : ROTA_LIKELY, &w))
+            continue;
+        rota_cause_sentence(&w.text, error, ret == -EMFILE || ret == -ENOMEM);
+        rota_limit_text(&w.text, list->process, ret);
+        rota_text_put(&w.remedy, rota_word(error->remedy));
     }
+}
+
+static bool row_speaks(const struct rota_register_info *info, int ret)
+{
+    for (unsigned i = 0; info && i < info->errors.count; i++) {
+        if (rota_errors(info->errors)[i].error == ret)
+            return true;
+    }
+    return false;
 }
 
 static int register_causes(const struct rota_process *process, const struct rota_ring *ring,
@@ -335,7 +349,8 @@ static int register_causes(const struct rota_process *process, const struct rota
         look_at_kernel(&list, caps, info, opcode);
     if (info && ring)
         look_at_kind(&list, ring, info);
-    if (ring)
+    /* Where the call has a row for the error, that of a disabled ring means something else. */
+    if (ring && !(ret == -EBADFD && row_speaks(info, ret)))
         look_at_ring(&list, ring, ret, ring->ring_fd < 0 ? name_of(ring) : BY_DESCRIPTOR);
     if (info)
         from_row(&list, ring, caps, info, ret);
@@ -346,11 +361,12 @@ static int register_causes(const struct rota_process *process, const struct rota
         rota_text_put(&w.text, rota_word(info->nr_args));
     }
     if (ret == -EFAULT)
-        rota_cause_put(&list, ROTA_LIKELY,
+        rota_cause_put(&list, row_speaks(info, ret) ? ROTA_POSSIBLE : ROTA_LIKELY,
                        "the argument, or an address in it, is no memory of "
                        "this process",
                        NULL);
-    if (ret == -ENOMEM && rota_limit(process, RLIMIT_MEMLOCK) != UINT64_MAX &&
+    if (ret == -ENOMEM && !row_speaks(info, ret) &&
+        rota_limit(process, RLIMIT_MEMLOCK) != UINT64_MAX &&
         rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
         rota_text_put(&w.text, "the process may lock ");
         rota_text_decimal(&w.text, rota_limit(process, RLIMIT_MEMLOCK));

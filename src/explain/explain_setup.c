@@ -194,10 +194,9 @@ static void look_at_shared_ring(struct rota_cause_list *list, const struct io_ur
 
     if (!(p->flags & IORING_SETUP_ATTACH_WQ))
         return;
-    view.slot = view.buffer = view.personality = ROTA_NOT_ASKED;
     kind = rota_file_kind(list->process, (int)p->wq_fd);
     if (kind == ROTA_FILE_RING) {
-        rota_view_ring(list->process, (int)p->wq_fd, &view);
+        rota_view_ring(list->process, (int)p->wq_fd, ROTA_RING_WHOLE, 0, &view);
         if (ret == -EINVAL && (p->flags & IORING_SETUP_SQPOLL) && view.polled == ROTA_NO)
             rota_cause_put(list, ROTA_CERTAIN,
                            "the ring in wq_fd has no polling thread to share, as "
@@ -216,14 +215,54 @@ static void look_at_shared_ring(struct rota_cause_list *list, const struct io_ur
                        NULL);
 }
 
+/* Whether a list such as "0-3,8" has a number. */
+static bool is_listed(const char *list, uint32_t number)
+{
+    while (*list >= '0' && *list <= '9') {
+        long first = number_in(list), last = first;
+
+        while (*list >= '0' && *list <= '9')
+            list++;
+        if (*list == '-') {
+            last = number_in(++list);
+            while (*list >= '0' && *list <= '9')
+                list++;
+        }
+        if ((long)number >= first && (long)number <= last)
+            return true;
+        if (*list == ',')
+            list++;
+    }
+    return false;
+}
+
+static void look_at_processor(struct rota_cause_list *list, uint32_t number)
+{
+    char online[1024];
+    struct rota_cause_writer w;
+
+    if (rota_read_file("/sys/devices/system/cpu/online", online, sizeof(online)) <= 0 ||
+        is_listed(online, number)) {
+        rota_cause_put(list, ROTA_POSSIBLE,
+                       "sq_thread_cpu is no processor that this process may use", NULL);
+        return;
+    }
+    if (!rota_cause_add(list, ROTA_CERTAIN, &w))
+        return;
+    rota_text_put(&w.text, "sq_thread_cpu=");
+    rota_text_decimal(&w.text, number);
+    rota_text_put(&w.text, " is no processor of this machine, whose are ");
+    for (const char *p = online; *p && *p != '\n'; p++)
+        rota_text_char(&w.text, *p);
+}
+
 static void invalid(struct rota_cause_list *list, unsigned entries, const struct io_uring_params *p,
                     int ret)
 {
     from_check(list, entries, p);
     look_at_shared_ring(list, p, ret);
     if (p->flags & IORING_SETUP_SQ_AFF)
-        rota_cause_put(list, ROTA_POSSIBLE,
-                       "sq_thread_cpu is no processor that this process may use", NULL);
+        look_at_processor(list, p->sq_thread_cpu);
     if (p->flags & IORING_SETUP_NO_MMAP)
         rota_cause_put(list, ROTA_POSSIBLE,
                        "the memory given is too small, or before 6.10 not contiguous",
@@ -289,20 +328,8 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
 
 static void no_descriptor(struct rota_cause_list *list, int ret)
 {
-    uint64_t limit = rota_limit(list->process, RLIMIT_NOFILE);
-    struct rota_cause_writer w;
-
-    if (!rota_cause_add(list, ROTA_LIKELY, &w))
-        return;
-    if (ret == -ENFILE || limit == UINT64_MAX) {
-        rota_text_put(&w.text, "the system has no descriptor left");
-        rota_text_put(&w.remedy, "raise fs.file-max");
-    } else {
-        rota_text_put(&w.text, "the process may have ");
-        rota_text_decimal(&w.text, limit);
-        rota_text_put(&w.text, " descriptors, and has them");
-        rota_text_put(&w.remedy, "close some, or raise RLIMIT_NOFILE");
-    }
+    if (ret == -ENFILE || !rota_limit_descriptors(list, "close some, or raise RLIMIT_NOFILE"))
+        rota_cause_put(list, ROTA_LIKELY, "the system has no descriptor left", "raise fs.file-max");
 }
 
 static int causes_of(const struct rota_process *process, unsigned entries,

@@ -11,28 +11,6 @@
 #define DATA_SHOWN    32
 #define VECTORS_SHOWN 4
 
-/* What the kernel finds in memory; the types of libc would differ in name only. */
-struct message {
-    uintptr_t name;
-    uint32_t name_size;
-    uintptr_t vectors;
-    size_t vector_count;
-    uintptr_t control;
-    size_t control_size;
-    uint32_t flags;
-};
-
-/* The same of a program of 32 bits. */
-struct message32 {
-    uint32_t name;
-    uint32_t name_size;
-    uint32_t vectors;
-    uint32_t vector_count;
-    uint32_t control;
-    uint32_t control_size;
-    uint32_t flags;
-};
-
 static bool ends_with(const char *string, const char *end)
 {
     size_t length = 0, tail = 0;
@@ -181,38 +159,18 @@ static void put_time(struct rota_text *text, const struct rota_process *process,
     rota_text_put(text, " ns}");
 }
 
-static bool peek_message(const struct rota_process *process, uint64_t address,
-                         struct message *message)
-{
-    struct message32 small;
-
-    if (!process || !(process->flags & ROTA_PROCESS_32BIT))
-        return rota_peek_memory(process, address, message, sizeof(*message)) ==
-               (long)sizeof(*message);
-    if (rota_peek_memory(process, address, &small, sizeof(small)) != (long)sizeof(small))
-        return false;
-    message->name = small.name;
-    message->name_size = small.name_size;
-    message->vectors = small.vectors;
-    message->vector_count = small.vector_count;
-    message->control = small.control;
-    message->control_size = small.control_size;
-    message->flags = small.flags;
-    return true;
-}
-
 static void put_message(struct rota_text *text, const struct rota_process *process,
                         uint64_t address)
 {
-    struct message message;
+    struct rota_message message;
 
-    if (!peek_message(process, address, &message))
+    if (!rota_peek_message(process, address, &message))
         return;
     rota_text_put(text, " {");
     if (message.name) {
         rota_text_put(text, "name=");
         rota_text_hex(text, message.name);
-        put_address(text, process, message.name, message.name_size);
+        put_address(text, process, message.name, (uint64_t)message.name_size);
         rota_text_put(text, ", ");
     }
     rota_text_put(text, "iov=");
@@ -242,7 +200,9 @@ void rota_follow(struct rota_text *text, const struct rota_process *process,
     /* What the kernel is to write tells nothing yet. */
     if (field->memory == ROTA_MEMORY_WRITTEN)
         return;
-    if (ends_with(type, "struct iovec *"))
+    if (ends_with(type, "struct iovec *") ||
+        (field->vector_when.count &&
+         rota_conditions_hold(field->vector_when, sqe, NULL) == ROTA_YES))
         put_vectors(text, process, address, length_of(sqe));
     else if (ends_with(type, "struct msghdr *"))
         put_message(text, process, address);

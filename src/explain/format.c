@@ -43,8 +43,7 @@ static uint64_t sign_extend(uint64_t value, unsigned size)
     return (value ^ sign) - sign;
 }
 
-/* One of the values of a group by its name, or the number. */
-static void put_value(struct rota_text *text, const struct rota_field_info *field, uint64_t value)
+void rota_text_value(struct rota_text *text, const struct rota_field_info *field, uint64_t value)
 {
     for (unsigned i = 0; i < field->group_rules.count; i++) {
         if ((rota_flag_rules(field->group_rules)[i].value & rota_field_mask(field->size)) ==
@@ -77,7 +76,7 @@ static void put_field(struct rota_text *text, const struct rota_process *process
     uint64_t value = rota_sqe_field(sqe, field->offset, field->size);
 
     if (field->group.at && field->values) {
-        put_value(text, field, value);
+        rota_text_value(text, field, value);
     } else if (field->group.at) {
         rota_text_flags(text, rota_flag_rules(field->group_rules), field->group_rules.count,
                         rota_field_flags(field, value));
@@ -122,6 +121,20 @@ static void put_fields(struct list *list, const struct rota_process *process,
         item(list, rota_word(field->name));
         put_field(list->text, process, sqe, field, options);
     }
+}
+
+/* What its prep function has left in a field that is not read is as good as shown. */
+static uint64_t left_over(const struct io_uring_sqe *sqe, const struct rota_op_info *op)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < op->left_over.count; i++) {
+        const struct rota_condition *c = &rota_conditions(op->left_over)[i];
+
+        if (rota_condition_holds(c, sqe, NULL) == ROTA_YES)
+            bytes |= ((UINT64_C(1) << c->size) - 1) << c->offset;
+    }
+    return bytes;
 }
 
 /* Which bytes of the first 64 are set and not shown. */
@@ -211,6 +224,7 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
         rota_text_put(&text, rota_word(op->name));
         rota_text_char(&text, '(');
         put_fields(&list, process, sqe, op, options, &shown);
+        shown |= left_over(sqe, op);
     } else {
         rota_text_put(&text, "opcode ");
         rota_text_decimal(&text, sqe->opcode);

@@ -4,6 +4,15 @@
 #include "ring/core.h"
 
 #include <linux/fcntl.h>
+#include <linux/openat2.h>
+
+/* Of 5.12, which older headers do not know. */
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+#define RESOLVE_ALL                                                                    \
+    (RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+     RESOLVE_IN_ROOT | RESOLVE_CACHED)
 
 /* A look at something that is not there fails, whatever it looks for. */
 #define NOTHING_THERE (-1)
@@ -12,10 +21,6 @@ static int yes(bool seen)
 {
     return seen ? ROTA_YES : ROTA_NO;
 }
-
-/* Asks for nothing in particular. */
-static const struct rota_ring_view blank = {
-    .slot = ROTA_NOT_ASKED, .buffer = ROTA_NOT_ASKED, .personality = ROTA_NOT_ASKED};
 
 static uint64_t value_of(const struct rota_subject *s, const struct rota_field_info *field)
 {
@@ -26,14 +31,12 @@ static void view_slot(const struct rota_subject *s, unsigned slot, struct rota_f
 {
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
-    ring.slot = slot;
-    rota_view_own_ring(s->list->process, s->ring, &ring);
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_SLOT, slot, &ring);
     view->fd = -1;
     view->slot = true;
     view->flags = -EBADF;
-    view->open = ring.known == ROTA_YES ? (enum rota_answer)yes(ring.slot_filled) : ROTA_UNKNOWN;
-    view->kind = ring.slot_kind;
+    view->open = ring.known == ROTA_YES ? (enum rota_answer)yes(ring.there) : ROTA_UNKNOWN;
+    view->kind = ring.kind;
 }
 
 void rota_subject_file(const struct rota_subject *s, const struct rota_field_info *field,
@@ -114,10 +117,9 @@ static int see_other_ring(const struct rota_subject *s, const struct rota_file_v
 {
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
     if (view->kind != ROTA_FILE_RING)
         return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : NOTHING_THERE;
-    rota_view_ring(s->list->process, view->fd, &ring);
+    rota_view_ring(s->list->process, view->fd, ROTA_RING_WHOLE, 0, &ring);
     return see_ring(&ring, kind);
 }
 
@@ -188,13 +190,12 @@ static int see_slot(const struct rota_subject *s, const struct rota_field_info *
     uint64_t value = value_of(s, field);
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
     if (field->role != ROTA_ROLE_INDEX)
         value--;
     if (field->role == ROTA_ROLE_FAR_SLOT)
-        rota_view_ring(s->list->process, s->sqe->fd, &ring);
+        rota_view_ring(s->list->process, s->sqe->fd, ROTA_RING_WHOLE, 0, &ring);
     else
-        rota_view_own_ring(s->list->process, s->ring, &ring);
+        rota_view_own_ring(s->list->process, s->ring, ROTA_RING_WHOLE, 0, &ring);
     if (ring.known != ROTA_YES)
         return ROTA_UNKNOWN;
     return ring.files ? yes(value < ring.files) : NOTHING_THERE;
@@ -205,13 +206,12 @@ static int see_buffer(const struct rota_subject *s, const struct rota_field_info
 {
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
-    ring.buffer = (unsigned)value_of(s, field);
-    rota_view_own_ring(s->list->process, s->ring, &ring);
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_BUFFER, (unsigned)value_of(s, field),
+                       &ring);
     if (ring.known != ROTA_YES)
         return ROTA_UNKNOWN;
-    if (!within || !ring.buffer_filled)
-        return yes(ring.buffer_filled);
+    if (!within || !ring.there)
+        return yes(ring.there);
     return (int)rota_subject_within(s, &ring);
 }
 
@@ -246,16 +246,27 @@ static int see_path(const struct rota_subject *s, const struct rota_field_info *
         return yes(!path.length);
     if (!path.length)
         return NOTHING_THERE;
+    if (path.error && kind != ROTA_LOOK_PRESENT && kind != ROTA_LOOK_REACHABLE &&
+        kind != ROTA_LOOK_CHANGEABLE)
+        return NOTHING_THERE;
     switch (kind) {
     case ROTA_LOOK_PRESENT:
         return yes(!path.error);
     case ROTA_LOOK_REACHABLE:
         return yes(path.last);
+    case ROTA_LOOK_CHANGEABLE:
+        return path.last ? (int)rota_path_changeable(s->list->process, dirfd, &path)
+                         : NOTHING_THERE;
     case ROTA_LOOK_DIRECTORY:
-        return path.error ? NOTHING_THERE : yes(path.directory);
+        return yes(path.directory);
+    case ROTA_LOOK_LINK:
+        return yes(path.link);
+    case ROTA_LOOK_READABLE:
+        return (int)rota_path_allows(s->list->process, dirfd, path.text, ROTA_MAY_READ);
+    case ROTA_LOOK_WRITABLE:
+        return (int)rota_path_allows(s->list->process, dirfd, path.text, ROTA_MAY_WRITE);
     default:
-        return path.error ? NOTHING_THERE
-                          : (int)rota_path_populated(s->list->process, dirfd, path.text);
+        return (int)rota_path_populated(s->list->process, dirfd, path.text);
     }
 }
 
@@ -268,24 +279,100 @@ static int see_time(const struct rota_subject *s, uint64_t address)
     return yes(time[0] >= 0 && time[1] >= 0 && time[1] < 1000000000);
 }
 
+/* The kernel's struct open_how. */
+struct how {
+    uint64_t flags, mode, resolve;
+};
+
+static int see_how(const struct rota_subject *s, uint64_t address, enum rota_look_kind kind)
+{
+    struct how how;
+
+    if (rota_peek_memory(s->list->process, address, &how, sizeof(how)) != (long)sizeof(how))
+        return NOTHING_THERE;
+    switch (kind) {
+    case ROTA_LOOK_CREATING:
+        return yes(how.flags & O_CREAT);
+    case ROTA_LOOK_MODED:
+        return yes(how.mode);
+    case ROTA_LOOK_READING:
+        return yes((how.flags & O_ACCMODE) != O_WRONLY);
+    case ROTA_LOOK_WRITING:
+        return yes((how.flags & O_ACCMODE) != O_RDONLY || (how.flags & O_TRUNC));
+    case ROTA_LOOK_CONFINED:
+        return yes(how.resolve & (RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_IN_ROOT));
+    case ROTA_LOOK_CACHED:
+        return yes(how.resolve & RESOLVE_CACHED);
+    case ROTA_LOOK_LINKLESS:
+        return yes((how.resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)) ||
+                   (how.flags & O_NOFOLLOW));
+    default:
+        return yes(!(how.resolve & ~(uint64_t)RESOLVE_ALL) && how.flags <= UINT32_MAX);
+    }
+}
+
+/*
+ * Socket addresses
+ */
+
+static int see_address(const struct rota_subject *s, const struct rota_field_info *field,
+                       enum rota_look_kind kind)
+{
+    uint64_t size = field->length_size
+                        ? rota_sqe_field(s->sqe, field->length_at, field->length_size)
+                        : sizeof(uint16_t);
+    struct rota_file_view view;
+    uint16_t family;
+    int own;
+
+    if (size < sizeof(family))
+        return ROTA_NO;
+    if (rota_peek_memory(s->list->process, value_of(s, field), &family, sizeof(family)) !=
+        (long)sizeof(family))
+        return NOTHING_THERE;
+    if (kind == ROTA_LOOK_WHOLE)
+        return yes(size >= rota_address_size(family));
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        if (rota_fields(s->op->fields)[i].role != ROTA_ROLE_FILE)
+            continue;
+        rota_subject_file(s, &rota_fields(s->op->fields)[i], &view);
+        own = s->list->process || view.fd < 0 ? -1 : rota_socket_family(view.fd);
+        return own < 0 ? ROTA_UNKNOWN : yes(own == family);
+    }
+    return ROTA_UNKNOWN;
+}
+
+static int see_message(const struct rota_subject *s, uint64_t address)
+{
+    struct rota_message message;
+
+    if (!rota_peek_message(s->list->process, address, &message))
+        return NOTHING_THERE;
+    return yes(message.vector_count > ROTA_VECTORS_TAKEN);
+}
+
 static int see_memory(const struct rota_subject *s, const struct rota_field_info *field,
                       enum rota_look_kind kind)
 {
-    uint64_t address = value_of(s, field), flags;
+    uint64_t address = value_of(s, field);
 
     switch (kind) {
     case ROTA_LOOK_VALID:
         return see_time(s, address);
     case ROTA_LOOK_CREATING:
-        if (rota_peek_memory(s->list->process, address, &flags, sizeof(flags)) !=
-            (long)sizeof(flags))
-            return NOTHING_THERE;
-        return yes(flags & O_CREAT);
     case ROTA_LOOK_MODED:
-        if (rota_peek_memory(s->list->process, address + 8, &flags, sizeof(flags)) !=
-            (long)sizeof(flags))
-            return NOTHING_THERE;
-        return yes(flags);
+    case ROTA_LOOK_READING:
+    case ROTA_LOOK_WRITING:
+    case ROTA_LOOK_CONFINED:
+    case ROTA_LOOK_CACHED:
+    case ROTA_LOOK_LINKLESS:
+    case ROTA_LOOK_KNOWN:
+        return see_how(s, address, kind);
+    case ROTA_LOOK_CROWDED:
+        return see_message(s, address);
+    case ROTA_LOOK_RELATED:
+    case ROTA_LOOK_WHOLE:
+        return see_address(s, field, kind);
     case ROTA_LOOK_ALIGNED:
         return yes(!(address & (rota_field_element(field) - 1)));
     default:
@@ -325,10 +412,9 @@ static int see(const struct rota_subject *s, const struct rota_look *look)
 {
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
     if (look->at != ROTA_LOOK_AT_RING)
         return see_field(s, &rota_fields(s->op->fields)[look->at], (enum rota_look_kind)look->kind);
-    rota_view_own_ring(s->list->process, s->ring, &ring);
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_WHOLE, 0, &ring);
     return see_ring(&ring, (enum rota_look_kind)look->kind);
 }
 

@@ -6,6 +6,10 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
+#ifndef AT_EACCESS
+#define AT_EACCESS 0x200
+#endif
+
 /* One look from a directory that is opened for all of them. */
 struct start {
     const struct rota_process *process;
@@ -47,7 +51,7 @@ static void end(const struct start *start)
 /* Looks at the first part of the path that is not as it should be. */
 static void walk(const struct start *start, struct rota_path_view *view)
 {
-    unsigned length = view->length, mode;
+    unsigned length = view->length, before = 0, mode;
 
     /* Slashes at the end ask for a directory and belong to the last part. */
     while (length > 1 && view->text[length - 1] == '/')
@@ -61,15 +65,18 @@ static void walk(const struct start *start, struct rota_path_view *view)
         if (!view->error && mode != 0040000)
             view->error = -ENOTDIR;
         if (view->error) {
-            view->reach = i;
+            /* What may not be looked up is the fault of the directory that it lies in. */
+            view->reach = view->error == -EACCES ? before : i;
             return;
         }
+        before = i;
     }
-    view->last = true;
-    view->reach = view->length;
     view->error = (int)look(start, view->text, AT_SYMLINK_NOFOLLOW, &mode);
+    view->last = view->error != -EACCES;
+    view->reach = view->last ? view->length : before;
     view->directory = mode == 0040000;
-    if (mode == 0120000)
+    view->link = mode == 0120000;
+    if (view->link)
         view->beyond = (int)look(start, view->text, 0, &mode);
 }
 
@@ -91,6 +98,7 @@ bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t addr
     view->last = false;
     view->beyond = 0;
     view->directory = false;
+    view->link = false;
     view->length = length;
     if (got <= 0 || (long)length == got)
         return false;
@@ -144,4 +152,44 @@ enum rota_answer rota_path_populated(const struct rota_process *process, int dir
     }
     rota_syscall6(__NR_close, fd, 0, 0, 0, 0, 0);
     return got < 0 ? ROTA_UNKNOWN : answer;
+}
+
+enum rota_answer rota_path_allows(const struct rota_process *process, int dirfd, const char *path,
+                                  int what)
+{
+#ifdef __NR_faccessat2
+    long ret;
+
+    /* The rights asked for are those of who asks. */
+    if (process)
+        return ROTA_UNKNOWN;
+    ret = rota_syscall6(__NR_faccessat2, dirfd, (long)path, what, AT_EACCESS, 0, 0);
+    return !ret ? ROTA_YES : ret == -EACCES ? ROTA_NO : ROTA_UNKNOWN;
+#else
+    (void)process;
+    (void)dirfd;
+    (void)path;
+    (void)what;
+    return ROTA_UNKNOWN;
+#endif
+}
+
+enum rota_answer rota_path_changeable(const struct rota_process *process, int dirfd,
+                                      struct rota_path_view *view)
+{
+    unsigned end = view->length;
+    enum rota_answer answer;
+    char kept;
+
+    while (end > 1 && view->text[end - 1] == '/')
+        end--;
+    while (end && view->text[end - 1] != '/')
+        end--;
+    if (!end)
+        return rota_path_allows(process, dirfd, ".", ROTA_MAY_WRITE);
+    kept = view->text[end];
+    view->text[end] = '\0';
+    answer = rota_path_allows(process, dirfd, view->text, ROTA_MAY_WRITE);
+    view->text[end] = kept;
+    return answer;
 }

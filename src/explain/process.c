@@ -237,6 +237,51 @@ bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint
     return true;
 }
 
+/* The same of a program of 32 bits. */
+struct message32 {
+    uint32_t name;
+    int32_t name_size;
+    uint32_t vectors;
+    uint32_t vector_count;
+    uint32_t control;
+    uint32_t control_size;
+    uint32_t flags;
+};
+
+bool rota_peek_message(const struct rota_process *process, uint64_t address,
+                       struct rota_message *message)
+{
+    struct message32 small;
+
+    if (!process || !(process->flags & ROTA_PROCESS_32BIT))
+        return rota_peek_memory(process, address, message, sizeof(*message)) ==
+               (long)sizeof(*message);
+    if (rota_peek_memory(process, address, &small, sizeof(small)) != (long)sizeof(small))
+        return false;
+    message->name = small.name;
+    message->name_size = small.name_size;
+    message->vectors = small.vectors;
+    message->vector_count = small.vector_count;
+    message->control = small.control;
+    message->control_size = small.control_size;
+    message->flags = small.flags;
+    return true;
+}
+
+unsigned rota_address_size(uint16_t family)
+{
+    switch (family) {
+    case 1: /* AF_UNIX: the family and some name */
+        return 3;
+    case 2: /* AF_INET */
+        return 16;
+    case 10: /* AF_INET6: all but the scope */
+        return 24;
+    default:
+        return sizeof(family);
+    }
+}
+
 long rota_open_start(const struct rota_process *process, int dirfd, bool absolute)
 {
     char start[ROTA_PROC_PATH];

@@ -78,21 +78,7 @@ int64_t rota_memory_reach(const struct rota_process *process, uint64_t address, 
  * The memory that a request names
  */
 
-/* Elements of a vector that the kernel takes at most. */
-#define VECTORS_TAKEN 1024u
-
-/* The kernel's struct user_msghdr. */
-struct message {
-    uintptr_t name;
-    int32_t name_size;
-    uintptr_t vectors;
-    size_t vector_count;
-    uintptr_t control;
-    size_t control_size;
-    uint32_t flags;
-};
-
-static bool points_to(const struct rota_field_info *field, const char *what)
+bool rota_field_points_to(const struct rota_field_info *field, const char *what)
 {
     for (const char *at = rota_word(field->type); at && *at; at++) {
         const char *w = what;
@@ -108,14 +94,16 @@ static bool points_to(const struct rota_field_info *field, const char *what)
     return false;
 }
 
+#define VECTOR_SIZE (sizeof(void *) + sizeof(size_t))
+
 uint64_t rota_field_element(const struct rota_field_info *field)
 {
     static const struct {
         const char *type;
         unsigned size;
     } sizes[] = {
-        {"struct iovec *", sizeof(void *) + sizeof(size_t)},
-        {"struct msghdr *", sizeof(struct message)},
+        {"struct iovec *", VECTOR_SIZE},
+        {"struct msghdr *", sizeof(struct rota_message)},
         {"struct __kernel_timespec *", 16},
         {"struct open_how *", 24},
         {"struct statx *", 256},
@@ -132,7 +120,7 @@ uint64_t rota_field_element(const struct rota_field_info *field)
     };
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (points_to(field, sizes[i].type))
+        if (rota_field_points_to(field, sizes[i].type))
             return sizes[i].size;
     }
     return 1;
@@ -145,9 +133,9 @@ static uint64_t extent_of(const struct rota_subject *s, const struct rota_field_
     if (!count)
         count = rota_sqe_field(s->sqe, field->length_at, field->length_size);
     /* Of an address whose length lies elsewhere: as much as the shortest usual one has. */
-    if (field->length == 1 && points_to(field, "struct sockaddr *"))
+    if (field->length == 1 && rota_field_points_to(field, "struct sockaddr *"))
         count = 16;
-    return count * rota_field_element(field);
+    return count * (rota_field_is_vector(field, s->sqe) ? VECTOR_SIZE : rota_field_element(field));
 }
 
 /* One range; `name` may have a second part. NO with a sentence where it is not as it should be. */
@@ -186,7 +174,7 @@ static enum rota_answer range(const struct rota_subject *s, const char *name, co
 static enum rota_answer vectors(const struct rota_subject *s, uint64_t address, uint64_t count,
                                 bool write, struct rota_text *text)
 {
-    for (uint64_t i = 0; i < count && i < VECTORS_TAKEN; i++) {
+    for (uint64_t i = 0; i < count && i < ROTA_VECTORS_TAKEN; i++) {
         uint64_t base, size;
         enum rota_answer answer;
         struct rota_text name;
@@ -208,7 +196,7 @@ static enum rota_answer message(const struct rota_subject *s, const struct rota_
                                 uint64_t address, struct rota_text *text)
 {
     bool write = field->elements == ROTA_MEMORY_WRITTEN;
-    struct message m;
+    struct rota_message m;
     enum rota_answer answer;
 
     if (s->list->process && (s->list->process->flags & ROTA_PROCESS_32BIT))
@@ -216,14 +204,14 @@ static enum rota_answer message(const struct rota_subject *s, const struct rota_
     answer = range(s, rota_word(field->name), "", address, sizeof(m), write, text);
     if (answer != ROTA_YES)
         return answer;
-    if (rota_peek_memory(s->list->process, address, &m, sizeof(m)) != (long)sizeof(m))
+    if (!rota_peek_message(s->list->process, address, &m))
         return ROTA_UNKNOWN;
     if (m.name && m.name_size > 0)
         answer = range(s, rota_word(field->name), "->msg_name", m.name, (uint64_t)m.name_size,
                        write, text);
-    if (answer == ROTA_YES && m.vector_count <= VECTORS_TAKEN)
+    if (answer == ROTA_YES && m.vector_count <= ROTA_VECTORS_TAKEN)
         answer = range(s, rota_word(field->name), "->msg_iov", m.vectors,
-                       m.vector_count * (sizeof(void *) + sizeof(size_t)), false, text);
+                       m.vector_count * VECTOR_SIZE, false, text);
     if (answer == ROTA_YES && !(s->sqe->flags & IOSQE_BUFFER_SELECT) && !rota_subject_buffer(s) &&
         field->elements)
         answer = vectors(s, m.vectors, m.vector_count, write, text);
@@ -269,12 +257,15 @@ const struct rota_field_info *rota_subject_buffer(const struct rota_subject *s)
 
 bool rota_field_is_data(const struct rota_field_info *field)
 {
-    return field->offset == offsetof(struct io_uring_sqe, addr) && points_to(field, "void *");
+    return field->offset == offsetof(struct io_uring_sqe, addr) &&
+           rota_field_points_to(field, "void *");
 }
 
-bool rota_field_is_vector(const struct rota_field_info *field)
+bool rota_field_is_vector(const struct rota_field_info *field, const struct io_uring_sqe *sqe)
 {
-    return points_to(field, "struct iovec *");
+    return rota_field_points_to(field, "struct iovec *") ||
+           (field->vector_when.count &&
+            rota_conditions_hold(field->vector_when, sqe, NULL) == ROTA_YES);
 }
 
 enum rota_answer rota_subject_memory(const struct rota_subject *s,
@@ -294,12 +285,12 @@ enum rota_answer rota_subject_memory(const struct rota_subject *s,
         field->role == ROTA_ROLE_ANY_PATH || field->role == ROTA_ROLE_ATTRIBUTE ||
         field->role == ROTA_ROLE_TEXT)
         return string(s, field, address, text);
-    if (points_to(field, "struct msghdr *"))
+    if (rota_field_points_to(field, "struct msghdr *"))
         return message(s, field, address, text);
     answer = range(s, rota_word(field->name), "", address, extent_of(s, field), write, text);
-    if (answer == ROTA_YES && points_to(field, "struct iovec *") && field->elements &&
+    if (answer == ROTA_YES && rota_field_is_vector(field, s->sqe) && field->elements &&
         !(s->sqe->flags & IOSQE_BUFFER_SELECT))
-        answer = vectors(s, address, extent_of(s, field) / rota_field_element(field),
+        answer = vectors(s, address, extent_of(s, field) / VECTOR_SIZE,
                          field->elements == ROTA_MEMORY_WRITTEN, text);
     return answer;
 }
@@ -307,8 +298,8 @@ enum rota_answer rota_subject_memory(const struct rota_subject *s,
 static enum rota_answer piece_within(uint64_t address, uint64_t size,
                                      const struct rota_ring_view *buffer)
 {
-    return address >= buffer->buffer_address && size <= buffer->buffer_size &&
-                   address - buffer->buffer_address <= buffer->buffer_size - size
+    return address >= buffer->address && size <= buffer->size &&
+                   address - buffer->address <= buffer->size - size
                ? ROTA_YES
                : ROTA_NO;
 }
@@ -322,14 +313,14 @@ enum rota_answer rota_subject_within(const struct rota_subject *s,
 
     for (unsigned i = 0; i < s->op->fields.count; i++) {
         const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
-        struct message m;
+        struct rota_message m;
 
         if (field->offset != offsetof(struct io_uring_sqe, addr))
             continue;
-        pieces = points_to(field, "struct iovec *");
-        if (!points_to(field, "struct msghdr *"))
+        pieces = rota_field_is_vector(field, s->sqe);
+        if (!rota_field_points_to(field, "struct msghdr *"))
             continue;
-        if (rota_peek_memory(s->list->process, address, &m, sizeof(m)) != (long)sizeof(m))
+        if (!rota_peek_message(s->list->process, address, &m))
             return ROTA_UNKNOWN;
         pieces = true;
         address = m.vectors;
@@ -337,7 +328,7 @@ enum rota_answer rota_subject_within(const struct rota_subject *s,
     }
     if (!pieces)
         return piece_within(address, count, buffer);
-    for (uint64_t i = 0; i < count && i < VECTORS_TAKEN && answer == ROTA_YES; i++) {
+    for (uint64_t i = 0; i < count && i < ROTA_VECTORS_TAKEN && answer == ROTA_YES; i++) {
         if (!rota_peek_vector(s->list->process, address, i, &base, &size))
             return ROTA_UNKNOWN;
         answer = piece_within(base, size, buffer);

@@ -7,12 +7,8 @@
 #include "ring/core.h"
 
 #include <linux/fcntl.h>
-#include <linux/resource.h>
 
-static const struct rota_ring_view blank = {
-    .slot = ROTA_NOT_ASKED, .buffer = ROTA_NOT_ASKED, .personality = ROTA_NOT_ASKED};
-
-static void put_fd(struct rota_text *text, const char *name, int fd)
+void rota_cause_fd(struct rota_text *text, const char *name, int fd)
 {
     rota_text_all(text, name, "=", NULL);
     rota_text_signed(text, fd);
@@ -23,7 +19,7 @@ static void claim(struct rota_subject *s, const struct rota_field_info *field)
     s->claimed |= UINT32_C(1) << (field - rota_fields(s->op->fields));
 }
 
-static bool is_read(const struct rota_subject *s, const struct rota_field_info *field)
+bool rota_subject_reads(const struct rota_subject *s, const struct rota_field_info *field)
 {
     return rota_conditions_hold(field->when, s->sqe, s->ring) != ROTA_NO;
 }
@@ -39,7 +35,7 @@ static void closed(struct rota_subject *s, const struct rota_field_info *field, 
     claim(s, field);
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
-    put_fd(&w.text, rota_word(field->name), fd);
+    rota_cause_fd(&w.text, rota_word(field->name), fd);
     rota_text_put(&w.text, " is not an open descriptor of this process");
     rota_text_put(&w.remedy, "open it before, and close it only after the completion");
 }
@@ -49,17 +45,15 @@ static void empty_slot(struct rota_subject *s, const struct rota_field_info *fie
     struct rota_ring_view ring;
     struct rota_cause_writer w;
 
-    rota_copy(&ring, &blank, sizeof(ring));
-    ring.slot = slot;
-    rota_view_own_ring(s->list->process, s->ring, &ring);
-    if (ring.known == ROTA_YES && ring.slot_filled)
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_SLOT, slot, &ring);
+    if (ring.known == ROTA_YES && ring.there)
         return;
     claim(s, field);
     if (!rota_cause_add(s->list, ring.known == ROTA_YES ? ROTA_CERTAIN : ROTA_LIKELY, &w))
         return;
     if (ring.known == ROTA_YES && !ring.files) {
         rota_text_put(&w.text, "the ring has no file table, and ");
-        put_fd(&w.text, rota_word(field->name), (int)slot);
+        rota_cause_fd(&w.text, rota_word(field->name), (int)slot);
         rota_text_put(&w.text, " is to be a slot of it");
         rota_text_put(&w.remedy, "register files, or leave IOSQE_FIXED_FILE out");
         return;
@@ -85,7 +79,7 @@ static void by_path_only(struct rota_subject *s, const struct rota_field_info *f
     claim(s, field);
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
-    put_fd(&w.text, rota_word(field->name), fd);
+    rota_cause_fd(&w.text, rota_word(field->name), fd);
     rota_text_put(&w.text, " is not open for reading or writing (O_PATH)");
     rota_text_put(&w.remedy, "open it with the mode that the request needs");
 }
@@ -133,7 +127,7 @@ static void look_at_descriptor(struct rota_subject *s, const struct rota_field_i
         claim(s, field);
         if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
             return;
-        put_fd(&w.text, rota_word(field->name), view.fd);
+        rota_cause_fd(&w.text, rota_word(field->name), view.fd);
         rota_text_all(&w.text, " is ", rota_file_kind_name(view.kind), NULL);
         rota_text_put(&w.remedy, "start the path from a directory");
     }
@@ -149,28 +143,27 @@ static void look_at_buffer(struct rota_subject *s, const struct rota_field_info 
     struct rota_cause_writer w;
     enum rota_answer within = ROTA_YES;
 
-    rota_copy(&ring, &blank, sizeof(ring));
-    ring.buffer = (unsigned)rota_sqe_field(s->sqe, field->offset, field->size);
-    rota_view_own_ring(s->list->process, s->ring, &ring);
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_BUFFER,
+                       (unsigned)rota_sqe_field(s->sqe, field->offset, field->size), &ring);
     if (ring.known != ROTA_YES)
         return;
-    if (ring.buffer_filled)
+    if (ring.there)
         within = rota_subject_within(s, &ring);
-    if ((ring.buffer_filled && within != ROTA_NO))
+    if (ring.there && within != ROTA_NO)
         return;
     claim(s, field);
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
     if (!ring.buffers) {
         rota_text_put(&w.text, "the ring has no registered buffers, and ");
-        put_fd(&w.text, rota_word(field->name), (int)ring.buffer);
+        rota_cause_fd(&w.text, rota_word(field->name), (int)ring.number);
         rota_text_put(&w.text, " is to be one");
-    } else if (ring.buffer >= ring.buffers) {
-        put_fd(&w.text, rota_word(field->name), (int)ring.buffer);
+    } else if (ring.number >= ring.buffers) {
+        rota_cause_fd(&w.text, rota_word(field->name), (int)ring.number);
         rota_text_put(&w.text, " lies beyond the ring's registered buffers, of which there are ");
         rota_text_decimal(&w.text, ring.buffers);
-    } else if (!ring.buffer_filled) {
-        put_fd(&w.text, rota_word(field->name), (int)ring.buffer);
+    } else if (!ring.there) {
+        rota_cause_fd(&w.text, rota_word(field->name), (int)ring.number);
         rota_text_put(&w.text, " is a hole among the ring's registered buffers");
     } else {
         rota_text_put(&w.text, "addr=");
@@ -178,11 +171,11 @@ static void look_at_buffer(struct rota_subject *s, const struct rota_field_info 
         rota_text_put(&w.text, " with len=");
         rota_text_decimal(&w.text, s->sqe->len);
         rota_text_put(&w.text, " is not all within registered buffer ");
-        rota_text_decimal(&w.text, ring.buffer);
+        rota_text_decimal(&w.text, ring.number);
         rota_text_put(&w.text, ", which is ");
-        rota_text_decimal(&w.text, ring.buffer_size);
+        rota_text_decimal(&w.text, ring.size);
         rota_text_put(&w.text, " bytes at ");
-        rota_text_hex(&w.text, ring.buffer_address);
+        rota_text_hex(&w.text, ring.address);
     }
     rota_text_put(&w.remedy, "register the buffer with rota_register_buffers and stay within it");
 }
@@ -222,7 +215,7 @@ enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s)
     for (unsigned i = 0; i < s->op->fields.count; i++) {
         const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
 
-        if (!is_pointer(field) || !is_read(s, field))
+        if (!is_pointer(field) || !rota_subject_reads(s, field))
             continue;
         answer = rota_subject_memory(s, field, NULL);
         if (answer != ROTA_YES)
@@ -271,7 +264,10 @@ static void put_path_state(struct rota_text *text, const struct rota_path_view *
         rota_text_put(text, ", which is empty");
     } else if (!path->last) {
         rota_text_put(text, ", and the directory ");
-        put_letters(text, path->text, path->reach);
+        if (path->reach)
+            put_letters(text, path->text, path->reach);
+        else
+            rota_text_put(text, "that it starts from");
         rota_text_all(text,
                       path->error == -ENOENT    ? " does not exist"
                       : path->error == -ENOTDIR ? " is no directory"
@@ -340,12 +336,46 @@ static void look_at_path(struct rota_subject *s, const struct rota_field_info *f
                                  "as it should be");
 }
 
+/* The path in the address of a Unix socket. */
+static void look_at_address(struct rota_subject *s, const struct rota_field_info *field)
+{
+    uint64_t address = rota_sqe_field(s->sqe, field->offset, field->size);
+    uint64_t size = rota_sqe_field(s->sqe, field->length_at, field->length_size);
+    struct rota_path_view path;
+    struct rota_cause_writer w;
+    bool forbidden;
+    uint16_t family;
+
+    if (!field->length_size || size <= sizeof(family) ||
+        rota_peek_memory(s->list->process, address, &family, sizeof(family)) !=
+            (long)sizeof(family) ||
+        family != 1 /* AF_UNIX */ ||
+        !rota_view_path(s->list->process, AT_FDCWD, address + sizeof(family), &path) ||
+        !path.length || path.length > size - sizeof(family))
+        return;
+    forbidden = s->res == -EACCES && !path.error &&
+                rota_path_allows(s->list->process, AT_FDCWD, path.text, ROTA_MAY_WRITE) == ROTA_NO;
+    if (!forbidden && (path.error ? path.error != s->res : s->res != -EADDRINUSE))
+        return;
+    claim(s, field);
+    if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
+        return;
+    rota_text_all(&w.text, rota_word(field->name), " names the socket ", NULL);
+    put_letters(&w.text, path.text, path.length);
+    if (forbidden)
+        rota_text_put(&w.text, ", which this process may not write to");
+    else
+        put_path_state(&w.text, &path);
+    if (s->res == -EADDRINUSE)
+        rota_text_put(&w.remedy, "remove it first, when nobody listens there any more");
+}
+
 void rota_situation_exact(struct rota_subject *s)
 {
     for (unsigned i = 0; i < s->op->fields.count; i++) {
         const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
 
-        if (!is_read(s, field))
+        if (!rota_subject_reads(s, field))
             continue;
         if (field->role == ROTA_ROLE_FILE || field->role == ROTA_ROLE_DESCRIPTOR ||
             field->role == ROTA_ROLE_DIRECTORY || field->role == ROTA_ROLE_INDEX)
@@ -356,324 +386,8 @@ void rota_situation_exact(struct rota_subject *s)
             look_at_memory(s, field);
         else if (is_path(field))
             look_at_path(s, field);
-    }
-}
-
-/*
- * Files that are particular
- */
-
-/* Whether the request reads from its file or writes to it, as its memory tells. */
-static enum rota_memory direction(const struct rota_subject *s)
-{
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
-
-        if (field->offset != offsetof(struct io_uring_sqe, addr) || field->length)
-            continue;
-        if (rota_field_is_vector(field))
-            return (enum rota_memory)field->elements;
-        if (rota_field_is_data(field))
-            return (enum rota_memory)field->memory;
-    }
-    return ROTA_MEMORY_NONE;
-}
-
-/* Bytes that the request is to move; false when that cannot be seen. */
-static bool bytes_of(const struct rota_subject *s, uint64_t *bytes)
-{
-    *bytes = s->sqe->len;
-    if (s->sqe->flags & IOSQE_BUFFER_SELECT)
-        return false;
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
-        uint64_t base, size;
-
-        if (field->offset != offsetof(struct io_uring_sqe, addr) || !rota_field_is_vector(field))
-            continue;
-        *bytes = 0;
-        for (uint32_t k = 0; k < s->sqe->len && k < 1024; k++) {
-            if (!rota_peek_vector(s->list->process, s->sqe->addr, k, &base, &size))
-                return false;
-            *bytes += size;
-        }
-    }
-    return true;
-}
-
-/* What is wrong with the alignment of an address and a length; NULL: nothing. */
-static const char *misaligned(uint64_t address, uint64_t size, unsigned memory, unsigned offset)
-{
-    if (address & (memory - 1))
-        return "address";
-    return size & (offset - 1) ? "length" : NULL;
-}
-
-/* Files opened past the page cache are particular about positions, lengths and addresses. */
-static void look_at_alignment(struct rota_subject *s, const struct rota_file_view *view)
-{
-    unsigned memory = 512, offset = 512;
-    bool known = view->fd >= 0 && rota_file_alignment(s->list->process, view->fd, &memory, &offset);
-    bool vector = false;
-    const char *what = NULL;
-    struct rota_cause_writer w;
-    uint64_t base, size;
-
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        if (rota_fields(s->op->fields)[i].offset == offsetof(struct io_uring_sqe, addr))
-            vector = rota_field_is_vector(&rota_fields(s->op->fields)[i]);
-    }
-    if (s->sqe->off != UINT64_MAX && (s->sqe->off & (offset - 1)))
-        what = "offset";
-    if (!what && !vector)
-        what = misaligned(s->sqe->addr, s->sqe->len, memory, offset);
-    for (uint32_t i = 0; !what && vector && i < s->sqe->len && i < 1024; i++) {
-        if (!rota_peek_vector(s->list->process, s->sqe->addr, i, &base, &size))
-            return;
-        what = misaligned(base, size, memory, offset);
-    }
-    if (!what || !rota_cause_add(s->list, known ? ROTA_CERTAIN : ROTA_LIKELY, &w))
-        return;
-    put_fd(&w.text, "fd", view->fd);
-    rota_text_all(&w.text, " is open with O_DIRECT, and the ", what, NULL);
-    rota_text_put(&w.text, vector && what[0] != 'o' ? " of an element of the vector" : "");
-    rota_text_put(&w.text, " is no multiple of ");
-    rota_text_decimal(&w.text, what[0] == 'a' ? memory : offset);
-    rota_text_put(&w.remedy, known ? "align addresses to "
-                                   : "align all of them to the block size "
-                                     "of the device, in doubt 4096");
-    if (known) {
-        rota_text_decimal(&w.remedy, memory);
-        rota_text_put(&w.remedy, " bytes, offsets and lengths to ");
-        rota_text_decimal(&w.remedy, offset);
-    }
-}
-
-/* Descriptors that give and take records of a size of their own. */
-static void look_at_records(struct rota_subject *s, const struct rota_file_view *view,
-                            enum rota_memory way)
-{
-    static const struct {
-        enum rota_file_kind kind;
-        unsigned read, written; /* the least that is taken; 0: it cannot be done at all */
-    } records[] = {
-        {ROTA_FILE_EVENTFD, 8, 8},  {ROTA_FILE_TIMERFD, 8, 0}, {ROTA_FILE_SIGNALFD, 128, 0},
-        {ROTA_FILE_INOTIFY, 16, 0}, {ROTA_FILE_EPOLL, 0, 0},   {ROTA_FILE_RING, 0, 0},
-        {ROTA_FILE_PIDFD, 0, 0},
-    };
-    struct rota_cause_writer w;
-    uint64_t bytes, value;
-
-    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
-        unsigned least = way == ROTA_MEMORY_WRITTEN ? records[i].read : records[i].written;
-        const char *verb = way == ROTA_MEMORY_WRITTEN ? "read" : "written";
-
-        if (records[i].kind != view->kind)
-            continue;
-        if (least && (!bytes_of(s, &bytes) || bytes >= least)) {
-            /* The counter of an eventfd has one value that means something else. */
-            if (view->kind != ROTA_FILE_EVENTFD || way != ROTA_MEMORY_READ ||
-                rota_peek_memory(s->list->process, s->sqe->addr, &value, 8) != 8 ||
-                value != UINT64_MAX || !rota_cause_add(s->list, ROTA_CERTAIN, &w))
-                return;
-            put_fd(&w.text, "fd", view->fd);
-            rota_text_put(&w.text, " is an eventfd, and the value to add is 0xffffffffffffffff");
-            return;
-        }
-        if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
-            return;
-        put_fd(&w.text, "fd", view->fd);
-        rota_text_all(&w.text, " is ", rota_file_kind_name(view->kind), ", which ", NULL);
-        if (!least) {
-            rota_text_all(&w.text, "cannot be ", verb, NULL);
-            return;
-        }
-        rota_text_all(&w.text, "is ", verb, " in no less than ", NULL);
-        rota_text_decimal(&w.text, least);
-        rota_text_put(&w.text, " bytes, and here there are ");
-        rota_text_decimal(&w.text, bytes);
-        return;
-    }
-}
-
-/* What kind of file would explain the error. */
-static bool kind_explains(int error, enum rota_file_kind kind)
-{
-    switch (error) {
-    case -ENOTSOCK:
-        return kind != ROTA_FILE_SOCKET;
-    case -EISDIR:
-        return kind == ROTA_FILE_DIRECTORY;
-    case -ESPIPE:
-        return kind != ROTA_FILE_REGULAR && kind != ROTA_FILE_DIRECTORY && kind != ROTA_FILE_BLOCK;
-    case -ENOTDIR:
-        return kind != ROTA_FILE_DIRECTORY;
-    case -ENOTTY:
-    case -ENODEV:
-        return kind != ROTA_FILE_CHARACTER && kind != ROTA_FILE_BLOCK;
-    default:
-        return false;
-    }
-}
-
-static const char *field_name(const struct rota_field_info *field)
-{
-    return rota_word(field->name);
-}
-
-/* That its kind may be the reason, which is always so. */
-static void put_kind(struct rota_subject *s, const struct rota_field_info *field,
-                     const struct rota_file_view *view)
-{
-    struct rota_cause_writer w;
-
-    if (!rota_cause_add(s->list, ROTA_POSSIBLE, &w))
-        return;
-    put_fd(&w.text, field_name(field), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
-    rota_text_all(&w.text, " is ", rota_file_kind_name(view->kind),
-                  ", which may not be capable of this", NULL);
-}
-
-/* Errors that tell of a socket without, or with, another end. */
-static void look_at_socket(struct rota_subject *s, const struct rota_field_info *field,
-                           const struct rota_file_view *view)
-{
-    bool lonely =
-        s->res == -ENOTCONN || s->res == -EDESTADDRREQ || s->res == -EPIPE || s->res == -EINVAL;
-    enum rota_answer connected;
-    struct rota_cause_writer w;
-
-    if ((!lonely && s->res != -EISCONN) || view->fd < 0 || s->list->process)
-        return;
-    connected = rota_socket_connected(view->fd);
-    if (connected != (lonely ? ROTA_NO : ROTA_YES) ||
-        (s->res == -EINVAL && rota_socket_listens(view->fd) == ROTA_YES))
-        return;
-    /* Of an EINVAL there are other reasons, too. */
-    if (!rota_cause_add(s->list, s->res == -EINVAL ? ROTA_POSSIBLE : ROTA_CERTAIN, &w))
-        return;
-    put_fd(&w.text, field_name(field), view->fd);
-    rota_text_put(&w.text, lonely ? " is a socket that is not connected"
-                                  : " is a socket that is connected already");
-}
-
-static void look_at_kind(struct rota_subject *s, const struct rota_field_info *field)
-{
-    enum rota_memory way = direction(s);
-    struct rota_file_view view;
-    struct rota_cause_writer w;
-
-    rota_subject_file(s, field, &view);
-    if (view.open != ROTA_YES)
-        return;
-    if (s->res == -EINVAL && way != ROTA_MEMORY_NONE && view.fd >= 0) {
-        if (view.flags >= 0 && (view.flags & O_DIRECT))
-            look_at_alignment(s, &view);
-        look_at_records(s, &view, way);
-    }
-    if (s->res == -EAGAIN && view.flags >= 0 && (view.flags & O_NONBLOCK) &&
-        rota_cause_add(s->list, ROTA_LIKELY, &w)) {
-        put_fd(&w.text, rota_word(field->name), view.fd);
-        rota_text_put(&w.text, " is open with O_NONBLOCK, and nothing was ready");
-        rota_text_put(&w.remedy, "leave O_NONBLOCK out: the ring waits without a thread");
-    }
-    if (view.kind == ROTA_FILE_SOCKET)
-        look_at_socket(s, field, &view);
-    if (s->res == -EPIPE && view.kind == ROTA_FILE_PIPE && view.fd >= 0 && !s->list->process &&
-        rota_pipe_is_broken(view.fd) && rota_cause_add(s->list, ROTA_CERTAIN, &w)) {
-        put_fd(&w.text, field_name(field), view.fd);
-        rota_text_put(&w.text, " is a pipe whose other end nobody has open for reading");
-    }
-    if (view.kind == ROTA_FILE_UNKNOWN || rota_cause_known(s->list, ROTA_CERTAIN))
-        return;
-    if (kind_explains(s->res, view.kind) && rota_cause_add(s->list, ROTA_CERTAIN, &w)) {
-        put_fd(&w.text, field_name(field), (int32_t)rota_sqe_field(s->sqe, field->offset, 4));
-        rota_text_all(&w.text, " is ", rota_file_kind_name(view.kind), NULL);
-        rota_text_put(&w.remedy, "use a descriptor of the kind that the operation is for");
-    } else if (s->res == -EINVAL) {
-        put_kind(s, field, &view);
-    }
-}
-
-void rota_situation_anything(struct rota_subject *s)
-{
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
-        struct rota_file_view view;
-
-        if ((field->role != ROTA_ROLE_FILE && field->role != ROTA_ROLE_DESCRIPTOR) ||
-            !is_read(s, field))
-            continue;
-        rota_subject_file(s, field, &view);
-        if (view.open == ROTA_YES)
-            put_kind(s, field, &view);
-    }
-}
-
-void rota_situation_kinds(struct rota_subject *s)
-{
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
-
-        if (field->role == ROTA_ROLE_FILE && is_read(s, field) && !(s->claimed >> i & 1))
-            look_at_kind(s, field);
-    }
-}
-
-/*
- * Limits
- */
-
-static void look_at_descriptors(struct rota_subject *s)
-{
-    uint64_t limit = rota_limit(s->list->process, RLIMIT_NOFILE);
-    unsigned open = rota_open_descriptors(s->list->process);
-    struct rota_cause_writer w;
-
-    if (limit == UINT64_MAX ||
-        !rota_cause_add(s->list, open >= limit ? ROTA_CERTAIN : ROTA_LIKELY, &w))
-        return;
-    rota_text_put(&w.text, "the process may have ");
-    rota_text_decimal(&w.text, limit);
-    rota_text_put(&w.text, " descriptors");
-    if (open) {
-        rota_text_put(&w.text, open >= limit ? " and has all of them: " : ", and now has ");
-        rota_text_decimal(&w.text, open);
-    }
-    rota_text_put(&w.remedy, "close some, raise RLIMIT_NOFILE, or put files into the ring's table");
-}
-
-static void look_at_size(struct rota_subject *s)
-{
-    uint64_t limit = rota_limit(s->list->process, RLIMIT_FSIZE);
-    struct rota_cause_writer w;
-
-    if (limit == UINT64_MAX ||
-        !rota_cause_add(s->list, s->sqe->off >= limit ? ROTA_CERTAIN : ROTA_LIKELY, &w))
-        return;
-    rota_text_put(&w.text, "files of this process may have ");
-    rota_text_decimal(&w.text, limit);
-    rota_text_put(&w.text, " bytes");
-    rota_text_put(&w.remedy, "raise RLIMIT_FSIZE");
-}
-
-void rota_situation_limits(struct rota_subject *s)
-{
-    uint64_t limit;
-    struct rota_cause_writer w;
-
-    if (s->res == -EMFILE) {
-        look_at_descriptors(s);
-    } else if (s->res == -EFBIG) {
-        look_at_size(s);
-    } else if (s->res == -ENOMEM) {
-        limit = rota_limit(s->list->process, RLIMIT_MEMLOCK);
-        if (limit != UINT64_MAX && rota_cause_add(s->list, ROTA_POSSIBLE, &w)) {
-            rota_text_put(&w.text, "the process may lock ");
-            rota_text_decimal(&w.text, limit);
-            rota_text_put(&w.text, " bytes of memory");
-            rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
-        }
+        else if (rota_field_points_to(field, "const struct sockaddr *"))
+            look_at_address(s, field);
     }
 }
 
@@ -681,10 +395,9 @@ void rota_situation_personality(struct rota_subject *s)
 {
     struct rota_ring_view ring;
 
-    rota_copy(&ring, &blank, sizeof(ring));
-    ring.personality = s->sqe->personality;
-    rota_view_own_ring(s->list->process, s->ring, &ring);
-    if (ring.known == ROTA_YES && ring.personality_there)
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_PERSONALITY, s->sqe->personality,
+                       &ring);
+    if (ring.known == ROTA_YES && ring.there)
         return;
     rota_cause_put(s->list, ring.known == ROTA_YES ? ROTA_CERTAIN : ROTA_LIKELY,
                    "the ring has no such personality",

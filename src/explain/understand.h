@@ -81,6 +81,9 @@ enum rota_answer rota_fact_flag(const struct rota_caps *caps, const struct rota_
 /* Which of rota_caps_op::flags belongs to that field; ROTA_CAPS_FLAG_SETS: none. */
 unsigned rota_flag_set_of(const struct rota_op_info *op, unsigned index);
 
+/* format.c: one of the values of a field's group by its name, or the number. */
+void rota_text_value(struct rota_text *text, const struct rota_field_info *field, uint64_t value);
+
 /*
  * process.c: looks at a process, by system calls that change nothing. `process`
  * NULL is the calling one.
@@ -125,6 +128,24 @@ long rota_peek_memory(const struct rota_process *process, uint64_t address, void
 /* Element `index` of a struct iovec array there; false when it cannot be read. */
 bool rota_peek_vector(const struct rota_process *process, uint64_t address, uint64_t index,
                       uint64_t *base, uint64_t *size);
+/* What the kernel finds in a struct msghdr; the types of libc would differ in name only. */
+struct rota_message {
+    uintptr_t name;
+    int32_t name_size;
+    uintptr_t vectors;
+    size_t vector_count;
+    uintptr_t control;
+    size_t control_size;
+    uint32_t flags;
+};
+
+/* False when it cannot be read. */
+bool rota_peek_message(const struct rota_process *process, uint64_t address,
+                       struct rota_message *message);
+/* Elements of a vector that the kernel takes at most. */
+#define ROTA_VECTORS_TAKEN 1024u
+/* Bytes that a socket address of a family has at least. */
+unsigned rota_address_size(uint16_t family);
 /* 0 or -errno of a look whether there is such a path. */
 int rota_path_exists(const struct rota_process *process, int dirfd, const char *path);
 /* The soft limit of a RLIMIT_*; UINT64_MAX: none, or it cannot be read. */

@@ -3,6 +3,7 @@
 #include "explain/world.h"
 #include "ring/core.h"
 
+#include <asm/ioctls.h>
 #include <linux/fcntl.h>
 
 /* With 64-bit seconds, as struct __kernel_timespec has them, on all machines. */
@@ -84,6 +85,23 @@ const char *rota_lines_next(struct rota_lines *lines)
  * Descriptors
  */
 
+/* Reads a number, and leaves `*text` behind it. */
+static uint64_t number(const char **text)
+{
+    uint64_t value = 0;
+    const char *p = *text;
+
+    if (p[0] == '0' && p[1] == 'x') {
+        for (p += 2; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
+            value = value << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+    } else {
+        for (; *p >= '0' && *p <= '9'; p++)
+            value = value * 10 + (uint64_t)(*p - '0');
+    }
+    *text = p;
+    return value;
+}
+
 void rota_view_fd(const struct rota_process *process, int fd, struct rota_file_view *view)
 {
     view->fd = fd;
@@ -95,13 +113,21 @@ void rota_view_fd(const struct rota_process *process, int fd, struct rota_file_v
                                                    : ROTA_YES;
 }
 
-unsigned rota_open_descriptors(const struct rota_process *process)
+/* Descriptors that are tried one by one, which takes none; behind that number /proc is read. */
+#define NUMBERS_TRIED 65536u
+
+unsigned rota_open_descriptors(const struct rota_process *process, uint64_t limit)
 {
     char path[ROTA_PROC_PATH];
     unsigned char entries[1024];
     unsigned count = 0;
     long fd, got;
 
+    if (!process && limit <= NUMBERS_TRIED) {
+        for (unsigned number = 0; number < limit; number++)
+            count += rota_file_flags(NULL, (int)number) >= 0;
+        return count;
+    }
     rota_proc_path(path, process, "fd", -1);
     fd = rota_syscall6(__NR_openat, AT_FDCWD, (long)path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0,
                        0);
@@ -111,10 +137,12 @@ unsigned rota_open_descriptors(const struct rota_process *process)
            0) {
         /* struct linux_dirent64: inode, offset, length of the entry, kind, name */
         for (long at = 0; at < got;) {
+            const char *name = (const char *)entries + at + 19;
             uint16_t length;
 
             __builtin_memcpy(&length, entries + at + 16, sizeof(length));
-            count += entries[at + 19] != '.';
+            if (*name >= '0' && *name <= '9')
+                count += number(&name) < limit;
             at += length ? length : got;
         }
     }
@@ -153,9 +181,11 @@ static int option(int fd, int name)
 #if SOL_SOCKET_HERE == 1
 #define TYPE_OPTION    3
 #define LISTENS_OPTION 30
+#define FAMILY_OPTION  39
 #else
 #define TYPE_OPTION    0x1008
 #define LISTENS_OPTION 0x1009
+#define FAMILY_OPTION  0x1029
 #endif
 
 enum rota_answer rota_socket_listens(int fd)
@@ -168,6 +198,19 @@ enum rota_answer rota_socket_listens(int fd)
 int rota_socket_type(int fd)
 {
     return option(fd, TYPE_OPTION);
+}
+
+int rota_socket_family(int fd)
+{
+    return option(fd, FAMILY_OPTION);
+}
+
+int rota_bytes_waiting(int fd)
+{
+    int bytes = 0;
+    long ret = rota_syscall6(__NR_ioctl, fd, FIONREAD, (long)&bytes, 0, 0, 0);
+
+    return ret < 0 ? (int)ret : bytes;
 }
 
 enum rota_answer rota_socket_connected(int fd)
@@ -226,23 +269,6 @@ bool rota_pipe_is_broken(int fd)
  * Rings
  */
 
-/* Reads a number, and leaves `*text` behind it. */
-static uint64_t number(const char **text)
-{
-    uint64_t value = 0;
-    const char *p = *text;
-
-    if (p[0] == '0' && p[1] == 'x') {
-        for (p += 2; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
-            value = value << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
-    } else {
-        for (; *p >= '0' && *p <= '9'; p++)
-            value = value * 10 + (uint64_t)(*p - '0');
-    }
-    *text = p;
-    return value;
-}
-
 static const char *after(const char *line, const char *start)
 {
     while (*start && *line == *start) {
@@ -266,19 +292,19 @@ static void view_entry(const char *line, bool files, struct rota_ring_view *view
         line++;
     if (rota_text_same(line, "<none>"))
         return;
-    if (files) {
-        view->filled++;
-        if (index == view->slot) {
-            view->slot_filled = true;
-            view->slot_kind = rota_file_kind_of(line);
-        }
-    } else if (index == view->buffer) {
-        view->buffer_address = number(&line);
+    view->filled += files;
+    if (index != view->number)
+        return;
+    if (files && view->part == ROTA_RING_SLOT) {
+        view->there = true;
+        view->kind = rota_file_kind_of(line);
+    } else if (!files && view->part == ROTA_RING_BUFFER) {
+        view->address = number(&line);
         if (*line++ != '/')
             return;
-        view->buffer_size = number(&line);
+        view->size = number(&line);
         /* A hole has neither. */
-        view->buffer_filled = view->buffer_address || view->buffer_size;
+        view->there = view->address || view->size;
     }
 }
 
@@ -287,61 +313,64 @@ static void view_personality(const char *line, struct rota_ring_view *view)
 {
     while (*line == ' ')
         line++;
-    if (*line >= '0' && *line <= '9' && number(&line) == view->personality && !*line)
-        view->personality_there = true;
+    if (view->part == ROTA_RING_PERSONALITY && *line >= '0' && *line <= '9' &&
+        number(&line) == view->number && !*line)
+        view->there = true;
 }
 
-void rota_view_ring(const struct rota_process *process, int ring_fd, struct rota_ring_view *view)
+void rota_view_ring(const struct rota_process *process, int ring_fd, enum rota_ring_part part,
+                    unsigned number_asked, struct rota_ring_view *view)
 {
     enum {
         ELSEWHERE,
         FILES,
         BUFFERS,
         PERSONALITIES
-    } part = ELSEWHERE;
+    } list = ELSEWHERE;
     struct rota_lines lines;
     const char *line;
 
+    rota_zero(view, sizeof(*view));
+    view->part = part;
+    view->number = number_asked;
     view->known = ROTA_UNKNOWN;
-    view->files = view->filled = view->buffers = 0;
-    view->slot_filled = view->buffer_filled = view->personality_there = false;
-    view->slot_kind = ROTA_FILE_UNKNOWN;
-    view->buffer_address = view->buffer_size = 0;
+    view->kind = ROTA_FILE_UNKNOWN;
     view->polled = ROTA_UNKNOWN;
     if (ring_fd < 0 || rota_lines_open(&lines, process, "fdinfo/", ring_fd) < 0)
         return;
     while ((line = rota_lines_next(&lines))) {
         const char *rest;
 
-        if (line[0] == ' ' && part == PERSONALITIES) {
+        if (line[0] == ' ' && list == PERSONALITIES) {
             view_personality(line, view);
         } else if (line[0] == ' ') {
-            if (part != ELSEWHERE)
-                view_entry(line, part == FILES, view);
+            if (list != ELSEWHERE)
+                view_entry(line, list == FILES, view);
         } else if ((rest = after(line, "SqThread:\t"))) {
             view->polled = *rest == '-' ? ROTA_NO : ROTA_YES;
         } else if ((rest = after(line, "UserFiles:\t"))) {
-            part = FILES;
+            list = FILES;
             view->known = ROTA_YES;
             view->files = (unsigned)number(&rest);
         } else if ((rest = after(line, "UserBufs:\t"))) {
-            part = BUFFERS;
+            list = BUFFERS;
             view->buffers = (unsigned)number(&rest);
         } else if (after(line, "Personalities:")) {
-            part = PERSONALITIES;
+            list = PERSONALITIES;
         } else {
-            part = ELSEWHERE;
+            list = ELSEWHERE;
         }
     }
     rota_lines_close(&lines);
 }
 
 void rota_view_own_ring(const struct rota_process *process, const struct rota_ring *ring,
+                        enum rota_ring_part part, unsigned number_asked,
                         struct rota_ring_view *view)
 {
     bool there = ring && (process || !rota_is_dead(ring));
 
-    rota_view_ring(process, there ? ring->ring_fd : -1, view);
+    rota_view_ring(process, there ? ring->ring_fd : -1, part, number_asked, view);
     /* While the polling thread holds the ring, the kernel leaves the entries out. */
     if (ring && (ring->flags & IORING_SETUP_SQPOLL))
         view->known = ROTA_UNKNOWN;

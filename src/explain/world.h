@@ -30,27 +30,32 @@ struct rota_file_view {
 
 void rota_view_fd(const struct rota_process *process, int fd, struct rota_file_view *view);
 
-/* What /proc tells of a ring and, in it, of one slot, one registered buffer and one personality. */
+/* What of a ring is looked at beside its tables as a whole. */
+enum rota_ring_part {
+    ROTA_RING_WHOLE,
+    ROTA_RING_SLOT,
+    ROTA_RING_BUFFER,
+    ROTA_RING_PERSONALITY,
+};
+
+/* What /proc tells of a ring and, in it, of one slot, registered buffer or personality. */
 struct rota_ring_view {
-    unsigned slot, buffer, personality; /* what is asked for, or ROTA_NOT_ASKED */
-    enum rota_answer known;             /* ROTA_UNKNOWN: nothing below was seen */
-    unsigned files, filled;             /* slots of the file table, and those that hold a file */
+    enum rota_ring_part part;
+    unsigned number;          /* which one */
+    enum rota_answer known;   /* ROTA_UNKNOWN: nothing below was seen */
+    bool there;               /* the slot or buffer is filled, the personality registered */
+    enum rota_file_kind kind; /* of what is in the slot */
+    uint64_t address, size;   /* of the buffer */
+    unsigned files, filled;   /* slots of the file table, and those that hold a file */
     unsigned buffers;
-    bool slot_filled;
-    enum rota_file_kind slot_kind;
-    bool buffer_filled;
-    bool personality_there;
-    uint64_t buffer_address, buffer_size;
     enum rota_answer polled; /* a thread of the kernel takes its requests (IORING_SETUP_SQPOLL) */
 };
 
-#define ROTA_NOT_ASKED UINT32_MAX
-
-/* Looks at a ring; the first three members of `view` are set before. */
-void rota_view_ring(const struct rota_process *process, int ring_fd, struct rota_ring_view *view);
+void rota_view_ring(const struct rota_process *process, int ring_fd, enum rota_ring_part part,
+                    unsigned number, struct rota_ring_view *view);
 /* The same of a ring of the library; without one nothing is known. */
 void rota_view_own_ring(const struct rota_process *process, const struct rota_ring *ring,
-                        struct rota_ring_view *view);
+                        enum rota_ring_part part, unsigned number, struct rota_ring_view *view);
 
 /* What getsockopt(2) and its like tell of a descriptor of the calling process. */
 enum rota_answer rota_socket_listens(int fd);
@@ -60,12 +65,16 @@ enum rota_answer rota_socket_bound(int fd);
 bool rota_pipe_is_broken(int fd);
 /* SOCK_*, or negative. */
 int rota_socket_type(int fd);
+/* AF_*, or negative. */
+int rota_socket_family(int fd);
+/* Bytes that can be read from a descriptor now, or negative. */
+int rota_bytes_waiting(int fd);
 
 /* Whether there is a buffer group of that number, on a ring of the calling process. */
 enum rota_answer rota_group_exists(const struct rota_ring *ring, unsigned group);
 
-/* How many descriptors are open; 0: that cannot be seen. */
-unsigned rota_open_descriptors(const struct rota_process *process);
+/* How many descriptors below `limit` are open; 0: that cannot be seen. Needs none itself. */
+unsigned rota_open_descriptors(const struct rota_process *process, uint64_t limit);
 
 /*
  * How many bytes from an address on the kernel could read, or with `write`
@@ -83,6 +92,7 @@ struct rota_path_view {
     bool last;       /* that part is the last one */
     int beyond;      /* what following the symbolic link that it names answers; 0: nothing bad */
     bool directory;  /* it names a directory */
+    bool link;       /* it names a symbolic link */
     unsigned length; /* letters */
     char text[ROTA_PATH_MAX];
 };
@@ -90,6 +100,16 @@ struct rota_path_view {
 /* False when there is no text at that address, or a longer one than any path may be. */
 bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t address,
                     struct rota_path_view *view);
+/* What faccessat2(2) is asked. */
+#define ROTA_MAY_WRITE 2
+#define ROTA_MAY_READ  4
+
+/* Whether the calling process may do that to what a path names. */
+enum rota_answer rota_path_allows(const struct rota_process *process, int dirfd, const char *path,
+                                  int what);
+/* Whether it may make and remove names in the directory of the path's last part. */
+enum rota_answer rota_path_changeable(const struct rota_process *process, int dirfd,
+                                      struct rota_path_view *view);
 /* Whether a directory has something in it. */
 enum rota_answer rota_path_populated(const struct rota_process *process, int dirfd,
                                      const char *path);

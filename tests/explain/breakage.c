@@ -958,6 +958,7 @@ static bool break_request(struct victim *v, struct dice *dice)
         return false;
     put(&v->sqe, field->offset, field->size, UINT64_C(0x1234567800) + dice_below(dice, 100));
     v->wanted = "no request in flight";
+    v->or_else = "in flight has this user_data";
     return true;
 }
 

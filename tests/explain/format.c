@@ -33,7 +33,11 @@ static void requests(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_nop(&sqe);
-    shows(&sqe, 0, "NOP(nop_flags=0); not read: fd=0xffffffff", "a NOP");
+    shows(&sqe, 0, "NOP(nop_flags=0)",
+          "a NOP, whose prep function stores a descriptor nobody reads");
+    sqe.fd = -2;
+    shows(&sqe, 0, "NOP(nop_flags=0); not read: fd=0xfffffffe",
+          "another one is no prep function's");
 
     rota_sqe_clear(&sqe);
     rota_prep_recv_multishot_select(&sqe, 5, 0, 3);
@@ -65,6 +69,19 @@ static void requests(void)
     rota_prep_shutdown(&sqe, 3, SHUT_WR);
     sqe.addr3 = 0x10;
     shows(&sqe, 0, "SHUTDOWN(fd=3, len=SHUT_WR); not read: addr3=0x10", "what is not read");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_cancel64(&sqe, 7, 0);
+    shows(&sqe, 0, "ASYNC_CANCEL(addr=7, cancel_flags=0)", "what one of several stores");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_sendmsg(&sqe, 3, NULL, 0);
+    shows(&sqe, 0, "SENDMSG(fd=3, addr=NULL, msg_flags=0)", "a length that nobody reads");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_cmd_sock(&sqe, SOCKET_URING_OP_GETSOCKOPT, 3, 1, 2, NULL, 0);
+    shows(&sqe, 0, "URING_CMD(fd=3, cmd_op=SOCKET_URING_OP_GETSOCKOPT, addr=0x200000001)",
+          "a command by its name");
 
     rota_sqe_clear(&sqe);
     sqe.opcode = 250;

@@ -181,7 +181,7 @@ static void compare(const struct rota_process *process)
     rota_process_explain_register(process, &ring, NULL, IORING_REGISTER_BUFFERS, -ENOMEM, text,
                                   sizeof(text));
     same(text, shared->registered, "buffers beyond the limit of locked memory");
-    ok(strstr(text, "lock 4096 bytes"), "which names the limit of the other process");
+    ok(strstr(text, "RLIMIT_MEMLOCK is 4096 bytes"), "which names the limit of the other process");
     rota_process_explain_setup(process, 1, NULL, -ENOMEM, text, sizeof(text));
     ok(strstr(text, "RLIMIT_MEMLOCK is 4096") && !strstr(text, "can be made here"),
        "no ring is made on trial for another process");

@@ -292,7 +292,7 @@ static int no_descriptor(char *text, size_t size, const char **wanted)
     struct rlimit limit = {3, 3};
     int ret;
 
-    *wanted = "1. likely: the process may have 3 descriptors, and has them";
+    *wanted = "1. certain: the process may have 3 descriptors (RLIMIT_NOFILE), and has all of them";
     if (setrlimit(RLIMIT_NOFILE, &limit))
         return CANNOT;
     rota_setup_explain(&ret, text, size);

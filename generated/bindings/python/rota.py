@@ -651,11 +651,22 @@ ROTA_LOOK_PRESENT = 23
 ROTA_LOOK_REACHABLE = 24
 ROTA_LOOK_EMPTY = 25
 ROTA_LOOK_POPULATED = 26
-ROTA_LOOK_CREATING = 27
-ROTA_LOOK_MODED = 28
-ROTA_LOOK_VALID = 29
-ROTA_LOOK_ALIGNED = 30
-ROTA_LOOK_BUFFERED = 31
+ROTA_LOOK_CHANGEABLE = 27
+ROTA_LOOK_LINK = 28
+ROTA_LOOK_CREATING = 29
+ROTA_LOOK_MODED = 30
+ROTA_LOOK_READING = 31
+ROTA_LOOK_WRITING = 32
+ROTA_LOOK_CONFINED = 33
+ROTA_LOOK_CACHED = 34
+ROTA_LOOK_LINKLESS = 35
+ROTA_LOOK_KNOWN = 36
+ROTA_LOOK_CROWDED = 37
+ROTA_LOOK_RELATED = 38
+ROTA_LOOK_WHOLE = 39
+ROTA_LOOK_VALID = 40
+ROTA_LOOK_ALIGNED = 41
+ROTA_LOOK_BUFFERED = 42
 ROTA_IOSQE_TAKEN = 0
 ROTA_IOSQE_IGNORED = 1
 ROTA_IOSQE_REQUIRED = 2
@@ -1004,7 +1015,7 @@ class rota_flag_rule_rows(_Record):
 
 
 class rota_field_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=56, ilp32_4=56, ilp32_8=56))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=60, ilp32_4=60, ilp32_8=60))]
 
 
 class rota_field_rows(_Record):
@@ -1036,7 +1047,7 @@ class rota_look_rows(_Record):
 
 
 class rota_error_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=24, ilp32_4=24, ilp32_8=24))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=28, ilp32_4=28, ilp32_8=28))]
 
 
 class rota_error_rows(_Record):
@@ -1044,7 +1055,7 @@ class rota_error_rows(_Record):
 
 
 class rota_op_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=84, ilp32_4=84, ilp32_8=84))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=88, ilp32_4=88, ilp32_8=88))]
 
 
 class rota_register_info(_Record):
@@ -1576,24 +1587,25 @@ rota_field_info.flags = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_flag
 rota_field_info.group_rules = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_flag_rule_rows)
 rota_field_info.when = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_condition_rows)
 rota_field_info.slot_when = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), rota_condition_rows)
-rota_field_info.offset = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint8)
-rota_field_info.size = _member(_abi(lp64=37, ilp32_4=37, ilp32_8=37), c_uint8)
-rota_field_info.role = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_uint8)
-rota_field_info.memory = _member(_abi(lp64=39, ilp32_4=39, ilp32_8=39), c_uint8)
-rota_field_info.lives = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint8)
-rota_field_info.length = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_uint8)
-rota_field_info.length_at = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_uint8)
-rota_field_info.length_size = _member(_abi(lp64=43, ilp32_4=43, ilp32_8=43), c_uint8)
-rota_field_info.elements = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint8)
-rota_field_info.optional = _member(_abi(lp64=45, ilp32_4=45, ilp32_8=45), c_bool)
-rota_field_info.since = _member(_abi(lp64=46, ilp32_4=46, ilp32_8=46), c_uint16)
-rota_field_info.otherwise_ignored = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_bool)
-rota_field_info.before_ignored = _member(_abi(lp64=49, ilp32_4=49, ilp32_8=49), c_bool)
-rota_field_info.values = _member(_abi(lp64=50, ilp32_4=50, ilp32_8=50), c_bool)
-rota_field_info.others = _member(_abi(lp64=51, ilp32_4=51, ilp32_8=51), c_uint8)
-rota_field_info.others_error = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_int16)
-rota_field_info.half_words = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_bool)
-rota_field_info.backported = _member(_abi(lp64=55, ilp32_4=55, ilp32_8=55), c_bool)
+rota_field_info.vector_when = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), rota_condition_rows)
+rota_field_info.offset = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint8)
+rota_field_info.size = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_uint8)
+rota_field_info.role = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_uint8)
+rota_field_info.memory = _member(_abi(lp64=43, ilp32_4=43, ilp32_8=43), c_uint8)
+rota_field_info.lives = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint8)
+rota_field_info.length = _member(_abi(lp64=45, ilp32_4=45, ilp32_8=45), c_uint8)
+rota_field_info.length_at = _member(_abi(lp64=46, ilp32_4=46, ilp32_8=46), c_uint8)
+rota_field_info.length_size = _member(_abi(lp64=47, ilp32_4=47, ilp32_8=47), c_uint8)
+rota_field_info.elements = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_uint8)
+rota_field_info.optional = _member(_abi(lp64=49, ilp32_4=49, ilp32_8=49), c_bool)
+rota_field_info.since = _member(_abi(lp64=50, ilp32_4=50, ilp32_8=50), c_uint16)
+rota_field_info.otherwise_ignored = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_bool)
+rota_field_info.before_ignored = _member(_abi(lp64=53, ilp32_4=53, ilp32_8=53), c_bool)
+rota_field_info.values = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_bool)
+rota_field_info.others = _member(_abi(lp64=55, ilp32_4=55, ilp32_8=55), c_uint8)
+rota_field_info.others_error = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_int16)
+rota_field_info.half_words = _member(_abi(lp64=58, ilp32_4=58, ilp32_8=58), c_bool)
+rota_field_info.backported = _member(_abi(lp64=59, ilp32_4=59, ilp32_8=59), c_bool)
 rota_field_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_field_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_ignored_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
@@ -1620,11 +1632,13 @@ rota_look_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_error_info.cause = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_error_info.remedy = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_error_info.when = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_condition_rows)
-rota_error_info.looks = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_look_rows)
-rota_error_info.error = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), c_int16)
-rota_error_info.since = _member(_abi(lp64=18, ilp32_4=18, ilp32_8=18), c_uint16)
-rota_error_info.until = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), c_uint16)
-rota_error_info.partial = _member(_abi(lp64=22, ilp32_4=22, ilp32_8=22), c_bool)
+rota_error_info.done = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_condition_rows)
+rota_error_info.looks = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_look_rows)
+rota_error_info.error = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), c_int16)
+rota_error_info.since = _member(_abi(lp64=22, ilp32_4=22, ilp32_8=22), c_uint16)
+rota_error_info.until = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), c_uint16)
+rota_error_info.partial = _member(_abi(lp64=26, ilp32_4=26, ilp32_8=26), c_bool)
+rota_error_info.sole = _member(_abi(lp64=27, ilp32_4=27, ilp32_8=27), c_bool)
 rota_error_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_error_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_op_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
@@ -1637,27 +1651,28 @@ rota_op_info.fields = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_field_
 rota_op_info.ignored = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_ignored_rows)
 rota_op_info.rules = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), rota_rule_rows)
 rota_op_info.errors = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), rota_error_rows)
-rota_op_info.stream_when = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), rota_condition_rows)
-rota_op_info.stream_or_when = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), rota_condition_rows)
-rota_op_info.short_when = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), rota_condition_rows)
-rota_op_info.cqe_flags = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint32)
-rota_op_info.setup_one_of = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_uint32)
-rota_op_info.since = _member(_abi(lp64=60, ilp32_4=60, ilp32_8=60), c_uint16)
-rota_op_info.shape = _member(_abi(lp64=62, ilp32_4=62, ilp32_8=62), c_uint8)
-rota_op_info.opcode = _member(_abi(lp64=63, ilp32_4=63, ilp32_8=63), c_uint8)
-rota_op_info.fixed_file = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint8)
-rota_op_info.buffer_select = _member(_abi(lp64=65, ilp32_4=65, ilp32_8=65), c_uint8)
-rota_op_info.cqe_skip = _member(_abi(lp64=66, ilp32_4=66, ilp32_8=66), c_uint8)
-rota_op_info.fixed_file_error = _member(_abi(lp64=68, ilp32_4=68, ilp32_8=68), c_int16)
-rota_op_info.fixed_file_since = _member(_abi(lp64=70, ilp32_4=70, ilp32_8=70), c_uint16)
-rota_op_info.fixed_file_before = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_int16)
-rota_op_info.buffer_select_since = _member(_abi(lp64=74, ilp32_4=74, ilp32_8=74), c_uint16)
-rota_op_info.cqe_skip_since = _member(_abi(lp64=76, ilp32_4=76, ilp32_8=76), c_uint16)
-rota_op_info.short_fails = _member(_abi(lp64=78, ilp32_4=78, ilp32_8=78), c_bool)
-rota_op_info.iopoll = _member(_abi(lp64=79, ilp32_4=79, ilp32_8=79), c_bool)
-rota_op_info.big = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_bool)
-rota_op_info.behind_link = _member(_abi(lp64=81, ilp32_4=81, ilp32_8=81), c_bool)
-rota_op_info.backported = _member(_abi(lp64=82, ilp32_4=82, ilp32_8=82), c_bool)
+rota_op_info.left_over = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), rota_condition_rows)
+rota_op_info.stream_when = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), rota_condition_rows)
+rota_op_info.stream_or_when = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), rota_condition_rows)
+rota_op_info.short_when = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), rota_condition_rows)
+rota_op_info.cqe_flags = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_uint32)
+rota_op_info.setup_one_of = _member(_abi(lp64=60, ilp32_4=60, ilp32_8=60), c_uint32)
+rota_op_info.since = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint16)
+rota_op_info.shape = _member(_abi(lp64=66, ilp32_4=66, ilp32_8=66), c_uint8)
+rota_op_info.opcode = _member(_abi(lp64=67, ilp32_4=67, ilp32_8=67), c_uint8)
+rota_op_info.fixed_file = _member(_abi(lp64=68, ilp32_4=68, ilp32_8=68), c_uint8)
+rota_op_info.buffer_select = _member(_abi(lp64=69, ilp32_4=69, ilp32_8=69), c_uint8)
+rota_op_info.cqe_skip = _member(_abi(lp64=70, ilp32_4=70, ilp32_8=70), c_uint8)
+rota_op_info.fixed_file_error = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_int16)
+rota_op_info.fixed_file_since = _member(_abi(lp64=74, ilp32_4=74, ilp32_8=74), c_uint16)
+rota_op_info.fixed_file_before = _member(_abi(lp64=76, ilp32_4=76, ilp32_8=76), c_int16)
+rota_op_info.buffer_select_since = _member(_abi(lp64=78, ilp32_4=78, ilp32_8=78), c_uint16)
+rota_op_info.cqe_skip_since = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_uint16)
+rota_op_info.short_fails = _member(_abi(lp64=82, ilp32_4=82, ilp32_8=82), c_bool)
+rota_op_info.iopoll = _member(_abi(lp64=83, ilp32_4=83, ilp32_8=83), c_bool)
+rota_op_info.big = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), c_bool)
+rota_op_info.behind_link = _member(_abi(lp64=85, ilp32_4=85, ilp32_8=85), c_bool)
+rota_op_info.backported = _member(_abi(lp64=86, ilp32_4=86, ilp32_8=86), c_bool)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)

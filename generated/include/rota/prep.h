@@ -544,8 +544,7 @@ ROTA_INLINE void rota_prep_sync_file_range(struct io_uring_sqe *sqe, int fd, uns
  *               memory.
  * -ENOTSOCK     The descriptor is not a socket. Use WRITEV for files and
  *               pipes.
- * -EMSGSIZE     The message has more than 1024 pieces, or does not fit into
- *               one datagram.
+ * -EMSGSIZE     The message has more than 1024 pieces.
  * -EAGAIN       There is no room for the message and MSG_DONTWAIT forbids to
  *               wait. Leave MSG_DONTWAIT out; the ring waits without a thread.
  * -ENOTCONN     The socket is not connected, and is of a kind that cannot send
@@ -554,6 +553,9 @@ ROTA_INLINE void rota_prep_sync_file_range(struct io_uring_sqe *sqe, int fd, uns
  *               address.
  * -EINVAL       The message has more than 1024 pieces, for which kernels such
  *               as 6.1 and 6.12 have this error.
+ * -EMSGSIZE     The message does not fit into one datagram.
+ * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
+ *               asks for.
  */
 
 /*
@@ -597,6 +599,9 @@ ROTA_INLINE void rota_prep_sendmsg(struct io_uring_sqe *sqe, int fd, const struc
  *               as 6.1 and 6.12 have this error.
  * -EINVAL       The socket is of a kind that answers so when it is not
  *               connected, as Unix stream sockets do.
+ * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
+ *               asks for.
+ * -EINVAL       No data out of band waits, which MSG_OOB asks for.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -1101,6 +1106,7 @@ ROTA_INLINE void rota_prep_link_timeout_nsec(struct io_uring_sqe *sqe, __u64 nse
  * -ETIMEDOUT    Nobody has answered for minutes. Link a LINK_TIMEOUT behind
  *               the request to give up earlier.
  * -ENETUNREACH  No route leads to the address.
+ * -EINVAL       The length is not that of an address of its family.
  */
 
 /*
@@ -1163,7 +1169,7 @@ ROTA_INLINE void rota_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode,
  * res           The descriptor; 0 for a slot that was given, the slot for
  *               IORING_FILE_INDEX_ALLOC.
  * -ENOENT       The path names nothing and O_CREAT is not set.
- * -ENOTDIR      A part of the path is no directory.
+ * -ENOTDIR      O_DIRECTORY is set and the path names no directory.
  * -ENXIO        A slot was given by its number and the ring has no file table.
  *               Register a file table first.
  * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
@@ -1175,11 +1181,17 @@ ROTA_INLINE void rota_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode,
  * -EEXIST       O_CREAT and O_EXCL are set and the name exists.
  * -EISDIR       The path names a directory, which cannot be opened for
  *               writing.
- * -ELOOP        O_NOFOLLOW is set and the path is a symbolic link, or links
- *               lead in a circle.
+ * -ELOOP        O_NOFOLLOW is set and the path names a symbolic link.
  * -EFAULT       The path cannot be read.
  * -EBADF        The path is relative and the descriptor of its directory is
  *               not open.
+ * -ELOOP        Symbolic links lead in a circle, or through more than 40 of
+ *               them.
+ * -EACCES       The process may not read the file.
+ * -EACCES       The process may not write to the file.
+ * -EACCES       The process may not write to the file.
+ * -EACCES       The process may not write to the file, and O_TRUNC cuts it.
+ * -EACCES       The process may not make a file in the directory.
  */
 
 /*
@@ -1713,6 +1725,8 @@ ROTA_INLINE void rota_prep_madvise64(struct io_uring_sqe *sqe, void *addr, __s64
  *               sent to it.
  * -EISCONN      The socket is connected, and of a kind that takes no
  *               destination then.
+ * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
+ *               asks for.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_BUF_MORE.
  */
@@ -1907,6 +1921,9 @@ ROTA_INLINE void rota_prep_send_fixed(struct io_uring_sqe *sqe, int sockfd, cons
  *               connected, as Unix stream sockets do.
  * -ECONNRESET   The peer has ended the connection without reading all that was
  *               sent to it.
+ * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
+ *               asks for.
+ * -EINVAL       No data out of band waits, which MSG_OOB asks for.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -2073,7 +2090,8 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  * res           The descriptor; 0 for a slot that was given, the slot for
  *               IORING_FILE_INDEX_ALLOC.
  * -ENOENT       The path names nothing and O_CREAT is not set.
- * -EXDEV        The path leaves the directory and RESOLVE_BENEATH forbids it.
+ * -EXDEV        The path leaves the directory or its file system, and
+ *               RESOLVE_BENEATH or RESOLVE_NO_XDEV forbids it.
  * -EINVAL       A slot was given and the structure asks for O_CLOEXEC.
  * -E2BIG        The structure is longer than the kernel knows and the rest is
  *               not zero.
@@ -2089,8 +2107,8 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  *               RESOLVE_CACHED.
  * -EAGAIN       RESOLVE_BENEATH or RESOLVE_IN_ROOT is set and a directory on
  *               the way was moved meanwhile. Send the request again.
- * -ELOOP        RESOLVE_NO_SYMLINKS or O_NOFOLLOW is set and the path has a
- *               symbolic link, or links lead in a circle.
+ * -ELOOP        RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS or O_NOFOLLOW is
+ *               set and the path has such a symbolic link.
  * -EINVAL       The structure has a mode and asks for no file to be made.
  * -ENOTDIR      A part of the path is no directory.
  * -EFAULT       The path or the structure cannot be read.
@@ -2101,6 +2119,13 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  * -EINVAL       The structure has unknown flags, or flags that exclude each
  *               other.
  * -EINVAL       The slot lies outside the file table.
+ * -ELOOP        Symbolic links lead in a circle, or through more than 40 of
+ *               them.
+ * -EINVAL       The structure asks for something in `resolve` or in the upper
+ *               half of `flags` that nobody knows.
+ * -EACCES       The process may not read the file.
+ * -EACCES       The process may not write to the file.
+ * -EACCES       The process may not make a file in the directory.
  */
 
 /*
@@ -2364,6 +2389,9 @@ ROTA_INLINE void rota_prep_shutdown(struct io_uring_sqe *sqe, int fd, int how)
  *               the two.
  * -EISDIR       The new name is a directory and the old one is not.
  * -ENOTDIR      The old name is a directory and the new one is not.
+ * -EACCES       The process may not remove a name from the directory.
+ * -EACCES       The process may not make a name in the directory.
+ * -EINVAL       The new path lies below the old one.
  */
 
 /*
@@ -2413,6 +2441,7 @@ ROTA_INLINE void rota_prep_rename(struct io_uring_sqe *sqe, const char *oldpath,
  * -EISDIR       The path names a directory and AT_REMOVEDIR is not set.
  * -ENOTDIR      AT_REMOVEDIR is set and the path names no directory.
  * -ENOTEMPTY    The directory has something in it.
+ * -EACCES       The process may not remove a name from the directory.
  */
 
 /*
@@ -2453,6 +2482,7 @@ ROTA_INLINE void rota_prep_unlink(struct io_uring_sqe *sqe, const char *path, in
  * res           Always 0.
  * -EEXIST       The name exists already.
  * -ENOENT       A directory on the way to the name is missing.
+ * -EACCES       The process may not make a name in the directory.
  */
 
 /*
@@ -2495,6 +2525,7 @@ ROTA_INLINE void rota_prep_mkdir(struct io_uring_sqe *sqe, const char *path, uns
  * -EEXIST       The name exists already.
  * -ENOENT       The target is empty.
  * -ENOENT       A directory on the way to the link is missing.
+ * -EACCES       The process may not make a name in the directory.
  */
 
 /*
@@ -2543,6 +2574,7 @@ ROTA_INLINE void rota_prep_symlink(struct io_uring_sqe *sqe, const char *target,
  * -ENOENT       The old path names nothing.
  * -EPERM        The old path names a directory.
  * -EXDEV        The two paths are on different file systems.
+ * -EACCES       The process may not make a name in the directory.
  */
 
 /*
@@ -2917,13 +2949,17 @@ ROTA_INLINE void rota_prep_socket_direct_alloc(struct io_uring_sqe *sqe, int dom
  * Hands a command of its own kind to a file, a socket or a device.
  *
  * res           What the command answers.
- * -EOPNOTSUPP   The file takes no commands, or not this one.
+ * -EOPNOTSUPP   Files of this kind take no commands.
  * -EINVAL       The command is malformed for this file. Linux 7.0 also says so
  *               to a discard of less than 1 MiB on NVMe without IOSQE_ASYNC.
  * -EOPNOTSUPP   The file has no commands that answer again and again.
  * -EINVAL       SOCKET_URING_OP_TX_TIMESTAMP is asked of a socket, and the
  *               ring has no CQEs of 32 bytes. Make the ring with
  *               IORING_SETUP_CQE32 or IORING_SETUP_CQE_MIXED.
+ * -EOPNOTSUPP   A socket has no such command.
+ * -EOPNOTSUPP   This kernel does not know the command yet, or sockets of this
+ *               kind lack it.
+ * -EOPNOTSUPP   Files of this kind take no commands, or not this one.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE, IORING_CQE_F_32,
  *               IORING_CQE_F_TSTAMP_HW.
@@ -2935,7 +2971,11 @@ ROTA_INLINE void rota_prep_socket_direct_alloc(struct io_uring_sqe *sqe, int dom
 /*
  * Hands a command of its own kind to a file, a socket or a device. Since 5.19.
  *
- * cmd_op        The command.
+ * cmd_op        The command, of which each kind of file has its own. Takes
+ *               SOCKET_URING_OP_SIOCINQ (6.6), SOCKET_URING_OP_SIOCOUTQ (6.6),
+ *               SOCKET_URING_OP_GETSOCKOPT (6.7), SOCKET_URING_OP_SETSOCKOPT
+ *               (6.7), SOCKET_URING_OP_TX_TIMESTAMP (6.17),
+ *               SOCKET_URING_OP_GETSOCKNAME (6.19).
  * fd            The file, socket or device.
  */
 ROTA_INLINE void rota_prep_uring_cmd(struct io_uring_sqe *sqe, int cmd_op, int fd)
@@ -2949,7 +2989,11 @@ ROTA_INLINE void rota_prep_uring_cmd(struct io_uring_sqe *sqe, int cmd_op, int f
  * Reads or sets an option of a socket, or asks for the bytes in its queues.
  * Since 6.7.
  *
- * cmd_op        One of SOCKET_URING_OP_*.
+ * cmd_op        One of SOCKET_URING_OP_*. Takes SOCKET_URING_OP_SIOCINQ (6.6),
+ *               SOCKET_URING_OP_SIOCOUTQ (6.6), SOCKET_URING_OP_GETSOCKOPT
+ *               (6.7), SOCKET_URING_OP_SETSOCKOPT (6.7),
+ *               SOCKET_URING_OP_TX_TIMESTAMP (6.17),
+ *               SOCKET_URING_OP_GETSOCKNAME (6.19).
  * fd            The file, socket or device.
  * level         The option's level, such as SOL_SOCKET.
  * optname       The option.
@@ -3034,7 +3078,11 @@ ROTA_INLINE void rota_prep_cmd_tx_timestamp(struct io_uring_sqe *sqe, int fd)
  * Hands a command to a file that answers again and again, each time with a
  * buffer of the group. Since 6.18.
  *
- * cmd_op        The command.
+ * cmd_op        The command, of which each kind of file has its own. Takes
+ *               SOCKET_URING_OP_SIOCINQ (6.6), SOCKET_URING_OP_SIOCOUTQ (6.6),
+ *               SOCKET_URING_OP_GETSOCKOPT (6.7), SOCKET_URING_OP_SETSOCKOPT
+ *               (6.7), SOCKET_URING_OP_TX_TIMESTAMP (6.17),
+ *               SOCKET_URING_OP_GETSOCKNAME (6.19).
  * fd            The file, socket or device.
  * buf_group     The group that the buffers come from.
  */
@@ -3234,8 +3282,8 @@ ROTA_INLINE void rota_prep_send_zc_notify(struct io_uring_sqe *sqe, int sockfd, 
  *               memory.
  * -EDESTADDRREQ The datagram socket is not connected and the message has no
  *               address.
- * -EMSGSIZE     The message has more than 1024 pieces, or does not fit into
- *               one datagram.
+ * -EMSGSIZE     The message has more than 1024 pieces.
+ * -EMSGSIZE     The message does not fit into one datagram.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_NOTIF.
  */
@@ -3513,6 +3561,7 @@ ROTA_INLINE void rota_prep_ftruncate(struct io_uring_sqe *sqe, int fd, __s64 len
  * -EACCES       Ports below ip_unprivileged_port_start need
  *               CAP_NET_BIND_SERVICE.
  * -EAFNOSUPPORT The address belongs to another family than the socket.
+ * -EINVAL       The length is not that of an address of its family.
  */
 
 /*
@@ -3881,7 +3930,10 @@ ROTA_INLINE void rota_prep_nop128_cqe32(struct io_uring_sqe *sqe, __u64 extra1, 
  * Hands a command with 80 bytes of its own data to a file or a device. Since
  * 6.19.
  *
- * cmd_op        The command.
+ * cmd_op        The command, of which each kind of file has its own. Takes
+ *               SOCKET_URING_OP_SIOCINQ, SOCKET_URING_OP_SIOCOUTQ,
+ *               SOCKET_URING_OP_GETSOCKOPT, SOCKET_URING_OP_SETSOCKOPT,
+ *               SOCKET_URING_OP_TX_TIMESTAMP, SOCKET_URING_OP_GETSOCKNAME.
  * fd            The file, socket or device.
  */
 ROTA_INLINE void rota_prep_uring_cmd128(struct io_uring_sqe *sqe, int cmd_op, int fd)

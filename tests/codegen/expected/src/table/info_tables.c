@@ -32,6 +32,7 @@
 /* All texts one after another; a row names one by its distance from the start, 0 is none. */
 struct rota_info_strings {
     char none[1];
+    char t_fd_is_1[9];
     char t_look_flags_has_LOOK_TWICE[26];
     char t_flags_has_IOSQE_BUFFER_SELECT[30];
     char t_look_flags_lacks_LOOK_TWICE[28];
@@ -40,6 +41,7 @@ struct rota_info_strings {
     char t_look_flags_within_LOOK_TWICE_LOOK[40];
     char t_len_is_0[9];
     char t_len_above_5[12];
+    char t_fd_is_0[8];
     char t_file_index_is_not_0[20];
     char t_open_flags_lacks_O_CLOEXEC[27];
     char t_len_is_7[9];
@@ -234,6 +236,7 @@ struct rota_info_strings {
 #define TEXT(name) offsetof(struct rota_info_strings, name)
 
 const struct rota_info_strings rota_info_strings = {
+    .t_fd_is_1 = "fd is -1",
     .t_look_flags_has_LOOK_TWICE = "look_flags has LOOK_TWICE",
     .t_flags_has_IOSQE_BUFFER_SELECT = "flags has IOSQE_BUFFER_SELECT",
     .t_look_flags_lacks_LOOK_TWICE = "look_flags lacks LOOK_TWICE",
@@ -242,6 +245,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_look_flags_within_LOOK_TWICE_LOOK = "look_flags within LOOK_TWICE|LOOK_AGAIN",
     .t_len_is_0 = "len is 0",
     .t_len_above_5 = "len above 5",
+    .t_fd_is_0 = "fd is 0",
     .t_file_index_is_not_0 = "file_index is not 0",
     .t_open_flags_lacks_O_CLOEXEC = "open_flags lacks O_CLOEXEC",
     .t_len_is_7 = "len is 7",
@@ -445,6 +449,7 @@ const struct rota_info_strings rota_info_strings = {
 
 struct rota_condition_table {
     struct rota_condition none;
+    struct rota_condition nop_left_over[1];
     struct rota_condition look_when_5[1];
     struct rota_condition look_when_6[2];
     struct rota_condition look_rule_when_0[1];
@@ -454,10 +459,12 @@ struct rota_condition_table {
     struct rota_condition look_stream_or[1];
     struct rota_condition look_short[1];
     struct rota_condition look_errors_when_2[1];
+    struct rota_condition look_errors_done_0[1];
     struct rota_condition open_rule_when_0[1];
     struct rota_condition open_rule_must_0[1];
     struct rota_condition watch_slot_when_0[1];
     struct rota_condition watch_when_3[1];
+    struct rota_condition watch_vector_when_3[1];
     struct rota_condition watch_when_5[1];
     struct rota_condition watch_when_6[1];
     struct rota_condition watch_when_7[1];
@@ -540,6 +547,9 @@ ROWS_FIT(rota_look_table);
 ROWS_FIT(rota_error_table);
 
 const struct rota_condition_table rota_condition_table = {
+    .nop_left_over = {
+        {(uint64_t)-1, {TEXT(t_fd_is_1)}, 4, 4, ROTA_COND_IS},
+    },
     .look_when_5 = {
         {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_has_LOOK_TWICE)}, 28, 4, ROTA_COND_HAS},
     },
@@ -566,6 +576,9 @@ const struct rota_condition_table rota_condition_table = {
     .look_short = {
         {(uint64_t)5, {TEXT(t_len_above_5)}, 24, 4, ROTA_COND_ABOVE},
     },
+    .look_errors_done_0 = {
+        {(uint64_t)0, {TEXT(t_fd_is_0)}, 4, 4, ROTA_COND_IS},
+    },
     .look_errors_when_2 = {
         {(uint64_t)LOOK_TWICE, {TEXT(t_look_flags_lacks_LOOK_TWICE)}, 28, 4, ROTA_COND_LACKS},
     },
@@ -580,6 +593,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .watch_when_3 = {
         {(uint64_t)10, {TEXT(t_fd_below_10)}, 4, 4, ROTA_COND_BELOW},
+    },
+    .watch_vector_when_3 = {
+        {(uint64_t)7, {TEXT(t_len_is_7)}, 24, 4, ROTA_COND_IS},
     },
     .watch_when_5 = {
         {(uint64_t)10, {TEXT(t_fd_is_10)}, 4, 4, ROTA_COND_IS},
@@ -1142,6 +1158,7 @@ const struct rota_field_table rota_field_table = {
             .type = {TEXT(t_void)},
             .summary = {TEXT(t_The_zone)},
             .when = ROWS(rota_condition_table, watch_when_3),
+            .vector_when = ROWS(rota_condition_table, watch_vector_when_3),
             .offset = 8,
             .size = 8,
             .role = ROTA_ROLE_NUMBER,
@@ -1447,31 +1464,37 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_descriptor_is_closed)},
             .remedy = {TEXT(t_Open_it_first)},
             .when = {0, 0},
+            .done = ROWS(rota_condition_table, look_errors_done_0),
             .looks = {0, 0},
             .error = -EBADF,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = true,
         },
         {
             .cause = {TEXT(t_The_eye_is_shut)},
             .remedy = {0},
             .when = {0, 0},
+            .done = {0, 0},
             .looks = ROWS(rota_look_table, look_errors_looks_1),
             .error = -ENXIO,
             .since = ROTA_KERNEL(6, 1),
             .until = ROTA_KERNEL(6, 2),
             .partial = false,
+            .sole = false,
         },
         {
             .cause = {TEXT(t_The_frame_hides_everything)},
             .remedy = {0},
             .when = ROWS(rota_condition_table, look_errors_when_2),
+            .done = {0, 0},
             .looks = ROWS(rota_look_table, look_errors_looks_2),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
         },
     },
     .register_tiny_errors = {
@@ -1479,21 +1502,25 @@ const struct rota_error_table rota_error_table = {
             .cause = {TEXT(t_The_pointer_is_wrong)},
             .remedy = {TEXT(t_Use_another_one)},
             .when = {0, 0},
+            .done = {0, 0},
             .looks = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
         },
         {
             .cause = {TEXT(t_There_is_one)},
             .remedy = {0},
             .when = ROWS(rota_condition_table, register_tiny_errors_when_1),
+            .done = {0, 0},
             .looks = ROWS(rota_look_table, register_tiny_errors_looks_1),
             .error = -EBUSY,
             .since = ROTA_KERNEL(6, 1),
             .until = ROTA_KERNEL(6, 2),
             .partial = true,
+            .sole = false,
         },
     },
 };
@@ -1510,6 +1537,7 @@ const struct rota_op_info rota_op_infos[] = {
         .ignored = ROWS(rota_ignored_table, nop_ignored),
         .rules = {0, 0},
         .errors = {0, 0},
+        .left_over = ROWS(rota_condition_table, nop_left_over),
         .stream_when = {0, 0},
         .stream_or_when = {0, 0},
         .short_when = {0, 0},
@@ -1540,6 +1568,7 @@ const struct rota_op_info rota_op_infos[] = {
         .ignored = {0, 0},
         .rules = ROWS(rota_rule_table, look_rules),
         .errors = ROWS(rota_error_table, look_errors),
+        .left_over = {0, 0},
         .stream_when = ROWS(rota_condition_table, look_stream),
         .stream_or_when = ROWS(rota_condition_table, look_stream_or),
         .short_when = ROWS(rota_condition_table, look_short),
@@ -1572,6 +1601,7 @@ const struct rota_op_info rota_op_infos[] = {
         .ignored = {0, 0},
         .rules = ROWS(rota_rule_table, open_rules),
         .errors = {0, 0},
+        .left_over = {0, 0},
         .stream_when = {0, 0},
         .stream_or_when = {0, 0},
         .short_when = {0, 0},
@@ -1602,6 +1632,7 @@ const struct rota_op_info rota_op_infos[] = {
         .ignored = ROWS(rota_ignored_table, watch_ignored),
         .rules = ROWS(rota_rule_table, watch_rules),
         .errors = {0, 0},
+        .left_over = {0, 0},
         .stream_when = {0, 0},
         .stream_or_when = {0, 0},
         .short_when = {0, 0},
@@ -1633,6 +1664,7 @@ const struct rota_op_info rota_op_infos[] = {
         .ignored = {0, 0},
         .rules = {0, 0},
         .errors = {0, 0},
+        .left_over = {0, 0},
         .stream_when = {0, 0},
         .stream_or_when = {0, 0},
         .short_when = {0, 0},

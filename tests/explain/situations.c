@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Situations that bug reports tell of: each is made real, the kernel gives its
+ * error, and the first cause is the right one.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <rota.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define NOBODY 65534
+#define MANY   1025
+
+static struct rota_ring ring;
+static struct rota_caps caps;
+static struct io_uring_sqe request;
+static char memory[8192];
+static struct iovec many[MANY];
+static char place[] = "/tmp/rota-situations-XXXXXX";
+static int file, secret, directory, pipe_ends[2], pair[2], tcp, listener;
+static struct sockaddr_in address;
+
+static struct io_uring_sqe *fresh(void)
+{
+    rota_sqe_clear(&request);
+    return &request;
+}
+
+static void finds(const char *text, const char *wanted)
+{
+    char first[300];
+
+    (void)snprintf(first, sizeof(first), "1. %s", wanted);
+    if (!ok(strstr(text, first), "the first cause: %s", wanted))
+        diag("%s", text);
+}
+
+/* Sends the request; the kernel answers `error`, and the first cause has that text. */
+static void gives(int error, const char *wanted)
+{
+    const struct __kernel_timespec patience = {.tv_sec = 5, .tv_nsec = 0};
+    struct io_uring_cqe *cqe;
+    char text[4096];
+    bool mine;
+    int res;
+
+    if (rota_caps_opcode(&caps, request.opcode, NULL) != ROTA_YES) {
+        skip(1, "this kernel has no %s", rota_op_name(request.opcode));
+        return;
+    }
+    request.user_data = 0x5109;
+    memcpy(rota_get_sqe(&ring), &request, sizeof(request));
+    if (rota_submit(&ring) < 0)
+        bail("the ring fails");
+    do {
+        if (rota_wait_cqe_timeout(&ring, &cqe, &patience) < 0)
+            bail("%s does not end", rota_op_name(request.opcode));
+        res = cqe->res;
+        mine = cqe->user_data == 0x5109;
+        rota_cqe_seen(&ring, cqe);
+    } while (!mine);
+    if (res != error && (res >= 0 || caps.kernel_from < ROTA_KERNEL(6, 18))) {
+        skip(1, "this kernel answers %d to that %s", res, rota_op_name(request.opcode));
+        return;
+    }
+    rota_explain(&ring, &caps, &request, res, text, sizeof(text));
+    finds(text, wanted);
+}
+
+static void messages(void)
+{
+    struct msghdr message = {.msg_iov = many, .msg_iovlen = MANY};
+    struct iovec two[2] = {{memory, 4}, {(void *)64, 4}};
+    int ends[2];
+
+    rota_prep_sendmsg(fresh(), pair[0], &message, 0);
+    gives(-EMSGSIZE, "certain: The message has more than 1024 pieces (addr=0x");
+    rota_prep_recvmsg(fresh(), pair[0], &message, 0);
+    gives(-EMSGSIZE, "certain: The message header has more than 1024 pieces (addr=0x");
+
+    rota_prep_send(fresh(), pair[0], two, 2, 0);
+    request.ioprio = IORING_SEND_VECTORIZED;
+    if (caps.kernel_from >= ROTA_KERNEL(6, 17))
+        gives(-EFAULT, "certain: element 1 of the vector: base=0x40 is no memory of this process");
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends))
+        bail("socketpair: %s", strerror(errno));
+    rota_prep_send(fresh(), ends[0], memory, 1, MSG_OOB);
+    gives(-EOPNOTSUPP, "likely: Sockets of this kind have no data out of band");
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void sockets(void)
+{
+    static struct sockaddr_un lost = {.sun_family = AF_UNIX, .sun_path = "no-such-socket"};
+    static struct sockaddr_un taken = {.sun_family = AF_UNIX, .sun_path = "file"};
+    int unix_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char wanted[200];
+
+    rota_prep_connect(fresh(), unix_socket, (struct sockaddr *)&lost, sizeof(lost));
+    gives(-ENOENT, "certain: addr names the socket \"no-such-socket\", which does not exist");
+    rota_prep_bind(fresh(), unix_socket, (struct sockaddr *)&taken, sizeof(taken));
+    gives(-EADDRINUSE, "certain: addr names the socket \"file\", which exists");
+    rota_prep_connect(fresh(), tcp, (struct sockaddr *)&lost, sizeof(lost));
+    gives(-EAFNOSUPPORT, "certain: The address belongs to another family than the socket");
+    rota_prep_connect(fresh(), tcp, (struct sockaddr *)&address, 4);
+    gives(-EINVAL, "certain: The length is not that of an address of its family");
+    rota_prep_bind(fresh(), tcp, (struct sockaddr *)&address, 4);
+    gives(-EINVAL, "certain: The length is not that of an address of its family");
+    rota_prep_recv(fresh(), listener, memory, 8, 0);
+    (void)snprintf(wanted, sizeof(wanted), "certain: The socket is not connected (fd=%d)",
+                   listener);
+    gives(-ENOTCONN, wanted);
+    rota_prep_uring_cmd(fresh(), 99, tcp);
+    gives(-EOPNOTSUPP, "certain: A socket has no such command (cmd_op=99, fd=");
+    rota_prep_uring_cmd(fresh(), SOCKET_URING_OP_SIOCINQ, file);
+    gives(-EOPNOTSUPP, "certain: Files of this kind take no commands");
+    rota_prep_socket(fresh(), 200, SOCK_STREAM, 0, 0);
+    gives(-EAFNOSUPPORT, "certain: The kernel does not know the address family");
+    close(unix_socket);
+}
+
+static void opens(void)
+{
+    struct open_how linkless = {.resolve = RESOLVE_NO_SYMLINKS};
+    struct open_how beneath = {.resolve = RESOLVE_BENEATH};
+    struct open_how unknown = {.resolve = UINT64_C(1) << 40};
+    struct open_how cached = {.flags = O_CREAT | O_RDWR, .mode = 0600, .resolve = 0x20};
+
+    rota_prep_openat2(fresh(), AT_FDCWD, "link", &linkless);
+    gives(-ELOOP, "certain: RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS or O_NOFOLLOW is set");
+    rota_prep_openat2(fresh(), directory, "/etc/passwd", &beneath);
+    gives(-EXDEV, "certain: The path leaves the directory or its file system");
+    rota_prep_openat2(fresh(), directory, "file", &unknown);
+    gives(-EINVAL, "certain: The structure asks for something in `resolve`");
+    rota_prep_openat2(fresh(), directory, "fresh", &cached);
+    gives(-EAGAIN, "certain: RESOLVE_CACHED is set");
+    rota_prep_openat(fresh(), AT_FDCWD, "link", O_RDONLY | O_NOFOLLOW, 0);
+    gives(-ELOOP, "certain: O_NOFOLLOW is set and the path names a symbolic link");
+    rota_prep_openat(fresh(), AT_FDCWD, "file", O_RDONLY | O_DIRECTORY, 0);
+    gives(-ENOTDIR, "certain: O_DIRECTORY is set and the path names no directory");
+    rota_prep_openat(fresh(), AT_FDCWD, "file/below", O_RDONLY, 0);
+    gives(-ENOTDIR,
+          "certain: addr names \"file/below\", and the directory \"file\" is no directory");
+    rota_prep_renameat(fresh(), AT_FDCWD, "sub", AT_FDCWD, "sub/below", 0);
+    gives(-EINVAL, "likely: The new path lies below the old one");
+}
+
+/* What the rights of another user forbid. */
+static void rights(void)
+{
+    struct open_how reading = {.flags = O_RDONLY}, writing = {.flags = O_WRONLY};
+    struct open_how making = {.flags = O_WRONLY | O_CREAT, .mode = 0600};
+
+    if (geteuid() || chmod(place, 0755)) {
+        skip(10, "only root can become somebody who may not");
+        return;
+    }
+    if (setegid(NOBODY) || seteuid(NOBODY))
+        bail("seteuid: %s", strerror(errno));
+    rota_prep_openat(fresh(), AT_FDCWD, "secret", O_RDONLY, 0);
+    gives(-EACCES, "certain: The process may not read the file (addr=\"secret\")");
+    rota_prep_openat(fresh(), AT_FDCWD, "file", O_WRONLY, 0);
+    gives(-EACCES, "certain: The process may not write to the file (addr=\"file\")");
+    rota_prep_openat(fresh(), AT_FDCWD, "file", O_RDWR, 0);
+    gives(-EACCES, "certain: The process may not write to the file (addr=\"file\")");
+    rota_prep_openat(fresh(), AT_FDCWD, "locked/inside", O_RDONLY, 0);
+    gives(-EACCES, "certain: addr names \"locked/inside\", and the directory \"locked\" may not be "
+                   "entered");
+    rota_prep_openat(fresh(), AT_FDCWD, "mine", O_WRONLY | O_CREAT, 0600);
+    gives(-EACCES, "certain: The process may not make a file in the directory (addr=\"mine\")");
+    rota_prep_openat2(fresh(), AT_FDCWD, "secret", &reading);
+    gives(-EACCES, "certain: The process may not read the file");
+    rota_prep_openat2(fresh(), AT_FDCWD, "file", &writing);
+    gives(-EACCES, "certain: The process may not write to the file");
+    rota_prep_openat2(fresh(), AT_FDCWD, "mine", &making);
+    gives(-EACCES, "certain: The process may not make a file in the directory");
+    rota_prep_unlinkat(fresh(), AT_FDCWD, "file", 0);
+    gives(-EACCES, "certain: The process may not remove a name from the directory (addr=\"file\")");
+    rota_prep_mkdirat(fresh(), AT_FDCWD, "sub/made", 0700);
+    gives(-EACCES, "certain: The process may not make a name in the directory (addr=\"sub/made\")");
+    if (seteuid(0) || setegid(0))
+        bail("seteuid: %s", strerror(errno));
+}
+
+static void files(void)
+{
+    int queue = inotify_init1(IN_CLOEXEC), signals;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    rota_prep_read(fresh(), file, memory, 8, (uint64_t)-5);
+    gives(-EINVAL, "certain: The offset is negative and not -1");
+    rota_prep_read(fresh(), signals, memory, 100, 0);
+    gives(-EINVAL, "certain: fd=");
+    if (inotify_add_watch(queue, place, IN_CREATE) < 0)
+        bail("inotify: %s", strerror(errno));
+    close(open("a-name-of-more-than-sixteen-letters", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+    rota_prep_read(fresh(), queue, memory, 20, 0);
+    gives(-EINVAL, "certain: fd=");
+    close(queue);
+    close(signals);
+}
+
+/* A timeout whose remedy was applied already, and one that can still get it. */
+static void remedies(void)
+{
+    static const struct __kernel_timespec soon = {.tv_sec = 0, .tv_nsec = 1000};
+    char text[2000];
+
+    rota_prep_timeout(fresh(), &soon, 0, 0);
+    gives(-ETIME, "certain: The time is over");
+    rota_explain(&ring, &caps, &request, -ETIME, text, sizeof(text));
+    ok(strstr(text, "Set IORING_TIMEOUT_ETIME_SUCCESS"), "with a remedy");
+    request.timeout_flags = IORING_TIMEOUT_ETIME_SUCCESS;
+    rota_explain(&ring, &caps, &request, -ETIME, text, sizeof(text));
+    ok(!strstr(text, "->"), "which is not given to whom has done it");
+}
+
+static void cancels(void)
+{
+    struct io_uring_sqe *read;
+
+    rota_prep_read(read = rota_get_sqe(&ring), pipe_ends[0], memory, 8, 0);
+    read->user_data = 4711;
+    rota_prep_poll_remove(fresh(), 4711);
+    gives(-ENOENT, "certain: No poll request in flight has this user_data (addr=4711); READ, the "
+                   "last one submitted with it, has completed or is of another kind");
+    rota_prep_cancel64(rota_get_sqe(&ring), 4711, 0);
+    rota_prep_cancel64(fresh(), 8000, 0);
+    gives(-ENOENT, "certain: no request in flight has the user_data 8000 ->");
+    rota_prep_timeout_remove(fresh(), 8000, 0);
+    gives(-ENOENT, "certain: No timeout in flight has this user_data (addr=8000) ->");
+}
+
+static void descriptors(void)
+{
+    struct rlimit old, low;
+    int next = dup(file);
+
+    close(next);
+    if (next < 0 || getrlimit(RLIMIT_NOFILE, &old))
+        bail("no descriptor");
+    low = old;
+    low.rlim_cur = (rlim_t)next;
+    if (setrlimit(RLIMIT_NOFILE, &low))
+        bail("setrlimit: %s", strerror(errno));
+    rota_prep_openat(fresh(), AT_FDCWD, "file", O_RDONLY, 0);
+    gives(-EMFILE, "certain: the process may have ");
+    setrlimit(RLIMIT_NOFILE, &old);
+}
+
+/*
+ * Calls
+ */
+
+static void registered(unsigned call, int ret, const char *wanted)
+{
+    char text[4096];
+
+    if (ret >= 0 || ret == -EINVAL) {
+        skip(1, "this kernel answers %d", ret);
+        return;
+    }
+    rota_explain_register(&ring, &caps, call, ret, text, sizeof(text));
+    finds(text, wanted);
+}
+
+static void calls(void)
+{
+    struct io_uring_sync_cancel_reg sync = {.addr = 4242, .timeout = {-1, -1}};
+    static int table[100];
+    struct rlimit old, low;
+    char text[2000];
+
+    for (unsigned i = 0; i < 100; i++)
+        table[i] = -1;
+    if (getrlimit(RLIMIT_NOFILE, &old))
+        bail("getrlimit: %s", strerror(errno));
+    low = old;
+    low.rlim_cur = 60;
+    if (setrlimit(RLIMIT_NOFILE, &low))
+        bail("setrlimit: %s", strerror(errno));
+    registered(IORING_REGISTER_FILES, rota_register_files(&ring, table, 100),
+               "certain: The table would have more slots than RLIMIT_NOFILE or 1048576 "
+               "(RLIMIT_NOFILE is 60)");
+    setrlimit(RLIMIT_NOFILE, &old);
+    registered(IORING_UNREGISTER_PBUF_RING, rota_unregister_buf_ring(&ring, 77),
+               "certain: There is no such group.");
+    registered(IORING_REGISTER_SYNC_CANCEL, rota_register_sync_cancel(&ring, &sync),
+               "certain: No request matches.");
+    rota_explain_register(&ring, &caps, IORING_REGISTER_ENABLE_RINGS, -EBADFD, text, sizeof(text));
+    ok(!strstr(text, "is not enabled"), "a ring that was never disabled is not called so");
+    ok(strstr(text, "certain: The ring is enabled already."), "but enabled");
+}
+
+static void *visit(void *arg)
+{
+    char *text = arg;
+    int ret;
+
+    rota_prep_nop(rota_get_sqe(&ring));
+    ret = rota_submit(&ring);
+    rota_explain_submit(&ring, ret, text, 2000);
+    return NULL;
+}
+
+static void threads(void)
+{
+    char text[2000];
+    struct io_uring_cqe *cqe;
+    pthread_t thread;
+
+    if (!(ring.flags & IORING_SETUP_SINGLE_ISSUER)) {
+        skip(1, "this kernel has no rings of one thread");
+        return;
+    }
+    if (pthread_create(&thread, NULL, visit, text))
+        bail("no thread");
+    pthread_join(thread, NULL);
+    ok(strstr(text, "1. certain: ") && strstr(text, "thread"), "a ring of another thread");
+    diag("%s", text);
+    /* What it left in the queue. */
+    if (rota_submit(&ring) > 0 && !rota_wait_cqe(&ring, &cqe))
+        rota_cqe_seen(&ring, cqe);
+}
+
+static void set_ups(void)
+{
+    struct io_uring_params params;
+    char text[2000];
+
+    memset(&params, 0, sizeof(params));
+    params.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+    params.sq_thread_cpu = 4000;
+    rota_explain_setup(8, &params, -EINVAL, text, sizeof(text));
+    if (access("/sys/devices/system/cpu/online", R_OK))
+        skip(1, "/sys does not tell of processors");
+    else
+        finds(text, "certain: sq_thread_cpu=4000 is no processor of this machine, whose are 0");
+    params.sq_thread_cpu = 0;
+    rota_explain_setup(8, &params, -EINVAL, text, sizeof(text));
+    ok(!strstr(text, "certain: sq_thread_cpu"), "processor 0 is one");
+}
+
+int main(void)
+{
+    socklen_t size = sizeof(address);
+
+    if (rota_caps_get(&caps, NULL) < 0 || rota_init(&ring, 16, NULL) < 0)
+        skip_all("no ring can be made here");
+    if (!mkdtemp(place) || chdir(place) || mkdir("sub", 0755) || mkdir("locked", 0700) ||
+        symlink("file", "link") || pipe2(pipe_ends, O_CLOEXEC) ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        bail("no place to work in: %s", strerror(errno));
+    file = open("file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    secret = open("secret", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    close(open("locked/inside", O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+    directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (tcp < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+        listen(listener, 4) || getsockname(listener, (struct sockaddr *)&address, &size))
+        skip_all("no TCP socket can be made here: %s", strerror(errno));
+    for (unsigned i = 0; i < MANY; i++)
+        many[i] = (struct iovec){memory, 1};
+    messages();
+    sockets();
+    opens();
+    rights();
+    files();
+    remedies();
+    cancels();
+    descriptors();
+    calls();
+    threads();
+    set_ups();
+    if (chdir("/") || unlinkat(directory, "file", 0))
+        diag("%s stays", place);
+    unlinkat(directory, "secret", 0);
+    unlinkat(directory, "link", 0);
+    unlinkat(directory, "a-name-of-more-than-sixteen-letters", 0);
+    unlinkat(directory, "locked/inside", 0);
+    unlinkat(directory, "locked", AT_REMOVEDIR);
+    unlinkat(directory, "sub", AT_REMOVEDIR);
+    rmdir(place);
+    return done();
+}
