@@ -92,6 +92,7 @@ class Variable:
     ctype: str
     header: str
     doc: str
+    library: str
 
 
 @dataclass(frozen=True)
@@ -223,11 +224,16 @@ def _enumerators(name: str, body: str, header: str) -> Iterator[Constant]:
         following = value + 1
 
 
+def _library(text: str) -> str:
+    """The library that has what a header declares, as its first comment says."""
+    own = re.search(r"library of its own, (librota-\w+)", re.sub(r"[\s*]+", " ", text))
+    return own[1] if own else "librota"
+
+
 @cache
 def _functions(header: str, text: str) -> tuple[Function, ...]:
     """The functions of a header; most headers look alike to all machines."""
-    own = re.search(r"library of its own,\s+(?:\*\s+)?(librota-\w+)", text)
-    library = own[1] if own else "librota"
+    library = _library(text)
     found: list[Function] = []
     for match in _FUNCTION.finditer(text):
         doc = _doc(text, match.start())
@@ -266,7 +272,7 @@ class _Reader:
                                            _parameters(match["args"]), name))
         for match in _VARIABLE.finditer(text):
             self.variables.append(Variable(match["name"], match["type"].strip(), name,
-                                           _doc(text, match.start())))
+                                           _doc(text, match.start()), _library(text)))
         self.constants += self._numbers(name, macros)
         general = re.search(r"/\*\n \* Every rota_start_NAME\(\) returns .*?\*/", text, re.S)
         if general:

@@ -109,6 +109,7 @@ class Library:
 
     def variables(self) -> list[Json]:
         return [{"name": item.name, "type": item.ctype, "header": item.header,
+                 **({"library": item.library} if item.library != "librota" else {}),
                  **({"doc": item.doc} if item.doc else {})}
                 for item in (self.first.variables if self.first else ())]
 

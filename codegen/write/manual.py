@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codegen.table.calls import Call, RegisterOp
+from codegen.table.emulation import Emulation
 from codegen.table.model import Table
 from codegen.table.numbers import Group
 from codegen.table.requests import Op, Prep
@@ -110,6 +111,25 @@ class Manual:
             found.append(Item("Ring", self.prose(*rings)))
         found.append(Item("Result", self.prose(row.res)))
         return tuple(found)
+
+    def emulated(self, way: str) -> tuple[Item, ...]:
+        """The requests that the emulated kernel does in this way, and how."""
+        return tuple(Item(f".B {op.constant}", self._emulated(
+            op.emulate, f"{op.syscall}." if op.syscall else op.summary))
+                     for op in self.table.ops if op.emulate.way == way)
+
+    @cached_property
+    def emulated_calls(self) -> tuple[Item, ...]:
+        """The register calls that are refused, or do less."""
+        return tuple(Item(f".B {row.constant}", self._emulated(row.emulate, None))
+                     for row in self.table.registers
+                     if row.emulate.because or row.emulate.note)
+
+    def _emulated(self, emulate: Emulation, meaning: str | None) -> str:
+        """How it is done; of one that is not refused, `meaning` unless it is a single call."""
+        call = f"{emulate.call}({', '.join(emulate.args)})." if emulate.call else meaning
+        wait = f"It waits until the file is {emulate.wait}." if emulate.wait else None
+        return self.prose(None if emulate.refused else call, wait, emulate.because, emulate.note)
 
     @cached_property
     def lifetimes(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ import jinja2
 
 from codegen.table import names
 from codegen.write.foreign import Foreign
-from codegen.write import export, manual, migration, prose, typeset
+from codegen.write import emulated, export, manual, migration, prose, typeset
 from codegen.table.model import Table
 from codegen.write.pool import Pool
 
@@ -77,6 +77,7 @@ def render(table: Table, include: Path) -> list[Output]:
     env.globals["numbers"] = foreign.numbers(exported)
     env.globals["foreign_structs"] = foreign.foreign_structs(exported)
     env.globals["migration"] = migration.migration(table, include)
+    dispatch = emulated.Dispatch(table)
     outputs: list[Output] = []
     for name in templates():
         template = env.get_template(name)
@@ -107,7 +108,8 @@ def render(table: Table, include: Path) -> list[Output]:
                     for call in row.calls)
         else:
             outputs.append(Output(target, template.render(table=table, manual=book,
-                                                           pool=Pool(), ops=exported)))
+                                                           pool=Pool(), ops=exported,
+                                                           dispatch=dispatch)))
     outputs += [Output(path, text) for page in outputs
                 for path, text in prose.links(page.path, page.text).items()]
     outputs.append(Output("ops.json", export.export(exported)))

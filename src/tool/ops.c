@@ -318,6 +318,8 @@ static void print_op(const struct rota_op_info *op)
         entry(2, COLUMN, TONE_FAINT, "needs", "a kernel with %s", rota_info_text(op->config));
     if (op->note.at)
         entry(2, COLUMN, TONE_FAINT, "note", "%s", rota_info_text(op->note));
+    if (op->opcode < tool_op_emulation_count)
+        entry(2, COLUMN, TONE_FAINT, "emulated", "%s", tool_op_emulations[op->opcode].text);
     print_functions(op->opcode);
     print_fields(op);
     print_rings(op);
@@ -365,6 +367,8 @@ static void print_register(unsigned opcode, const struct rota_register_info *inf
               release_name(info->without_ring));
     if (info->note.at)
         entry(2, COLUMN, TONE_FAINT, "note", "%s", rota_info_text(info->note));
+    if (opcode < tool_register_emulation_count)
+        entry(2, COLUMN, TONE_FAINT, "emulated", "%s", tool_register_emulations[opcode].text);
     if (count)
         heading("  Functions");
     for (unsigned i = 0; i < count; i++) {

@@ -70,6 +70,14 @@ static void write_errors(struct rota_error_rows rows)
     json_end();
 }
 
+static void write_emulation(const struct tool_emulation *emulation)
+{
+    json_object("emulated");
+    json_string("way", emulation->way);
+    json_string("text", emulation->text);
+    json_end();
+}
+
 static void write_field(const struct rota_field_info *field)
 {
     json_object(NULL);
@@ -191,6 +199,8 @@ void ops_write_op(const struct rota_op_info *op, bool example)
         write_rule(&rota_info_rules(op->rules)[i]);
     json_end();
     write_errors(op->errors);
+    if (op->opcode < tool_op_emulation_count)
+        write_emulation(&tool_op_emulations[op->opcode]);
     if (example)
         json_string("example",
                     op->opcode < tool_op_example_count ? tool_op_examples[op->opcode] : NULL);
@@ -227,6 +237,8 @@ void ops_write_register(unsigned opcode, const struct rota_register_info *info, 
     }
     json_end();
     write_errors(info->errors);
+    if (opcode < tool_register_emulation_count)
+        write_emulation(&tool_register_emulations[opcode]);
     if (example)
         json_string("example", count ? calls[0].example : NULL);
     json_end();

@@ -18,6 +18,17 @@ struct tool_call {
 extern const char *const tool_op_examples[];
 extern const unsigned tool_op_example_count;
 
+/* How the emulated kernel does it, by opcode. */
+struct tool_emulation {
+    const char *way; /* as in the table: now, ready, worker, timer, ring, refused */
+    const char *text;
+};
+
+extern const struct tool_emulation tool_op_emulations[];
+extern const unsigned tool_op_emulation_count;
+extern const struct tool_emulation tool_register_emulations[];
+extern const unsigned tool_register_emulation_count;
+
 extern const struct tool_call tool_calls[]; /* in the order of their opcodes */
 extern const unsigned tool_call_count;
 

@@ -10,7 +10,8 @@
 //!
 //! Functions are those of C, with C's rules: `ops.json` and the manual pages say who owns which
 //! memory how long. Structures are memory with accessors, so that unions need no care. The functions
-//! of librota-thread are there with `--cfg 'feature="thread"'`.
+//! of librota-emulate and librota-thread are there with `--cfg 'feature="emulate"'` and
+//! `--cfg 'feature="thread"'`.
 #![no_std]
 #![allow(non_camel_case_types, non_snake_case, non_upper_case_globals, unused_braces, clippy::all)]
 
@@ -2957,6 +2958,11 @@ extern "C" {
     /// Give the memory of a completion back.
     pub fn rota_zcrx_give(zcrx: *mut rota_zcrx, cqe: *const io_uring_cqe) -> c_int;
     pub static rota_kernel_real: rota_kernel;
+}
+
+#[cfg(feature = "emulate")]
+#[link(name = "rota-emulate")]
+extern "C" {
 }
 
 #[cfg(feature = "thread")]

@@ -10,7 +10,8 @@
 //!
 //! Functions are those of C, with C's rules: `ops.json` and the manual pages say who owns which
 //! memory how long. Structures are memory with accessors, so that unions need no care. The functions
-//! of librota-thread are there with `--cfg 'feature="thread"'`.
+//! of librota-emulate and librota-thread are there with `--cfg 'feature="emulate"'` and
+//! `--cfg 'feature="thread"'`.
 #![no_std]
 #![allow(non_camel_case_types, non_snake_case, non_upper_case_globals, unused_braces, clippy::all)]
 
@@ -224,6 +225,11 @@ extern "C" {
     /// The length.
     pub fn rota_tiny_length(tiny: *const rota_tiny) -> usize;
     pub static rota_tiny_first: rota_tiny;
+}
+
+#[cfg(feature = "emulate")]
+#[link(name = "rota-emulate")]
+extern "C" {
 }
 
 #[cfg(feature = "thread")]

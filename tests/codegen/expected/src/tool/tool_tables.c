@@ -165,6 +165,22 @@ const char *const tool_op_examples[5] = {
 };
 const unsigned tool_op_example_count = 5;
 
+const struct tool_emulation tool_op_emulations[] = {
+    [IORING_OP_NOP] = {"now", "At once."},
+    [IORING_OP_LOOK] = {"ready", "When the file is readable, by look(fd, addr, len, look_flags, off). It does not look twice."},
+    [IORING_OP_OPEN] = {"worker", "On a worker, by open_eye(fd, addr, open_flags, len)."},
+    [IORING_OP_WATCH] = {"ready", "When the file is writable."},
+    [IORING_OP_LATER] = {"refused", "Refused: not described yet."},
+};
+const unsigned tool_op_emulation_count = sizeof(tool_op_emulations) / sizeof(tool_op_emulations[0]);
+
+const struct tool_emulation tool_register_emulations[] = {
+    [IORING_REGISTER_TINY] = {"ring", "On the ring itself. The smallest ones only."},
+    [IORING_UNREGISTER_TINY] = {"timer", "By a timer."},
+    [IORING_REGISTER_LATER] = {"refused", "Refused: not described yet."},
+};
+const unsigned tool_register_emulation_count = sizeof(tool_register_emulations) / sizeof(tool_register_emulations[0]);
+
 const struct tool_call tool_calls[] = {
     {
         .prototype = "int rota_register_tiny(struct rota_ring *ring, unsigned id, const void *ptr)",
