@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The emulated kernel: io_uring where io_uring is not to be had, a library of
+ * its own, librota-emulate (pkg-config rota-emulate), because it needs libc and
+ * threads.
+ *
+ *     struct rota_config config = {.kernel = &rota_kernel_emulated};
+ *
+ *     ret = rota_init(&ring, 64, &config);
+ *
+ * makes a ring that stands on ordinary system calls. All else, the ring, its
+ * resources, handles, explanations and the program, is the same code; what a
+ * request means, and the order in which requests end, is as on the kernel.
+ *
+ * Where it differs:
+ * - Work goes on while a thread is in a call on the ring (and on the workers). A
+ *   request that could not end when it was submitted ends in a later wait or
+ *   peek, as on a ring with DEFER_TASKRUN; IORING_SQ_TASKRUN is shown
+ *   meanwhile on every kind of ring, so that a peek knows. With a registered
+ *   eventfd, or with SQPOLL, a thread of its own looks after the ring.
+ * - A request does not keep its file open: a descriptor that is not a
+ *   registered one must stay open until the requests on it have ended.
+ * - What may block runs on workers (rota_emulate_workers). One that blocks and
+ *   is cancelled is interrupted with the signal SIGRTMAX - 3, which is sent to
+ *   workers only; a handler is installed at the first such cancellation.
+ * - poll(2) and epoll(7) find the ring's descriptor readable when completions
+ *   wait or work can go on, and sometimes when it turns out that there is
+ *   none. Watched with EPOLLET, peek until nothing is found.
+ * - After fork() the child has no emulated rings: its calls on them say
+ *   -EBADF, and rota_queue_exit() gives back what they held.
+ * - What only a kernel can do is refused as by a kernel that lacks it, and
+ *   the probe says so.
+ */
+#ifndef ROTA_EMULATE_H
+#define ROTA_EMULATE_H
+
+#include <rota/syscall.h>
+
+ROTA_BEGIN_DECLS
+
+/*
+ * The table of the emulated kernel, for rota_config::kernel. Each call has the
+ * contract of the call that it stands for (rota/syscall.h); setup returns
+ * -ENOMEM for lack of memory, and -EMFILE or -ENFILE when the few descriptors
+ * that a ring needs are not to be had. Any thread.
+ */
+ROTA_API extern const struct rota_kernel rota_kernel_emulated;
+
+/*
+ * rota_emulate_workers - how many workers a ring may have.
+ *
+ * `most`: threads for requests that may block, from 0 to 64; 4 if this was never
+ * called. They are made when they are first needed, and end with their ring.
+ * With 0 the submitting call does such work itself, and blocks. Rings made
+ * afterwards take it; IORING_REGISTER_IOWQ_MAX_WORKERS changes it for one.
+ *
+ * Returns what it was before, or -EINVAL above 64. Any thread.
+ */
+ROTA_API int rota_emulate_workers(unsigned most);
+
+ROTA_END_DECLS
+
+#endif /* ROTA_EMULATE_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock's ways that sleep and wake. */
+#include "emulate/lock.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SPINS 100
+
+static void futex(uint32_t *word, int what, uint32_t value)
+{
+#ifdef __NR_futex
+    (void)syscall(__NR_futex, word, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+#else /* 32-bit processors that never had a 32-bit time */
+    (void)syscall(__NR_futex_time64, word, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+#endif
+}
+
+void emulate_lock_slow(struct emulate_lock *lock)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (!__atomic_load_n(&lock->word, __ATOMIC_RELAXED) && emulate_lock_try(lock))
+            return;
+    }
+    /* Who comes this way cannot tell whether others sleep: it says that they do. */
+    while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE))
+        futex(&lock->word, FUTEX_WAIT, 2);
+}
+
+void emulate_lock_wake(struct emulate_lock *lock)
+{
+    futex(&lock->word, FUTEX_WAKE, 1);
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets: accepting, connecting and receiving, where more than one system call is to be made. */
+#include "emulate/emulate.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "emulate/hooks.h"
+#include "emulate/inside.h"
+
+static bool is_nonblocking(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
+static bool is_ready(int fd, short events)
+{
+    struct pollfd now = {.fd = fd, .events = events};
+
+    return poll(&now, 1, 0) > 0;
+}
+
+/*
+ * There is no accept(2) that does not block but on a socket that is set so. On
+ * any other a worker accepts once there is a connection: another thread or
+ * process may take it first, and then only the worker waits.
+ */
+EMULATE_HOOK(accept)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    int flags = (int)sqe->accept_flags, fd;
+
+    (void)ring;
+    if (sqe->ioprio & IORING_ACCEPT_MULTISHOT)
+        request->flags |= EMULATE_REQ_MULTISHOT;
+    if (sqe->ioprio & IORING_ACCEPT_DONTWAIT)
+        request->flags |= EMULATE_REQ_NOWAIT;
+    if ((sqe->ioprio & IORING_ACCEPT_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED))
+        return -EAGAIN;
+    if (!request->blocking && !is_nonblocking(request->fd)) {
+        if (!is_ready(request->fd, POLLIN))
+            return -EAGAIN;
+        request->flags |= EMULATE_REQ_UNBOUNDED | EMULATE_REQ_WAITED;
+        return EMULATE_PUNT;
+    }
+    if (sqe->file_index)
+        flags |= SOCK_CLOEXEC;
+    fd = accept4(request->fd, (struct sockaddr *)(uintptr_t)sqe->addr,
+                 (socklen_t *)(uintptr_t)sqe->addr2, flags);
+    if (fd < 0)
+        return -errno;
+    request->flags |= EMULATE_REQ_MORE;
+    return fd;
+}
+
+/* The outcome of a connection that was begun. */
+static int64_t connected(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof(int), peer_size = sizeof(peer);
+    int error = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    if (error)
+        return -error;
+    if (!getpeername(fd, (struct sockaddr *)&peer, &peer_size))
+        return 0;
+    return errno == ENOTCONN ? -EAGAIN : -errno;
+}
+
+/*
+ * connect(2) on a socket that blocks: for as short a time as its send timeout
+ * can say, on a worker. That is no change that anybody sees: nothing can be
+ * sent before there is a connection.
+ */
+static int connect_briefly(int fd, const struct sockaddr *address, socklen_t size)
+{
+    const struct timeval brief = {0, 1};
+    struct timeval before;
+    socklen_t before_size = sizeof(before);
+    int ret;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &before, &before_size) < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &brief, sizeof(brief));
+    ret = connect(fd, address, size) < 0 ? -errno : 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &before, before_size);
+    return ret;
+}
+
+EMULATE_HOOK(connect)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    const struct sockaddr *address = (const struct sockaddr *)(uintptr_t)sqe->addr;
+    socklen_t size = (socklen_t)sqe->addr2;
+    int ret;
+
+    (void)ring;
+    if (request->hook[0])
+        return connected(request->fd);
+    if (is_nonblocking(request->fd)) {
+        ret = connect(request->fd, address, size) < 0 ? -errno : 0;
+    } else if (request->blocking) {
+        ret = connect_briefly(request->fd, address, size);
+        if (ret == -EAGAIN)
+            return EMULATE_PUNT; /* a full queue of a local socket: once more, behind the others */
+    } else {
+        request->flags |= EMULATE_REQ_UNBOUNDED | EMULATE_REQ_WAITED;
+        return EMULATE_PUNT;
+    }
+    if (ret != -EINPROGRESS)
+        return ret;
+    request->hook[0] = 1;
+    return -EAGAIN;
+}
+
+static int receive_flags(const struct emulate_request *request)
+{
+    return (int)request->sqe.msg_flags | (request->blocking ? 0 : MSG_DONTWAIT);
+}
+
+/* Sets up what both receives share. -EAGAIN: readiness comes first. */
+static int begin_receive(struct emulate_request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+
+    if (sqe->msg_flags & MSG_DONTWAIT)
+        request->flags |= EMULATE_REQ_NOWAIT;
+    if (sqe->ioprio & IORING_RECV_MULTISHOT)
+        request->flags |= EMULATE_REQ_MULTISHOT;
+    if ((sqe->ioprio & IORING_RECVSEND_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED)) {
+        request->flags &= ~EMULATE_REQ_NOWAIT;
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+/* More of a multishot's: unless the peer has ended, or its total was reached. */
+static void count_shot(struct emulate_request *request, int64_t res)
+{
+    uint32_t most = request->sqe.optlen;
+
+    request->total += (uint64_t)res;
+    if (res > 0 && (!most || request->total < most))
+        request->flags |= EMULATE_REQ_MORE;
+}
+
+/* With MSG_WAITALL: what is missing yet. */
+static int64_t whole(struct emulate_request *request, int64_t res, size_t missing)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+
+    if (!(request->sqe.msg_flags & MSG_WAITALL) || request->sqe.flags & IOSQE_BUFFER_SELECT)
+        return res;
+    if (res > 0) {
+        (void)getsockopt(request->fd, SOL_SOCKET, SO_TYPE, &type, &size);
+        request->total += (uint64_t)res;
+        if ((size_t)res < missing && (type == SOCK_STREAM || type == SOCK_SEQPACKET) &&
+            !(request->flags & EMULATE_REQ_NOWAIT))
+            return -EAGAIN;
+        if ((size_t)res < missing)
+            request->flags |= EMULATE_REQ_FAIL;
+        return (int64_t)request->total;
+    }
+    if (res == -EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
+        return res;
+    request->flags |= EMULATE_REQ_FAIL;
+    return request->total ? (int64_t)request->total : res;
+}
+
+EMULATE_HOOK(recv)
+{
+    size_t done = (size_t)request->total, length = request->len;
+    struct msghdr header;
+    ssize_t got;
+
+    (void)ring;
+    if (begin_receive(request) < 0)
+        return -EAGAIN;
+    if (request->flags & EMULATE_REQ_MULTISHOT) {
+        uint64_t most = request->sqe.optlen;
+
+        done = 0;
+        if (most && request->total + length > most)
+            length = (size_t)(most - request->total);
+    }
+    if (request->iov) {
+        memset(&header, 0, sizeof(header));
+        header.msg_iov = request->iov;
+        header.msg_iovlen = request->iov_count;
+        got = recvmsg(request->fd, &header, receive_flags(request));
+    } else {
+        got =
+            recv(request->fd, (char *)request->addr + done, length - done, receive_flags(request));
+    }
+    if (got < 0 && errno == EINTR && !request->blocking)
+        return -EAGAIN;
+    if (request->flags & EMULATE_REQ_MULTISHOT) {
+        if (got >= 0)
+            count_shot(request, got);
+        return got < 0 ? -errno : got;
+    }
+    return whole(request, got < 0 ? -errno : got, length - done);
+}
+
+/*
+ * Messages
+ */
+
+static size_t vector_length(const struct iovec *iov, size_t count)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+int emulate_read_msghdr(const struct emulate_request *request, struct msghdr *header)
+{
+    int ret = emulate_copy_in(header, request->sqe.addr, sizeof(*header));
+
+    if (ret < 0)
+        return ret;
+    return header->msg_iovlen > IOV_MAX ? -EMSGSIZE : 0;
+}
+
+int emulate_keep_msghdr(struct emulate_ring *ring, struct emulate_request *request)
+{
+    struct msghdr header, *kept;
+    int ret = emulate_read_msghdr(request, &header);
+
+    (void)ring;
+    if (ret < 0)
+        return ret;
+    if (!request->hook[1])
+        request->hook[1] = request->sqe.addr; /* where the answer goes */
+    kept = emulate_keep(request, &header, sizeof(header));
+    if (!kept)
+        return -ENOMEM;
+    if (header.msg_iovlen) {
+        struct iovec *iov;
+
+        iov = emulate_keep(request, NULL, header.msg_iovlen * sizeof(*iov));
+        if (!iov)
+            return -ENOMEM;
+        ret = emulate_copy_in(iov, (uintptr_t)header.msg_iov, header.msg_iovlen * sizeof(*iov));
+        if (ret < 0)
+            return ret;
+        kept->msg_iov = iov;
+    }
+    if (request->sqe.opcode != IORING_OP_RECVMSG && header.msg_name && header.msg_namelen) {
+        void *name;
+
+        if (header.msg_namelen > sizeof(struct sockaddr_storage))
+            return -EINVAL;
+        name = emulate_keep(request, NULL, header.msg_namelen);
+        if (!name)
+            return -ENOMEM;
+        ret = emulate_copy_in(name, (uintptr_t)header.msg_name, header.msg_namelen);
+        if (ret < 0)
+            return ret;
+        kept->msg_name = name;
+    }
+    request->sqe.addr = (uintptr_t)kept;
+    return 0;
+}
+
+int emulate_recvmsg_want(struct emulate_request *request)
+{
+    struct msghdr header;
+    struct iovec first;
+    int ret = emulate_read_msghdr(request, &header);
+
+    if (ret < 0)
+        return ret;
+    request->want = 0;
+    if (request->sqe.ioprio & IORING_RECV_MULTISHOT || !header.msg_iovlen)
+        return 0;
+    if (header.msg_iovlen > 1)
+        return -EINVAL;
+    ret = emulate_copy_in(&first, (uintptr_t)header.msg_iov, sizeof(first));
+    request->want = first.iov_len;
+    return ret;
+}
+
+/* One message into a selected buffer: what it is, the address, the control data, the payload. */
+static int64_t receive_record(struct emulate_request *request, const struct msghdr *asked)
+{
+    struct io_uring_recvmsg_out out;
+    size_t name_room = asked->msg_namelen, control_room = asked->msg_controllen;
+    size_t before = sizeof(out) + name_room + control_room;
+    unsigned char *at = request->addr;
+    struct msghdr header;
+    struct iovec payload;
+    ssize_t got;
+
+    if (request->len < before)
+        return -EFAULT;
+    memset(&header, 0, sizeof(header));
+    payload.iov_base = at + before;
+    payload.iov_len = request->len - before;
+    header.msg_name = name_room ? at + sizeof(out) : NULL;
+    header.msg_namelen = (socklen_t)name_room;
+    header.msg_control = control_room ? at + sizeof(out) + name_room : NULL;
+    header.msg_controllen = control_room;
+    header.msg_iov = &payload;
+    header.msg_iovlen = 1;
+    got = recvmsg(request->fd, &header, receive_flags(request));
+    if (got < 0)
+        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+    out.namelen = name_room ? header.msg_namelen : 0;
+    out.controllen = control_room ? (uint32_t)header.msg_controllen : 0;
+    out.payloadlen = (uint32_t)got;
+    out.flags = (uint32_t)header.msg_flags;
+    memcpy(at, &out, sizeof(out));
+    count_shot(request, got);
+    if ((size_t)got > payload.iov_len)
+        got = (ssize_t)payload.iov_len;
+    return (int64_t)before + got;
+}
+
+EMULATE_HOOK(recvmsg)
+{
+    struct msghdr asked, header, *user;
+    struct iovec selected, rest[IOV_MAX > 64 ? 64 : IOV_MAX];
+    size_t length;
+    ssize_t got;
+    int ret = emulate_read_msghdr(request, &asked);
+
+    (void)ring;
+    if (ret < 0)
+        return ret;
+    if (begin_receive(request) < 0)
+        return -EAGAIN;
+    if (request->flags & EMULATE_REQ_MULTISHOT)
+        return receive_record(request, &asked);
+    header = asked;
+    header.msg_flags = 0;
+    if (request->flags & EMULATE_REQ_SELECTED) {
+        selected.iov_base = request->addr;
+        selected.iov_len = request->len;
+        header.msg_iov = request->iov ? request->iov : &selected;
+        header.msg_iovlen = request->iov ? request->iov_count : 1;
+    }
+    length = vector_length(header.msg_iov, header.msg_iovlen);
+    if (request->total) {
+        /* MSG_WAITALL goes on where it was. */
+        size_t skip = (size_t)request->total, count = 0;
+
+        for (size_t i = 0; i < header.msg_iovlen && count < sizeof(rest) / sizeof(rest[0]); i++) {
+            const struct iovec *from = &header.msg_iov[i];
+
+            if (skip >= from->iov_len) {
+                skip -= from->iov_len;
+                continue;
+            }
+            rest[count].iov_base = (char *)from->iov_base + skip;
+            rest[count++].iov_len = from->iov_len - skip;
+            skip = 0;
+        }
+        header.msg_iov = rest;
+        header.msg_iovlen = count;
+        length -= (size_t)request->total;
+    }
+    got = recvmsg(request->fd, &header, receive_flags(request));
+    if (got < 0) {
+        if (errno == EINTR && !request->blocking)
+            return -EAGAIN;
+        return whole(request, -errno, length);
+    }
+    user = (struct msghdr *)(uintptr_t)(request->hook[1] ? request->hook[1] : request->sqe.addr);
+    user->msg_namelen = header.msg_namelen;
+    user->msg_controllen = header.msg_controllen;
+    user->msg_flags = header.msg_flags;
+    return whole(request, got, length);
+}
+
+/*
+ * READ_MULTISHOT: of any file that can be waited for.
+ */
+EMULATE_HOOK(read_multishot)
+{
+    struct iovec iov;
+    ssize_t got;
+
+    (void)ring;
+    request->flags |= EMULATE_REQ_MULTISHOT;
+    iov.iov_base = request->addr;
+    iov.iov_len = request->len;
+    if (!request->blocking) {
+        got = preadv2(request->fd, &iov, 1, (off_t)request->sqe.off, RWF_NOWAIT);
+        if (got < 0 && errno == ESPIPE)
+            got = preadv2(request->fd, &iov, 1, -1, RWF_NOWAIT);
+        if (got < 0 && errno == EOPNOTSUPP)
+            return is_ready(request->fd, POLLIN) ? EMULATE_PUNT : -EAGAIN;
+    } else {
+        got = read(request->fd, request->addr, request->len);
+    }
+    if (got < 0)
+        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+    if (got > 0)
+        request->flags |= EMULATE_REQ_MORE;
+    return got;
+}

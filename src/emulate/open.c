@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that make descriptors, and the one that closes them. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <string.h>
+
+#include "emulate/calls.h"
+#include "emulate/hooks.h"
+#include "emulate/resources.h"
+
+/* What goes into a slot is no program's that is started meanwhile. */
+static int close_on_exec(const struct io_uring_sqe *sqe, int flag)
+{
+    return sqe->file_index ? flag : 0;
+}
+
+EMULATE_HOOK(openat)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    int flags = (int)sqe->open_flags | O_LARGEFILE | close_on_exec(sqe, O_CLOEXEC);
+
+    (void)ring;
+    return emulate_result(
+        syscall(SYS_openat, sqe->fd, (const char *)(uintptr_t)sqe->addr, flags, sqe->len));
+}
+
+EMULATE_HOOK(openat2)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    const char *path = (const char *)(uintptr_t)sqe->addr;
+    struct open_how how;
+    int64_t fd;
+    int ret;
+
+    (void)ring;
+    if (sqe->len < sizeof(how))
+        return -EINVAL;
+    ret = emulate_copy_in(&how, sqe->addr2, sizeof(how));
+    if (ret)
+        return ret;
+    if (sqe->file_index && (how.flags & O_CLOEXEC))
+        return -EINVAL;
+    fd = emulate_result(
+        syscall(SYS_openat2, sqe->fd, path, (const void *)(uintptr_t)sqe->addr2, sqe->len));
+    if (fd >= 0 && sqe->file_index)
+        (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
+EMULATE_HOOK(socket)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+
+    (void)ring;
+    return emulate_result(
+        socket(sqe->fd, (int)sqe->off | close_on_exec(sqe, SOCK_CLOEXEC), (int)sqe->len));
+}
+
+/* The slots get the two ends one after the other. */
+static int install_both(struct emulate_ring *ring, const int *ends, uint32_t index, int *slots)
+{
+    bool any = index == IORING_FILE_INDEX_ALLOC;
+    int ret = emulate_file_install(ring, ends[0], index);
+
+    if (ret < 0) {
+        close(ends[1]);
+        return ret;
+    }
+    slots[0] = ret;
+    ret = emulate_file_install(ring, ends[1], any ? index : index + 1);
+    if (ret < 0) {
+        (void)emulate_file_remove(ring, any ? (uint32_t)slots[0] : index - 1);
+        return ret;
+    }
+    slots[1] = ret;
+    return 0;
+}
+
+EMULATE_HOOK(pipe)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    int ends[2], told[2], ret;
+
+    if (pipe2(ends, (int)sqe->pipe_flags | close_on_exec(sqe, O_CLOEXEC)) < 0)
+        return -errno;
+    memcpy(told, ends, sizeof(told));
+    if (sqe->file_index) {
+        ret = install_both(ring, ends, sqe->file_index, told);
+        if (ret)
+            return ret;
+    }
+    ret = emulate_copy_out(sqe->addr, told, sizeof(told));
+    if (ret && sqe->file_index) {
+        bool any = sqe->file_index == IORING_FILE_INDEX_ALLOC;
+
+        (void)emulate_file_remove(ring, any ? (uint32_t)told[0] : sqe->file_index - 1);
+        (void)emulate_file_remove(ring, any ? (uint32_t)told[1] : sqe->file_index);
+    } else if (ret) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return ret;
+}
+
+EMULATE_HOOK(close)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+
+    if (sqe->file_index)
+        return emulate_file_remove(ring, sqe->file_index - 1);
+    if (sqe->fd < 0 || fcntl(sqe->fd, F_GETFD) < 0 || emulate_is_ring(sqe->fd))
+        return -EBADF;
+    emulate_file_forget(ring, sqe->fd);
+    return emulate_result(close(sqe->fd));
+}

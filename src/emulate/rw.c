@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads and writes. The first try may not block; a file that cannot say
+ * whether it would, goes to a worker. Of a regular file all is transferred
+ * that there is, with as many calls as it takes.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "emulate/hooks.h"
+#include "emulate/resources.h"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+
+#define VECTORS 1024u /* what one call takes */
+
+struct transfer {
+    struct iovec one;
+    const struct iovec *iov;
+    uint32_t count;
+    uint64_t length;
+    uint64_t offset; /* UINT64_MAX: the file's own */
+    int flags;
+    bool writes;
+};
+
+static uint64_t length_of(const struct iovec *iov, uint32_t count)
+{
+    uint64_t length = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        length += iov[i].iov_len;
+    return length;
+}
+
+/* The memory of the request. `copy` has room for its vectors. 0 or -errno. */
+static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
+                     struct transfer *transfer, struct iovec *copy)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    bool fixed = sqe->opcode == IORING_OP_READV_FIXED || sqe->opcode == IORING_OP_WRITEV_FIXED;
+    bool vectors = fixed || sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
+    int ret;
+
+    if (!vectors || (request->flags & EMULATE_REQ_SELECTED)) {
+        transfer->one.iov_base = request->addr;
+        transfer->one.iov_len = request->len;
+        transfer->iov = &transfer->one;
+        transfer->count = 1;
+        transfer->length = request->len;
+        return 0;
+    }
+    ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
+    if (!ret && fixed)
+        ret = emulate_fixed_vector(ring, request, copy, sqe->len);
+    transfer->iov = copy;
+    transfer->count = sqe->len;
+    transfer->length = ret ? 0 : length_of(copy, sqe->len);
+    return ret;
+}
+
+static int64_t call(int fd, const struct transfer *transfer, uint64_t done)
+{
+    struct iovec rest[VECTORS];
+    const struct iovec *iov = transfer->iov;
+    uint64_t at = transfer->offset == UINT64_MAX ? UINT64_MAX : transfer->offset + done;
+    uint32_t count = transfer->count;
+    ssize_t ret;
+
+    if (done) {
+        while (count && done >= iov->iov_len) {
+            done -= iov->iov_len;
+            iov++;
+            count--;
+        }
+        memcpy(rest, iov, count * sizeof(*iov));
+        if (count) {
+            rest[0].iov_base = (char *)rest[0].iov_base + done;
+            rest[0].iov_len -= (size_t)done;
+        }
+        iov = rest;
+    }
+    if (transfer->writes)
+        ret = pwritev2(fd, iov, (int)count, (off_t)at, transfer->flags);
+    else
+        ret = preadv2(fd, iov, (int)count, (off_t)at, transfer->flags);
+    return ret < 0 ? -errno : ret;
+}
+
+static bool is_regular(int fd)
+{
+    struct stat status;
+
+    return !fstat(fd, &status) && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
+static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *request, bool writes)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct iovec copy[VECTORS];
+    struct transfer transfer = {.offset = sqe->off, .writes = writes};
+    bool own_nowait = (sqe->rw_flags & RWF_NOWAIT) != 0, regular = false;
+    int64_t got = 0;
+    int ret;
+
+    if (sqe->attr_type_mask)
+        return -EINVAL; /* no file of ours takes any */
+    ret = memory_of(ring, request, &transfer, copy);
+    if (ret)
+        return ret;
+    if (own_nowait)
+        request->flags |= EMULATE_REQ_NOWAIT;
+    transfer.flags = (int)sqe->rw_flags | (request->blocking ? 0 : RWF_NOWAIT);
+    for (;;) {
+        got = call(request->fd, &transfer, request->total);
+        if (got == -ESPIPE && transfer.offset != UINT64_MAX) {
+            /* What cannot be positioned is not asked where. */
+            transfer.offset = UINT64_MAX;
+            continue;
+        }
+        if (got <= 0)
+            break;
+        request->total += (uint64_t)got;
+        if (request->total >= transfer.length || own_nowait)
+            break;
+        if (!regular && !is_regular(request->fd))
+            break;
+        regular = true;
+    }
+    if (got == -EINTR && !request->blocking)
+        return -EAGAIN;
+    if (got == -EAGAIN && !own_nowait && !request->blocking)
+        return -EAGAIN; /* what was done stands in `total` */
+    if (got == -EOPNOTSUPP && !own_nowait && !request->blocking)
+        return EMULATE_PUNT; /* it cannot say whether it would block */
+    if (request->total)
+        got = (int64_t)request->total;
+    if (got >= 0 && (uint64_t)got < transfer.length)
+        request->flags |= EMULATE_REQ_FAIL;
+    return got;
+}
+
+EMULATE_HOOK(read)
+{
+    return transfer_all(ring, request, false);
+}
+
+EMULATE_HOOK(write)
+{
+    return transfer_all(ring, request, true);
+}

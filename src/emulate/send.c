@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending. Zero-copy sends copy; that the memory is free again at once is told
+ * by the notification. As in the kernel no send raises SIGPIPE.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "emulate/hooks.h"
+#include "emulate/resources.h"
+
+#define VECTORS 1024u
+
+/* Readiness first, if that was asked for. */
+static bool waits_first(struct emulate_request *request)
+{
+    return (request->sqe.ioprio & IORING_RECVSEND_POLL_FIRST) &&
+           !(request->flags & EMULATE_REQ_WAITED);
+}
+
+static bool is_stream(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return false;
+    return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+}
+
+/* Leaves out the first bytes of the vectors. `rest` has room for all of them. */
+static void skip(struct msghdr *header, struct iovec *rest, uint64_t bytes)
+{
+    const struct iovec *iov = header->msg_iov;
+    size_t count = header->msg_iovlen;
+
+    while (count && bytes >= iov->iov_len) {
+        bytes -= iov->iov_len;
+        iov++;
+        count--;
+    }
+    memcpy(rest, iov, count * sizeof(*iov));
+    if (count) {
+        rest[0].iov_base = (char *)rest[0].iov_base + bytes;
+        rest[0].iov_len -= (size_t)bytes;
+    }
+    header->msg_iov = rest;
+    header->msg_iovlen = count;
+}
+
+static int64_t send_message(struct emulate_request *request, struct msghdr *header)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct iovec rest[VECTORS];
+    uint64_t length = 0;
+    int flags = (int)sqe->msg_flags | MSG_NOSIGNAL;
+    ssize_t sent;
+    int64_t res;
+
+    for (size_t i = 0; i < header->msg_iovlen; i++)
+        length += header->msg_iov[i].iov_len;
+    if (sqe->msg_flags & MSG_DONTWAIT)
+        request->flags |= EMULATE_REQ_NOWAIT;
+    if (!request->blocking)
+        flags |= MSG_DONTWAIT;
+    if (request->total)
+        skip(header, rest, request->total);
+    for (;;) {
+        sent = sendmsg(request->fd, header, flags);
+        if (sent < 0)
+            break;
+        request->total += (uint64_t)sent;
+        if (request->total >= length || !sent || !(sqe->msg_flags & MSG_WAITALL) ||
+            !is_stream(request->fd))
+            break;
+        skip(header, rest, (uint64_t)sent);
+    }
+    if (sent < 0 && errno == EINTR && !request->blocking)
+        return -EAGAIN;
+    if (sent < 0 && errno == EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
+        return -EAGAIN;
+    res = sent < 0 && !request->total ? -errno : (int64_t)request->total;
+    if (res >= 0 && (uint64_t)res < length && (sqe->msg_flags & MSG_WAITALL))
+        request->flags |= EMULATE_REQ_FAIL;
+    return res;
+}
+
+/* Both kinds of SEND: memory, a registered buffer, vectors, a provided buffer, a bundle of them. */
+static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    struct iovec one, copy[VECTORS];
+    struct msghdr header;
+    int64_t res;
+    int ret;
+
+    if (waits_first(request))
+        return -EAGAIN;
+    memset(&header, 0, sizeof(header));
+    if (sqe->addr2) {
+        header.msg_name = (void *)(uintptr_t)sqe->addr2;
+        header.msg_namelen = sqe->addr_len;
+    }
+    if (request->iov) {
+        header.msg_iov = request->iov;
+        header.msg_iovlen = request->iov_count;
+    } else if ((sqe->ioprio & IORING_SEND_VECTORIZED) && !(request->flags & EMULATE_REQ_SELECTED)) {
+        ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
+        if (!ret && (sqe->ioprio & IORING_RECVSEND_FIXED_BUF))
+            ret = emulate_fixed_vector(ring, request, copy, sqe->len);
+        if (ret)
+            return ret;
+        header.msg_iov = copy;
+        header.msg_iovlen = sqe->len;
+    } else {
+        one.iov_base = request->addr;
+        one.iov_len = request->len;
+        header.msg_iov = &one;
+        header.msg_iovlen = 1;
+    }
+    res = send_message(request, &header);
+    if (res > 0 && (sqe->ioprio & IORING_RECVSEND_BUNDLE) &&
+        !(request->flags & EMULATE_REQ_WAITED) && emulate_buffer_left(ring, request)) {
+        request->flags |= EMULATE_REQ_MORE;
+        request->total = 0;
+    }
+    return res;
+}
+
+static int64_t send_header(struct emulate_ring *ring, struct emulate_request *request)
+{
+    struct iovec copy[VECTORS];
+    struct msghdr header;
+    int ret;
+
+    if (waits_first(request))
+        return -EAGAIN;
+    ret = emulate_read_msghdr(request, &header);
+    if (ret < 0)
+        return ret;
+    if (header.msg_iovlen) {
+        ret = emulate_copy_in(copy, (uintptr_t)header.msg_iov, header.msg_iovlen * sizeof(*copy));
+        if (ret)
+            return ret;
+        header.msg_iov = copy;
+    }
+    if (request->buffer_node) {
+        ret = emulate_fixed_vector(ring, request, copy, (uint32_t)header.msg_iovlen);
+        if (ret)
+            return ret;
+    }
+    return send_message(request, &header);
+}
+
+EMULATE_HOOK(send)
+{
+    return send_memory(ring, request);
+}
+
+EMULATE_HOOK(sendmsg)
+{
+    return send_header(ring, request);
+}
+
+EMULATE_HOOK(send_zc)
+{
+    return send_memory(ring, request);
+}
+
+EMULATE_HOOK(sendmsg_zc)
+{
+    return send_header(ring, request);
+}

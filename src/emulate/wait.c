@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting. All that can happen to a ring's requests comes through its inner
+ * epoll: files that are ready, timers, and the eventfd by which workers and
+ * other threads end a sleep.
+ */
+#include "emulate/emulate.h"
+
+#include <signal.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "emulate/inside.h"
+
+#define EVENTS 64
+#define ROUNDS 16u
+#define SECOND UINT64_C(1000000000)
+#define MILLI  UINT64_C(1000000)
+/* Waits in a row that find what they want before the epoll is looked at all the same. */
+#define IMPATIENT 8u
+
+uint64_t emulate_now(int clock_id)
+{
+    struct timespec ts;
+
+    if (clock_gettime(clock_id, &ts) < 0)
+        return 0;
+    return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+}
+
+void emulate_wake(struct emulate_ring *ring)
+{
+    const uint64_t one = 1;
+
+    if (ring->wake_raised)
+        return;
+    ring->wake_raised = true;
+    while (write(ring->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+static void drain(int fd)
+{
+    uint64_t count;
+
+    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+}
+
+static int milliseconds(uint64_t timeout)
+{
+    uint64_t ms = timeout / MILLI + (timeout % MILLI ? 1 : 0);
+
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+/* epoll_pwait with nanoseconds; where the kernel lacks it, with milliseconds that are not fewer. */
+static int pwait(int fd, struct epoll_event *events, uint64_t timeout, const void *sigmask)
+{
+#ifdef SYS_epoll_pwait2
+    static uint32_t lacking;
+
+    if (timeout != UINT64_MAX && timeout % MILLI && !__atomic_load_n(&lacking, __ATOMIC_RELAXED)) {
+        struct __kernel_timespec ts = {
+            .tv_sec = (int64_t)(timeout / SECOND),
+            .tv_nsec = (long long)(timeout % SECOND),
+        };
+        long ret = syscall(SYS_epoll_pwait2, fd, events, EVENTS, &ts, sigmask, ROTA_SIGSET_SIZE);
+
+        if (ret >= 0 || (errno != ENOSYS && errno != EPERM))
+            return (int)ret;
+        __atomic_store_n(&lacking, 1, __ATOMIC_RELAXED);
+    }
+#endif
+    return (int)syscall(SYS_epoll_pwait, fd, events, EVENTS,
+                        timeout == UINT64_MAX ? -1 : milliseconds(timeout), sigmask,
+                        ROTA_SIGSET_SIZE);
+}
+
+static void retry_all(struct emulate_ring *ring)
+{
+    struct emulate_list mine;
+
+    if (emulate_list_empty(&ring->retrying))
+        return;
+    /* Those that have to wait again come behind the others, for the next time. */
+    emulate_list_add(&mine, &ring->retrying);
+    while (ring->retrying.next != &mine) {
+        struct emulate_request *request =
+            EMULATE_ELEMENT(ring->retrying.next, struct emulate_request, node);
+
+        emulate_list_del(&request->node);
+        emulate_retry(ring, request);
+    }
+    emulate_list_del(&mine);
+}
+
+static void dispatch(struct emulate_ring *ring, const struct epoll_event *event)
+{
+    uint32_t number = (uint32_t)event->data.u64;
+
+    switch (event->data.u64 & ~(uint64_t)UINT32_MAX) {
+    case EMULATE_EVENT_FILE:
+        emulate_files_event(ring, (int)number, event->events);
+        break;
+    case EMULATE_EVENT_CLOCK:
+        emulate_timers_due(ring, number);
+        break;
+    default:
+        ring->wake_raised = false;
+        drain(ring->wake_fd);
+        emulate_workers_done(ring);
+        break;
+    }
+}
+
+int emulate_look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask)
+{
+    struct epoll_event events[EVENTS];
+    unsigned rounds = 0;
+    int count, ret = 0;
+
+    do {
+        if (timeout) {
+            if (timeout > MILLI &&
+                (!emulate_list_empty(&ring->retrying) || emulate_workers_interrupting(ring)))
+                timeout = MILLI;
+            emulate_ring_unlock(ring);
+            count = pwait(ring->ready_fd, events, timeout, sigmask);
+            ret = count < 0 ? -errno : 0;
+            emulate_lock_take(&ring->lock);
+            if (ring->closing)
+                return -EBADF;
+        } else {
+            count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL,
+                                 ROTA_SIGSET_SIZE);
+        }
+        for (int i = 0; i < count; i++)
+            dispatch(ring, &events[i]);
+        timeout = 0;
+    } while (count == EVENTS && ++rounds < ROUNDS);
+    retry_all(ring);
+    emulate_settle(ring);
+    return ret;
+}
+
+/* Nanoseconds until the first of both, UINT64_MAX when there is none. */
+static uint64_t remaining(const struct emulate_ring *ring, const struct emulate_limit *limit,
+                          uint64_t min_until)
+{
+    uint64_t until = limit->deadline < min_until ? limit->deadline : min_until;
+    uint64_t now;
+
+    if (until == UINT64_MAX)
+        return UINT64_MAX;
+    now = emulate_now(ring->clock_id);
+    return until > now ? until - now : 0;
+}
+
+int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulate_limit *limit)
+{
+    struct emulate_waiter waiter = {.target = target};
+    uint64_t min_until = limit->min_until;
+    uint32_t timeouts = ring->timeouts;
+    int ret;
+
+    if (!emulate_list_empty(&ring->overflow))
+        emulate_overflow_flush(ring);
+    if (emulate_cq_ready(ring) >= target) {
+        /* What waits for files must not starve because the rest never does. */
+        if (ring->in_flight && ++ring->satisfied % IMPATIENT == 0)
+            (void)emulate_look(ring, 0, NULL);
+        return 0;
+    }
+    emulate_list_add(&waiter.node, &ring->waiters);
+    for (;;) {
+        uint64_t left = remaining(ring, limit, min_until);
+
+        ring->slept = true;
+        ret = emulate_look(ring, left, limit->sigmask);
+        emulate_overflow_flush(ring);
+        if (ret == -EBADF)
+            break;
+        if (emulate_cq_ready(ring) >= waiter.target || ring->timeouts != timeouts) {
+            ret = 0;
+            break;
+        }
+        if (ret == -EINTR)
+            break;
+        if (limit->deadline != UINT64_MAX && emulate_now(ring->clock_id) >= limit->deadline) {
+            ret = -ETIME;
+            break;
+        }
+        if (min_until != UINT64_MAX && emulate_now(ring->clock_id) >= min_until) {
+            min_until = UINT64_MAX;
+            waiter.target = 1;
+            if (emulate_cq_ready(ring)) {
+                ret = 0;
+                break;
+            }
+        }
+    }
+    emulate_list_del(&waiter.node);
+    /* Who has something to read learns of the rest the next time. */
+    return ret != -EBADF && emulate_cq_ready(ring) ? 0 : ret;
+}
+
+static void wake_satisfied(struct emulate_ring *ring)
+{
+    uint32_t ready = emulate_cq_ready(ring);
+
+    for (struct emulate_list *link = ring->waiters.next; link != &ring->waiters;
+         link = link->next) {
+        if (EMULATE_ELEMENT(link, struct emulate_waiter, node)->target <= ready) {
+            emulate_wake(ring);
+            return;
+        }
+    }
+}
+
+static void notify(struct emulate_ring *ring)
+{
+    const uint64_t one = 1;
+
+    if (ring->notify_fd < 0 || (ring->notify_async && !ring->posted_async))
+        return;
+    if (__atomic_load_n(ring->queues.cq_flags, __ATOMIC_RELAXED) & IORING_CQ_EVENTFD_DISABLED)
+        return;
+    while (write(ring->notify_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+}
+
+void emulate_tell(struct emulate_ring *ring)
+{
+    const uint64_t one = 1;
+    uint32_t flags = 0;
+
+    if (ring->timers_changed)
+        emulate_timers_arm(ring);
+    if (ring->posted_any) {
+        notify(ring);
+        ring->posted_any = false;
+        ring->posted_async = false;
+        if (!emulate_list_empty(&ring->waiters))
+            wake_satisfied(ring);
+        if (!ring->event_raised && emulate_cq_ready(ring)) {
+            ring->event_raised = true;
+            while (write(ring->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+                ;
+        }
+    }
+    if (ring->in_flight || ring->event_raised)
+        flags |= IORING_SQ_TASKRUN;
+    if (!emulate_list_empty(&ring->overflow))
+        flags |= IORING_SQ_CQ_OVERFLOW;
+    if (ring->need_wakeup)
+        flags |= IORING_SQ_NEED_WAKEUP;
+    if (flags != ring->shown) {
+        ring->shown = flags;
+        __atomic_store_n(ring->queues.sq_flags, flags, __ATOMIC_RELAXED);
+    }
+}
+
+void emulate_event_lower(struct emulate_ring *ring)
+{
+    if (!ring->event_raised || emulate_cq_ready(ring))
+        return;
+    /* One who sleeps in enter and peeks until nothing is left does not watch the descriptor. */
+    if (ring->slept) {
+        ring->slept = false;
+        return;
+    }
+    ring->event_raised = false;
+    drain(ring->event_fd);
+}
