@@ -2963,6 +2963,9 @@ extern "C" {
 #[cfg(feature = "emulate")]
 #[link(name = "rota-emulate")]
 extern "C" {
+    /// How many workers a ring may have.
+    pub fn rota_emulate_workers(most: c_uint) -> c_int;
+    pub static rota_kernel_emulated: rota_kernel;
 }
 
 #[cfg(feature = "thread")]
