@@ -786,6 +786,7 @@ const struct rota_kernel rota_kernel_emulated = {
     .unmap = emulate_memory_unmap,
     .close = close_ring,
     .clock = clock_now,
+    .kind = ROTA_KERNEL_EMULATED,
 };
 
 int rota_emulate_workers(unsigned most)
