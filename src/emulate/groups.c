@@ -286,21 +286,31 @@ static uint16_t buffers_of(const struct emulate_request *request, uint64_t lengt
     return count;
 }
 
+/* The end of a stream uses no buffer of a receive. */
+static bool receives(const struct io_uring_sqe *sqe)
+{
+    return sqe->opcode == IORING_OP_RECV || sqe->opcode == IORING_OP_RECVMSG;
+}
+
 void emulate_buffer_commit(struct emulate_ring *ring, struct emulate_request *request, int64_t res)
 {
     struct emulate_group *group = emulate_group_find(ring, request->sqe.buf_group);
     struct emulate_node *node = request->buffer_node;
-    bool whole = true;
+    bool reads = request->sqe.opcode == IORING_OP_READ || request->sqe.opcode == IORING_OP_READV;
+    bool whole = true, used = res > 0 || (!res && !receives(&request->sqe));
 
+    /* A read that fails uses its buffer of a list all the same. */
+    if (node && reads && res < 0 && res != -EAGAIN)
+        used = true;
     if (node) {
         request->buffer_node = NULL;
-        if (res < 0 && group && !group->ring)
+        if (!used && group && !group->ring)
             back_to_list(group, node);
         else
             free(node);
     } else if (group && group->holder == request) {
         group->holder = NULL;
-        if (res < 0)
+        if (!used)
             whole = false;
         else if (group->incremental)
             whole = use_some(group, (uint64_t)res);
@@ -308,7 +318,7 @@ void emulate_buffer_commit(struct emulate_ring *ring, struct emulate_request *re
             group->head =
                 (uint16_t)(group->head + (request->iov ? buffers_of(request, (uint64_t)res) : 1));
     }
-    if (res >= 0)
+    if (used)
         request->cqe_flags |= IORING_CQE_F_BUFFER | request->buffer_id << IORING_CQE_BUFFER_SHIFT |
                               (whole ? 0 : IORING_CQE_F_BUF_MORE);
     free(request->iov);
