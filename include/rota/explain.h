@@ -319,9 +319,30 @@ enum rota_certainty {
     ROTA_CERTAIN,  /* it was looked at just now, and is so */
 };
 
+/* Why there is no ring: what a program may decide by. Numbers stay as they are. */
+enum rota_refusal {
+    ROTA_REFUSED_UNKNOWN,         /* nothing was refused, or it cannot be seen why */
+    ROTA_REFUSED_NO_IO_URING,     /* the kernel has none: before 5.1, or built without */
+    ROTA_REFUSED_SYSCTL,          /* kernel.io_uring_disabled */
+    ROTA_REFUSED_SECCOMP,         /* a filter, as container runtimes set one */
+    ROTA_REFUSED_PRIVILEGE,       /* an old kernel wants a capability for SQPOLL */
+    ROTA_REFUSED_SECURITY_MODULE, /* SELinux and the like */
+    ROTA_REFUSED_ARGUMENT,        /* entries or flags that this kernel does not take so */
+    ROTA_REFUSED_SHARED_RING,     /* `wq_fd` is none, or none that can be shared so */
+    ROTA_REFUSED_PROCESSOR,       /* `sq_thread_cpu` may not be used */
+    ROTA_REFUSED_GIVEN_MEMORY,    /* the caller's own for the queues is too small or not there */
+    ROTA_REFUSED_MEMLOCK,         /* RLIMIT_MEMLOCK */
+    ROTA_REFUSED_SIZE,            /* a smaller ring can be made */
+    ROTA_REFUSED_NO_MEMORY,       /* the system or the control group has none left */
+    ROTA_REFUSED_NO_DESCRIPTOR,   /* RLIMIT_NOFILE, or fs.file-max */
+    ROTA_REFUSED_ANSWER,          /* the kernel's answer made no sense */
+    ROTA_REFUSED_CONFIG,          /* a member of rota_config that does not become a parameter */
+};
+
 /* One reason for an error. */
 struct rota_cause {
     uint8_t certainty; /* enum rota_certainty */
+    uint8_t refusal;   /* enum rota_refusal; of a set-up, else ROTA_REFUSED_UNKNOWN */
     char text[272];    /* what is the case */
     char remedy[200];  /* what to do about it; may be empty */
 };
@@ -354,6 +375,16 @@ ROTA_API int rota_enter_causes(const struct rota_ring *ring, int ret, struct rot
 ROTA_API int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *caps,
                                   unsigned opcode, int ret, struct rota_cause *causes,
                                   unsigned max);
+
+/*
+ * rota_setup_refusal - the surest of the causes of rota_setup_causes() as a
+ * number, for what a program does about it: another way to do I/O, a smaller
+ * ring, a message. rota_explain_setup() has the words. The arguments are those of
+ * rota_setup_causes(); it makes up to two rings on trial, and lets them go.
+ * ROTA_REFUSED_UNKNOWN when `ret` is no error, or none that set-up is known for.
+ */
+ROTA_API enum rota_refusal rota_setup_refusal(unsigned entries,
+                                              const struct io_uring_params *params, int ret);
 
 /*
  * The same as text: a line with what was answered, then a line for each cause,

@@ -32,6 +32,7 @@ bool rota_cause_add(struct rota_cause_list *list, enum rota_certainty certainty,
         copy(&list->causes[i], &list->causes[i - 1]);
     cause = &list->causes[place];
     cause->certainty = (uint8_t)certainty;
+    cause->refusal = (uint8_t)list->refusal;
     rota_text_start(&writer->text, cause->text, sizeof(cause->text));
     rota_text_start(&writer->remedy, cause->remedy, sizeof(cause->remedy));
     return true;

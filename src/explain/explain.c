@@ -247,7 +247,7 @@ static int causes_of(const struct rota_process *process, const struct rota_ring 
                      const struct rota_caps *caps, const struct io_uring_sqe *sqe, int res,
                      struct rota_cause *causes, unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0, process};
+    struct rota_cause_list list = {causes, max, 0, process, ROTA_REFUSED_UNKNOWN};
     struct rota_subject s;
 
     if (res >= 0)

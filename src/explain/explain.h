@@ -11,6 +11,7 @@ struct rota_cause_list {
     unsigned max;
     unsigned count;
     const struct rota_process *process; /* where to look; NULL: the calling one */
+    enum rota_refusal refusal;          /* of the causes that are added next */
 };
 
 /* Where the explanation of a request stands. */

@@ -165,7 +165,7 @@ static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *
 static int enter_causes(const struct rota_process *process, const struct rota_ring *ring, int ret,
                         struct rota_cause *causes, unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0, process};
+    struct rota_cause_list list = {causes, max, 0, process, ROTA_REFUSED_UNKNOWN};
 
     if (ret >= 0)
         return 0;
@@ -340,7 +340,7 @@ static int register_causes(const struct rota_process *process, const struct rota
                            struct rota_cause *causes, unsigned max)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
-    struct rota_cause_list list = {causes, max, 0, process};
+    struct rota_cause_list list = {causes, max, 0, process, ROTA_REFUSED_UNKNOWN};
     struct rota_cause_writer w;
 
     if (ret >= 0)

@@ -105,6 +105,7 @@ static void look_at_sysctl(struct rota_cause_list *list)
     long group;
     struct rota_cause_writer w;
 
+    list->refusal = ROTA_REFUSED_SYSCTL;
     if (disabled == 2) {
         rota_cause_put(list, ROTA_CERTAIN,
                        "kernel.io_uring_disabled is 2: nobody may make a ring on this system",
@@ -138,6 +139,7 @@ static void look_at_seccomp(struct rota_cause_list *list, int ret)
         status_of(list->process, "Seccomp_filters:") <= 1)
         mode = 0;
 
+    list->refusal = mode > 0 ? ROTA_REFUSED_SECCOMP : ROTA_REFUSED_NO_IO_URING;
     if (mode == 2)
         rota_cause_put(list, ROTA_LIKELY,
                        "a seccomp filter is set on this thread; container runtimes deny io_uring "
@@ -158,11 +160,13 @@ static void forbidden(struct rota_cause_list *list, const struct io_uring_params
     if (ret == -EPERM)
         look_at_sysctl(list);
     look_at_seccomp(list, ret);
+    list->refusal = ROTA_REFUSED_PRIVILEGE;
     if (ret == -EPERM && p && (p->flags & IORING_SETUP_SQPOLL))
         rota_cause_put(list, ROTA_POSSIBLE,
                        "IORING_SETUP_SQPOLL needs CAP_SYS_ADMIN before 5.11, and that or "
                        "CAP_SYS_NICE before 5.13",
                        "leave it out, or give the program the capability");
+    list->refusal = ROTA_REFUSED_SECURITY_MODULE;
     if (ret != -ENOSYS)
         rota_cause_put(list, ROTA_POSSIBLE,
                        "a security module such as SELinux forbids io_uring to this process",
@@ -181,6 +185,7 @@ static void from_check(struct rota_cause_list *list, unsigned entries,
     int count;
 
     (void)rota_caps_get(&caps, NULL);
+    list->refusal = ROTA_REFUSED_ARGUMENT;
     count = rota_params_check(entries, p, &caps, findings, 6);
     for (int i = 0; i < count && i < 6; i++)
         rota_cause_put(list, ROTA_CERTAIN, findings[i].text, NULL);
@@ -194,6 +199,7 @@ static void look_at_shared_ring(struct rota_cause_list *list, const struct io_ur
 
     if (!(p->flags & IORING_SETUP_ATTACH_WQ))
         return;
+    list->refusal = ROTA_REFUSED_SHARED_RING;
     kind = rota_file_kind(list->process, (int)p->wq_fd);
     if (kind == ROTA_FILE_RING) {
         rota_view_ring(list->process, (int)p->wq_fd, ROTA_RING_WHOLE, 0, &view);
@@ -261,8 +267,10 @@ static void invalid(struct rota_cause_list *list, unsigned entries, const struct
 {
     from_check(list, entries, p);
     look_at_shared_ring(list, p, ret);
+    list->refusal = ROTA_REFUSED_PROCESSOR;
     if (p->flags & IORING_SETUP_SQ_AFF)
         look_at_processor(list, p->sq_thread_cpu);
+    list->refusal = ROTA_REFUSED_GIVEN_MEMORY;
     if (p->flags & IORING_SETUP_NO_MMAP)
         rota_cause_put(list, ROTA_POSSIBLE,
                        "the memory given is too small, or before 6.10 not contiguous",
@@ -279,6 +287,7 @@ static void put_memlock(struct rota_cause_list *list, uint64_t limit, enum rota_
 {
     struct rota_cause_writer w;
 
+    list->refusal = ROTA_REFUSED_MEMLOCK;
     if (!rota_cause_add(list, certainty, &w))
         return;
     rota_text_put(&w.text, "RLIMIT_MEMLOCK is ");
@@ -287,6 +296,13 @@ static void put_memlock(struct rota_cause_list *list, uint64_t limit, enum rota_
     rota_text_put(&w.text, " bytes, and on kernels before 5.12 and some from 6.13 to 7.1 the "
                            "memory of rings counts against it, for all processes of the user");
     rota_text_put(&w.remedy, "ulimit -l, LimitMEMLOCK= of the service, or memlock in limits.conf");
+}
+
+static bool add_as(struct rota_cause_list *list, enum rota_refusal refusal,
+                   enum rota_certainty certainty, struct rota_cause_writer *w)
+{
+    list->refusal = refusal;
+    return rota_cause_add(list, certainty, w);
 }
 
 static void no_memory(struct rota_cause_list *list, unsigned entries)
@@ -303,6 +319,7 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
         put_memlock(list, limit, ROTA_LIKELY);
 
     if (small_works && !try_plain(entries)) {
+        list->refusal = ROTA_REFUSED_GIVEN_MEMORY;
         /* rota_init() says the same when rota_config::memory_size is too small. */
         if (rota_cause_add(list, ROTA_LIKELY, &w)) {
             rota_text_put(&w.text, "a plain ring with ");
@@ -314,7 +331,7 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
                                      "rota_memory_size_params() tells");
         }
     } else if (small_works && entries > 1 &&
-               rota_cause_add(list, limited ? ROTA_LIKELY : ROTA_CERTAIN, &w)) {
+               add_as(list, ROTA_REFUSED_SIZE, limited ? ROTA_LIKELY : ROTA_CERTAIN, &w)) {
         rota_text_put(&w.text, "a ring with 1 entry can be made here, one with ");
         rota_text_decimal(&w.text, entries);
         rota_text_put(&w.text, limited ? " cannot" : " cannot: it is too large");
@@ -323,11 +340,13 @@ static void no_memory(struct rota_cause_list *list, unsigned entries)
     }
     if (limit != UINT64_MAX && !limited)
         put_memlock(list, limit, try && !small_works ? ROTA_LIKELY : ROTA_POSSIBLE);
+    list->refusal = ROTA_REFUSED_NO_MEMORY;
     rota_cause_put(list, ROTA_POSSIBLE, "the system or the control group has no memory left", NULL);
 }
 
 static void no_descriptor(struct rota_cause_list *list, int ret)
 {
+    list->refusal = ROTA_REFUSED_NO_DESCRIPTOR;
     if (ret == -ENFILE || !rota_limit_descriptors(list, "close some, or raise RLIMIT_NOFILE"))
         rota_cause_put(list, ROTA_LIKELY, "the system has no descriptor left", "raise fs.file-max");
 }
@@ -336,7 +355,7 @@ static int causes_of(const struct rota_process *process, unsigned entries,
                      const struct io_uring_params *params, int ret, struct rota_cause *causes,
                      unsigned max)
 {
-    struct rota_cause_list list = {causes, max, 0, process};
+    struct rota_cause_list list = {causes, max, 0, process, ROTA_REFUSED_UNKNOWN};
     struct io_uring_params plain;
 
     if (!params) {
@@ -365,6 +384,8 @@ static int causes_of(const struct rota_process *process, unsigned entries,
         no_descriptor(&list, ret);
         break;
     case -EFAULT:
+        list.refusal = params->flags & IORING_SETUP_NO_MMAP ? ROTA_REFUSED_GIVEN_MEMORY
+                                                            : ROTA_REFUSED_ARGUMENT;
         rota_cause_put(&list, ROTA_LIKELY,
                        params->flags & IORING_SETUP_NO_MMAP
                            ? "the memory given for the queues is not mapped, or too small"
@@ -372,6 +393,7 @@ static int causes_of(const struct rota_process *process, unsigned entries,
                        NULL);
         break;
     case -EPROTO:
+        list.refusal = ROTA_REFUSED_ANSWER;
         rota_cause_put(&list, ROTA_LIKELY,
                        "the kernel answered with sizes or offsets that make no sense", NULL);
         break;
@@ -381,6 +403,7 @@ static int causes_of(const struct rota_process *process, unsigned entries,
     /* A filter can answer with any error. */
     if (ret < 0 && !list.count)
         look_at_seccomp(&list, ret);
+    list.refusal = ROTA_REFUSED_CONFIG;
     /* Of rota_config, only what becomes part of `params` has been looked at. */
     if (ret == -EINVAL && !process && !rota_cause_known(&list, ROTA_CERTAIN))
         rota_cause_put(&list, ROTA_POSSIBLE,
@@ -396,6 +419,15 @@ int rota_setup_causes(unsigned entries, const struct io_uring_params *params, in
     if (max && !causes)
         return -EINVAL;
     return causes_of(NULL, entries, params, ret, causes, max);
+}
+
+enum rota_refusal rota_setup_refusal(unsigned entries, const struct io_uring_params *params,
+                                     int ret)
+{
+    struct rota_cause first;
+
+    return causes_of(NULL, entries, params, ret, &first, 1) > 0 ? (enum rota_refusal)first.refusal
+                                                                : ROTA_REFUSED_UNKNOWN;
 }
 
 static int explain(const struct rota_process *process, unsigned entries,

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -502,6 +503,44 @@ static void success(void)
     is_int(rota_request_causes(NULL, NULL, &sqe, -EBADF, causes, 1), 1, "no more than asked for");
 }
 
+/* Why there is no ring, as a number. */
+static void refusals(void)
+{
+    struct io_uring_params p = {.flags = IORING_SETUP_ATTACH_WQ, .wq_fd = 1000};
+    static const int errors[] = {EPERM,  EACCES, ENOSYS, EINVAL, EOVERFLOW, EBADF, ENXIO,
+                                 ENOMEM, EMFILE, ENFILE, EFAULT, EPROTO,    0};
+    enum rota_refusal refusal;
+
+    is_int(rota_setup_refusal(8, NULL, 3), ROTA_REFUSED_UNKNOWN, "a ring is no refusal");
+    is_int(rota_setup_refusal(8, NULL, -EXDEV), ROTA_REFUSED_UNKNOWN, "an error of nothing");
+    is_int(rota_setup_refusal(0, NULL, -EINVAL), ROTA_REFUSED_ARGUMENT, "no entries");
+    is_int(rota_setup_refusal(8, NULL, -EINVAL), ROTA_REFUSED_CONFIG, "arguments that are right");
+    is_int(rota_setup_refusal(8, NULL, -EPROTO), ROTA_REFUSED_ANSWER, "a strange answer");
+    is_int(rota_setup_refusal(8, NULL, -EMFILE), ROTA_REFUSED_NO_DESCRIPTOR, "no descriptor");
+    is_int(rota_setup_refusal(8, NULL, -ENFILE), ROTA_REFUSED_NO_DESCRIPTOR, "nowhere");
+    is_int(rota_setup_refusal(8, &p, -EBADF), ROTA_REFUSED_SHARED_RING, "no ring to share");
+    is_int(rota_setup_refusal(8, NULL, -EFAULT), ROTA_REFUSED_ARGUMENT, "parameters nowhere");
+    p.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+    p.sq_thread_cpu = 100000;
+    is_int(rota_setup_refusal(8, &p, -EINVAL), ROTA_REFUSED_PROCESSOR, "no such processor");
+    p.flags = IORING_SETUP_NO_MMAP;
+    is_int(rota_setup_refusal(8, &p, -EFAULT), ROTA_REFUSED_GIVEN_MEMORY, "memory nowhere");
+    /* A small ring can be made, and this one as well: the lack is over, or was of what was given. */
+    refusal = rota_setup_refusal(8, NULL, -ENOMEM);
+    ok(refusal == ROTA_REFUSED_GIVEN_MEMORY || refusal == ROTA_REFUSED_MEMLOCK, "no memory: %d",
+       (int)refusal);
+    for (unsigned i = 0; errors[i]; i++) {
+        struct rota_cause causes[ROTA_MAX_CAUSES];
+        int count = rota_setup_causes(8, &p, -errors[i], causes, ROTA_MAX_CAUSES), without = 0;
+
+        for (int n = 0; n < count; n++)
+            without += causes[n].refusal == ROTA_REFUSED_UNKNOWN;
+        is_int(without, 0, "set-up, %s: each cause has its number", strerror(errors[i]));
+        is_int(rota_setup_refusal(8, &p, -errors[i]),
+               count ? causes[0].refusal : ROTA_REFUSED_UNKNOWN, "and the first is the answer");
+    }
+}
+
 int main(void)
 {
     struct rota_config config;
@@ -524,6 +563,7 @@ int main(void)
     other_requests();
     epoll();
     success();
+    refusals();
     rota_queue_exit(&ring);
     return done();
 }

@@ -585,6 +585,22 @@ ROTA_STAGE_ISSUE = 2
 ROTA_POSSIBLE = 0
 ROTA_LIKELY = 1
 ROTA_CERTAIN = 2
+ROTA_REFUSED_UNKNOWN = 0
+ROTA_REFUSED_NO_IO_URING = 1
+ROTA_REFUSED_SYSCTL = 2
+ROTA_REFUSED_SECCOMP = 3
+ROTA_REFUSED_PRIVILEGE = 4
+ROTA_REFUSED_SECURITY_MODULE = 5
+ROTA_REFUSED_ARGUMENT = 6
+ROTA_REFUSED_SHARED_RING = 7
+ROTA_REFUSED_PROCESSOR = 8
+ROTA_REFUSED_GIVEN_MEMORY = 9
+ROTA_REFUSED_MEMLOCK = 10
+ROTA_REFUSED_SIZE = 11
+ROTA_REFUSED_NO_MEMORY = 12
+ROTA_REFUSED_NO_DESCRIPTOR = 13
+ROTA_REFUSED_ANSWER = 14
+ROTA_REFUSED_CONFIG = 15
 ROTA_PROCESS_32BIT = 1
 ROTA_PROCESS_FILTERED = 2
 ROTA_FORMAT_FOLLOW = 1
@@ -979,7 +995,7 @@ class rota_finding(_Record):
 
 
 class rota_cause(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=473, ilp32_4=473, ilp32_8=473))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=474, ilp32_4=474, ilp32_8=474))]
 
 
 class rota_file_table(_Record):
@@ -1545,8 +1561,9 @@ rota_finding.field = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), c_char_p)
 rota_finding.rule = _member(_abi(lp64=24, ilp32_4=20, ilp32_8=20), c_void_p)
 rota_finding.text = _member(_abi(lp64=32, ilp32_4=24, ilp32_8=24), c_char, 232)
 rota_cause.certainty = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint8)
-rota_cause.text = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_char, 272)
-rota_cause.remedy = _member(_abi(lp64=273, ilp32_4=273, ilp32_8=273), c_char, 200)
+rota_cause.refusal = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_uint8)
+rota_cause.text = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_char, 272)
+rota_cause.remedy = _member(_abi(lp64=274, ilp32_4=274, ilp32_8=274), c_char, 200)
 rota_file_table.map = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_file_table.slots = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_file_table.own = _member(_abi(lp64=12, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -2381,6 +2398,7 @@ rota_request_causes = _function("rota_request_causes", c_int, c_void_p, c_void_p
 rota_setup_causes = _function("rota_setup_causes", c_int, c_uint, c_void_p, c_int, c_void_p, c_uint)
 rota_enter_causes = _function("rota_enter_causes", c_int, c_void_p, c_int, c_void_p, c_uint)
 rota_register_causes = _function("rota_register_causes", c_int, c_void_p, c_void_p, c_uint, c_int, c_void_p, c_uint)
+rota_setup_refusal = _function("rota_setup_refusal", c_int, c_uint, c_void_p, c_int)
 rota_explain = _function("rota_explain", c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
 rota_explain_setup = _function("rota_explain_setup", c_int, c_uint, c_void_p, c_int, c_void_p, c_size_t)
 rota_explain_submit = _function("rota_explain_submit", c_int, c_void_p, c_int, c_void_p, c_size_t)

@@ -552,6 +552,22 @@ pub const ROTA_STAGE_ISSUE: u32 = 2;
 pub const ROTA_POSSIBLE: u32 = 0;
 pub const ROTA_LIKELY: u32 = 1;
 pub const ROTA_CERTAIN: u32 = 2;
+pub const ROTA_REFUSED_UNKNOWN: u32 = 0;
+pub const ROTA_REFUSED_NO_IO_URING: u32 = 1;
+pub const ROTA_REFUSED_SYSCTL: u32 = 2;
+pub const ROTA_REFUSED_SECCOMP: u32 = 3;
+pub const ROTA_REFUSED_PRIVILEGE: u32 = 4;
+pub const ROTA_REFUSED_SECURITY_MODULE: u32 = 5;
+pub const ROTA_REFUSED_ARGUMENT: u32 = 6;
+pub const ROTA_REFUSED_SHARED_RING: u32 = 7;
+pub const ROTA_REFUSED_PROCESSOR: u32 = 8;
+pub const ROTA_REFUSED_GIVEN_MEMORY: u32 = 9;
+pub const ROTA_REFUSED_MEMLOCK: u32 = 10;
+pub const ROTA_REFUSED_SIZE: u32 = 11;
+pub const ROTA_REFUSED_NO_MEMORY: u32 = 12;
+pub const ROTA_REFUSED_NO_DESCRIPTOR: u32 = 13;
+pub const ROTA_REFUSED_ANSWER: u32 = 14;
+pub const ROTA_REFUSED_CONFIG: u32 = 15;
 pub const ROTA_PROCESS_32BIT: u32 = 1;
 pub const ROTA_PROCESS_FILTERED: u32 = 2;
 pub const ROTA_FORMAT_FOLLOW: u32 = 1;
@@ -795,7 +811,7 @@ record!(rota_caps_op, abi(48, 48, 48), u32);
 record!(rota_caps, abi(4760, 4760, 4760), u64);
 record!(rota_process, abi(16, 16, 16), u32);
 record!(rota_finding, abi(264, 256, 256), u64);
-record!(rota_cause, abi(473, 473, 473), u8);
+record!(rota_cause, abi(474, 474, 474), u8);
 record!(rota_file_table, abi(40, 36, 40), u64);
 record!(rota_text_place, abi(4, 4, 4), u32);
 record!(rota_condition, abi(16, 16, 16), u64);
@@ -1204,6 +1220,7 @@ member!(rota_finding, value, set_value, abi(8, 8, 8), u64);
 member!(rota_finding, field, set_field, abi(16, 16, 16), *const c_char);
 member!(rota_finding, rule, set_rule, abi(24, 20, 20), *const rota_rule_info);
 member!(rota_cause, certainty, set_certainty, abi(0, 0, 0), u8);
+member!(rota_cause, refusal, set_refusal, abi(1, 1, 1), u8);
 member!(rota_file_table, map, set_map, abi(0, 0, 0), *mut u64);
 member!(rota_file_table, slots, set_slots, abi(8, 4, 4), u32);
 member!(rota_file_table, own, set_own, abi(12, 8, 8), u32);
@@ -2519,6 +2536,8 @@ extern "C" {
     pub fn rota_enter_causes(ring: *const rota_ring, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
     /// The causes of an error, the surest first.
     pub fn rota_register_causes(ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
+    /// The surest of the causes of rota_setup_causes() as a number, for what a program does about it.
+    pub fn rota_setup_refusal(entries: c_uint, params: *const io_uring_params, ret: c_int) -> c_int;
     /// The same as text.
     pub fn rota_explain(ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, res: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same as text.
