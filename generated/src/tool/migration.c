@@ -927,6 +927,7 @@ const char *const migrate_own_names[] = {
     "rota_setup_buf_ring",
     "rota_setup_causes",
     "rota_setup_explain",
+    "rota_setup_refusal",
     "rota_sq",
     "rota_sq_dropped",
     "rota_sq_find_free",

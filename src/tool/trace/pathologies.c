@@ -99,7 +99,8 @@ static void look_at_queues(struct list *list, const struct ring *ring, const str
         add(list, "work for worker threads",
             "use files that can be polled, O_DIRECT, or buffers that are there; or set their "
             "number with io_uring_register_iowq_max_workers",
-            "up to %u worker threads of the process were seen at work", ring->workers);
+            "up to %u worker thread%s of the process %s seen at work", ring->workers,
+            ring->workers == 1 ? "" : "s", ring->workers == 1 ? "was" : "were");
 }
 
 static void look_at_op(struct list *list, unsigned opcode, const struct op_tally *op)
