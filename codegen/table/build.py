@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.table import build_command, commands
 from codegen.table.build_call import CallBuilder
 from codegen.table.build_request import RequestBuilder
 from codegen.table.build_trial import TrialBuilder
@@ -12,7 +13,7 @@ from codegen.table.layout import Layouts
 from codegen.table.load import Source
 from codegen.table.model import Architecture, Header, Table
 from codegen.table.numbers import Constant, Entry, Group
-from codegen.table.structs import Struct, sqe_slots
+from codegen.table.structs import built, sqe_slots
 from codegen.table.trials import Scenario
 
 
@@ -36,25 +37,23 @@ def _entry(raw: Any) -> Entry:
                  raw.get("draft", False), tuple(raw.get("values", {}).items()))
 
 
-def _struct(raw: Any, layouts: Layouts) -> Struct:
-    layouts.add(raw)
-    return Struct(raw["name"], raw["since"], raw["summary"], raw.get("note"),
-                  bool(raw.get("union")), raw.get("align"), tuple(raw["members"]),
-                  layouts.shapes[raw["name"]].size, layouts.members[raw["name"]],
-                  raw.get("draft", False), tuple(raw.get("backports", ())))
-
-
 def build_table(source: Source) -> Table:
     data = source.data
     constants = tuple(_constant(raw) for raw in data["constants"])
     groups = tuple(_group(raw) for raw in data["groups"])
     layouts = Layouts()
-    structs = tuple(_struct(raw, layouts) for raw in data["structs"])
+    structs = tuple(built(raw, layouts) for raw in data["structs"])
     known = Known(sqe_slots(structs), layouts.members)
     for constant in constants:
         known.add_constant(constant)
     for group in groups:
         known.add_group(group)
+    larger = {raw["name"]: raw.get("large") for raw in data["opcodes"]}
+    families = tuple(build_command.family(raw, larger[raw["opcode"]], known)
+                     for raw in data.get("commands", ()))
+    functions: dict[str, list[Any]] = {}
+    for _, op_name, function in commands.functions(source):
+        functions.setdefault(op_name, []).append(function)
     trials = TrialBuilder(known)
     requests, calls = RequestBuilder(known, trials), CallBuilder(known, trials)
     return Table(
@@ -65,5 +64,6 @@ def build_table(source: Source) -> Table:
         constants, groups, structs,
         tuple(Scenario(raw["name"], raw["summary"], tuple(raw.get("offers", ())))
               for raw in data.get("scenarios", ())),
-        tuple(requests.op(raw) for raw in data["opcodes"]),
+        families,
+        tuple(requests.op(raw, functions.get(raw["name"], [])) for raw in data["opcodes"]),
         tuple(calls.register(raw) for raw in data.get("register", ())))

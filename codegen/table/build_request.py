@@ -63,7 +63,8 @@ class RequestBuilder:
                     raw["errno"], raw["because"], raw.get("since"), raw.get("until"),
                     raw.get("at") == "issue", tuple(raw.get("backports", ())))
 
-    def op(self, raw: Any) -> Op:
+    def op(self, raw: Any, functions: list[Any]) -> Op:
+        """The opcode of a row; `functions` are those of the commands that it carries."""
         fields = tuple(self._field(item, raw) for item in raw.get("fields", ()))
         ignored = tuple(
             Ignored(self.known.slots[item.removesuffix(">>32")], None, (), item.endswith(">>32"))
@@ -75,7 +76,7 @@ class RequestBuilder:
         iosqe = raw.get("iosqe", {})
         rings = raw.get("rings", {})
         done = raw["completion"]
-        preps = tuple(self._prep(item, raw, fields) for item in raw.get("prep", ()))
+        preps = tuple(self._prep(item, raw, fields) for item in [*raw.get("prep", ()), *functions])
         by_name = {prep.name: prep for prep in preps}
         errors = tuple(self.trials.error(item, raw["name"], by_name, index)
                        for index, item in enumerate(raw.get("errors", ())))
@@ -91,6 +92,7 @@ class RequestBuilder:
             raw.get("iosqe_before", {}).get("IOSQE_FIXED_FILE", "EBADF"),
             rings.get("iopoll", False),
             tuple(rings.get("needs_one", ())), raw.get("big", False),
+            raw.get("large"),
             raw.get("behind_link", False),
             tuple(self._rule(item, raw) for item in raw.get("rules", ())),
             Completion(done.get("shape", "one"), self._conditions(done.get("when", ()), raw),
@@ -117,9 +119,11 @@ class RequestBuilder:
             return Arg(item, field.ctype, field.liburing or field.ctype, field.slot, field.via,
                        field.summary, field)
         slot = self.known.slots[item["slot"]]
+        if "bytes" in item:
+            slot = replace(slot, size=item["bytes"])
         field_below = next((known for known in fields if known.slot.name == slot.name), None)
         return Arg(item["arg"], item["type"], item.get("liburing", item["type"]), slot,
-                   item.get("via"), item["summary"], field_below)
+                   item.get("via"), item["summary"], field_below, item.get("bytes"))
 
     def _constant(self, value: Any) -> tuple[str, str | None]:
         """The text that stands for a value in C, and a comment where it needs one."""
@@ -147,12 +151,15 @@ class RequestBuilder:
             if name in fixed:
                 text, comment = self._constant(fixed[name])
                 texts = tuple(text.split("|"))
-            stores.append(Store(self.known.slots[name], arg, texts, comment))
+            spelling = self.known.spellings.get(texts[0]) if texts else None
+            stores.append(Store(arg.slot if arg else self.known.slots[name], arg, texts,
+                                texts[0] if spelling else comment, spelling))
         since = self._prep_since(raw, op, fields, args, fixed)
         trials = tuple(self.trials.trial(item, raw["name"], tuple(arg.ctype for arg in args),
                                          op["name"], index)
                        for index, item in enumerate(raw.get("live", ())))
-        made = image(128 if op.get("big") else 64, stores, args,
+        large = any(store.slot.offset + (store.copied or 0) > 64 for store in stores)
+        made = image(128 if op.get("big") or large else 64, stores, args,
                      {**self.known.values, opcode: op["number"]})
         return Prep(raw["name"], raw.get("summary", op["summary"]), op["name"], args,
                     tuple(stores), amends, raw.get("own", False), raw.get("differs"), since,

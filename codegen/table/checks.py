@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from codegen.table import looks, names
+from codegen.table import commands, looks, names
 from codegen.table.conditions import is_number, parse
 from codegen.table.layout import Layouts, flat
 from codegen.table.load import Place, Source
@@ -26,12 +26,16 @@ class _Checker:
         self.groups: dict[str, Any] = {}
         self.slots: dict[str, tuple[int, int]] = {}
         self.offers: dict[str, set[str]] = {}
+        self.functions: list[tuple[Place, str, Any]] = []
 
     def run(self) -> None:
         self._constants()
         self._structs()
         self._scenarios()
+        for index, family in enumerate(self.data.get("commands", ())):
+            self._family(("commands", index), family)
         self.source.stop_on_errors()
+        self.functions = list(commands.functions(self.source))
         self._dense("opcodes", 0)
         if "register" in self.data:
             self._dense("register", 0)
@@ -295,11 +299,18 @@ class _Checker:
         for flag in row.get("iosqe_before", {}):
             if flag not in row.get("iosqe_since", {}):
                 self.error((*place, "iosqe_before"), f"{flag}: 'iosqe_before' needs 'iosqe_since'")
+        if row.get("large", row["name"]) not in [
+                item["name"] for item in self.data["opcodes"]
+                if item["name"] == row["name"] or item.get("big")]:
+            self.error((*place, "large"), f"'{row['large']}' is no opcode of 128 bytes")
         self._assignments((*place, "set"), row.get("set", {}))
         preps = {prep["name"] for prep in row.get("prep", ())}
         for index, prep in enumerate(row.get("prep", ())):
             self._prep((*place, "prep", index), row, prep, arguments)
         self._emulate((*place, "emulate"), row, {field["slot"] for field in row.get("fields", ())})
+        for at, op_name, prep in self.functions:
+            if op_name == row["name"]:
+                self._prep(at, row, prep, arguments)
         for index, error in enumerate(row.get("errors", ())):
             at = (*place, "errors", index)
             self._reasons(at, row, error, True)
@@ -415,7 +426,13 @@ class _Checker:
                 self.error(place, f"argument '{name}' stands twice")
             if slot in slots:
                 self.error(place, f"two arguments for {slot}")
-            if names.is_pointer(ctype) and self.slots.get(slot, (0, 8))[1] != 8:
+            copied = None if isinstance(item, str) else item.get("bytes")
+            if copied is not None:
+                if not names.is_pointer(ctype):
+                    self.error(place, f"'{name}' has 'bytes' and is no pointer")
+                if self.slots.get(slot, (0, 0))[0] + copied > 128:
+                    self.error(place, f"{copied} bytes from {slot} on do not fit an SQE")
+            elif names.is_pointer(ctype) and self.slots.get(slot, (0, 8))[1] != 8:
                 self.error(place, f"a pointer does not fit {slot}")
             seen.add(name)
             slots.add(slot)
@@ -455,6 +472,84 @@ class _Checker:
         bare = value.lstrip("-")
         if bare.upper() != bare and bare not in offers:
             self.error(place, f"the scenario does not offer '{bare}'")
+
+    # -- commands -----------------------------------------------------------
+
+    def _family(self, place: Place, family: Any) -> None:
+        """Names, numbers and structures; the functions are checked with their opcode."""
+        if family["opcode"] not in [row["name"] for row in self.data["opcodes"]]:
+            self.error((*place, "opcode"), f"opcode '{family['opcode']}' does not exist")
+        if "devices" in family["file"] and family["file"]["kind"] != "character":
+            self.error((*place, "file", "devices"), "only a character device has a name in /dev")
+        layouts = Layouts()
+        sizes: dict[str, int] = {}
+        members: dict[str, set[str]] = {}
+        for index, struct in enumerate(family.get("payloads", ())):
+            at: Place = (*place, "payloads", index)
+            self._members((*at, "members"), struct["members"], set())
+            strange = [member["type"] for member in flat(struct["members"])
+                       if not layouts.knows(member["type"])]
+            for ctype in strange:
+                self.error((*at, "members"), f"type '{ctype}' is not known here")
+            members[struct["name"]] = {member["name"] for member in flat(struct["members"])}
+            if not strange:
+                layouts.add(struct)
+                sizes[struct["name"]] = layouts.shapes[struct["name"]].size
+            if sizes.get(struct["name"], 0) > 80:
+                self.error(at, f"struct {struct['name']} does not fit an SQE")
+        previous = -1
+        big = False
+        if ("commands" in family) == ("every_number" in family):
+            self.error(place, "needs either 'commands' or 'every_number'")
+        for below, raw in commands.rows_of(family):
+            at = (*place, *below)
+            if "name" in raw:
+                previous = self._command_number(at, family, raw, previous)
+            else:
+                self._not_newer(at, raw["since"])
+            payload = commands.payload_of(family, raw)
+            if payload is not None and payload not in members:
+                self.error(at, f"struct {payload} is no structure of family {family['family']}")
+            if "bytes" in raw and not 0 < raw["bytes"] < sizes.get(payload or "", 0):
+                self.error((*at, "bytes"), "'bytes' is less than the structure has")
+            big = big or raw.get("bytes", sizes.get(payload or "", 0)) > commands.SMALL
+            takes = "payload" in raw.get("args", family.get("args", ()))
+            if "prep" in raw and takes and payload is None:
+                self.error(at, f"rota_prep_{raw['prep']} has no structure to take")
+            for inner, point in enumerate(raw.get("points", ())):
+                for key in ("member", "length"):
+                    if key in point and point[key] not in members.get(payload or "", set()) |                             set(self.slots):
+                        self.error((*at, "points", inner, key), f"'{point[key]}' is no member of "
+                                   "the structure or of the SQE")
+        if "rings" in family and not (big or "big_cqe" in family["rings"]):
+            self.error((*place, "rings"), "every ring has entries that are large enough")
+
+    def _command_number(self, at: Place, family: Any, raw: Any, previous: int) -> int:
+        """Checks where a command's number comes from; the number, or the one before."""
+        name = raw["name"]
+        given = [key for key in ("ioctl", "value") if key in raw]
+        if len(given) > 1:
+            self.error(at, f"{name} has 'ioctl' and 'value'; one of them is enough")
+        if not given:
+            if name not in self.values:
+                self.error(at, f"{name} has no number: 'ioctl', 'value' or a constant of the table")
+            for key in ("since", "backports"):
+                if key in raw:
+                    self.error((*at, key), f"'{key}' of {name} stands at the constant")
+            return previous
+        if "header" not in family:
+            self.error(at, f"{name} needs the header that defines it")
+        if "since" not in raw:
+            self.error(at, f"{name}: key 'since' is missing")
+            return previous
+        self._not_newer(at, raw["since"])
+        self._backports(at, raw)
+        code, number = commands.code_of(raw), commands.number_of(raw)
+        self._define(at, name, number, raw["since"])
+        order = code.number if code else number or 0
+        if order < previous:
+            self.error(at, f"{name} stands after a greater number")
+        return max(order, previous)
 
     def _register(self, place: Place, row: Any) -> None:
         for key in ("needs", "refuses"):
@@ -527,6 +622,12 @@ class _Checker:
                         first = self.source.line(seen[name])
                         self.error(place, f"{name} is already defined in line {first}")
                     seen.setdefault(name, place)
+        for place, _, item in self.functions:
+            name = names.prep(item["name"])
+            if name in seen:
+                first = self.source.line(seen[name])
+                self.error(place, f"{name} is already defined in line {first}")
+            seen.setdefault(name, place)
 
 
 def _either(words: Iterable[str]) -> str:

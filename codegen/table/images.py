@@ -11,6 +11,10 @@ from codegen.table.conditions import is_number
 from codegen.table.requests import Arg, Store
 
 
+# What prep functions that copy find behind their pointer.
+PAYLOAD = bytes((37 * index + 11) & 0xFF for index in range(80))
+
+
 def sample(ctype: str, index: int) -> tuple[str, int]:
     """An argument for the whole-SQE test, as C text and as number; no two alike."""
     if names.is_pointer(ctype):
@@ -61,6 +65,8 @@ def image(size: int, stores: Sequence[Store], args: Sequence[Arg],
     texts: list[str] = []
     for index, arg in enumerate(args):
         text, value = sample(arg.ctype, index)
+        if arg.bytes:
+            text = f"({arg.ctype})(const void *)payload"
         chosen[arg.name] = value
         texts.append(text)
     images: list[tuple[str, tuple[int, ...]]] = []
@@ -68,6 +74,11 @@ def image(size: int, stores: Sequence[Store], args: Sequence[Arg],
     for order in ("little", "big"):
         bytes_ = bytearray(size)
         for store in stores:
+            if store.copied:
+                end = store.slot.offset + store.copied
+                bytes_[store.slot.offset:end] = PAYLOAD[:store.copied]
+                touched.update(range(store.slot.offset, end))
+                continue
             number = 0
             if store.arg is not None:
                 number = _hooked(store.arg.via, chosen[store.arg.name], order)

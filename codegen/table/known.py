@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from codegen.table.commands import Command
 from codegen.table.layout import Placed
 from codegen.table.numbers import Constant, Group
 from codegen.table.structs import Slot
@@ -30,6 +31,7 @@ class Known:
     external: dict[str, int] = field(default_factory=dict)  # constants of other owners
     since: dict[str, str] = field(default_factory=dict)
     backports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)  # of commands that have no macro here
     ages: dict[str, Ages] = field(default_factory=dict)  # of functions, as trials need them
 
     def add_constant(self, constant: Constant) -> None:
@@ -45,6 +47,13 @@ class Known:
                 where[entry.name] = entry.number
             self.since[entry.name] = entry.since
             self.backports[entry.name] = entry.backports
+
+    def add_command(self, command: Command) -> None:
+        if command.own:
+            self.values[command.name] = command.number
+            self.since[command.name] = command.since
+            self.backports[command.name] = command.backports
+            self.spellings[command.name] = command.literal
 
     def ages_of(self, names: Iterable[Any]) -> Ages:
         """The ages of those names that are constants of the table."""

@@ -20,7 +20,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCHEMA = Path(__file__).with_name("schema.yaml")
 _LABELS = {
     "opcodes": "name", "register": "name", "groups": "group", "structs": "name",
-    "constants": "name", "scenarios": "name",
+    "constants": "name", "scenarios": "name", "commands": "family",
 }
 
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from codegen.table import names
+from codegen.table import images, names
 from codegen.table.calls import Call, RegisterOp
+from codegen.table.commands import Command, Family
 from codegen.table.conditions import Condition, is_number
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.requests import Op, Prep
@@ -49,6 +50,7 @@ class Table:
     groups: tuple[Group, ...]
     structs: tuple[Struct, ...]
     scenarios: tuple[Scenario, ...]
+    families: tuple[Family, ...]
     ops: tuple[Op, ...]
     registers: tuple[RegisterOp, ...]
 
@@ -72,6 +74,34 @@ class Table:
             found.extend((op, trial) for prep in op.preps for trial in prep.trials)
             found.extend((op, error.trial) for error in op.errors if error.trial)
         return tuple(found)
+
+    @cached_property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(command for family in self.families for command in family.commands)
+
+    @cached_property
+    def coded(self) -> frozenset[str]:
+        """The prep functions that store a number of which machines make different ones."""
+        names_ = {command.name for command in self.commands if command.code}
+        return frozenset(prep.name for prep in self.preps for store in prep.stores
+                         if names_ & set(store.constants))
+
+    @cached_property
+    def command_functions(self) -> dict[str, tuple[Family, Command]]:
+        """The command that each prep function of one sends, by the function's name."""
+        return {command.function: (family, command) for family in self.families
+                for command in (*family.commands, *((family.every,) if family.every else ()))
+                if command.function}
+
+    @property
+    def payload_sample(self) -> bytes:
+        """What the whole-SQE tests copy."""
+        return images.PAYLOAD
+
+    @cached_property
+    def payloads(self) -> tuple[tuple[Family, Struct], ...]:
+        """Structures of other owners that commands bring."""
+        return tuple((family, struct) for family in self.families for struct in family.payloads)
 
     @cached_property
     def call_trials(self) -> tuple[tuple[Op, Prep, Trial], ...]:

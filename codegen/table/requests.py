@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field as dc_field
 
 from codegen.table import names
-from codegen.table.conditions import Condition
+from codegen.table.conditions import Condition, is_number
 from codegen.table.emulation import Emulation
 from codegen.table.numbers import Group
 from codegen.table.structs import Slot
@@ -65,6 +65,7 @@ class Arg:
     via: str | None
     summary: str
     field: Field | None
+    bytes: int | None = None  # so many are copied from where it leads
 
     @property
     def declaration(self) -> str:
@@ -88,6 +89,12 @@ class Store:
     arg: Arg | None
     constants: tuple[str, ...]
     comment: str | None
+    spelling: str | None = None  # the constants as C where no macro may exist for them
+
+    @property
+    def copied(self) -> int | None:
+        """How many bytes are copied into the SQE, from the slot on."""
+        return self.arg.bytes if self.arg else None
 
     @property
     def cuts(self) -> bool:
@@ -110,10 +117,11 @@ class Store:
         return self._expression(self.arg.liburing if self.arg else "")
 
     def _expression(self, ctype: str) -> str:
-        fixed = " | ".join(self.constants)
+        fixed = self.spelling or " | ".join(self.constants)
         if self.arg is None:
             negative = fixed.startswith("-") and not self.slot.ctype.startswith("__s")
-            return f"({self.slot.ctype}){fixed}" if negative else fixed
+            coded = self.spelling is not None and not is_number(fixed)
+            return f"({self.slot.ctype}){fixed}" if negative or coded else fixed
         value = self.arg.name
         if self.arg.via:
             wanted = "int" if self.arg.via == "zero_extend" else "unsigned"
@@ -154,6 +162,11 @@ class Prep:
     @property
     def function(self) -> str:
         return names.prep(self.name)
+
+    @property
+    def big(self) -> bool:
+        """Whether what it copies needs an SQE of 128 bytes."""
+        return any(store.slot.offset + (store.copied or 0) > 64 for store in self.stores)
 
     @property
     def liburing(self) -> str:
@@ -252,6 +265,7 @@ class Op:
     iopoll: bool
     rings_one_of: tuple[str, ...]
     big: bool
+    large: str | None  # the opcode that does the same with 128 bytes where sizes are mixed
     behind_link: bool
     rules: tuple[Rule, ...]
     completion: Completion
@@ -274,6 +288,10 @@ class Op:
     def started(self) -> tuple[Prep, ...]:
         """The preps that make a whole request, and one that a handle can carry."""
         return tuple(prep for prep in self.preps if not prep.amends and not prep.no_handle)
+
+    @property
+    def large_constant(self) -> str:
+        return names.opcode(self.large or self.name)
 
     def field_number(self, name: str) -> int:
         """Which of its fields has that name."""

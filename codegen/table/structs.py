@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.table.layout import Placed
+from codegen.table.layout import Layouts, Placed
 
 SQE = "io_uring_sqe"
 
@@ -27,6 +27,15 @@ class Struct:
     @property
     def tag(self) -> str:
         return f"{'union' if self.union else 'struct'} {self.name}"
+
+
+def built(raw: Any, layouts: Layouts) -> Struct:
+    """The structure of a row, which is put into the layouts."""
+    layouts.add(raw)
+    return Struct(raw["name"], raw["since"], raw["summary"], raw.get("note"),
+                  bool(raw.get("union")), raw.get("align"), tuple(raw["members"]),
+                  layouts.shapes[raw["name"]].size, layouts.members[raw["name"]],
+                  raw.get("draft", False), tuple(raw.get("backports", ())))
 
 
 @dataclass(frozen=True)

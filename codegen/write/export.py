@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from codegen.table.conditions import Condition, is_number
+from codegen.table import names
 from codegen.table.calls import Call, RegisterOp
 from codegen.table.emulation import Emulation
+from codegen.table.commands import Command, CommandError, Family
 from codegen.table.model import Table
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.requests import Arg, Completion, Field, Ignored, Op, Prep, Rule, Store
@@ -54,6 +56,7 @@ class _Exporter:
         self.values: dict[str, int | None] = {
             entry.name: entry.number for group in table.groups for entry in group.entries}
         self.values |= {constant.name: constant.value for constant in table.constants}
+        self.values |= {command.name: command.number for command in table.commands}
         self.values |= {op.constant: op.number for op in table.ops}
         self.values |= {row.constant: row.number for row in table.registers}
 
@@ -68,6 +71,7 @@ class _Exporter:
             "structs": [self.struct(item) for item in table.structs],
             "conversions": CONVERSIONS,
             "opcodes": [self.op(item) for item in table.ops],
+            "commands": [self.family(item) for item in table.families],
             "register": [self.register(item) for item in table.registers],
             "architectures": self.library.architectures(),
             "own_constants": self.library.constants(),
@@ -116,6 +120,7 @@ class _Exporter:
             name=item.name, constant=item.constant, number=item.number, since=item.since,
             backports=list(item.backports), summary=item.summary, syscall=item.syscall,
             config=item.config, note=item.note, sqe_size=128 if item.big else 64,
+            large=item.large,
             fields=[self.field(field) for field in item.fields],
             ignored=[self.ignored(field) for field in item.ignored],
             iosqe=_present(fixed_file=item.fixed_file, buffer_select=item.buffer_select,
@@ -206,8 +211,8 @@ class _Exporter:
     def prep(self, item: Prep) -> Json:
         return _present(
             name=item.name, function=item.function, prototype=item.prototype,
-            summary=item.summary, since=item.since, amends=item.amends, own=item.own,
-            differs=item.differs, args=[self.argument(arg) for arg in item.args],
+            summary=item.summary, since=item.since, sqe_size=128 if item.big else None,
+            amends=item.amends, own=item.own, differs=item.differs, args=[self.argument(arg) for arg in item.args],
             stores=[self.store(store) for store in item.stores])
 
     @staticmethod
@@ -225,7 +230,39 @@ class _Exporter:
             value = (value or 0) | number
         return self.place(item.slot) | _present(
             value=value, constants=constants, arg=item.arg.name if item.arg else None,
-            conversion=item.arg.via if item.arg else None)
+            conversion=item.arg.via if item.arg else None,
+            copied=True if item.copied else None)
+
+    # -- commands -----------------------------------------------------------
+
+    def family(self, item: Family) -> Json:
+        return _present(
+            name=item.name, opcode=item.op_name, summary=item.summary, note=item.note,
+            header=item.header, config=item.config, kind=item.kind, devices=list(item.devices),
+            place=item.place, big_cqe=item.big_cqe, ring_errno=item.ring_errno,
+            payloads=[self.struct(struct) for struct in item.payloads],
+            errors=[self.command_error(error) for error in item.errors],
+            commands=[self.command(command) for command in item.commands],
+            every_number=self.command(item.every) if item.every else None)
+
+    @staticmethod
+    def command_error(item: CommandError) -> Json:
+        return _present(errno=item.errno, cause=item.cause, remedy=item.remedy)
+
+    def command(self, item: Command) -> Json:
+        code = item.code
+        return _present(
+            name=item.name or None, number=item.number if item.name else None,
+            ioctl=_present(way=code.way, type=code.letter, number=code.number, size=code.size,
+                           pointers=code.pointers or None) if code else None,
+            since=item.since, backports=list(item.backports), summary=item.summary,
+            note=item.note, payload=item.payload.name if item.payload else None,
+            bytes=item.copied or None, sqe_size=128 if item.big else 64,
+            points=[_present(member=point.member, length=point.length, memory=point.memory,
+                             lives=point.lives, summary=point.summary) for point in item.points],
+            res=item.res, stream=item.stream,
+            errors=[self.command_error(error) for error in item.errors],
+            function=names.prep(item.function) if item.function else None)
 
     def register(self, item: RegisterOp) -> Json:
         return _present(

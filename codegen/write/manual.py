@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from codegen.table import names
 from codegen.table.calls import Call, RegisterOp
+from codegen.table.commands import Family
 from codegen.table.emulation import Emulation
 from codegen.table.model import Table
 from codegen.table.numbers import Group
 from codegen.table.requests import Op, Prep
 from codegen.write.call_page import CallPage
 from codegen.write.prep_page import PrepPage
-from codegen.write.prose import Item, Prose, bold, italic, listed, page
+from codegen.write.prose import Item, Prose, bold, italic, listed, page, word
 from codegen.write.sentences import entry, series
 
 
@@ -162,6 +164,27 @@ class Manual:
 
     def _entries(self, group: Group) -> tuple[Item, ...]:
         return tuple(entry(self.prose, each, each.since) for each in group.entries)
+
+    @cached_property
+    def families(self) -> tuple[tuple[str, str, tuple[Item, ...]], ...]:
+        """The families of commands: name, what they are about, and each command."""
+        return tuple((family.name, self._family(family), tuple(
+            Item(f".B {word(command.name or 'every number')}", self.prose(
+                f"({command.since}) {command.summary}",
+                f"It brings a {italic('struct ' + command.payload.name)}." if command.payload
+                else None,
+                page(names.prep(command.function), 3) + " sends it." if command.function else None))
+            for command in (*family.commands, *((family.every,) if family.every else ()))))
+            for family in self.table.families)
+
+    def _family(self, family: Family) -> str:
+        header = f"Names and structures are those of <{family.header}>." if family.header else None
+        big = any(command.big for command in family.commands) or bool(
+            family.every and family.every.big)
+        sizes = [text for needed, text in ((big, "requests of 128 bytes"),
+                                           (family.big_cqe, "completions of 32 bytes")) if needed]
+        return self.prose(family.summary, f"They go to {family.place}.", header,
+                          f"The ring has {listed(sizes)}." if sizes else None, family.note)
 
     @property
     def other_groups(self) -> tuple[tuple[str, str, tuple[Item, ...]], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from codegen.table import names
+from codegen.table.commands import Command, Family
 from codegen.table.model import Table
 from codegen.table.requests import Arg, Field, Op, Prep, Rule
 from codegen.write import examples
@@ -31,6 +32,9 @@ class PrepPage:
         self.op = op
         self.prep = prep
         self.subject = Subject(table, op, prep)
+        sent = table.command_functions.get(prep.name)
+        self.family: Family | None = sent[0] if sent else None
+        self.command: Command | None = sent[1] if sent else None
 
     @property
     def title(self) -> str:
@@ -103,10 +107,27 @@ class PrepPage:
             size = "It has 128 bytes, which is to say that the ring was made with " \
                    f"{listed(map(bold, self.op.rings_one_of), 'or')}." if self.op.rings_one_of \
                 else "It has 128 bytes."
+        if self.command and self.family and self.command.big:
+            size = "It has 128 bytes, which is to say that the ring was made with " \
+                   "IORING_SETUP_SQE128, or with IORING_SETUP_SQE_MIXED, where its opcode " \
+                   f"is to be IORING_OP_{self.family.large}. The functions with handles see to it."
         source = f"It comes from {page('rota_get_sqe')}, which has cleared it." \
             if not self.prep.amends else None
         first = Item(tag("struct io_uring_sqe *", "sqe"), self.prose(sqe, source, size))
-        return (first, *(self._argument(arg) for arg in self.prep.args))
+        return (first, *(self._argument(arg) for arg in self.prep.args), *self._points())
+
+    def _points(self) -> tuple[Item, ...]:
+        """Memory that members of a command's structure, or fields of the SQE, lead to."""
+        if self.command is None:
+            return ()
+        payload = self.command.payload
+        inside = {item.path for item in payload.placed} if payload else set()
+        taken = {arg.slot.name for arg in self.prep.args}
+        return tuple(
+            Item(f".I {'cmd' if point.member in inside else 'sqe'}\\->{point.member}",
+                 self.prose(point.summary, MEMORY[point.memory], LIVES[point.lives],
+                            f"Its bytes are in {italic(point.length)}." if point.length else None))
+            for point in self.command.points if point.member in inside or point.member not in taken)
 
     def _argument(self, arg: Arg) -> Item:
         texts: list[str | None] = [arg.summary]
@@ -185,6 +206,9 @@ class PrepPage:
             if field.group:
                 lead, items = self._flags(field)
                 texts.append(lead)
+            if any(0 <= field.slot.offset - store.slot.offset < (store.copied or 0)
+                   for store in self.prep.stores):
+                continue
             found.append(Item(f".I sqe\\->{field.slot.name}", self.prose(*texts), items))
         return tuple(found)
 
@@ -286,7 +310,7 @@ class PrepPage:
                       for name in done.flags
                       if name != MORE or self.streams is not False or done.shape != "stream")
         found = [Item(".I cqe\\->res", self.prose(
-            done.res, self._short, "A negative number is an error, see `ERRORS`."))]
+            self.command.res if self.command else done.res, self._short, "A negative number is an error, see `ERRORS`."))]
         if flags:
             found.append(Item(".I cqe\\->flags", self.prose("Of these flags, any may be set."),
                               flags))
@@ -298,6 +322,14 @@ class PrepPage:
     def errors(self) -> tuple[Item, ...]:
         found = [(error.errno, self.prose(error.cause, error.remedy)) for error in self.op.errors
                  if self.subject.all_hold(error.when) is not False]
+        if self.command and self.family:
+            found += [(error.errno, self.prose(error.cause, error.remedy))
+                      for error in (*self.command.errors, *self.family.errors)]
+            if self.family.ring_errno:
+                sizes = "128 bytes in an SQE" + (" and 32 in a completion"
+                                                 if self.family.big_cqe else "")
+                found.append((self.family.ring_errno,
+                              self.prose(f"The ring was not made with {sizes}.")))
         for rule in self.op.rules:
             if self.subject.all_hold(rule.when) is False:
                 continue
@@ -352,8 +384,9 @@ class PrepPage:
             texts.append(f"Linux {self.prep.since}; {bold(self.op.constant)} itself is there "
                          f"since Linux {self.op.since}.")
         texts.append(series(self.op.backports))
-        if self.op.config:
-            texts.append(f"The kernel must have been built with {self.op.config}.")
+        config = (self.family.config if self.family else None) or self.op.config
+        if config:
+            texts.append(f"The kernel must have been built with {config}.")
         return self.prose(*texts)
 
     @property
@@ -362,7 +395,8 @@ class PrepPage:
 
     @property
     def notes(self) -> str:
-        return self.prose(self.op.note)
+        own = (self.command.note, self.family.note) if self.command and self.family else ()
+        return self.prose(*own, self.op.note)
 
     @cached_property
     def source(self) -> str:

@@ -24,6 +24,7 @@ class Subject:
         self._values = {entry.name: entry.number for group in table.groups
                         for entry in group.entries}
         self._values |= {constant.name: constant.value for constant in table.constants}
+        self._values |= {command.name: command.number for command in table.commands}
 
     def name(self, slot: Slot) -> str:
         """The argument that fills a field, or the field."""

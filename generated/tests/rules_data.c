@@ -228,18 +228,6 @@ static const struct rules_group group_nop = {
     "nop", flags_of_nop, 6,
 };
 
-static const struct rules_flag flags_of_socket_cmd[] = {
-    {"SOCKET_URING_OP_SIOCINQ", SOCKET_URING_OP_SIOCINQ, 0, 0, 0, false},
-    {"SOCKET_URING_OP_SIOCOUTQ", SOCKET_URING_OP_SIOCOUTQ, 0, 0, 0, false},
-    {"SOCKET_URING_OP_GETSOCKOPT", SOCKET_URING_OP_GETSOCKOPT, 0, 0, 0, false},
-    {"SOCKET_URING_OP_SETSOCKOPT", SOCKET_URING_OP_SETSOCKOPT, 0, 0, 0, false},
-    {"SOCKET_URING_OP_TX_TIMESTAMP", SOCKET_URING_OP_TX_TIMESTAMP, 0, 0, 0, false},
-    {"SOCKET_URING_OP_GETSOCKNAME", SOCKET_URING_OP_GETSOCKNAME, 0, 0, 0, false},
-};
-static const struct rules_group group_socket_cmd = {
-    "socket_cmd", flags_of_socket_cmd, 6,
-};
-
 static const struct rules_flag flags_of_msg[] = {
     {"MSG_OOB", (1U << 0), 0, 0, 0, false},
     {"MSG_PEEK", (1U << 1), 0, 0, 0, false},
@@ -581,7 +569,6 @@ const struct rules_field rules_fields[] = {
     {IORING_OP_MSG_RING, 6, &group_msg_ring},
     {IORING_OP_FSETXATTR, 4, &group_xattr},
     {IORING_OP_SETXATTR, 4, &group_xattr},
-    {IORING_OP_URING_CMD, 1, &group_socket_cmd},
     {IORING_OP_URING_CMD, 4, &group_uring_cmd},
     {IORING_OP_SEND_ZC, 3, &group_msg},
     {IORING_OP_SEND_ZC, 4, &group_recvsend},
@@ -601,7 +588,6 @@ const struct rules_field rules_fields[] = {
     {IORING_OP_WRITEV_FIXED, 8, &group_rw_attr},
     {IORING_OP_PIPE, 1, &group_pipe},
     {IORING_OP_NOP128, 0, &group_nop},
-    {IORING_OP_URING_CMD128, 1, &group_socket_cmd},
     {IORING_OP_URING_CMD128, 4, &group_uring_cmd},
 };
 const unsigned rules_field_count = sizeof(rules_fields) / sizeof(rules_fields[0]);

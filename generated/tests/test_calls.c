@@ -7061,55 +7061,55 @@ static int result_372(struct live *l)
 static int start_373(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
-                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_start_uring_cmd16(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
+                                  (const void *)l->buf);
 }
 
 static int call_373(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
-                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_call_uring_cmd16(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
+                                 (const void *)l->buf);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static int start_374(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_start_uring_cmd80(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
+                                  (const void *)l->buf);
 }
 
 static int call_374(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+    return rota_call_uring_cmd80(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
+                                 (const void *)l->buf);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static int start_375(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
-                                      (unsigned *)l->sa_len_ptr, 0);
+    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
+                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int call_375(struct live *l)
 {
     (void)l;
-    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
-                                     (unsigned *)l->sa_len_ptr, 0);
+    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
+                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_375(struct live *l)
@@ -7121,25 +7121,35 @@ static int result_375(struct live *l)
 static int start_376(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
+    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static void amend_376(struct live *l, struct io_uring_sqe *sqe)
+static int call_376(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_ASYNC);
+    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static int start_377(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
+                                      (unsigned *)l->sa_len_ptr, 0);
+}
+
+static int call_377(struct live *l)
+{
+    (void)l;
+    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
+                                     (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_377(struct live *l)
@@ -7151,43 +7161,43 @@ static int result_377(struct live *l)
 static int start_378(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
 }
 
-static int call_378(struct live *l)
+static void amend_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_378(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_379(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
-}
-
-static int call_379(struct live *l)
-{
-    (void)l;
-    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_379(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_380(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
+    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_380(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
 }
 
 static int result_380(struct live *l)
@@ -7199,7 +7209,13 @@ static int result_380(struct live *l)
 static int start_381(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
+}
+
+static int call_381(struct live *l)
+{
+    (void)l;
+    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
 }
 
 static int result_381(struct live *l)
@@ -7211,51 +7227,37 @@ static int result_381(struct live *l)
 static int start_382(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int call_382(struct live *l)
-{
-    (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
 }
 
 static int result_382(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_383(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
-}
-
-static int call_383(struct live *l)
-{
-    (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_384(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_384(struct live *l)
 {
     (void)l;
-    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_384(struct live *l)
@@ -7267,13 +7269,13 @@ static int result_384(struct live *l)
 static int start_385(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int call_385(struct live *l)
 {
     (void)l;
-    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_385(struct live *l)
@@ -7285,94 +7287,94 @@ static int result_385(struct live *l)
 static int start_386(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int call_386(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_386(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static int start_387(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+}
+
+static int call_387(struct live *l)
+{
+    (void)l;
+    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+}
+
+static int result_387(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_388(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int call_388(struct live *l)
+{
+    (void)l;
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_388(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_389(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
                                     0);
 }
 
-static int call_387(struct live *l)
+static int call_389(struct live *l)
 {
     (void)l;
     return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
-static int result_387(struct live *l)
+static int result_389(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_388(struct live *l, struct rota_op *op)
+static int start_390(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
-static int call_388(struct live *l)
+static int call_390(struct live *l)
 {
     (void)l;
     return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
-static int result_388(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOTSOCK);
-}
-
-static int start_389(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int call_389(struct live *l)
-{
-    (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int result_389(struct live *l)
-{
-    (void)l;
-    return (int)(-EDESTADDRREQ);
-}
-
-static int start_390(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
-                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
-}
-
-static int call_390(struct live *l)
-{
-    (void)l;
-    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
-                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
-}
-
 static int result_390(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_391(struct live *l, struct rota_op *op)
@@ -7390,44 +7392,45 @@ static int call_391(struct live *l)
 static int result_391(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNRESET);
+    return (int)(-EDESTADDRREQ);
 }
 
 static int start_392(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
+                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int call_392(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
+                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_392(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EMSGSIZE);
 }
 
 static int start_393(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
-                                       0, 0);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_393(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_393(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ECONNRESET);
 }
 
 static int start_394(struct live *l, struct rota_op *op)
@@ -7445,26 +7448,26 @@ static int call_394(struct live *l)
 static int result_394(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static int start_395(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
-                                 0);
+    return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
+                                       0, 0);
 }
 
 static int call_395(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_395(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static int start_396(struct live *l, struct rota_op *op)
@@ -7482,110 +7485,111 @@ static int call_396(struct live *l)
 static int result_396(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_397(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
+                                 0);
 }
 
 static int call_397(struct live *l)
 {
     (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_397(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EFAULT);
 }
 
 static int start_398(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_398(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_398(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EDESTADDRREQ);
 }
 
 static int start_399(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_399(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_399(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EMSGSIZE);
 }
 
 static int start_400(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
 static int result_400(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(64);
 }
 
 static int start_401(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+}
+
+static int result_401(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADFD);
+}
+
+static int start_402(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+}
+
+static int result_402(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static int start_403(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_401(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_401(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_402(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int call_402(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_402(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_403(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
-}
-
 static int call_403(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_403(struct live *l)
@@ -7597,13 +7601,13 @@ static int result_403(struct live *l)
 static int start_404(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int call_404(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_404(struct live *l)
@@ -7615,457 +7619,455 @@ static int result_404(struct live *l)
 static int start_405(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_405(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_405(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_406(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int call_406(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int result_406(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_407(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_405(struct live *l)
+static int call_407(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
                             0);
 }
 
-static int result_405(struct live *l)
+static int result_407(struct live *l)
 {
     (void)l;
     return (int)(-ECHILD);
 }
 
-static int start_406(struct live *l, struct rota_op *op)
+static int start_408(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_406(struct live *l)
+static int call_408(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int result_406(struct live *l)
+static int result_408(struct live *l)
 {
     (void)l;
     return (int)(-ECANCELED);
 }
 
-static int start_407(struct live *l, struct rota_op *op)
+static int start_409(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int call_407(struct live *l)
+static int call_409(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int result_407(struct live *l)
+static int result_409(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int start_408(struct live *l, struct rota_op *op)
+static int start_410(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)(uintptr_t)0,
                              (int)WEXITED, 0);
 }
 
-static void amend_408(struct live *l, struct io_uring_sqe *sqe)
+static void amend_410(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_408(struct live *l)
+static int result_410(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_409(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int call_409(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_409(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_410(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
-static int call_410(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
-static int result_410(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
 static int start_411(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int call_411(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_411(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(0);
 }
 
 static int start_412(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int call_412(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_412(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static int start_413(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int call_413(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int result_413(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_414(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int call_414(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_414(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_415(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_413(struct live *l)
+static int call_415(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
-static int result_413(struct live *l)
+static int result_415(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_414(struct live *l, struct rota_op *op)
+static int start_416(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->crooked, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_414(struct live *l)
+static int call_416(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
-static int result_414(struct live *l)
+static int result_416(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_415(struct live *l, struct rota_op *op)
+static int start_417(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
-static int call_415(struct live *l)
+static int call_417(struct live *l)
 {
     (void)l;
     return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
-static int result_415(struct live *l)
+static int result_417(struct live *l)
 {
     (void)l;
     return (int)(1);
 }
 
-static int start_416(struct live *l, struct rota_op *op)
+static int start_418(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
-static int call_416(struct live *l)
+static int call_418(struct live *l)
 {
     (void)l;
     return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
-static int result_416(struct live *l)
+static int result_418(struct live *l)
 {
     (void)l;
     return (int)(1);
 }
 
-static int start_417(struct live *l, struct rota_op *op)
+static int start_419(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
                                  0);
 }
 
-static int call_417(struct live *l)
+static int call_419(struct live *l)
 {
     (void)l;
     return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
-static int result_417(struct live *l)
+static int result_419(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_418(struct live *l, struct rota_op *op)
+static int start_420(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
                                  0);
 }
 
-static int call_418(struct live *l)
+static int call_420(struct live *l)
 {
     (void)l;
     return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
-static int result_418(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_419(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
-}
-
-static int call_419(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
-}
-
-static int result_419(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int start_420(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
-}
-
-static int call_420(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
-}
-
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EINVAL);
 }
 
 static int start_421(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int call_421(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_421(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int start_422(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int call_422(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAGAIN);
 }
 
 static int start_423(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int call_423(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_423(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_424(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+}
+
+static int call_424(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+}
+
+static int result_424(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_425(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+}
+
+static int call_425(struct live *l)
+{
+    (void)l;
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+}
+
+static int result_425(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_426(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
                                        (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
-static int call_424(struct live *l)
+static int call_426(struct live *l)
 {
     (void)l;
     return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
-static int result_424(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_425(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
-}
-
-static int call_425(struct live *l)
-{
-    (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
-}
-
-static int result_425(struct live *l)
-{
-    (void)l;
-    return (int)(-EBADF);
-}
-
-static int start_426(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
-}
-
-static int call_426(struct live *l)
-{
-    (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
-}
-
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(0);
 }
 
 static int start_427(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
 }
 
 static int call_427(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static int start_428(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
 }
 
 static int call_428(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
 }
 
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EMFILE);
 }
 
 static int start_429(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
 }
 
 static int call_429(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
 }
 
 static int result_429(struct live *l)
@@ -8077,21 +8079,19 @@ static int result_429(struct live *l)
 static int start_430(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
 }
 
 static int call_430(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
 }
 
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(-EINVAL);
 }
 
 static int start_431(struct live *l, struct rota_op *op)
@@ -8111,27 +8111,27 @@ static int call_431(struct live *l)
 static int result_431(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_432(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
 static int call_432(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EADDRINUSE);
 }
 
 static int start_433(struct live *l, struct rota_op *op)
@@ -8151,25 +8151,27 @@ static int call_433(struct live *l)
 static int result_433(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-EINVAL);
 }
 
 static int start_434(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
 }
 
 static int call_434(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_435(struct live *l, struct rota_op *op)
@@ -8189,61 +8191,63 @@ static int call_435(struct live *l)
 static int result_435(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EADDRNOTAVAIL);
 }
 
 static int start_436(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int call_436(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_436(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_437(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
 }
 
 static int call_437(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
 }
 
 static int result_437(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_438(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
 }
 
 static int call_438(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->fd, 4);
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
 }
 
 static int result_438(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static int start_439(struct live *l, struct rota_op *op)
@@ -8261,25 +8265,37 @@ static int call_439(struct live *l)
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_440(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
+    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+}
+
+static int call_440(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->fd, 4);
 }
 
 static int result_440(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_441(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+}
+
+static int call_441(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
 }
 
 static int result_441(struct live *l)
@@ -8291,63 +8307,49 @@ static int result_441(struct live *l)
 static int start_442(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(64);
 }
 
 static int start_443(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
 }
 
 static int result_443(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-EINVAL);
 }
 
 static int start_444(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
-                                 0);
-}
-
-static int call_444(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_445(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
-                                 0);
-}
-
-static int call_445(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
 }
 
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static int start_446(struct live *l, struct rota_op *op)
@@ -8366,83 +8368,83 @@ static int call_446(struct live *l)
 static int result_446(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(1);
 }
 
 static int start_447(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_447(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_447(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_448(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
+                                 0);
+}
+
+static int call_448(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_448(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_449(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)(uintptr_t)0,
                                  4, 0);
 }
 
-static void amend_447(struct live *l, struct io_uring_sqe *sqe)
+static void amend_449(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr = (__u64)(8);
 }
 
-static int result_447(struct live *l)
+static int result_449(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_448(struct live *l, struct rota_op *op)
+static int start_450(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
                                   0);
 }
 
-static int call_448(struct live *l)
+static int call_450(struct live *l)
 {
     (void)l;
     return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
-static int result_448(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static int start_449(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
-}
-
-static int call_449(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_449(struct live *l)
-{
-    (void)l;
-    return (int)(-EISDIR);
-}
-
-static int start_450(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
-}
-
-static int call_450(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
 static int result_450(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(8192);
 }
 
 static int start_451(struct live *l, struct rota_op *op)
@@ -8461,209 +8463,211 @@ static int call_451(struct live *l)
 static int result_451(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EISDIR);
 }
 
 static int start_452(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                  (__u64)-2, 0, 0);
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
 }
 
 static int call_452(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
-                                 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_452(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_453(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
                                   0);
 }
 
 static int call_453(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_453(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_454(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
+}
+
+static int call_454(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
+                                 0, 0);
+}
+
+static int result_454(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_455(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+                                  0);
+}
+
+static int call_455(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_455(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_456(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
                                    0, 0);
 }
 
-static int call_454(struct live *l)
+static int call_456(struct live *l)
 {
     (void)l;
     return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
-static int result_454(struct live *l)
+static int result_456(struct live *l)
 {
     (void)l;
     return (int)(8192);
 }
 
-static int start_455(struct live *l, struct rota_op *op)
+static int start_457(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
                                    0, 0);
 }
 
-static int call_455(struct live *l)
+static int call_457(struct live *l)
 {
     (void)l;
     return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
-static int result_455(struct live *l)
+static int result_457(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int start_456(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
-}
-
-static int call_456(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_456(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_457(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
-}
-
-static int call_457(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_457(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
 static int start_458(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                   (__u64)-2, 0, 0);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
 }
 
 static int call_458(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                  (__u64)-2, 0, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_458(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_459(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
                                    0, 0);
 }
 
 static int call_459(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_459(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_460(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                   (__u64)-2, 0, 0);
 }
 
 static int call_460(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
 }
 
 static int result_460(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_461(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+                                   0, 0);
 }
 
 static int call_461(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_462(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
 static int call_462(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
 }
 
 static int result_462(struct live *l)
@@ -8675,14 +8679,13 @@ static int result_462(struct live *l)
 static int start_463(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
-                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int call_463(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_463(struct live *l)
@@ -8694,212 +8697,213 @@ static int result_463(struct live *l)
 static int start_464(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
 }
 
 static int call_464(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
 }
 
 static int result_464(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int start_465(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
-}
-
-static int call_465(struct live *l)
-{
-    (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
-}
-
-static int result_465(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_466(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
-}
-
-static void amend_466(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->addr = (__u64)(8);
-}
-
-static int result_466(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_467(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
-}
-
-static int call_467(struct live *l)
-{
-    (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
-}
-
-static int result_467(struct live *l)
-{
-    (void)l;
-    return (int)(-EMFILE);
-}
-
-static int start_468(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_468(struct live *l)
+static int call_465(struct live *l)
 {
     (void)l;
     return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
+static int result_465(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_466(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+}
+
+static int call_466(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+}
+
+static int result_466(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int start_467(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+}
+
+static int call_467(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+}
+
+static int result_467(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_468(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+}
+
+static void amend_468(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->addr = (__u64)(8);
+}
+
 static int result_468(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EFAULT);
 }
 
 static int start_469(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128(&l->ring, op);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
 static int call_469(struct live *l)
 {
     (void)l;
-    return rota_call_nop128(&l->ring);
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
 }
 
 static int result_469(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int start_470(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_470(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_470(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENFILE);
 }
 
 static int start_471(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, 42);
+    return rota_start_nop128(&l->ring, op);
 }
 
 static int call_471(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, 42);
+    return rota_call_nop128(&l->ring);
 }
 
 static int result_471(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(0);
 }
 
 static int start_472(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
+    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
 }
 
 static int call_472(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, (int)-EDOM);
+    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
 }
 
 static int result_472(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(0);
 }
 
 static int start_473(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
+    return rota_start_nop128_result(&l->ring, op, 42);
 }
 
 static int call_473(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, (int)l->fd);
+    return rota_call_nop128_result(&l->ring, 42);
 }
 
 static int result_473(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(42);
 }
 
 static int start_474(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
 }
 
 static int call_474(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_nop128_result(&l->ring, (int)-EDOM);
 }
 
 static int result_474(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static int start_475(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
+    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
 }
 
 static int call_475(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_cqe32(&l->ring, 17, 18);
+    return rota_call_nop128_file(&l->ring, (int)l->fd);
 }
 
 static int result_475(struct live *l)
@@ -8911,70 +8915,106 @@ static int result_475(struct live *l)
 static int start_476(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, -1);
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
 }
 
 static int call_476(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, -1);
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
 }
 
 static int result_476(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_477(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
 }
 
 static int call_477(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_nop128_cqe32(&l->ring, 17, 18);
 }
 
 static int result_477(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_478(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_nop128_file(&l->ring, op, -1);
 }
 
 static int call_478(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_nop128_file(&l->ring, -1);
 }
 
 static int result_478(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EBADF);
 }
 
 static int start_479(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
 }
 
 static int call_479(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
 }
 
 static int result_479(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_480(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int call_480(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_480(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_481(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_481(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+}
+
+static int result_481(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -13469,13 +13509,37 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "URING_CMD uring_cmd16 in tcp_waiting: ok",
+        .name = "uring_cmd16",
+        .scenario = &live_tcp_waiting,
+        .since = {6, 6},
+        .start = start_373,
+        .call = call_373,
+        .result = result_373,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "URING_CMD uring_cmd80 in tcp_big: ok",
+        .name = "uring_cmd80",
+        .scenario = &live_tcp_big,
+        .since = {6, 6},
+        .start = start_374,
+        .call = call_374,
+        .result = result_374,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "URING_CMD cmd_sock in socket_set_option: ok",
         .name = "cmd_sock",
         .scenario = &live_socket_set_option,
         .since = {6, 7},
-        .start = start_373,
-        .call = call_373,
-        .result = result_373,
+        .start = start_375,
+        .call = call_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13485,9 +13549,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_get_option,
         .since = {6, 7},
-        .start = start_374,
-        .call = call_374,
-        .result = result_374,
+        .start = start_376,
+        .call = call_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13497,9 +13561,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_getsockname",
         .scenario = &live_socket_get_name,
         .since = {6, 19},
-        .start = start_375,
-        .call = call_375,
-        .result = result_375,
+        .start = start_377,
+        .call = call_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13509,9 +13573,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_376,
-        .amend = amend_376,
-        .result = result_376,
+        .start = start_378,
+        .amend = amend_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13521,8 +13585,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_timestamps,
         .since = {6, 17},
-        .start = start_377,
-        .result = result_377,
+        .start = start_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13533,9 +13597,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_not_a_socket,
         .since = {5, 19},
-        .start = start_378,
-        .call = call_378,
-        .result = result_378,
+        .start = start_380,
+        .call = call_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13545,9 +13609,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_379,
-        .call = call_379,
-        .result = result_379,
+        .start = start_381,
+        .call = call_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13557,8 +13621,8 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd_multishot",
         .scenario = &live_not_a_socket,
         .since = {6, 18},
-        .start = start_380,
-        .result = result_380,
+        .start = start_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13568,8 +13632,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_plain,
         .since = {6, 17},
-        .start = start_381,
-        .result = result_381,
+        .start = start_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13578,32 +13642,6 @@ const struct call_trial call_trials[] = {
         .title = "SEND_ZC send_zc in tcp_send: ok",
         .name = "send_zc",
         .scenario = &live_tcp_send,
-        .since = {6, 0},
-        .start = start_382,
-        .call = call_382,
-        .result = result_382,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
-        .name = "send_zc_fixed",
-        .scenario = &live_tcp_send,
-        .since = {6, 0},
-        .start = start_383,
-        .call = call_383,
-        .result = result_383,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC sendto_zc in udp_send: ok",
-        .name = "sendto_zc",
-        .scenario = &live_udp_send,
         .since = {6, 0},
         .start = start_384,
         .call = call_384,
@@ -13614,13 +13652,39 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .name = "send_zc_fixed",
+        .scenario = &live_tcp_send,
+        .since = {6, 0},
+        .start = start_385,
+        .call = call_385,
+        .result = result_385,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
+        .title = "SEND_ZC sendto_zc in udp_send: ok",
+        .name = "sendto_zc",
+        .scenario = &live_udp_send,
+        .since = {6, 0},
+        .start = start_386,
+        .call = call_386,
+        .result = result_386,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
         .title = "SEND_ZC sendv_zc in tcp_send: ok",
         .name = "sendv_zc",
         .scenario = &live_tcp_send,
         .since = {6, 17},
-        .start = start_385,
-        .call = call_385,
-        .result = result_385,
+        .start = start_387,
+        .call = call_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13631,9 +13695,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_socket_send,
         .since = {6, 0},
-        .start = start_386,
-        .call = call_386,
-        .result = result_386,
+        .start = start_388,
+        .call = call_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13643,9 +13707,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_387,
-        .call = call_387,
-        .result = result_387,
+        .start = start_389,
+        .call = call_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -13655,9 +13719,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_not_a_socket,
         .since = {6, 0},
-        .start = start_388,
-        .call = call_388,
-        .result = result_388,
+        .start = start_390,
+        .call = call_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -13667,9 +13731,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_udp_plain,
         .since = {6, 0},
-        .start = start_389,
-        .call = call_389,
-        .result = result_389,
+        .start = start_391,
+        .call = call_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 4,
@@ -13679,9 +13743,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto_zc",
         .scenario = &live_udp_send,
         .since = {6, 0},
-        .start = start_390,
-        .call = call_390,
-        .result = result_390,
+        .start = start_392,
+        .call = call_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 5,
@@ -13691,9 +13755,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_tcp_reset,
         .since = {6, 0},
-        .start = start_391,
-        .call = call_391,
-        .result = result_391,
+        .start = start_393,
+        .call = call_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 6,
@@ -13703,9 +13767,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_392,
-        .call = call_392,
-        .result = result_392,
+        .start = start_394,
+        .call = call_394,
+        .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13716,9 +13780,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 15},
-        .start = start_393,
-        .call = call_393,
-        .result = result_393,
+        .start = start_395,
+        .call = call_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13729,9 +13793,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_send,
         .since = {6, 1},
-        .start = start_394,
-        .call = call_394,
-        .result = result_394,
+        .start = start_396,
+        .call = call_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13741,9 +13805,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_395,
-        .call = call_395,
-        .result = result_395,
+        .start = start_397,
+        .call = call_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13753,9 +13817,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_udp_plain,
         .since = {6, 1},
-        .start = start_396,
-        .call = call_396,
-        .result = result_396,
+        .start = start_398,
+        .call = call_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -13765,9 +13829,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_pieces,
         .since = {6, 18},
-        .start = start_397,
-        .call = call_397,
-        .result = result_397,
+        .start = start_399,
+        .call = call_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13777,8 +13841,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_398,
-        .result = result_398,
+        .start = start_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -13789,8 +13853,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_temp_file,
         .since = {6, 7},
-        .start = start_399,
-        .result = result_399,
+        .start = start_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13800,38 +13864,14 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_400,
-        .result = result_400,
+        .start = start_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
-        .name = "waitid",
-        .scenario = &live_child_exits,
-        .since = {6, 7},
-        .start = start_401,
-        .call = call_401,
-        .result = result_401,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 2",
-        .name = "waitid",
-        .scenario = &live_child_exits,
-        .since = {6, 7},
-        .start = start_402,
-        .call = call_402,
-        .result = result_402,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 3",
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
@@ -13843,9 +13883,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ok 4",
+        .title = "WAITID waitid in child_exits: ok 2",
         .name = "waitid",
-        .scenario = &live_child_lives,
+        .scenario = &live_child_exits,
         .since = {6, 7},
         .start = start_404,
         .call = call_404,
@@ -13855,13 +13895,37 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ECHILD",
+        .title = "WAITID waitid in child_exits: ok 3",
         .name = "waitid",
-        .scenario = &live_child_lives,
+        .scenario = &live_child_exits,
         .since = {6, 7},
         .start = start_405,
         .call = call_405,
         .result = result_405,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ok 4",
+        .name = "waitid",
+        .scenario = &live_child_lives,
+        .since = {6, 7},
+        .start = start_406,
+        .call = call_406,
+        .result = result_406,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ECHILD",
+        .name = "waitid",
+        .scenario = &live_child_lives,
+        .since = {6, 7},
+        .start = start_407,
+        .call = call_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13871,9 +13935,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_cancelled,
         .since = {6, 7},
-        .start = start_406,
-        .call = call_406,
-        .result = result_406,
+        .start = start_408,
+        .call = call_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13883,9 +13947,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_407,
-        .call = call_407,
-        .result = result_407,
+        .start = start_409,
+        .call = call_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13895,9 +13959,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_408,
-        .amend = amend_408,
-        .result = result_408,
+        .start = start_410,
+        .amend = amend_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13907,9 +13971,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_409,
-        .call = call_409,
-        .result = result_409,
+        .start = start_411,
+        .call = call_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13919,9 +13983,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_shared,
         .since = {6, 7},
-        .start = start_410,
-        .call = call_410,
-        .result = result_410,
+        .start = start_412,
+        .call = call_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13931,9 +13995,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_411,
-        .call = call_411,
-        .result = result_411,
+        .start = start_413,
+        .call = call_413,
+        .result = result_413,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13943,9 +14007,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_cancelled,
         .since = {6, 7},
-        .start = start_412,
-        .call = call_412,
-        .result = result_412,
+        .start = start_414,
+        .call = call_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13955,9 +14019,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_413,
-        .call = call_413,
-        .result = result_413,
+        .start = start_415,
+        .call = call_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13967,9 +14031,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_414,
-        .call = call_414,
-        .result = result_414,
+        .start = start_416,
+        .call = call_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13979,9 +14043,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_415,
-        .call = call_415,
-        .result = result_415,
+        .start = start_417,
+        .call = call_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13991,9 +14055,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_416,
-        .call = call_416,
-        .result = result_416,
+        .start = start_418,
+        .call = call_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14003,9 +14067,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_417,
-        .call = call_417,
-        .result = result_417,
+        .start = start_419,
+        .call = call_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14015,9 +14079,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_418,
-        .call = call_418,
-        .result = result_418,
+        .start = start_420,
+        .call = call_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14027,9 +14091,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_419,
-        .call = call_419,
-        .result = result_419,
+        .start = start_421,
+        .call = call_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14039,9 +14103,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_420,
-        .call = call_420,
-        .result = result_420,
+        .start = start_422,
+        .call = call_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14051,9 +14115,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_421,
-        .call = call_421,
-        .result = result_421,
+        .start = start_423,
+        .call = call_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14063,9 +14127,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_422,
-        .call = call_422,
-        .result = result_422,
+        .start = start_424,
+        .call = call_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14075,9 +14139,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_423,
-        .call = call_423,
-        .result = result_423,
+        .start = start_425,
+        .call = call_425,
+        .result = result_425,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -14087,9 +14151,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file_kept,
         .since = {6, 8},
-        .start = start_424,
-        .call = call_424,
-        .result = result_424,
+        .start = start_426,
+        .call = call_426,
+        .result = result_426,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -14099,9 +14163,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_425,
-        .call = call_425,
-        .result = result_425,
+        .start = start_427,
+        .call = call_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14111,9 +14175,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_slot_exhausted,
         .since = {6, 8},
-        .start = start_426,
-        .call = call_426,
-        .result = result_426,
+        .start = start_428,
+        .call = call_428,
+        .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14123,9 +14187,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_file_cut,
         .since = {6, 9},
-        .start = start_427,
-        .call = call_427,
-        .result = result_427,
+        .start = start_429,
+        .call = call_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14135,9 +14199,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_temp_file,
         .since = {6, 9},
-        .start = start_428,
-        .call = call_428,
-        .result = result_428,
+        .start = start_430,
+        .call = call_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14147,9 +14211,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_429,
-        .call = call_429,
-        .result = result_429,
+        .start = start_431,
+        .call = call_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14159,9 +14223,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_taken,
         .since = {6, 11},
-        .start = start_430,
-        .call = call_430,
-        .result = result_430,
+        .start = start_432,
+        .call = call_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14171,9 +14235,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_tcp_send,
         .since = {6, 11},
-        .start = start_431,
-        .call = call_431,
-        .result = result_431,
+        .start = start_433,
+        .call = call_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14183,9 +14247,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_432,
-        .call = call_432,
-        .result = result_432,
+        .start = start_434,
+        .call = call_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14195,9 +14259,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_foreign,
         .since = {6, 11},
-        .start = start_433,
-        .call = call_433,
-        .result = result_433,
+        .start = start_435,
+        .call = call_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -14207,9 +14271,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_434,
-        .call = call_434,
-        .result = result_434,
+        .start = start_436,
+        .call = call_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14219,9 +14283,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_family,
         .since = {6, 11},
-        .start = start_435,
-        .call = call_435,
-        .result = result_435,
+        .start = start_437,
+        .call = call_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14231,9 +14295,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_listen_ready,
         .since = {6, 11},
-        .start = start_436,
-        .call = call_436,
-        .result = result_436,
+        .start = start_438,
+        .call = call_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14243,9 +14307,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_udp_plain,
         .since = {6, 11},
-        .start = start_437,
-        .call = call_437,
-        .result = result_437,
+        .start = start_439,
+        .call = call_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14255,9 +14319,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_438,
-        .call = call_438,
-        .result = result_438,
+        .start = start_440,
+        .call = call_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14267,9 +14331,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_tcp_waiting,
         .since = {6, 11},
-        .start = start_439,
-        .call = call_439,
-        .result = result_439,
+        .start = start_441,
+        .call = call_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14279,8 +14343,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_440,
-        .result = result_440,
+        .start = start_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -14291,8 +14355,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_big,
         .since = {6, 15},
-        .start = start_441,
-        .result = result_441,
+        .start = start_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14302,8 +14366,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_442,
-        .result = result_442,
+        .start = start_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14313,8 +14377,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_udp_zero_copy,
         .since = {7, 1},
-        .start = start_443,
-        .result = result_443,
+        .start = start_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14324,9 +14388,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_444,
-        .call = call_444,
-        .result = result_444,
+        .start = start_446,
+        .call = call_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14336,9 +14400,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_445,
-        .call = call_445,
-        .result = result_445,
+        .start = start_447,
+        .call = call_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14348,9 +14412,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_cancelled,
         .since = {6, 15},
-        .start = start_446,
-        .call = call_446,
-        .result = result_446,
+        .start = start_448,
+        .call = call_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14360,9 +14424,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_busy,
         .since = {6, 15},
-        .start = start_447,
-        .amend = amend_447,
-        .result = result_447,
+        .start = start_449,
+        .amend = amend_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14372,9 +14436,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_448,
-        .call = call_448,
-        .result = result_448,
+        .start = start_450,
+        .call = call_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14384,9 +14448,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_directory,
         .since = {6, 15},
-        .start = start_449,
-        .call = call_449,
-        .result = result_449,
+        .start = start_451,
+        .call = call_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14396,9 +14460,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_450,
-        .call = call_450,
-        .result = result_450,
+        .start = start_452,
+        .call = call_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14408,9 +14472,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_451,
-        .call = call_451,
-        .result = result_451,
+        .start = start_453,
+        .call = call_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14420,9 +14484,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_452,
-        .call = call_452,
-        .result = result_452,
+        .start = start_454,
+        .call = call_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14432,9 +14496,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_453,
-        .call = call_453,
-        .result = result_453,
+        .start = start_455,
+        .call = call_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14444,9 +14508,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_454,
-        .call = call_454,
-        .result = result_454,
+        .start = start_456,
+        .call = call_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14456,9 +14520,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_455,
-        .call = call_455,
-        .result = result_455,
+        .start = start_457,
+        .call = call_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14468,9 +14532,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_456,
-        .call = call_456,
-        .result = result_456,
+        .start = start_458,
+        .call = call_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14480,9 +14544,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_457,
-        .call = call_457,
-        .result = result_457,
+        .start = start_459,
+        .call = call_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14492,9 +14556,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_458,
-        .call = call_458,
-        .result = result_458,
+        .start = start_460,
+        .call = call_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14504,9 +14568,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_459,
-        .call = call_459,
-        .result = result_459,
+        .start = start_461,
+        .call = call_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14516,9 +14580,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_460,
-        .call = call_460,
-        .result = result_460,
+        .start = start_462,
+        .call = call_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14528,9 +14592,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_461,
-        .call = call_461,
-        .result = result_461,
+        .start = start_463,
+        .call = call_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14540,9 +14604,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 19},
-        .start = start_462,
-        .call = call_462,
-        .result = result_462,
+        .start = start_464,
+        .call = call_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14552,9 +14616,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_463,
-        .call = call_463,
-        .result = result_463,
+        .start = start_465,
+        .call = call_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14564,9 +14628,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_464,
-        .call = call_464,
-        .result = result_464,
+        .start = start_466,
+        .call = call_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14576,9 +14640,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_465,
-        .call = call_465,
-        .result = result_465,
+        .start = start_467,
+        .call = call_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14588,9 +14652,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_466,
-        .amend = amend_466,
-        .result = result_466,
+        .start = start_468,
+        .amend = amend_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14600,9 +14664,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_exhausted,
         .since = {6, 16},
-        .start = start_467,
-        .call = call_467,
-        .result = result_467,
+        .start = start_469,
+        .call = call_469,
+        .result = result_469,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14612,9 +14676,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_468,
-        .call = call_468,
-        .result = result_468,
+        .start = start_470,
+        .call = call_470,
+        .result = result_470,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14622,30 +14686,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
         .name = "nop128",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_469,
-        .call = call_469,
-        .result = result_469,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
-        .name = "nop128_flags",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_470,
-        .call = call_470,
-        .result = result_470,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
-        .name = "nop128_result",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_471,
@@ -14656,8 +14696,8 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
-        .name = "nop128_result",
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
+        .name = "nop128_flags",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_472,
@@ -14668,9 +14708,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .name = "nop128_file",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .name = "nop128_result",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_473,
         .call = call_473,
@@ -14680,9 +14720,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
-        .name = "nop128_fixed_buffer",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .name = "nop128_result",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_474,
         .call = call_474,
@@ -14692,9 +14732,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .name = "nop128_cqe32",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_file in file_big: ok",
+        .name = "nop128_file",
+        .scenario = &live_file_big,
         .since = {6, 19},
         .start = start_475,
         .call = call_475,
@@ -14704,13 +14744,37 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .name = "nop128_fixed_buffer",
+        .scenario = &live_file_big,
+        .since = {6, 19},
+        .start = start_476,
+        .call = call_476,
+        .result = result_476,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .name = "nop128_cqe32",
+        .scenario = &live_ring_big,
+        .since = {6, 19},
+        .start = start_477,
+        .call = call_477,
+        .result = result_477,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "NOP128 nop128_file in ring_sqe128: EBADF",
         .name = "nop128_file",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_476,
-        .call = call_476,
-        .result = result_476,
+        .start = start_478,
+        .call = call_478,
+        .result = result_478,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14720,9 +14784,9 @@ const struct call_trial call_trials[] = {
         .name = "nop128_fixed_buffer",
         .scenario = &live_ring_sqe128,
         .since = {7, 0},
-        .start = start_477,
-        .call = call_477,
-        .result = result_477,
+        .start = start_479,
+        .call = call_479,
+        .result = result_479,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14732,9 +14796,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_478,
-        .call = call_478,
-        .result = result_478,
+        .start = start_480,
+        .call = call_480,
+        .result = result_480,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14744,9 +14808,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_479,
-        .call = call_479,
-        .result = result_479,
+        .start = start_481,
+        .call = call_481,
+        .result = result_481,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

@@ -4752,34 +4752,32 @@ static int result_373(struct live *l)
 static void send_374(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_uring_cmd16(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_375(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_uring_cmd80(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static void send_376(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
-                               (unsigned *)l->sa_len_ptr, 0);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_376(struct live *l)
@@ -4791,20 +4789,21 @@ static int result_376(struct live *l)
 static void send_377(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
-    sqe->flags = (__u8)(IOSQE_ASYNC);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
+                               (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_378(struct live *l)
@@ -4816,31 +4815,32 @@ static int result_378(struct live *l)
 static void send_379(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_379(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_380(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
+    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
 }
 
 static int result_381(struct live *l)
@@ -4852,7 +4852,7 @@ static int result_381(struct live *l)
 static void send_382(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
 }
 
 static int result_382(struct live *l)
@@ -4864,32 +4864,31 @@ static int result_382(struct live *l)
 static void send_383(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_384(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_384(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_385(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_385(struct live *l)
@@ -4901,7 +4900,7 @@ static int result_385(struct live *l)
 static void send_386(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_386(struct live *l)
@@ -4913,7 +4912,8 @@ static int result_386(struct live *l)
 static void send_387(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_387(struct live *l)
@@ -4925,62 +4925,61 @@ static int result_387(struct live *l)
 static void send_388(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_388(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_389(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
 }
 
 static int result_389(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static void send_390(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_390(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_391(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
 }
 
 static int result_391(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(-EFAULT);
 }
 
 static void send_392(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_392(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_393(struct live *l, struct io_uring_sqe *sqe)
@@ -4992,31 +4991,32 @@ static void send_393(struct live *l, struct io_uring_sqe *sqe)
 static int result_393(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNRESET);
+    return (int)(-EDESTADDRREQ);
 }
 
 static void send_394(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_394(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EMSGSIZE);
 }
 
 static void send_395(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_395(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ECONNRESET);
 }
 
 static void send_396(struct live *l, struct io_uring_sqe *sqe)
@@ -5028,19 +5028,19 @@ static void send_396(struct live *l, struct io_uring_sqe *sqe)
 static int result_396(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_397(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_397(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static void send_398(struct live *l, struct io_uring_sqe *sqe)
@@ -5052,85 +5052,85 @@ static void send_398(struct live *l, struct io_uring_sqe *sqe)
 static int result_398(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_399(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_399(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EFAULT);
 }
 
 static void send_400(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_400(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EDESTADDRREQ);
 }
 
 static void send_401(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_401(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EMSGSIZE);
 }
 
 static void send_402(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
 static int result_402(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(64);
 }
 
 static void send_403(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
 }
 
 static int result_403(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADFD);
 }
 
 static void send_404(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
 }
 
 static int result_404(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_405(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_405(struct live *l)
@@ -5142,7 +5142,7 @@ static int result_405(struct live *l)
 static void send_406(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_406(struct live *l)
@@ -5154,296 +5154,296 @@ static int result_406(struct live *l)
 static void send_407(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_407(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(0);
 }
 
 static void send_408(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int result_408(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static void send_409(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_409(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ECHILD);
 }
 
 static void send_410(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_410(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_411(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_411(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_412(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)(uintptr_t)0, (int)WEXITED, 0);
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_410(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static void send_411(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_411(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_412(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
 static int result_412(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_413(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_413(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(0);
 }
 
 static void send_414(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_414(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static void send_415(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int result_415(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAGAIN);
 }
 
 static void send_416(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_416(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ECANCELED);
 }
 
 static void send_417(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
 static int result_417(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EFAULT);
 }
 
 static void send_418(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
 static int result_418(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_419(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_419(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_420(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_421(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_421(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EFAULT);
 }
 
 static void send_422(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EINVAL);
 }
 
 static void send_423(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_423(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_424(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_424(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAGAIN);
 }
 
 static void send_425(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_425(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_426(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_427(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_428(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(0);
 }
 
 static void send_429(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
 }
 
 static int result_429(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_430(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EMFILE);
 }
 
 static void send_431(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd, 100);
 }
 
 static int result_431(struct live *l)
@@ -5455,13 +5455,13 @@ static int result_431(struct live *l)
 static void send_432(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(-EINVAL);
 }
 
 static void send_433(struct live *l, struct io_uring_sqe *sqe)
@@ -5473,19 +5473,19 @@ static void send_433(struct live *l, struct io_uring_sqe *sqe)
 static int result_433(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_434(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EADDRINUSE);
 }
 
 static void send_435(struct live *l, struct io_uring_sqe *sqe)
@@ -5497,19 +5497,19 @@ static void send_435(struct live *l, struct io_uring_sqe *sqe)
 static int result_435(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-EINVAL);
 }
 
 static void send_436(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_436(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_437(struct live *l, struct io_uring_sqe *sqe)
@@ -5521,43 +5521,43 @@ static void send_437(struct live *l, struct io_uring_sqe *sqe)
 static int result_437(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-EADDRNOTAVAIL);
 }
 
 static void send_438(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_438(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_439(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_440(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->fd, 4);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_440(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static void send_441(struct live *l, struct io_uring_sqe *sqe)
@@ -5569,25 +5569,25 @@ static void send_441(struct live *l, struct io_uring_sqe *sqe)
 static int result_441(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_442(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+    rota_prep_listen(sqe, (int)l->fd, 4);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_443(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_443(struct live *l)
@@ -5599,49 +5599,49 @@ static int result_443(struct live *l)
 static void send_444(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
+    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(64);
 }
 
 static void send_445(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
 }
 
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(-EINVAL);
 }
 
 static void send_446(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
 }
 
 static int result_446(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_447(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
 }
 
 static int result_447(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_448(struct live *l, struct io_uring_sqe *sqe)
@@ -5653,56 +5653,56 @@ static void send_448(struct live *l, struct io_uring_sqe *sqe)
 static int result_448(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(1);
 }
 
 static void send_449(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_449(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_450(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+}
+
+static int result_450(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_451(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)(uintptr_t)0, 4, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_449(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static void send_450(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
-}
-
-static int result_450(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static void send_451(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
 static int result_451(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-EFAULT);
 }
 
 static void send_452(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_452(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(8192);
 }
 
 static void send_453(struct live *l, struct io_uring_sqe *sqe)
@@ -5714,133 +5714,133 @@ static void send_453(struct live *l, struct io_uring_sqe *sqe)
 static int result_453(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EISDIR);
 }
 
 static void send_454(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_454(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_455(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_455(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_456(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_456(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_457(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_457(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_458(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_458(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(8192);
 }
 
 static void send_459(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_459(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EBADF);
 }
 
 static void send_460(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_460(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_461(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_462(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_462(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_463(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_463(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_464(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
 static int result_464(struct live *l)
@@ -5852,7 +5852,7 @@ static int result_464(struct live *l)
 static void send_465(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_465(struct live *l)
@@ -5864,140 +5864,140 @@ static int result_465(struct live *l)
 static void send_466(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
 }
 
 static int result_466(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_467(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_467(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_468(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+}
+
+static int result_468(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static void send_469(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+}
+
+static int result_469(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_470(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_468(struct live *l)
+static int result_470(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_469(struct live *l, struct io_uring_sqe *sqe)
+static void send_471(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
-static int result_469(struct live *l)
+static int result_471(struct live *l)
 {
     (void)l;
     return (int)(-EMFILE);
 }
 
-static void send_470(struct live *l, struct io_uring_sqe *sqe)
+static void send_472(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_470(struct live *l)
+static int result_472(struct live *l)
 {
     (void)l;
     return (int)(-ENFILE);
 }
 
-static void send_471(struct live *l, struct io_uring_sqe *sqe)
+static void send_473(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_nop128(sqe);
 }
 
-static int result_471(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_472(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
-}
-
-static int result_472(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_473(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128_result(sqe, 42);
-}
-
 static int result_473(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(0);
 }
 
 static void send_474(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_result(sqe, (int)-EDOM);
+    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
 }
 
 static int result_474(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(0);
 }
 
 static void send_475(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, (int)l->fd);
+    rota_prep_nop128_result(sqe, 42);
 }
 
 static int result_475(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(42);
 }
 
 static void send_476(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_result(sqe, (int)-EDOM);
 }
 
 static int result_476(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static void send_477(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_cqe32(sqe, 17, 18);
+    rota_prep_nop128_file(sqe, (int)l->fd);
 }
 
 static int result_477(struct live *l)
@@ -6009,46 +6009,70 @@ static int result_477(struct live *l)
 static void send_478(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, -1);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_478(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_479(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_cqe32(sqe, 17, 18);
 }
 
 static int result_479(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_480(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_nop128_file(sqe, -1);
 }
 
 static int result_480(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EBADF);
 }
 
 static void send_481(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+    rota_prep_nop128_fixed_buffer(sqe, 0);
 }
 
 static int result_481(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_482(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_482(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_483(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+}
+
+static int result_483(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -10222,12 +10246,34 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "URING_CMD uring_cmd16 in tcp_waiting: ok",
+        .scenario = &live_tcp_waiting,
+        .opcode = IORING_OP_URING_CMD,
+        .since = {6, 6},
+        .send = send_374,
+        .result = result_374,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "URING_CMD uring_cmd80 in tcp_big: ok",
+        .scenario = &live_tcp_big,
+        .opcode = IORING_OP_URING_CMD,
+        .since = {6, 6},
+        .send = send_375,
+        .result = result_375,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "URING_CMD cmd_sock in socket_set_option: ok",
         .scenario = &live_socket_set_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_374,
-        .result = result_374,
+        .send = send_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10237,8 +10283,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_375,
-        .result = result_375,
+        .send = send_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10248,8 +10294,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_name,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 19},
-        .send = send_376,
-        .result = result_376,
+        .send = send_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10259,8 +10305,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_377,
-        .result = result_377,
+        .send = send_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10270,8 +10316,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_timestamps,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_378,
-        .result = result_378,
+        .send = send_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10282,8 +10328,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {5, 19},
-        .send = send_379,
-        .result = result_379,
+        .send = send_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10293,8 +10339,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_380,
-        .result = result_380,
+        .send = send_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10304,8 +10350,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 18},
-        .send = send_381,
-        .result = result_381,
+        .send = send_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10315,8 +10361,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_382,
-        .result = result_382,
+        .send = send_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10324,30 +10370,6 @@ const struct live_trial live_trials[] = {
     {
         .title = "SEND_ZC send_zc in tcp_send: ok",
         .scenario = &live_tcp_send,
-        .opcode = IORING_OP_SEND_ZC,
-        .since = {6, 0},
-        .send = send_383,
-        .result = result_383,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
-        .scenario = &live_tcp_send,
-        .opcode = IORING_OP_SEND_ZC,
-        .since = {6, 0},
-        .send = send_384,
-        .result = result_384,
-        .kind = LIVE_EXACT,
-        .cqes = 2,
-        .flags = IORING_CQE_F_MORE,
-        .error = 0,
-    },
-    {
-        .title = "SEND_ZC sendto_zc in udp_send: ok",
-        .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
         .send = send_385,
@@ -10358,12 +10380,36 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "SEND_ZC send_zc_fixed in tcp_send: ok",
+        .scenario = &live_tcp_send,
+        .opcode = IORING_OP_SEND_ZC,
+        .since = {6, 0},
+        .send = send_386,
+        .result = result_386,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
+        .title = "SEND_ZC sendto_zc in udp_send: ok",
+        .scenario = &live_udp_send,
+        .opcode = IORING_OP_SEND_ZC,
+        .since = {6, 0},
+        .send = send_387,
+        .result = result_387,
+        .kind = LIVE_EXACT,
+        .cqes = 2,
+        .flags = IORING_CQE_F_MORE,
+        .error = 0,
+    },
+    {
         .title = "SEND_ZC sendv_zc in tcp_send: ok",
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 17},
-        .send = send_386,
-        .result = result_386,
+        .send = send_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10374,8 +10420,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send_notify,
         .opcode = IORING_OP_SEND_ZC,
         .since = {7, 1},
-        .send = send_387,
-        .result = result_387,
+        .send = send_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -10386,8 +10432,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_388,
-        .result = result_388,
+        .send = send_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10397,8 +10443,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_389,
-        .result = result_389,
+        .send = send_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -10408,8 +10454,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_390,
-        .result = result_390,
+        .send = send_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -10419,8 +10465,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_391,
-        .result = result_391,
+        .send = send_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 4,
@@ -10430,8 +10476,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_392,
-        .result = result_392,
+        .send = send_394,
+        .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 5,
@@ -10441,8 +10487,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_reset,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_393,
-        .result = result_393,
+        .send = send_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 6,
@@ -10452,8 +10498,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_394,
-        .result = result_394,
+        .send = send_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10464,8 +10510,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 15},
-        .send = send_395,
-        .result = result_395,
+        .send = send_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10476,8 +10522,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_396,
-        .result = result_396,
+        .send = send_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10487,8 +10533,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_397,
-        .result = result_397,
+        .send = send_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10498,8 +10544,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_398,
-        .result = result_398,
+        .send = send_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -10509,8 +10555,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_pieces,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 18},
-        .send = send_399,
-        .result = result_399,
+        .send = send_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10520,8 +10566,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_400,
-        .result = result_400,
+        .send = send_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -10532,8 +10578,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_401,
-        .result = result_401,
+        .send = send_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10543,36 +10589,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_402,
-        .result = result_402,
+        .send = send_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
     },
     {
         .title = "WAITID waitid in child_exits: ok",
-        .scenario = &live_child_exits,
-        .opcode = IORING_OP_WAITID,
-        .since = {6, 7},
-        .send = send_403,
-        .result = result_403,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 2",
-        .scenario = &live_child_exits,
-        .opcode = IORING_OP_WAITID,
-        .since = {6, 7},
-        .send = send_404,
-        .result = result_404,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WAITID waitid in child_exits: ok 3",
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
@@ -10583,8 +10607,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ok 4",
-        .scenario = &live_child_lives,
+        .title = "WAITID waitid in child_exits: ok 2",
+        .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_406,
@@ -10594,12 +10618,34 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WAITID waitid in child_lives: ECHILD",
-        .scenario = &live_child_lives,
+        .title = "WAITID waitid in child_exits: ok 3",
+        .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
         .send = send_407,
         .result = result_407,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ok 4",
+        .scenario = &live_child_lives,
+        .opcode = IORING_OP_WAITID,
+        .since = {6, 7},
+        .send = send_408,
+        .result = result_408,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WAITID waitid in child_lives: ECHILD",
+        .scenario = &live_child_lives,
+        .opcode = IORING_OP_WAITID,
+        .since = {6, 7},
+        .send = send_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10609,8 +10655,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_cancelled,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_408,
-        .result = result_408,
+        .send = send_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10620,8 +10666,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_409,
-        .result = result_409,
+        .send = send_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10631,8 +10677,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_410,
-        .result = result_410,
+        .send = send_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10642,8 +10688,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_411,
-        .result = result_411,
+        .send = send_413,
+        .result = result_413,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10653,8 +10699,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_shared,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_412,
-        .result = result_412,
+        .send = send_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10664,8 +10710,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_413,
-        .result = result_413,
+        .send = send_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10675,8 +10721,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_cancelled,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_414,
-        .result = result_414,
+        .send = send_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10686,8 +10732,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_415,
-        .result = result_415,
+        .send = send_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10697,8 +10743,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_416,
-        .result = result_416,
+        .send = send_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10708,8 +10754,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_417,
-        .result = result_417,
+        .send = send_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10719,8 +10765,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_418,
-        .result = result_418,
+        .send = send_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10730,8 +10776,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_419,
-        .result = result_419,
+        .send = send_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10741,8 +10787,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_420,
-        .result = result_420,
+        .send = send_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10752,8 +10798,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_421,
-        .result = result_421,
+        .send = send_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10763,8 +10809,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_422,
-        .result = result_422,
+        .send = send_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10774,8 +10820,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_423,
-        .result = result_423,
+        .send = send_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10785,8 +10831,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_424,
-        .result = result_424,
+        .send = send_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10796,8 +10842,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_425,
-        .result = result_425,
+        .send = send_427,
+        .result = result_427,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10807,8 +10853,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file_kept,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_426,
-        .result = result_426,
+        .send = send_428,
+        .result = result_428,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10818,8 +10864,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_427,
-        .result = result_427,
+        .send = send_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10829,8 +10875,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_exhausted,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_428,
-        .result = result_428,
+        .send = send_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10840,8 +10886,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cut,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_429,
-        .result = result_429,
+        .send = send_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10851,8 +10897,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_430,
-        .result = result_430,
+        .send = send_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10862,8 +10908,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_431,
-        .result = result_431,
+        .send = send_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10873,8 +10919,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_taken,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_432,
-        .result = result_432,
+        .send = send_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10884,8 +10930,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_433,
-        .result = result_433,
+        .send = send_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10895,8 +10941,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_434,
-        .result = result_434,
+        .send = send_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10906,8 +10952,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_foreign,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_435,
-        .result = result_435,
+        .send = send_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10917,8 +10963,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_436,
-        .result = result_436,
+        .send = send_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10928,8 +10974,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_family,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_437,
-        .result = result_437,
+        .send = send_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10939,8 +10985,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_438,
-        .result = result_438,
+        .send = send_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10950,8 +10996,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_439,
-        .result = result_439,
+        .send = send_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10961,8 +11007,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_440,
-        .result = result_440,
+        .send = send_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10972,8 +11018,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_441,
-        .result = result_441,
+        .send = send_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10983,8 +11029,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_442,
-        .result = result_442,
+        .send = send_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -10995,8 +11041,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_RECV_ZC,
         .since = {6, 15},
-        .send = send_443,
-        .result = result_443,
+        .send = send_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11006,8 +11052,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_444,
-        .result = result_444,
+        .send = send_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11017,8 +11063,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_445,
-        .result = result_445,
+        .send = send_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11028,8 +11074,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_446,
-        .result = result_446,
+        .send = send_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11039,8 +11085,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_447,
-        .result = result_447,
+        .send = send_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11050,8 +11096,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_cancelled,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_448,
-        .result = result_448,
+        .send = send_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11061,8 +11107,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_busy,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_449,
-        .result = result_449,
+        .send = send_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11072,8 +11118,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_450,
-        .result = result_450,
+        .send = send_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11083,8 +11129,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_451,
-        .result = result_451,
+        .send = send_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11094,8 +11140,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_452,
-        .result = result_452,
+        .send = send_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11105,8 +11151,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_453,
-        .result = result_453,
+        .send = send_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11116,8 +11162,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_454,
-        .result = result_454,
+        .send = send_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11127,8 +11173,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_455,
-        .result = result_455,
+        .send = send_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11138,8 +11184,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_456,
-        .result = result_456,
+        .send = send_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11149,8 +11195,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_457,
-        .result = result_457,
+        .send = send_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11160,8 +11206,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_458,
-        .result = result_458,
+        .send = send_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11171,8 +11217,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_459,
-        .result = result_459,
+        .send = send_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11182,8 +11228,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_460,
-        .result = result_460,
+        .send = send_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11193,8 +11239,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_461,
-        .result = result_461,
+        .send = send_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11204,8 +11250,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_462,
-        .result = result_462,
+        .send = send_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11215,8 +11261,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_463,
-        .result = result_463,
+        .send = send_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11226,8 +11272,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 19},
-        .send = send_464,
-        .result = result_464,
+        .send = send_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11237,8 +11283,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_465,
-        .result = result_465,
+        .send = send_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11248,8 +11294,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_466,
-        .result = result_466,
+        .send = send_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11259,8 +11305,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_467,
-        .result = result_467,
+        .send = send_469,
+        .result = result_469,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11270,8 +11316,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_468,
-        .result = result_468,
+        .send = send_470,
+        .result = result_470,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11281,8 +11327,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_exhausted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_469,
-        .result = result_469,
+        .send = send_471,
+        .result = result_471,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11292,36 +11338,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_470,
-        .result = result_470,
+        .send = send_472,
+        .result = result_472,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_471,
-        .result = result_471,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_472,
-        .result = result_472,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11332,7 +11356,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11343,8 +11367,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_475,
@@ -11354,8 +11378,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_476,
@@ -11365,8 +11389,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_file in file_big: ok",
+        .scenario = &live_file_big,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_477,
@@ -11376,12 +11400,34 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .scenario = &live_file_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_478,
+        .result = result_478,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .scenario = &live_ring_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_479,
+        .result = result_479,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "NOP128 nop128_file in ring_sqe128: EBADF",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_478,
-        .result = result_478,
+        .send = send_480,
+        .result = result_480,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11391,8 +11437,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_479,
-        .result = result_479,
+        .send = send_481,
+        .result = result_481,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11402,8 +11448,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_480,
-        .result = result_480,
+        .send = send_482,
+        .result = result_482,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11413,8 +11459,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_481,
-        .result = result_481,
+        .send = send_483,
+        .result = result_483,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

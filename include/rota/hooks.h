@@ -6,6 +6,7 @@
 #ifndef ROTA_HOOKS_H
 #define ROTA_HOOKS_H
 
+#include <linux/ioctl.h>
 #include <rota/config.h>
 #include <rota/uapi.h>
 
@@ -38,6 +39,23 @@ ROTA_INLINE __u32 rota_hook_direct_slot(unsigned slot)
 ROTA_INLINE __u32 rota_hook_zero_extend(int value)
 {
     return (__u32)value;
+}
+
+/* Words that may lie over any type, at any address. */
+typedef __u64 rota_hook_word __attribute__((may_alias, aligned(1)));
+
+/*
+ * Copies what a command says, `bytes` of them, a multiple of 8, to `offset` in
+ * the SQE: beyond 64 bytes into the second half of a large one.
+ */
+ROTA_INLINE void rota_hook_copy(struct io_uring_sqe *sqe, unsigned offset, const void *from,
+                                unsigned bytes)
+{
+    rota_hook_word *to = (rota_hook_word *)(void *)((unsigned char *)sqe + offset);
+    const rota_hook_word *words = (const rota_hook_word *)from;
+
+    for (unsigned i = 0; i < bytes / 8; i++)
+        to[i] = words[i];
 }
 
 ROTA_END_DECLS

@@ -99,6 +99,7 @@ enum rota_role {
     ROTA_ROLE_ANY_PATH,   /* one that may do either */
     ROTA_ROLE_ATTRIBUTE,  /* the name of an extended attribute */
     ROTA_ROLE_TEXT,       /* text that names nothing */
+    ROTA_ROLE_COMMAND,    /* a number to which the file gives a meaning, see rota_command_infos() */
 };
 
 enum rota_memory {
@@ -385,6 +386,76 @@ struct rota_op_info {
  * Returns NULL for an opcode that is newer than this library.
  */
 ROTA_API const struct rota_op_info *rota_opcode_info(unsigned opcode);
+
+/* What kind of file gives commands their meaning. */
+enum rota_command_of {
+    ROTA_COMMAND_OF_SOCKET,
+    ROTA_COMMAND_OF_BLOCK,
+    ROTA_COMMAND_OF_CHARACTER, /* a device with one of the family's names */
+    ROTA_COMMAND_OF_REGULAR,
+    ROTA_COMMAND_OF_ANONYMOUS, /* a file without a name */
+};
+
+/* Commands of one owner. */
+struct rota_family_info {
+    struct rota_text_place name;
+    struct rota_text_place summary;
+    struct rota_text_place note;   /* or none */
+    struct rota_text_place header; /* that defines names and structures; none: <rota/uapi.h> */
+    struct rota_text_place config; /* the kernel option without which they are missing, or none */
+    struct rota_text_place place;  /* what takes them, in words that stand behind "on" */
+    struct rota_text_place
+        devices;                   /* names below /dev with blanks between, `*` a number; or none */
+    struct rota_error_rows errors; /* of each of them */
+    uint8_t opcode;                /* that carries them */
+    uint8_t kind;                  /* enum rota_command_of */
+    bool big_cqe;                  /* they need completions of 32 bytes */
+    int16_t ring_error; /* negative errno on a ring whose entries are too small; 0: not checked */
+};
+
+/* A member of a structure that stands in the SQE. */
+struct rota_member_info {
+    struct rota_text_place name;
+    uint8_t offset; /* from the start of the structure */
+    uint8_t size;   /* bytes, of an array all of them */
+    uint8_t count;  /* elements of an array; 1 */
+};
+
+/* Members of a structure, in memory order. */
+struct rota_member_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_member_info *rota_info_members(struct rota_member_rows rows);
+
+/* A command: what a number means to the files of a family. */
+struct rota_command_info {
+    struct rota_text_place name; /* or none where every number means the same */
+    struct rota_text_place summary;
+    struct rota_text_place note;    /* or none */
+    struct rota_text_place payload; /* tag of the structure that it brings, or none */
+    struct rota_text_place res;     /* meaning of the result */
+    struct rota_member_rows members;
+    struct rota_error_rows errors; /* particular to it */
+    uint32_t number;
+    uint16_t since;
+    uint8_t family; /* its place in rota_family_infos() */
+    uint8_t bytes;  /* of the structure; more than 16 need an SQE of 128 bytes */
+    bool every_number;
+    bool coded;  /* the number has letter and size in it, as those of ioctl(2) have */
+    bool stream; /* it answers again and again */
+};
+
+/* The families and how many there are. */
+ROTA_API const struct rota_family_info *rota_family_infos(unsigned *count);
+
+/*
+ * The commands, family by family, and how many there are. Different families
+ * give the same number different meanings: which one holds, the file decides.
+ */
+ROTA_API const struct rota_command_info *rota_command_infos(unsigned *count);
 
 /* One row of the table for io_uring_register(2). */
 struct rota_register_info {

@@ -156,6 +156,37 @@ static void check_flags(struct rota_check *c)
  * The ring
  */
 
+/* A command that needs larger entries than the ring has, and says so by its number alone. */
+static void check_command(struct rota_check *c)
+{
+    const struct rota_field_info *field = rota_command_field(c->op);
+    const struct rota_family_info *family;
+    struct rota_command_set set;
+    struct rota_finding *f;
+    struct rota_text text;
+    unsigned lacks;
+    uint64_t number;
+
+    if (!field)
+        return;
+    number = rota_sqe_field(c->sqe, field->offset, field->size);
+    rota_commands_of(c->op, (uint32_t)number, &set);
+    if (!set.certain)
+        return;
+    family = rota_command_family(set.found[0]);
+    lacks = rota_command_lacks(c->ring, c->op, set.found[0]);
+    if (!lacks || !family->ring_error)
+        return;
+    f = rota_check_found(c, ROTA_FINDING_RING, ROTA_STAGE_ISSUE, family->ring_error, &text);
+    if (f) {
+        rota_check_place(f, rota_word(field->name), field->offset, field->size, number);
+        rota_text_all(&text, ": ", rota_word(set.found[0]->name), " needs ", NULL);
+        rota_command_put_needs(&text, lacks);
+        rota_text_put(&text, "; make the ring with ");
+        rota_command_put_flags(&text, lacks);
+    }
+}
+
 static void check_ring(struct rota_check *c)
 {
     const struct rota_op_info *op = c->op;
@@ -178,6 +209,7 @@ static void check_ring(struct rota_check *c)
             }
         }
     }
+    check_command(c);
     if ((flags & IORING_SETUP_IOPOLL) && !op->iopoll) {
         f = rota_check_found(c, ROTA_FINDING_RING, ROTA_STAGE_TAKE, -EINVAL, &text);
         if (f)

@@ -87,7 +87,8 @@ static void put_evidence(struct rota_text *text, const struct rota_subject *s,
     for (unsigned i = 0; i < s->op->fields.count && error->looks.count; i++) {
         const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
 
-        if (!field->group.at || !field->values || !is_named(error, field))
+        if (!((field->group.at && field->values) || field->role == ROTA_ROLE_COMMAND) ||
+            !is_named(error, field))
             continue;
         rota_text_all(text, first ? " (" : ", ", rota_word(field->name), "=", NULL);
         rota_text_value(text, field, rota_sqe_field(s->sqe, field->offset, field->size));
@@ -143,6 +144,74 @@ static void from_row(struct rota_subject *s, bool decides)
         if (!error->done.count || rota_conditions_hold(error->done, s->sqe, s->ring) != ROTA_YES)
             rota_text_put(&w.remedy, rota_word(error->remedy));
     }
+}
+
+/* The meanings that the number of the request's command may have to its file. */
+static void commands_of(const struct rota_subject *s, struct rota_command_set *set)
+{
+    const struct rota_field_info *number = rota_command_field(s->op);
+    const struct rota_field_info *file = NULL;
+    struct rota_file_view view;
+
+    set->count = 0;
+    set->certain = false;
+    if (!number)
+        return;
+    rota_commands_of(s->op, (uint32_t)rota_sqe_field(s->sqe, number->offset, number->size), set);
+    for (unsigned i = 0; i < s->op->fields.count && !file; i++) {
+        if (rota_fields(s->op->fields)[i].role == ROTA_ROLE_FILE)
+            file = &rota_fields(s->op->fields)[i];
+    }
+    if (!file)
+        return;
+    rota_subject_file(s, file, &view);
+    if (view.open == ROTA_YES)
+        rota_commands_on(set, s->list->process, view.slot ? -1 : view.fd, view.kind);
+}
+
+static void put_command_errors(struct rota_subject *s, const struct rota_command_info *command,
+                               struct rota_error_rows rows)
+{
+    for (unsigned i = 0; i < rows.count; i++) {
+        const struct rota_error_info *error = &rota_errors(rows)[i];
+        struct rota_cause_writer w;
+
+        if (error->error != s->res || !rota_cause_add(s->list, ROTA_LIKELY, &w))
+            continue;
+        rota_text_all(&w.text, rota_word(command->name), ": ", rota_word(error->cause), NULL);
+        rota_text_put(&w.remedy, rota_word(error->remedy));
+    }
+}
+
+/* Whether the ring's entries are too small for a command; says so. */
+static bool ring_is_small(struct rota_subject *s, const struct rota_command_set *set)
+{
+    const struct rota_command_info *command = set->found[0];
+    unsigned lacks = s->ring ? rota_command_lacks(s->ring, s->op, command) : 0;
+    struct rota_cause_writer w;
+
+    if (!lacks || rota_command_family(command)->ring_error != s->res)
+        return false;
+    if (rota_cause_add(s->list, set->certain ? ROTA_CERTAIN : ROTA_LIKELY, &w)) {
+        rota_text_all(&w.text, rota_word(command->name), " needs ", NULL);
+        rota_command_put_needs(&w.text, lacks);
+        rota_text_put(&w.remedy, "make the ring with ");
+        rota_command_put_flags(&w.remedy, lacks);
+    }
+    return true;
+}
+
+/* What the command says of the error. */
+static void from_command(struct rota_subject *s)
+{
+    struct rota_command_set set;
+
+    commands_of(s, &set);
+    /* What one of several says would be no more than a guess. */
+    if (set.count != 1 || ring_is_small(s, &set))
+        return;
+    put_command_errors(s, set.found[0], set.found[0]->errors);
+    put_command_errors(s, set.found[0], rota_command_family(set.found[0])->errors);
 }
 
 /* Of an EFAULT whose memory is all there the rows can say nothing. */
@@ -232,6 +301,7 @@ static void look_around(struct rota_subject *s)
     if ((s->res == -ENOBUFS || s->res == -ENOENT) && (s->sqe->flags & IOSQE_BUFFER_SELECT))
         rota_situation_group(s);
     from_row(s, true);
+    from_command(s);
     rota_situation_kinds(s);
     rota_chain_causes(s);
     /* What may be says nothing beside what was seen. */

@@ -103,10 +103,32 @@ static void put_field(struct rota_text *text, const struct rota_process *process
     }
 }
 
+/* What the request's command may be: of the file that it names only when it may be looked at. */
+static void command_set(const struct rota_process *process, const struct io_uring_sqe *sqe,
+                        const struct rota_op_info *op, unsigned options,
+                        struct rota_command_set *set)
+{
+    const struct rota_field_info *field = rota_command_field(op);
+
+    set->count = 0;
+    set->certain = false;
+    if (!field)
+        return;
+    rota_commands_of(op, (uint32_t)rota_sqe_field(sqe, field->offset, field->size), set);
+    if ((options & ROTA_FORMAT_FOLLOW) && !(sqe->flags & IOSQE_FIXED_FILE))
+        rota_commands_on(set, process, sqe->fd, rota_file_kind(process, sqe->fd));
+}
+
+/* The bytes of an SQE, from the structure of a command on. */
+#define PAYLOAD_AT offsetof(struct io_uring_sqe, addr3)
+
 static void put_fields(struct list *list, const struct rota_process *process,
                        const struct io_uring_sqe *sqe, const struct rota_op_info *op,
-                       unsigned options, uint64_t *shown)
+                       unsigned options, uint64_t *shown, const struct rota_command_set *commands)
 {
+    const struct rota_command_info *said =
+        commands->certain && commands->found[0]->members.count ? commands->found[0] : NULL;
+
     for (unsigned i = 0; i < op->fields.count; i++) {
         const struct rota_field_info *field = &rota_fields(op->fields)[i];
         uint64_t bytes = ((UINT64_C(1) << field->size) - 1) << field->offset;
@@ -114,12 +136,24 @@ static void put_fields(struct list *list, const struct rota_process *process,
 
         if (rota_conditions_hold(field->when, sqe, NULL) != ROTA_YES)
             continue;
+        if (said && field->offset >= PAYLOAD_AT)
+            continue;
         *shown |= bytes;
         /* What the prep functions take always shows, the rest when it is set. */
         if (!value && !field->arg.at)
             continue;
         item(list, rota_word(field->name));
-        put_field(list->text, process, sqe, field, options);
+        if (field->role == ROTA_ROLE_COMMAND)
+            rota_command_put(list->text, (uint32_t)value, commands);
+        else
+            put_field(list->text, process, sqe, field, options);
+    }
+    if (said) {
+        unsigned room = options & ROTA_FORMAT_BIG ? 80 : 16;
+
+        item(list, "cmd");
+        rota_command_put_payload(list->text, sqe, said, room);
+        *shown |= UINT64_MAX << PAYLOAD_AT;
     }
 }
 
@@ -215,6 +249,8 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     const struct rota_op_info *op;
     struct rota_text text;
     struct list list = {&text, false};
+    struct rota_command_set commands = {.count = 0};
+    unsigned said = 0; /* bytes of the second half that the command's structure has shown */
 
     if (!sqe)
         return -EINVAL;
@@ -223,7 +259,10 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     if (op) {
         rota_text_put(&text, rota_word(op->name));
         rota_text_char(&text, '(');
-        put_fields(&list, process, sqe, op, options, &shown);
+        command_set(process, sqe, op, options, &commands);
+        put_fields(&list, process, sqe, op, options, &shown, &commands);
+        if (commands.certain && commands.found[0]->members.count && commands.found[0]->bytes > 16)
+            said = commands.found[0]->bytes - 16U;
         shown |= left_over(sqe, op);
     } else {
         rota_text_put(&text, "opcode ");
@@ -252,9 +291,9 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     if (options & ROTA_FORMAT_BIG) {
         const unsigned char *second = (const unsigned char *)sqe + 64;
 
-        if (!all_zero(second, 64)) {
-            rota_text_put(&text, "; second half ");
-            put_bytes(&text, second, 64);
+        if (!all_zero(second + said, 64 - said)) {
+            rota_text_put(&text, said ? "; behind it " : "; second half ");
+            put_bytes(&text, second + said, 64 - said);
         }
     }
     return rota_text_result(&text);

@@ -164,6 +164,48 @@ int rota_read_proc(const struct rota_process *process, const char *name, int fd,
 void rota_proc_path(char *path, const struct rota_process *process, const char *name, int fd);
 
 /*
+ * command.c: what the number of a command means.
+ */
+
+#define ROTA_COMMANDS_MAX 8 /* meanings of one number */
+
+/* The meanings that a number may have. */
+struct rota_command_set {
+    const struct rota_command_info *found[ROTA_COMMANDS_MAX];
+    unsigned count;
+    bool certain; /* the only one there is, and the number or the file is proof of it */
+};
+
+/* The field with the number of a command, or NULL. */
+const struct rota_field_info *rota_command_field(const struct rota_op_info *op);
+/* What a number means to an opcode, whatever the file. */
+void rota_commands_of(const struct rota_op_info *op, uint32_t number, struct rota_command_set *set);
+/* Leaves out what a file of that kind does not take; `fd` negative: its name is not looked at. */
+void rota_commands_on(struct rota_command_set *set, const struct rota_process *process, int fd,
+                      enum rota_file_kind kind);
+/* Which of a ring's entries are too small for a command. */
+enum rota_command_lack {
+    ROTA_LACK_SQE = 1, /* requests of 128 bytes */
+    ROTA_LACK_CQE = 2, /* completions of 32 bytes */
+};
+unsigned rota_command_lacks(const struct rota_ring *ring, const struct rota_op_info *op,
+                            const struct rota_command_info *command);
+/* "an SQE of 128 bytes and completions of 32", and the flags that make them. */
+void rota_command_put_needs(struct rota_text *text, unsigned lacks);
+void rota_command_put_flags(struct rota_text *text, unsigned lacks);
+/* "NAME", or the number with what it may be in parentheses. */
+void rota_command_put(struct rota_text *text, uint32_t number, const struct rota_command_set *set);
+/* What a command says, from its structure in the SQE, of which `room` bytes are there. */
+void rota_command_put_payload(struct rota_text *text, const struct io_uring_sqe *sqe,
+                              const struct rota_command_info *command, unsigned room);
+
+static inline const struct rota_family_info *rota_command_family(
+    const struct rota_command_info *command)
+{
+    return &rota_family_table[command->family];
+}
+
+/*
  * check.c
  */
 

@@ -53,6 +53,23 @@ const struct rota_error_info *rota_info_errors(struct rota_error_rows rows)
     return rows.count ? rota_errors(rows) : NULL;
 }
 
+const struct rota_member_info *rota_info_members(struct rota_member_rows rows)
+{
+    return rows.count ? rota_members(rows) : NULL;
+}
+
+const struct rota_family_info *rota_family_infos(unsigned *count)
+{
+    *count = rota_family_table_count;
+    return rota_family_table;
+}
+
+const struct rota_command_info *rota_command_infos(unsigned *count)
+{
+    *count = rota_command_table_count;
+    return rota_command_table;
+}
+
 const struct rota_op_info *rota_opcode_info(unsigned opcode)
 {
     return opcode < rota_op_info_count ? &rota_op_infos[opcode] : NULL;

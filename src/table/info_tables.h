@@ -41,6 +41,7 @@ extern const struct rota_ignored_table rota_ignored_table;
 extern const struct rota_rule_table rota_rule_table;
 extern const struct rota_look_table rota_look_table;
 extern const struct rota_error_table rota_error_table;
+extern const struct rota_member_table rota_member_table;
 
 /*
  * What the public functions of the longer names do, inline and without a look
@@ -91,6 +92,15 @@ static inline const struct rota_error_info *rota_errors(struct rota_error_rows r
     return (const struct rota_error_info *)&rota_error_table + rows.first;
 }
 
+static inline const struct rota_member_info *rota_members(struct rota_member_rows rows)
+{
+    return (const struct rota_member_info *)&rota_member_table + rows.first;
+}
+
+extern const struct rota_family_info rota_family_table[];
+extern const unsigned rota_family_table_count;
+extern const struct rota_command_info rota_command_table[];
+extern const unsigned rota_command_table_count;
 extern const struct rota_slot_info rota_sqe_slots[];
 extern const unsigned rota_sqe_slot_count;
 extern const struct rota_op_info rota_op_infos[];

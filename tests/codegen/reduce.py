@@ -135,12 +135,19 @@ def without(value: Any, lost: set[str]) -> Any:
 
 
 def reduce(table: dict[str, Any], limit: str) -> dict[str, Any]:
-    old = defined(table)
+    # Commands go altogether: adopt knows the headers of io_uring, and not those of others.
+    old = defined(table) | {row["name"] for family in table.get("commands", [])
+                            for row in family.get("commands", [])}
+    table = {key: value for key, value in table.items() if key != "commands"}
     result = {key: value if key in ("kernel", "scenarios", "headers",
                                                    "architectures") else dated(value, limit)
               for key, value in table.items()}
     result["kernel"] = limit
     result["groups"] = [group for group in result["groups"] if group.get("entries")]
+    numbered = {row["name"] for row in result["opcodes"]}
+    for row in result["opcodes"]:
+        if row.get("large") not in numbered:
+            row.pop("large", None)
     lost = old - defined(result)
     members_of = {struct["name"]: {row["name"] for row in layout.flat(struct["members"])}
                   for struct in result["structs"]}

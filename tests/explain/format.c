@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -80,8 +81,10 @@ static void requests(void)
 
     rota_sqe_clear(&sqe);
     rota_prep_cmd_sock(&sqe, SOCKET_URING_OP_GETSOCKOPT, 3, 1, 2, NULL, 0);
-    shows(&sqe, 0, "URING_CMD(fd=3, cmd_op=SOCKET_URING_OP_GETSOCKOPT, addr=0x200000001)",
-          "a command by its name");
+    shows(&sqe, 0,
+          "URING_CMD(fd=3, cmd_op=2 (SOCKET_URING_OP_GETSOCKOPT on a socket or "
+          "FUSE_IO_URING_CMD_COMMIT_AND_FETCH on /dev/fuse), addr=0x200000001)",
+          "a command by its names");
 
     rota_sqe_clear(&sqe);
     sqe.opcode = 250;
@@ -102,6 +105,81 @@ static void large(void)
     ok(strstr(text, "second half abab0000"), "the second half of a large request");
     rota_sqe_format(sqe, 0, text, sizeof(text));
     ok(!strstr(text, "second half"), "which is left out unless it is asked for");
+}
+
+/* What the number of a command means, as far as that can be known. */
+static void commands(void)
+{
+    /* The kernel's struct ublksrv_ctrl_cmd, nvme_uring_cmd: as bytes, because headers may lack them. */
+    static const struct {
+        uint32_t dev_id;
+        uint16_t queue_id, len;
+        uint64_t addr, data;
+        uint16_t dev_path_len, pad;
+        uint32_t reserved;
+    } control = {3, 0xffff, 64, 0x1000, 7, 9, 0, 0};
+    static const unsigned char nvme[72] = {[0] = 2, [4] = 1, [71] = 5};
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0), file = open("/proc/self/exe", O_RDONLY),
+        null = open("/dev/null", O_RDWR);
+    union {
+        struct io_uring_sqe sqe;
+        unsigned char bytes[128];
+    } big;
+    struct io_uring_sqe sqe;
+    char text[1024];
+
+    memset(&big, 0, sizeof(big));
+    rota_prep_ublk_add_dev(&big.sqe, 4, (const struct ublksrv_ctrl_cmd *)(const void *)&control);
+    shows(&big.sqe, 0,
+          "URING_CMD(fd=4, cmd_op=UBLK_U_CMD_ADD_DEV, cmd={dev_id=3, queue_id=65535, len=64, "
+          "addr=0x1000, ...})",
+          "a command with its structure, of which half is in the SQE");
+    rota_sqe_format(&big.sqe, ROTA_FORMAT_BIG, text, sizeof(text));
+    ok(strstr(text, "addr=0x1000, data=0x7, dev_path_len=9})") && !strstr(text, "second half") &&
+           !strstr(text, "behind it"),
+       "all of it when the second half may be looked at");
+    big.bytes[127] = 0xee;
+    rota_sqe_format(&big.sqe, ROTA_FORMAT_BIG, text, sizeof(text));
+    ok(strstr(text, "behind it 0000"), "bytes behind it are shown");
+    memset(&big, 0, sizeof(big));
+    rota_prep_nvme_io(&big.sqe, 4, (const struct nvme_uring_cmd *)(const void *)nvme);
+    big.sqe.opcode = IORING_OP_URING_CMD128;
+    rota_sqe_format(&big.sqe, ROTA_FORMAT_BIG, text, sizeof(text));
+    ok(strstr(text, "URING_CMD128(fd=4, cmd_op=NVME_URING_CMD_IO, cmd={opcode=2, nsid=1, rsvd2="),
+       "the large opcode carries the same commands");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_uring_cmd(&sqe, 1, 4);
+    rota_sqe_format(&sqe, 0, text, sizeof(text));
+    ok(strstr(text, "cmd_op=1 (SOCKET_URING_OP_SIOCOUTQ on a socket or ") &&
+           strstr(text, " or FUSE_IO_URING_CMD_REGISTER on /dev/fuse or ") &&
+           strstr(text, "IORING_MOCK_MGR_CMD_CREATE on /dev/io_uring_mock)"),
+       "all that a small number may mean: %s", text);
+    sqe.cmd_op = 5;
+    shows(&sqe, 0, "URING_CMD(fd=4, cmd_op=5 (SOCKET_URING_OP_GETSOCKNAME on a socket))",
+          "one meaning of a small number is no proof");
+    sqe.cmd_op = 77;
+    shows(&sqe, 0, "URING_CMD(fd=4, cmd_op=77)", "a number that nobody knows");
+
+    sqe.cmd_op = 1;
+    sqe.fd = sock;
+    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    ok(strstr(text, "cmd_op=SOCKET_URING_OP_SIOCOUTQ)"), "a socket decides: %s", text);
+    sqe.fd = null;
+    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    ok(strstr(text, "cmd_op=1)"), "and so does a device with another name: %s", text);
+    sqe.fd = file;
+    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    ok(strstr(text, "cmd_op=1)"), "and a file: %s", text);
+    rota_prep_ublk_fetch_req(&sqe, null, (const struct ublksrv_io_cmd *)(const void *)&control, 0);
+    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    ok(!strstr(text, "UBLK_U_IO_FETCH_REQ"), "never a name that the file belies: %s", text);
+    sqe.fd = 9999;
+    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    ok(strstr(text, "cmd_op=UBLK_U_IO_FETCH_REQ, cmd={q_id=3, "), "a closed file decides nothing");
+    close(sock);
+    close(file);
+    close(null);
 }
 
 static void following(void)
@@ -296,6 +374,7 @@ int main(void)
 {
     requests();
     large();
+    commands();
     following();
     bad_addresses();
     bounds();

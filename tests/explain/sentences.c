@@ -137,6 +137,16 @@ static void mistakes(void)
     sqe.opcode = IORING_OP_URING_CMD128;
     says(&sqe, "a large request on a ring of small ones", ROTA_FINDING_RING, -EINVAL,
          "URING_CMD128 needs a ring with SQE128 or SQE_MIXED");
+
+    rota_sqe_clear(&sqe);
+    rota_prep_uring_cmd(&sqe, (int)0xc0207504, 3);
+    says(&sqe, "a command on a ring whose requests are too small", ROTA_FINDING_RING, -EINVAL,
+         "URING_CMD: UBLK_U_CMD_ADD_DEV needs an SQE of 128 bytes; make the ring with "
+         "IORING_SETUP_SQE128");
+    sqe.cmd_op = 0xc0484e80;
+    says(&sqe, "a command on a ring of which both are too small", ROTA_FINDING_RING, -EOPNOTSUPP,
+         "URING_CMD: NVME_URING_CMD_IO needs an SQE of 128 bytes and completions of 32 bytes; "
+         "make the ring with IORING_SETUP_SQE128 and IORING_SETUP_CQE32");
 }
 
 static void kinds(void)

@@ -628,6 +628,7 @@ ROTA_ROLE_NEW_PATH = 11
 ROTA_ROLE_ANY_PATH = 12
 ROTA_ROLE_ATTRIBUTE = 13
 ROTA_ROLE_TEXT = 14
+ROTA_ROLE_COMMAND = 15
 ROTA_MEMORY_NONE = 0
 ROTA_MEMORY_READ = 1
 ROTA_MEMORY_WRITTEN = 2
@@ -690,6 +691,11 @@ ROTA_IOSQE_REFUSED = 3
 ROTA_SHAPE_ONE = 0
 ROTA_SHAPE_STREAM = 1
 ROTA_SHAPE_NOTIFICATION = 2
+ROTA_COMMAND_OF_SOCKET = 0
+ROTA_COMMAND_OF_BLOCK = 1
+ROTA_COMMAND_OF_CHARACTER = 2
+ROTA_COMMAND_OF_REGULAR = 3
+ROTA_COMMAND_OF_ANONYMOUS = 4
 ROTA_COND_ON_RING = 255
 ROTA_LOOK_AT_RING = 255
 ROTA_CALLS_CHAIN = 1
@@ -1072,6 +1078,22 @@ class rota_error_rows(_Record):
 
 class rota_op_info(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=88, ilp32_4=88, ilp32_8=88))]
+
+
+class rota_family_info(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=40, ilp32_8=40))]
+
+
+class rota_member_info(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=8, ilp32_4=8, ilp32_8=8))]
+
+
+class rota_member_rows(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=4, ilp32_4=4, ilp32_8=4))]
+
+
+class rota_command_info(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=40, ilp32_8=40))]
 
 
 class rota_register_info(_Record):
@@ -1690,6 +1712,38 @@ rota_op_info.iopoll = _member(_abi(lp64=83, ilp32_4=83, ilp32_8=83), c_bool)
 rota_op_info.big = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), c_bool)
 rota_op_info.behind_link = _member(_abi(lp64=85, ilp32_4=85, ilp32_8=85), c_bool)
 rota_op_info.backported = _member(_abi(lp64=86, ilp32_4=86, ilp32_8=86), c_bool)
+rota_family_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
+rota_family_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
+rota_family_info.note = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
+rota_family_info.header = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_text_place)
+rota_family_info.config = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_text_place)
+rota_family_info.place = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_text_place)
+rota_family_info.devices = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_text_place)
+rota_family_info.errors = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_error_rows)
+rota_family_info.opcode = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint8)
+rota_family_info.kind = _member(_abi(lp64=33, ilp32_4=33, ilp32_8=33), c_uint8)
+rota_family_info.big_cqe = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_bool)
+rota_family_info.ring_error = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_int16)
+rota_member_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
+rota_member_info.offset = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint8)
+rota_member_info.size = _member(_abi(lp64=5, ilp32_4=5, ilp32_8=5), c_uint8)
+rota_member_info.count = _member(_abi(lp64=6, ilp32_4=6, ilp32_8=6), c_uint8)
+rota_member_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
+rota_member_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
+rota_command_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
+rota_command_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
+rota_command_info.note = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
+rota_command_info.payload = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_text_place)
+rota_command_info.res = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_text_place)
+rota_command_info.members = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_member_rows)
+rota_command_info.errors = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_error_rows)
+rota_command_info.number = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), c_uint32)
+rota_command_info.since = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint16)
+rota_command_info.family = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_uint8)
+rota_command_info.bytes = _member(_abi(lp64=35, ilp32_4=35, ilp32_8=35), c_uint8)
+rota_command_info.every_number = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_bool)
+rota_command_info.coded = _member(_abi(lp64=37, ilp32_4=37, ilp32_8=37), c_bool)
+rota_command_info.stream = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_bool)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -2201,6 +2255,12 @@ rota_call_socket_direct_alloc = _function("rota_call_socket_direct_alloc", c_int
 rota_prep_uring_cmd = _function("rota_prep_uring_cmd", None, c_void_p, c_int, c_int)
 rota_start_uring_cmd = _function("rota_start_uring_cmd", c_int, c_void_p, c_void_p, c_int, c_int)
 rota_call_uring_cmd = _function("rota_call_uring_cmd", c_int, c_void_p, c_int, c_int)
+rota_prep_uring_cmd16 = _function("rota_prep_uring_cmd16", None, c_void_p, c_int, c_int, c_void_p)
+rota_start_uring_cmd16 = _function("rota_start_uring_cmd16", c_int, c_void_p, c_void_p, c_int, c_int, c_void_p)
+rota_call_uring_cmd16 = _function("rota_call_uring_cmd16", c_int, c_void_p, c_int, c_int, c_void_p)
+rota_prep_uring_cmd80 = _function("rota_prep_uring_cmd80", None, c_void_p, c_int, c_int, c_void_p)
+rota_start_uring_cmd80 = _function("rota_start_uring_cmd80", c_int, c_void_p, c_void_p, c_int, c_int, c_void_p)
+rota_call_uring_cmd80 = _function("rota_call_uring_cmd80", c_int, c_void_p, c_int, c_int, c_void_p)
 rota_prep_cmd_sock = _function("rota_prep_cmd_sock", None, c_void_p, c_int, c_int, c_int, c_int, c_void_p, c_int)
 rota_start_cmd_sock = _function("rota_start_cmd_sock", c_int, c_void_p, c_void_p, c_int, c_int, c_int, c_int, c_void_p, c_int)
 rota_call_cmd_sock = _function("rota_call_cmd_sock", c_int, c_void_p, c_int, c_int, c_int, c_int, c_void_p, c_int)
@@ -2217,6 +2277,116 @@ rota_prep_cmd_tx_timestamp = _function("rota_prep_cmd_tx_timestamp", None, c_voi
 rota_start_cmd_tx_timestamp = _function("rota_start_cmd_tx_timestamp", c_int, c_void_p, c_void_p, c_int)
 rota_prep_uring_cmd_multishot = _function("rota_prep_uring_cmd_multishot", None, c_void_p, c_int, c_int, c_int)
 rota_start_uring_cmd_multishot = _function("rota_start_uring_cmd_multishot", c_int, c_void_p, c_void_p, c_int, c_int, c_int)
+rota_prep_ublk_get_queue_affinity = _function("rota_prep_ublk_get_queue_affinity", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_get_queue_affinity = _function("rota_start_ublk_get_queue_affinity", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_get_queue_affinity = _function("rota_call_ublk_get_queue_affinity", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_get_dev_info = _function("rota_prep_ublk_get_dev_info", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_get_dev_info = _function("rota_start_ublk_get_dev_info", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_get_dev_info = _function("rota_call_ublk_get_dev_info", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_add_dev = _function("rota_prep_ublk_add_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_add_dev = _function("rota_start_ublk_add_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_add_dev = _function("rota_call_ublk_add_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_del_dev = _function("rota_prep_ublk_del_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_del_dev = _function("rota_start_ublk_del_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_del_dev = _function("rota_call_ublk_del_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_start_dev = _function("rota_prep_ublk_start_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_start_dev = _function("rota_start_ublk_start_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_start_dev = _function("rota_call_ublk_start_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_stop_dev = _function("rota_prep_ublk_stop_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_stop_dev = _function("rota_start_ublk_stop_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_stop_dev = _function("rota_call_ublk_stop_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_set_params = _function("rota_prep_ublk_set_params", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_set_params = _function("rota_start_ublk_set_params", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_set_params = _function("rota_call_ublk_set_params", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_get_params = _function("rota_prep_ublk_get_params", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_get_params = _function("rota_start_ublk_get_params", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_get_params = _function("rota_call_ublk_get_params", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_start_user_recovery = _function("rota_prep_ublk_start_user_recovery", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_start_user_recovery = _function("rota_start_ublk_start_user_recovery", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_start_user_recovery = _function("rota_call_ublk_start_user_recovery", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_end_user_recovery = _function("rota_prep_ublk_end_user_recovery", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_end_user_recovery = _function("rota_start_ublk_end_user_recovery", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_end_user_recovery = _function("rota_call_ublk_end_user_recovery", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_get_dev_info2 = _function("rota_prep_ublk_get_dev_info2", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_get_dev_info2 = _function("rota_start_ublk_get_dev_info2", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_get_dev_info2 = _function("rota_call_ublk_get_dev_info2", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_get_features = _function("rota_prep_ublk_get_features", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_get_features = _function("rota_start_ublk_get_features", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_get_features = _function("rota_call_ublk_get_features", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_del_dev_async = _function("rota_prep_ublk_del_dev_async", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_del_dev_async = _function("rota_start_ublk_del_dev_async", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_del_dev_async = _function("rota_call_ublk_del_dev_async", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_update_size = _function("rota_prep_ublk_update_size", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_update_size = _function("rota_start_ublk_update_size", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_update_size = _function("rota_call_ublk_update_size", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_quiesce_dev = _function("rota_prep_ublk_quiesce_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_quiesce_dev = _function("rota_start_ublk_quiesce_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_quiesce_dev = _function("rota_call_ublk_quiesce_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_try_stop_dev = _function("rota_prep_ublk_try_stop_dev", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_try_stop_dev = _function("rota_start_ublk_try_stop_dev", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_try_stop_dev = _function("rota_call_ublk_try_stop_dev", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_reg_buf = _function("rota_prep_ublk_reg_buf", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_reg_buf = _function("rota_start_ublk_reg_buf", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_reg_buf = _function("rota_call_ublk_reg_buf", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_unreg_buf = _function("rota_prep_ublk_unreg_buf", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_unreg_buf = _function("rota_start_ublk_unreg_buf", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_unreg_buf = _function("rota_call_ublk_unreg_buf", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_fetch_req = _function("rota_prep_ublk_fetch_req", None, c_void_p, c_int, c_void_p, c_uint64)
+rota_start_ublk_fetch_req = _function("rota_start_ublk_fetch_req", c_int, c_void_p, c_void_p, c_int, c_void_p, c_uint64)
+rota_call_ublk_fetch_req = _function("rota_call_ublk_fetch_req", c_int, c_void_p, c_int, c_void_p, c_uint64)
+rota_prep_ublk_commit_and_fetch_req = _function("rota_prep_ublk_commit_and_fetch_req", None, c_void_p, c_int, c_void_p, c_uint64)
+rota_start_ublk_commit_and_fetch_req = _function("rota_start_ublk_commit_and_fetch_req", c_int, c_void_p, c_void_p, c_int, c_void_p, c_uint64)
+rota_call_ublk_commit_and_fetch_req = _function("rota_call_ublk_commit_and_fetch_req", c_int, c_void_p, c_int, c_void_p, c_uint64)
+rota_prep_ublk_need_get_data = _function("rota_prep_ublk_need_get_data", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_need_get_data = _function("rota_start_ublk_need_get_data", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_need_get_data = _function("rota_call_ublk_need_get_data", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_register_io_buf = _function("rota_prep_ublk_register_io_buf", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_register_io_buf = _function("rota_start_ublk_register_io_buf", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_register_io_buf = _function("rota_call_ublk_register_io_buf", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_unregister_io_buf = _function("rota_prep_ublk_unregister_io_buf", None, c_void_p, c_int, c_void_p)
+rota_start_ublk_unregister_io_buf = _function("rota_start_ublk_unregister_io_buf", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ublk_unregister_io_buf = _function("rota_call_ublk_unregister_io_buf", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ublk_prep_io_cmds = _function("rota_prep_ublk_prep_io_cmds", None, c_void_p, c_int, c_void_p, c_void_p)
+rota_start_ublk_prep_io_cmds = _function("rota_start_ublk_prep_io_cmds", c_int, c_void_p, c_void_p, c_int, c_void_p, c_void_p)
+rota_call_ublk_prep_io_cmds = _function("rota_call_ublk_prep_io_cmds", c_int, c_void_p, c_int, c_void_p, c_void_p)
+rota_prep_ublk_commit_io_cmds = _function("rota_prep_ublk_commit_io_cmds", None, c_void_p, c_int, c_void_p, c_void_p)
+rota_start_ublk_commit_io_cmds = _function("rota_start_ublk_commit_io_cmds", c_int, c_void_p, c_void_p, c_int, c_void_p, c_void_p)
+rota_call_ublk_commit_io_cmds = _function("rota_call_ublk_commit_io_cmds", c_int, c_void_p, c_int, c_void_p, c_void_p)
+rota_prep_ublk_fetch_io_cmds = _function("rota_prep_ublk_fetch_io_cmds", None, c_void_p, c_int, c_void_p, c_int)
+rota_start_ublk_fetch_io_cmds = _function("rota_start_ublk_fetch_io_cmds", c_int, c_void_p, c_void_p, c_int, c_void_p, c_int)
+rota_prep_nvme_io = _function("rota_prep_nvme_io", None, c_void_p, c_int, c_void_p)
+rota_start_nvme_io = _function("rota_start_nvme_io", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_nvme_io = _function("rota_call_nvme_io", c_int, c_void_p, c_int, c_void_p)
+rota_prep_nvme_io_vec = _function("rota_prep_nvme_io_vec", None, c_void_p, c_int, c_void_p)
+rota_start_nvme_io_vec = _function("rota_start_nvme_io_vec", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_nvme_io_vec = _function("rota_call_nvme_io_vec", c_int, c_void_p, c_int, c_void_p)
+rota_prep_nvme_admin = _function("rota_prep_nvme_admin", None, c_void_p, c_int, c_void_p)
+rota_start_nvme_admin = _function("rota_start_nvme_admin", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_nvme_admin = _function("rota_call_nvme_admin", c_int, c_void_p, c_int, c_void_p)
+rota_prep_nvme_admin_vec = _function("rota_prep_nvme_admin_vec", None, c_void_p, c_int, c_void_p)
+rota_start_nvme_admin_vec = _function("rota_start_nvme_admin_vec", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_nvme_admin_vec = _function("rota_call_nvme_admin_vec", c_int, c_void_p, c_int, c_void_p)
+rota_prep_fuse_register = _function("rota_prep_fuse_register", None, c_void_p, c_int, c_void_p, c_void_p, c_uint)
+rota_start_fuse_register = _function("rota_start_fuse_register", c_int, c_void_p, c_void_p, c_int, c_void_p, c_void_p, c_uint)
+rota_call_fuse_register = _function("rota_call_fuse_register", c_int, c_void_p, c_int, c_void_p, c_void_p, c_uint)
+rota_prep_fuse_commit_and_fetch = _function("rota_prep_fuse_commit_and_fetch", None, c_void_p, c_int, c_void_p)
+rota_start_fuse_commit_and_fetch = _function("rota_start_fuse_commit_and_fetch", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_fuse_commit_and_fetch = _function("rota_call_fuse_commit_and_fetch", c_int, c_void_p, c_int, c_void_p)
+rota_prep_fuse_add_queue = _function("rota_prep_fuse_add_queue", None, c_void_p, c_int, c_void_p)
+rota_start_fuse_add_queue = _function("rota_start_fuse_add_queue", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_fuse_add_queue = _function("rota_call_fuse_add_queue", c_int, c_void_p, c_int, c_void_p)
+rota_prep_fuse_add_bufpool = _function("rota_prep_fuse_add_bufpool", None, c_void_p, c_int, c_void_p)
+rota_start_fuse_add_bufpool = _function("rota_start_fuse_add_bufpool", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_fuse_add_bufpool = _function("rota_call_fuse_add_bufpool", c_int, c_void_p, c_int, c_void_p)
+rota_prep_btrfs_encoded_read = _function("rota_prep_btrfs_encoded_read", None, c_void_p, c_int, c_void_p)
+rota_start_btrfs_encoded_read = _function("rota_start_btrfs_encoded_read", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_btrfs_encoded_read = _function("rota_call_btrfs_encoded_read", c_int, c_void_p, c_int, c_void_p)
+rota_prep_btrfs_encoded_write = _function("rota_prep_btrfs_encoded_write", None, c_void_p, c_int, c_void_p)
+rota_start_btrfs_encoded_write = _function("rota_start_btrfs_encoded_write", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_btrfs_encoded_write = _function("rota_call_btrfs_encoded_write", c_int, c_void_p, c_int, c_void_p)
+rota_prep_bsg_command = _function("rota_prep_bsg_command", None, c_void_p, c_int, c_void_p)
+rota_start_bsg_command = _function("rota_start_bsg_command", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_bsg_command = _function("rota_call_bsg_command", c_int, c_void_p, c_int, c_void_p)
 rota_prep_send_zc = _function("rota_prep_send_zc", None, c_void_p, c_int, c_void_p, c_size_t, c_int, c_uint)
 rota_start_send_zc = _function("rota_start_send_zc", c_int, c_void_p, c_void_p, c_int, c_void_p, c_size_t, c_int, c_uint)
 rota_call_send_zc = _function("rota_call_send_zc", c_int, c_void_p, c_int, c_void_p, c_size_t, c_int, c_uint)
@@ -2422,6 +2592,7 @@ rota_file_table_free = _function("rota_file_table_free", c_uint, c_void_p)
 rota_hook_poll_mask = _function("rota_hook_poll_mask", c_uint32, c_uint)
 rota_hook_direct_slot = _function("rota_hook_direct_slot", c_uint32, c_uint)
 rota_hook_zero_extend = _function("rota_hook_zero_extend", c_uint32, c_int)
+rota_hook_copy = _function("rota_hook_copy", None, c_void_p, c_uint, c_void_p, c_uint)
 rota_info_text = _function("rota_info_text", c_char_p, rota_text_place)
 rota_info_conditions = _function("rota_info_conditions", c_void_p, rota_condition_rows)
 rota_info_flags = _function("rota_info_flags", c_void_p, rota_flag_rows)
@@ -2432,6 +2603,9 @@ rota_info_rules = _function("rota_info_rules", c_void_p, rota_rule_rows)
 rota_info_looks = _function("rota_info_looks", c_void_p, rota_look_rows)
 rota_info_errors = _function("rota_info_errors", c_void_p, rota_error_rows)
 rota_opcode_info = _function("rota_opcode_info", c_void_p, c_uint)
+rota_info_members = _function("rota_info_members", c_void_p, rota_member_rows)
+rota_family_infos = _function("rota_family_infos", c_void_p, c_void_p)
+rota_command_infos = _function("rota_command_infos", c_void_p, c_void_p)
 rota_register_opcode_info = _function("rota_register_opcode_info", c_void_p, c_uint)
 rota_group_info = _function("rota_group_info", c_void_p, c_char_p, c_void_p)
 rota_prep_infos = _function("rota_prep_infos", c_void_p, c_void_p)
@@ -3024,6 +3198,12 @@ class _Requests:
     def start_uring_cmd(self, cmd_op, fd, *, deadline=None, iosqe=0):
         return self.start("uring_cmd", cmd_op, fd, deadline=deadline, iosqe=iosqe)
 
+    def start_uring_cmd16(self, cmd_op, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("uring_cmd16", cmd_op, fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_uring_cmd80(self, cmd_op, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("uring_cmd80", cmd_op, fd, cmd, deadline=deadline, iosqe=iosqe)
+
     def start_cmd_sock(self, cmd_op, fd, level, optname, optval, optlen, *, deadline=None, iosqe=0):
         return self.start("cmd_sock", cmd_op, fd, level, optname, optval, optlen, deadline=deadline, iosqe=iosqe)
 
@@ -3041,6 +3221,117 @@ class _Requests:
 
     def start_uring_cmd_multishot(self, cmd_op, fd, buf_group, *, deadline=None, iosqe=0):
         return self.start("uring_cmd_multishot", cmd_op, fd, buf_group, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_get_queue_affinity(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_get_queue_affinity", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_get_dev_info(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_get_dev_info", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_add_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_add_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_del_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_del_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_start_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_start_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_stop_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_stop_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_set_params(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_set_params", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_get_params(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_get_params", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_start_user_recovery(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_start_user_recovery", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_end_user_recovery(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_end_user_recovery", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_get_dev_info2(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_get_dev_info2", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_get_features(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_get_features", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_del_dev_async(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_del_dev_async", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_update_size(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_update_size", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_quiesce_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_quiesce_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_try_stop_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_try_stop_dev", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_reg_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_reg_buf", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_unreg_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_unreg_buf", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_fetch_req(self, fd, cmd, auto_buf, *, deadline=None, iosqe=0):
+        return self.start("ublk_fetch_req", fd, cmd, auto_buf, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_commit_and_fetch_req(self, fd, cmd, auto_buf, *, deadline=None, iosqe=0):
+        return self.start("ublk_commit_and_fetch_req", fd, cmd, auto_buf, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_need_get_data(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_need_get_data", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_register_io_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_register_io_buf", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_unregister_io_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ublk_unregister_io_buf", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_prep_io_cmds(self, fd, cmd, elements, *, deadline=None, iosqe=0):
+        return self.start("ublk_prep_io_cmds", fd, cmd, elements, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_commit_io_cmds(self, fd, cmd, elements, *, deadline=None, iosqe=0):
+        return self.start("ublk_commit_io_cmds", fd, cmd, elements, deadline=deadline, iosqe=iosqe)
+
+    def start_ublk_fetch_io_cmds(self, fd, cmd, buf_group, *, deadline=None, iosqe=0):
+        return self.start("ublk_fetch_io_cmds", fd, cmd, buf_group, deadline=deadline, iosqe=iosqe)
+
+    def start_nvme_io(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("nvme_io", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_nvme_io_vec(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("nvme_io_vec", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_nvme_admin(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("nvme_admin", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_nvme_admin_vec(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("nvme_admin_vec", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_fuse_register(self, fd, cmd, vectors, nr, *, deadline=None, iosqe=0):
+        return self.start("fuse_register", fd, cmd, vectors, nr, deadline=deadline, iosqe=iosqe)
+
+    def start_fuse_commit_and_fetch(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("fuse_commit_and_fetch", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_fuse_add_queue(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("fuse_add_queue", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_fuse_add_bufpool(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("fuse_add_bufpool", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_btrfs_encoded_read(self, fd, encoded, *, deadline=None, iosqe=0):
+        return self.start("btrfs_encoded_read", fd, encoded, deadline=deadline, iosqe=iosqe)
+
+    def start_btrfs_encoded_write(self, fd, encoded, *, deadline=None, iosqe=0):
+        return self.start("btrfs_encoded_write", fd, encoded, deadline=deadline, iosqe=iosqe)
+
+    def start_bsg_command(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("bsg_command", fd, cmd, deadline=deadline, iosqe=iosqe)
 
     def start_send_zc(self, sockfd, buf, len, flags, zc_flags, *, deadline=None, iosqe=0):
         return self.start("send_zc", sockfd, buf, len, flags, zc_flags, deadline=deadline, iosqe=iosqe)
@@ -3506,6 +3797,14 @@ class _Requests:
         """Hands a command of its own kind to a file, a socket or a device. Since 5.19."""
         return self.start("uring_cmd", cmd_op, fd, deadline=deadline, iosqe=iosqe).result()
 
+    def uring_cmd16(self, cmd_op, fd, cmd, *, deadline=None, iosqe=0):
+        """Hands a command with 16 bytes of its own data to a file, a socket or a device. Since 5.19."""
+        return self.start("uring_cmd16", cmd_op, fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def uring_cmd80(self, cmd_op, fd, cmd, *, deadline=None, iosqe=0):
+        """Hands a command with 80 bytes of its own data to a file, a socket or a device. Since 5.19."""
+        return self.start("uring_cmd80", cmd_op, fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
     def cmd_sock(self, cmd_op, fd, level, optname, optval, optlen, *, deadline=None, iosqe=0):
         """Reads or sets an option of a socket, or asks for the bytes in its queues. Since 6.7."""
         return self.start("cmd_sock", cmd_op, fd, level, optname, optval, optlen, deadline=deadline, iosqe=iosqe).result()
@@ -3521,6 +3820,150 @@ class _Requests:
     def cmd_zone_reset_all(self, fd, *, deadline=None, iosqe=0):
         """Empties every zone of a zoned block device that is written in sequence. Since 7.3."""
         return self.start("cmd_zone_reset_all", fd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_get_queue_affinity(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks for the processors that submit to a queue. Since 6.4."""
+        return self.start("ublk_get_queue_affinity", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_get_dev_info(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks what a device is. Since 6.4."""
+        return self.start("ublk_get_dev_info", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_add_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Makes a device, with its character device and without its disk. Since 6.4."""
+        return self.start("ublk_add_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_del_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Removes a device, and waits until nobody uses it any more. Since 6.4."""
+        return self.start("ublk_del_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_start_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Makes the disk appear once every queue has fetched; data[0] is the server's process. Since 6.4."""
+        return self.start("ublk_start_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_stop_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Makes the disk disappear and ends what the server has fetched. Since 6.4."""
+        return self.start("ublk_stop_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_set_params(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Sets size, block size and abilities of a device that has not started. Since 6.4."""
+        return self.start("ublk_set_params", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_get_params(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks for the parameters of a device. Since 6.4."""
+        return self.start("ublk_get_params", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_start_user_recovery(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Prepares a device whose server has gone for a new one. Since 6.4."""
+        return self.start("ublk_start_user_recovery", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_end_user_recovery(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Hands a device to a new server once every queue has fetched; data[0] is its process. Since 6.4."""
+        return self.start("ublk_end_user_recovery", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_get_dev_info2(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks what a device is that a user without privileges owns. Since 6.4."""
+        return self.start("ublk_get_dev_info2", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_get_features(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks which UBLK_F_* flags the driver knows. Since 6.5."""
+        return self.start("ublk_get_features", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_del_dev_async(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Removes a device without waiting for those who use it. Since 6.9."""
+        return self.start("ublk_del_dev_async", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_update_size(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Changes the size of a disk; data[0] is the number of sectors of 512 bytes. Since 6.16."""
+        return self.start("ublk_update_size", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_quiesce_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds. Since 6.16."""
+        return self.start("ublk_quiesce_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_try_stop_dev(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Stops a device unless somebody has its disk open. Since 7.0."""
+        return self.start("ublk_try_stop_dev", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_reg_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Registers memory that requests may share with the server. Since 7.1."""
+        return self.start("ublk_reg_buf", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_unreg_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Ends such a registration; data[0] is the index. Since 7.1."""
+        return self.start("ublk_unreg_buf", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_fetch_req(self, fd, cmd, auto_buf, *, deadline=None, iosqe=0):
+        """Offers a tag, with its memory, to the driver before the device has started. Since 6.4."""
+        return self.start("ublk_fetch_req", fd, cmd, auto_buf, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_commit_and_fetch_req(self, fd, cmd, auto_buf, *, deadline=None, iosqe=0):
+        """Answers a request and offers its tag again. Since 6.4."""
+        return self.start("ublk_commit_and_fetch_req", fd, cmd, auto_buf, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_need_get_data(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Tells where the data of a write shall go. Since 6.4."""
+        return self.start("ublk_need_get_data", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_register_io_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Makes a request's own pages a registered buffer of the ring; addr is the index. Since 6.15."""
+        return self.start("ublk_register_io_buf", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_unregister_io_buf(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Takes such a buffer out of the ring's table; addr is the index. Since 6.15."""
+        return self.start("ublk_unregister_io_buf", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_prep_io_cmds(self, fd, cmd, elements, *, deadline=None, iosqe=0):
+        """Offers many tags to the driver before the device has started. Since 7.0."""
+        return self.start("ublk_prep_io_cmds", fd, cmd, elements, deadline=deadline, iosqe=iosqe).result()
+
+    def ublk_commit_io_cmds(self, fd, cmd, elements, *, deadline=None, iosqe=0):
+        """Answers many requests and offers their tags again. Since 7.0."""
+        return self.start("ublk_commit_io_cmds", fd, cmd, elements, deadline=deadline, iosqe=iosqe).result()
+
+    def nvme_io(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Sends a command to a name space. Since 5.19."""
+        return self.start("nvme_io", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def nvme_io_vec(self, fd, cmd, *, deadline=None, iosqe=0):
+        """The same with data in several pieces of memory. Since 5.19."""
+        return self.start("nvme_io_vec", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def nvme_admin(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Sends a command to the controller. Since 5.19."""
+        return self.start("nvme_admin", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def nvme_admin_vec(self, fd, cmd, *, deadline=None, iosqe=0):
+        """The same with data in several pieces of memory. Since 5.19."""
+        return self.start("nvme_admin_vec", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def fuse_register(self, fd, cmd, vectors, nr, *, deadline=None, iosqe=0):
+        """Offers memory for one request of a queue, and fetches it. Since 6.14."""
+        return self.start("fuse_register", fd, cmd, vectors, nr, deadline=deadline, iosqe=iosqe).result()
+
+    def fuse_commit_and_fetch(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Answers a request and fetches the next into the same memory. Since 6.14."""
+        return self.start("fuse_commit_and_fetch", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def fuse_add_queue(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Makes a queue before anything is offered to it. Since 7.3."""
+        return self.start("fuse_add_queue", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def fuse_add_bufpool(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Gives a queue memory that its requests share. Since 7.3."""
+        return self.start("fuse_add_bufpool", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def btrfs_encoded_read(self, fd, encoded, *, deadline=None, iosqe=0):
+        """Reads one extent as it lies on the disk. Since 6.13."""
+        return self.start("btrfs_encoded_read", fd, encoded, deadline=deadline, iosqe=iosqe).result()
+
+    def btrfs_encoded_write(self, fd, encoded, *, deadline=None, iosqe=0):
+        """Writes data that is compressed already. Since 6.14."""
+        return self.start("btrfs_encoded_write", fd, encoded, deadline=deadline, iosqe=iosqe).result()
+
+    def bsg_command(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Sends a SCSI command. Since 7.1."""
+        return self.start("bsg_command", fd, cmd, deadline=deadline, iosqe=iosqe).result()
 
     def send_zc(self, sockfd, buf, len, flags, zc_flags, *, deadline=None, iosqe=0):
         """Sends bytes on a socket without copying them. Since 6.0."""
@@ -3780,12 +4223,51 @@ _POINTERS = {
     "socket_direct": (False, False, False, False, False, ),
     "socket_direct_alloc": (False, False, False, False, ),
     "uring_cmd": (False, False, ),
+    "uring_cmd16": (False, False, True, ),
+    "uring_cmd80": (False, False, True, ),
     "cmd_sock": (False, False, False, False, True, False, ),
     "cmd_getsockname": (False, True, True, False, ),
     "cmd_discard": (False, False, False, ),
     "cmd_zone_reset_all": (False, ),
     "cmd_tx_timestamp": (False, ),
     "uring_cmd_multishot": (False, False, False, ),
+    "ublk_get_queue_affinity": (False, True, ),
+    "ublk_get_dev_info": (False, True, ),
+    "ublk_add_dev": (False, True, ),
+    "ublk_del_dev": (False, True, ),
+    "ublk_start_dev": (False, True, ),
+    "ublk_stop_dev": (False, True, ),
+    "ublk_set_params": (False, True, ),
+    "ublk_get_params": (False, True, ),
+    "ublk_start_user_recovery": (False, True, ),
+    "ublk_end_user_recovery": (False, True, ),
+    "ublk_get_dev_info2": (False, True, ),
+    "ublk_get_features": (False, True, ),
+    "ublk_del_dev_async": (False, True, ),
+    "ublk_update_size": (False, True, ),
+    "ublk_quiesce_dev": (False, True, ),
+    "ublk_try_stop_dev": (False, True, ),
+    "ublk_reg_buf": (False, True, ),
+    "ublk_unreg_buf": (False, True, ),
+    "ublk_fetch_req": (False, True, False, ),
+    "ublk_commit_and_fetch_req": (False, True, False, ),
+    "ublk_need_get_data": (False, True, ),
+    "ublk_register_io_buf": (False, True, ),
+    "ublk_unregister_io_buf": (False, True, ),
+    "ublk_prep_io_cmds": (False, True, True, ),
+    "ublk_commit_io_cmds": (False, True, True, ),
+    "ublk_fetch_io_cmds": (False, True, False, ),
+    "nvme_io": (False, True, ),
+    "nvme_io_vec": (False, True, ),
+    "nvme_admin": (False, True, ),
+    "nvme_admin_vec": (False, True, ),
+    "fuse_register": (False, True, True, False, ),
+    "fuse_commit_and_fetch": (False, True, ),
+    "fuse_add_queue": (False, True, ),
+    "fuse_add_bufpool": (False, True, ),
+    "btrfs_encoded_read": (False, True, ),
+    "btrfs_encoded_write": (False, True, ),
+    "bsg_command": (False, True, ),
     "send_zc": (False, True, False, False, False, ),
     "send_zc_fixed": (False, True, False, False, False, False, ),
     "sendto_zc": (False, True, False, False, True, False, False, ),

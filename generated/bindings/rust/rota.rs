@@ -595,6 +595,7 @@ pub const ROTA_ROLE_NEW_PATH: u32 = 11;
 pub const ROTA_ROLE_ANY_PATH: u32 = 12;
 pub const ROTA_ROLE_ATTRIBUTE: u32 = 13;
 pub const ROTA_ROLE_TEXT: u32 = 14;
+pub const ROTA_ROLE_COMMAND: u32 = 15;
 pub const ROTA_MEMORY_NONE: u32 = 0;
 pub const ROTA_MEMORY_READ: u32 = 1;
 pub const ROTA_MEMORY_WRITTEN: u32 = 2;
@@ -657,6 +658,11 @@ pub const ROTA_IOSQE_REFUSED: u32 = 3;
 pub const ROTA_SHAPE_ONE: u32 = 0;
 pub const ROTA_SHAPE_STREAM: u32 = 1;
 pub const ROTA_SHAPE_NOTIFICATION: u32 = 2;
+pub const ROTA_COMMAND_OF_SOCKET: u32 = 0;
+pub const ROTA_COMMAND_OF_BLOCK: u32 = 1;
+pub const ROTA_COMMAND_OF_CHARACTER: u32 = 2;
+pub const ROTA_COMMAND_OF_REGULAR: u32 = 3;
+pub const ROTA_COMMAND_OF_ANONYMOUS: u32 = 4;
 pub const ROTA_COND_ON_RING: u32 = 255;
 pub const ROTA_LOOK_AT_RING: u32 = 255;
 pub const ROTA_CALLS_CHAIN: u32 = 1;
@@ -831,6 +837,10 @@ record!(rota_look_rows, abi(4, 4, 4), u16);
 record!(rota_error_info, abi(28, 28, 28), u32);
 record!(rota_error_rows, abi(4, 4, 4), u16);
 record!(rota_op_info, abi(88, 88, 88), u32);
+record!(rota_family_info, abi(40, 40, 40), u32);
+record!(rota_member_info, abi(8, 8, 8), u32);
+record!(rota_member_rows, abi(4, 4, 4), u16);
+record!(rota_command_info, abi(40, 40, 40), u32);
 record!(rota_register_info, abi(44, 44, 44), u32);
 record!(rota_prep_info, abi(16, 16, 16), u32);
 record!(rota_sq, abi(128, 76, 76), usize);
@@ -852,14 +862,21 @@ record!(rota_zcrx, abi(104, 72, 80), u64);
 record!(__kernel_timespec, 16, u64);
 member!(__kernel_timespec, tv_sec, set_tv_sec, 0, i64);
 member!(__kernel_timespec, tv_nsec, set_tv_nsec, 8, i64);
+pub enum bsg_uring_cmd {}
+pub enum btrfs_ioctl_encoded_io_args {}
 pub enum cmsghdr {}
 pub enum epoll_event {}
+pub enum fuse_uring_cmd_req {}
 pub enum futex_waitv {}
 pub enum iovec {}
 pub enum msghdr {}
+pub enum nvme_uring_cmd {}
 pub enum open_how {}
 pub enum sockaddr {}
 pub enum statx {}
+pub enum ublk_batch_io {}
+pub enum ublksrv_ctrl_cmd {}
+pub enum ublksrv_io_cmd {}
 
 member!(io_uring_sqe, opcode, set_opcode, 0, u8);
 member!(io_uring_sqe, flags, set_flags, 1, u8);
@@ -1346,6 +1363,38 @@ member!(rota_op_info, iopoll, set_iopoll, abi(83, 83, 83), bool);
 member!(rota_op_info, big, set_big, abi(84, 84, 84), bool);
 member!(rota_op_info, behind_link, set_behind_link, abi(85, 85, 85), bool);
 member!(rota_op_info, backported, set_backported, abi(86, 86, 86), bool);
+member!(rota_family_info, name, set_name, abi(0, 0, 0), rota_text_place);
+member!(rota_family_info, summary, set_summary, abi(4, 4, 4), rota_text_place);
+member!(rota_family_info, note, set_note, abi(8, 8, 8), rota_text_place);
+member!(rota_family_info, header, set_header, abi(12, 12, 12), rota_text_place);
+member!(rota_family_info, config, set_config, abi(16, 16, 16), rota_text_place);
+member!(rota_family_info, place, set_place, abi(20, 20, 20), rota_text_place);
+member!(rota_family_info, devices, set_devices, abi(24, 24, 24), rota_text_place);
+member!(rota_family_info, errors, set_errors, abi(28, 28, 28), rota_error_rows);
+member!(rota_family_info, opcode, set_opcode, abi(32, 32, 32), u8);
+member!(rota_family_info, kind, set_kind, abi(33, 33, 33), u8);
+member!(rota_family_info, big_cqe, set_big_cqe, abi(34, 34, 34), bool);
+member!(rota_family_info, ring_error, set_ring_error, abi(36, 36, 36), i16);
+member!(rota_member_info, name, set_name, abi(0, 0, 0), rota_text_place);
+member!(rota_member_info, offset, set_offset, abi(4, 4, 4), u8);
+member!(rota_member_info, size, set_size, abi(5, 5, 5), u8);
+member!(rota_member_info, count, set_count, abi(6, 6, 6), u8);
+member!(rota_member_rows, first, set_first, abi(0, 0, 0), u16);
+member!(rota_member_rows, count, set_count, abi(2, 2, 2), u16);
+member!(rota_command_info, name, set_name, abi(0, 0, 0), rota_text_place);
+member!(rota_command_info, summary, set_summary, abi(4, 4, 4), rota_text_place);
+member!(rota_command_info, note, set_note, abi(8, 8, 8), rota_text_place);
+member!(rota_command_info, payload, set_payload, abi(12, 12, 12), rota_text_place);
+member!(rota_command_info, res, set_res, abi(16, 16, 16), rota_text_place);
+member!(rota_command_info, members, set_members, abi(20, 20, 20), rota_member_rows);
+member!(rota_command_info, errors, set_errors, abi(24, 24, 24), rota_error_rows);
+member!(rota_command_info, number, set_number, abi(28, 28, 28), u32);
+member!(rota_command_info, since, set_since, abi(32, 32, 32), u16);
+member!(rota_command_info, family, set_family, abi(34, 34, 34), u8);
+member!(rota_command_info, bytes, set_bytes, abi(35, 35, 35), u8);
+member!(rota_command_info, every_number, set_every_number, abi(36, 36, 36), bool);
+member!(rota_command_info, coded, set_coded, abi(37, 37, 37), bool);
+member!(rota_command_info, stream, set_stream, abi(38, 38, 38), bool);
 member!(rota_register_info, name, set_name, abi(0, 0, 0), rota_text_place);
 member!(rota_register_info, summary, set_summary, abi(4, 4, 4), rota_text_place);
 member!(rota_register_info, arg, set_arg, abi(8, 8, 8), rota_text_place);
@@ -2147,6 +2196,18 @@ extern "C" {
     pub fn rota_start_uring_cmd(ring: *mut rota_ring, handle: *mut rota_op, cmd_op: c_int, fd: c_int) -> c_int;
     /// Hands a command of its own kind to a file, a socket or a device. Since 5.19.
     pub fn rota_call_uring_cmd(ring: *mut rota_ring, cmd_op: c_int, fd: c_int) -> c_int;
+    /// Hands a command with 16 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_prep_uring_cmd16(sqe: *mut io_uring_sqe, cmd_op: c_int, fd: c_int, cmd: *const c_void);
+    /// Hands a command with 16 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_start_uring_cmd16(ring: *mut rota_ring, handle: *mut rota_op, cmd_op: c_int, fd: c_int, cmd: *const c_void) -> c_int;
+    /// Hands a command with 16 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_call_uring_cmd16(ring: *mut rota_ring, cmd_op: c_int, fd: c_int, cmd: *const c_void) -> c_int;
+    /// Hands a command with 80 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_prep_uring_cmd80(sqe: *mut io_uring_sqe, cmd_op: c_int, fd: c_int, cmd: *const c_void);
+    /// Hands a command with 80 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_start_uring_cmd80(ring: *mut rota_ring, handle: *mut rota_op, cmd_op: c_int, fd: c_int, cmd: *const c_void) -> c_int;
+    /// Hands a command with 80 bytes of its own data to a file, a socket or a device. Since 5.19.
+    pub fn rota_call_uring_cmd80(ring: *mut rota_ring, cmd_op: c_int, fd: c_int, cmd: *const c_void) -> c_int;
     /// Reads or sets an option of a socket, or asks for the bytes in its queues. Since 6.7.
     pub fn rota_prep_cmd_sock(sqe: *mut io_uring_sqe, cmd_op: c_int, fd: c_int, level: c_int, optname: c_int, optval: *mut c_void, optlen: c_int);
     /// Reads or sets an option of a socket, or asks for the bytes in its queues. Since 6.7.
@@ -2179,6 +2240,226 @@ extern "C" {
     pub fn rota_prep_uring_cmd_multishot(sqe: *mut io_uring_sqe, cmd_op: c_int, fd: c_int, buf_group: c_int);
     /// Hands a command to a file that answers again and again, each time with a buffer of the group. Since 6.18.
     pub fn rota_start_uring_cmd_multishot(ring: *mut rota_ring, handle: *mut rota_op, cmd_op: c_int, fd: c_int, buf_group: c_int) -> c_int;
+    /// Asks for the processors that submit to a queue. Since 6.4.
+    pub fn rota_prep_ublk_get_queue_affinity(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Asks for the processors that submit to a queue. Since 6.4.
+    pub fn rota_start_ublk_get_queue_affinity(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks for the processors that submit to a queue. Since 6.4.
+    pub fn rota_call_ublk_get_queue_affinity(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks what a device is. Since 6.4.
+    pub fn rota_prep_ublk_get_dev_info(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Asks what a device is. Since 6.4.
+    pub fn rota_start_ublk_get_dev_info(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks what a device is. Since 6.4.
+    pub fn rota_call_ublk_get_dev_info(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes a device, with its character device and without its disk. Since 6.4.
+    pub fn rota_prep_ublk_add_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Makes a device, with its character device and without its disk. Since 6.4.
+    pub fn rota_start_ublk_add_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes a device, with its character device and without its disk. Since 6.4.
+    pub fn rota_call_ublk_add_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Removes a device, and waits until nobody uses it any more. Since 6.4.
+    pub fn rota_prep_ublk_del_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Removes a device, and waits until nobody uses it any more. Since 6.4.
+    pub fn rota_start_ublk_del_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Removes a device, and waits until nobody uses it any more. Since 6.4.
+    pub fn rota_call_ublk_del_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes the disk appear once every queue has fetched; data[0] is the server's process. Since 6.4.
+    pub fn rota_prep_ublk_start_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Makes the disk appear once every queue has fetched; data[0] is the server's process. Since 6.4.
+    pub fn rota_start_ublk_start_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes the disk appear once every queue has fetched; data[0] is the server's process. Since 6.4.
+    pub fn rota_call_ublk_start_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes the disk disappear and ends what the server has fetched. Since 6.4.
+    pub fn rota_prep_ublk_stop_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Makes the disk disappear and ends what the server has fetched. Since 6.4.
+    pub fn rota_start_ublk_stop_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Makes the disk disappear and ends what the server has fetched. Since 6.4.
+    pub fn rota_call_ublk_stop_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Sets size, block size and abilities of a device that has not started. Since 6.4.
+    pub fn rota_prep_ublk_set_params(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Sets size, block size and abilities of a device that has not started. Since 6.4.
+    pub fn rota_start_ublk_set_params(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Sets size, block size and abilities of a device that has not started. Since 6.4.
+    pub fn rota_call_ublk_set_params(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks for the parameters of a device. Since 6.4.
+    pub fn rota_prep_ublk_get_params(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Asks for the parameters of a device. Since 6.4.
+    pub fn rota_start_ublk_get_params(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks for the parameters of a device. Since 6.4.
+    pub fn rota_call_ublk_get_params(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Prepares a device whose server has gone for a new one. Since 6.4.
+    pub fn rota_prep_ublk_start_user_recovery(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Prepares a device whose server has gone for a new one. Since 6.4.
+    pub fn rota_start_ublk_start_user_recovery(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Prepares a device whose server has gone for a new one. Since 6.4.
+    pub fn rota_call_ublk_start_user_recovery(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Hands a device to a new server once every queue has fetched; data[0] is its process. Since 6.4.
+    pub fn rota_prep_ublk_end_user_recovery(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Hands a device to a new server once every queue has fetched; data[0] is its process. Since 6.4.
+    pub fn rota_start_ublk_end_user_recovery(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Hands a device to a new server once every queue has fetched; data[0] is its process. Since 6.4.
+    pub fn rota_call_ublk_end_user_recovery(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks what a device is that a user without privileges owns. Since 6.4.
+    pub fn rota_prep_ublk_get_dev_info2(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Asks what a device is that a user without privileges owns. Since 6.4.
+    pub fn rota_start_ublk_get_dev_info2(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks what a device is that a user without privileges owns. Since 6.4.
+    pub fn rota_call_ublk_get_dev_info2(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks which UBLK_F_* flags the driver knows. Since 6.5.
+    pub fn rota_prep_ublk_get_features(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Asks which UBLK_F_* flags the driver knows. Since 6.5.
+    pub fn rota_start_ublk_get_features(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Asks which UBLK_F_* flags the driver knows. Since 6.5.
+    pub fn rota_call_ublk_get_features(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Removes a device without waiting for those who use it. Since 6.9.
+    pub fn rota_prep_ublk_del_dev_async(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Removes a device without waiting for those who use it. Since 6.9.
+    pub fn rota_start_ublk_del_dev_async(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Removes a device without waiting for those who use it. Since 6.9.
+    pub fn rota_call_ublk_del_dev_async(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Changes the size of a disk; data[0] is the number of sectors of 512 bytes. Since 6.16.
+    pub fn rota_prep_ublk_update_size(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Changes the size of a disk; data[0] is the number of sectors of 512 bytes. Since 6.16.
+    pub fn rota_start_ublk_update_size(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Changes the size of a disk; data[0] is the number of sectors of 512 bytes. Since 6.16.
+    pub fn rota_call_ublk_update_size(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds. Since 6.16.
+    pub fn rota_prep_ublk_quiesce_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds. Since 6.16.
+    pub fn rota_start_ublk_quiesce_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds. Since 6.16.
+    pub fn rota_call_ublk_quiesce_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Stops a device unless somebody has its disk open. Since 7.0.
+    pub fn rota_prep_ublk_try_stop_dev(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Stops a device unless somebody has its disk open. Since 7.0.
+    pub fn rota_start_ublk_try_stop_dev(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Stops a device unless somebody has its disk open. Since 7.0.
+    pub fn rota_call_ublk_try_stop_dev(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Registers memory that requests may share with the server. Since 7.1.
+    pub fn rota_prep_ublk_reg_buf(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Registers memory that requests may share with the server. Since 7.1.
+    pub fn rota_start_ublk_reg_buf(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Registers memory that requests may share with the server. Since 7.1.
+    pub fn rota_call_ublk_reg_buf(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Ends such a registration; data[0] is the index. Since 7.1.
+    pub fn rota_prep_ublk_unreg_buf(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_ctrl_cmd);
+    /// Ends such a registration; data[0] is the index. Since 7.1.
+    pub fn rota_start_ublk_unreg_buf(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Ends such a registration; data[0] is the index. Since 7.1.
+    pub fn rota_call_ublk_unreg_buf(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_ctrl_cmd) -> c_int;
+    /// Offers a tag, with its memory, to the driver before the device has started. Since 6.4.
+    pub fn rota_prep_ublk_fetch_req(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64);
+    /// Offers a tag, with its memory, to the driver before the device has started. Since 6.4.
+    pub fn rota_start_ublk_fetch_req(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64) -> c_int;
+    /// Offers a tag, with its memory, to the driver before the device has started. Since 6.4.
+    pub fn rota_call_ublk_fetch_req(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64) -> c_int;
+    /// Answers a request and offers its tag again. Since 6.4.
+    pub fn rota_prep_ublk_commit_and_fetch_req(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64);
+    /// Answers a request and offers its tag again. Since 6.4.
+    pub fn rota_start_ublk_commit_and_fetch_req(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64) -> c_int;
+    /// Answers a request and offers its tag again. Since 6.4.
+    pub fn rota_call_ublk_commit_and_fetch_req(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_io_cmd, auto_buf: u64) -> c_int;
+    /// Tells where the data of a write shall go. Since 6.4.
+    pub fn rota_prep_ublk_need_get_data(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_io_cmd);
+    /// Tells where the data of a write shall go. Since 6.4.
+    pub fn rota_start_ublk_need_get_data(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Tells where the data of a write shall go. Since 6.4.
+    pub fn rota_call_ublk_need_get_data(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Makes a request's own pages a registered buffer of the ring; addr is the index. Since 6.15.
+    pub fn rota_prep_ublk_register_io_buf(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_io_cmd);
+    /// Makes a request's own pages a registered buffer of the ring; addr is the index. Since 6.15.
+    pub fn rota_start_ublk_register_io_buf(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Makes a request's own pages a registered buffer of the ring; addr is the index. Since 6.15.
+    pub fn rota_call_ublk_register_io_buf(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Takes such a buffer out of the ring's table; addr is the index. Since 6.15.
+    pub fn rota_prep_ublk_unregister_io_buf(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublksrv_io_cmd);
+    /// Takes such a buffer out of the ring's table; addr is the index. Since 6.15.
+    pub fn rota_start_ublk_unregister_io_buf(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Takes such a buffer out of the ring's table; addr is the index. Since 6.15.
+    pub fn rota_call_ublk_unregister_io_buf(ring: *mut rota_ring, fd: c_int, cmd: *const ublksrv_io_cmd) -> c_int;
+    /// Offers many tags to the driver before the device has started. Since 7.0.
+    pub fn rota_prep_ublk_prep_io_cmds(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void);
+    /// Offers many tags to the driver before the device has started. Since 7.0.
+    pub fn rota_start_ublk_prep_io_cmds(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void) -> c_int;
+    /// Offers many tags to the driver before the device has started. Since 7.0.
+    pub fn rota_call_ublk_prep_io_cmds(ring: *mut rota_ring, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void) -> c_int;
+    /// Answers many requests and offers their tags again. Since 7.0.
+    pub fn rota_prep_ublk_commit_io_cmds(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void);
+    /// Answers many requests and offers their tags again. Since 7.0.
+    pub fn rota_start_ublk_commit_io_cmds(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void) -> c_int;
+    /// Answers many requests and offers their tags again. Since 7.0.
+    pub fn rota_call_ublk_commit_io_cmds(ring: *mut rota_ring, fd: c_int, cmd: *const ublk_batch_io, elements: *const c_void) -> c_int;
+    /// Fetches requests again and again: the tags of some, 16 bits each, in a buffer of a group. Since 7.0.
+    pub fn rota_prep_ublk_fetch_io_cmds(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ublk_batch_io, buf_group: c_int);
+    /// Fetches requests again and again: the tags of some, 16 bits each, in a buffer of a group. Since 7.0.
+    pub fn rota_start_ublk_fetch_io_cmds(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ublk_batch_io, buf_group: c_int) -> c_int;
+    /// Sends a command to a name space. Since 5.19.
+    pub fn rota_prep_nvme_io(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const nvme_uring_cmd);
+    /// Sends a command to a name space. Since 5.19.
+    pub fn rota_start_nvme_io(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// Sends a command to a name space. Since 5.19.
+    pub fn rota_call_nvme_io(ring: *mut rota_ring, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_prep_nvme_io_vec(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const nvme_uring_cmd);
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_start_nvme_io_vec(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_call_nvme_io_vec(ring: *mut rota_ring, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// Sends a command to the controller. Since 5.19.
+    pub fn rota_prep_nvme_admin(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const nvme_uring_cmd);
+    /// Sends a command to the controller. Since 5.19.
+    pub fn rota_start_nvme_admin(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// Sends a command to the controller. Since 5.19.
+    pub fn rota_call_nvme_admin(ring: *mut rota_ring, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_prep_nvme_admin_vec(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const nvme_uring_cmd);
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_start_nvme_admin_vec(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// The same with data in several pieces of memory. Since 5.19.
+    pub fn rota_call_nvme_admin_vec(ring: *mut rota_ring, fd: c_int, cmd: *const nvme_uring_cmd) -> c_int;
+    /// Offers memory for one request of a queue, and fetches it. Since 6.14.
+    pub fn rota_prep_fuse_register(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const fuse_uring_cmd_req, vectors: *const iovec, nr: c_uint);
+    /// Offers memory for one request of a queue, and fetches it. Since 6.14.
+    pub fn rota_start_fuse_register(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const fuse_uring_cmd_req, vectors: *const iovec, nr: c_uint) -> c_int;
+    /// Offers memory for one request of a queue, and fetches it. Since 6.14.
+    pub fn rota_call_fuse_register(ring: *mut rota_ring, fd: c_int, cmd: *const fuse_uring_cmd_req, vectors: *const iovec, nr: c_uint) -> c_int;
+    /// Answers a request and fetches the next into the same memory. Since 6.14.
+    pub fn rota_prep_fuse_commit_and_fetch(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const fuse_uring_cmd_req);
+    /// Answers a request and fetches the next into the same memory. Since 6.14.
+    pub fn rota_start_fuse_commit_and_fetch(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Answers a request and fetches the next into the same memory. Since 6.14.
+    pub fn rota_call_fuse_commit_and_fetch(ring: *mut rota_ring, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Makes a queue before anything is offered to it. Since 7.3.
+    pub fn rota_prep_fuse_add_queue(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const fuse_uring_cmd_req);
+    /// Makes a queue before anything is offered to it. Since 7.3.
+    pub fn rota_start_fuse_add_queue(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Makes a queue before anything is offered to it. Since 7.3.
+    pub fn rota_call_fuse_add_queue(ring: *mut rota_ring, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Gives a queue memory that its requests share. Since 7.3.
+    pub fn rota_prep_fuse_add_bufpool(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const fuse_uring_cmd_req);
+    /// Gives a queue memory that its requests share. Since 7.3.
+    pub fn rota_start_fuse_add_bufpool(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Gives a queue memory that its requests share. Since 7.3.
+    pub fn rota_call_fuse_add_bufpool(ring: *mut rota_ring, fd: c_int, cmd: *const fuse_uring_cmd_req) -> c_int;
+    /// Reads one extent as it lies on the disk. Since 6.13.
+    pub fn rota_prep_btrfs_encoded_read(sqe: *mut io_uring_sqe, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args);
+    /// Reads one extent as it lies on the disk. Since 6.13.
+    pub fn rota_start_btrfs_encoded_read(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args) -> c_int;
+    /// Reads one extent as it lies on the disk. Since 6.13.
+    pub fn rota_call_btrfs_encoded_read(ring: *mut rota_ring, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args) -> c_int;
+    /// Writes data that is compressed already. Since 6.14.
+    pub fn rota_prep_btrfs_encoded_write(sqe: *mut io_uring_sqe, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args);
+    /// Writes data that is compressed already. Since 6.14.
+    pub fn rota_start_btrfs_encoded_write(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args) -> c_int;
+    /// Writes data that is compressed already. Since 6.14.
+    pub fn rota_call_btrfs_encoded_write(ring: *mut rota_ring, fd: c_int, encoded: *mut btrfs_ioctl_encoded_io_args) -> c_int;
+    /// Sends a SCSI command. Since 7.1.
+    pub fn rota_prep_bsg_command(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const bsg_uring_cmd);
+    /// Sends a SCSI command. Since 7.1.
+    pub fn rota_start_bsg_command(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const bsg_uring_cmd) -> c_int;
+    /// Sends a SCSI command. Since 7.1.
+    pub fn rota_call_bsg_command(ring: *mut rota_ring, fd: c_int, cmd: *const bsg_uring_cmd) -> c_int;
     /// Sends bytes on a socket without copying them. Since 6.0.
     pub fn rota_prep_send_zc(sqe: *mut io_uring_sqe, sockfd: c_int, buf: *const c_void, len: usize, flags: c_int, zc_flags: c_uint);
     /// Sends bytes on a socket without copying them. Since 6.0.
@@ -2584,6 +2865,8 @@ extern "C" {
     pub fn rota_hook_direct_slot(slot: c_uint) -> u32;
     /// A descriptor in a 64-bit field.
     pub fn rota_hook_zero_extend(value: c_int) -> u32;
+    /// Copies what a command says, `bytes` of them, a multiple of 8, to `offset` in the SQE.
+    pub fn rota_hook_copy(sqe: *mut io_uring_sqe, offset: c_uint, from: *const c_void, bytes: c_uint);
     /// The text as a C string that is valid for ever, or NULL when there is none.
     pub fn rota_info_text(text: rota_text_place) -> *const c_char;
     /// The first of `count` rows that stand beside each other, or NULL when there are none.
@@ -2604,6 +2887,12 @@ extern "C" {
     pub fn rota_info_errors(rows: rota_error_rows) -> *const rota_error_info;
     /// The row of a request opcode.
     pub fn rota_opcode_info(opcode: c_uint) -> *const rota_op_info;
+    /// The first of `count` rows that stand beside each other, or NULL when there are none.
+    pub fn rota_info_members(rows: rota_member_rows) -> *const rota_member_info;
+    /// The families and how many there are.
+    pub fn rota_family_infos(count: *mut c_uint) -> *const rota_family_info;
+    /// The commands, family by family, and how many there are.
+    pub fn rota_command_infos(count: *mut c_uint) -> *const rota_command_info;
     /// The row of a register opcode.
     pub fn rota_register_opcode_info(opcode: c_uint) -> *const rota_register_info;
     /// The flags or values of a group, in order of value.

@@ -2751,6 +2751,64 @@ ROTA_INLINE int rota_call_uring_cmd(struct rota_ring *ring, int cmd_op, int fd)
 }
 
 /*
+ * Hands a command with 16 bytes of its own data to a file, a socket or a
+ * device. Since 5.19.
+ */
+ROTA_INLINE int rota_start_uring_cmd16(struct rota_ring *ring, struct rota_op *handle, int cmd_op,
+                                       int fd, const void *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_uring_cmd16(sqe, cmd_op, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_uring_cmd16(struct rota_ring *ring, int cmd_op, int fd, const void *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_uring_cmd16(sqe, cmd_op, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Hands a command with 80 bytes of its own data to a file, a socket or a
+ * device. Since 5.19.
+ */
+ROTA_INLINE int rota_start_uring_cmd80(struct rota_ring *ring, struct rota_op *handle, int cmd_op,
+                                       int fd, const void *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_uring_cmd80(sqe, cmd_op, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_uring_cmd80(struct rota_ring *ring, int cmd_op, int fd, const void *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_uring_cmd80(sqe, cmd_op, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
  * Reads or sets an option of a socket, or asks for the bytes in its queues.
  * Since 6.7.
  */
@@ -2883,6 +2941,1134 @@ ROTA_INLINE int rota_start_uring_cmd_multishot(struct rota_ring *ring, struct ro
     if (ROTA_LIKELY(begun >= 0))
         rota_prep_uring_cmd_multishot(sqe, cmd_op, fd, buf_group);
     return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+/*
+ * Asks for the processors that submit to a queue. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_get_queue_affinity(struct rota_ring *ring, struct rota_op *handle,
+                                                   int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_queue_affinity(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_get_queue_affinity(struct rota_ring *ring, int fd,
+                                                  const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_queue_affinity(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Asks what a device is. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_get_dev_info(struct rota_ring *ring, struct rota_op *handle,
+                                             int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_dev_info(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_get_dev_info(struct rota_ring *ring, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_dev_info(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Makes a device, with its character device and without its disk. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_add_dev(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_add_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_add_dev(struct rota_ring *ring, int fd,
+                                       const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_add_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Removes a device, and waits until nobody uses it any more. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_del_dev(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_del_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_del_dev(struct rota_ring *ring, int fd,
+                                       const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_del_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Makes the disk appear once every queue has fetched; data[0] is the server's
+ * process. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_start_dev(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_start_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_start_dev(struct rota_ring *ring, int fd,
+                                         const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_start_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Makes the disk disappear and ends what the server has fetched. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_stop_dev(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                         const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_stop_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_stop_dev(struct rota_ring *ring, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_stop_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Sets size, block size and abilities of a device that has not started. Since
+ * 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_set_params(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_set_params(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_set_params(struct rota_ring *ring, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_set_params(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Asks for the parameters of a device. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_get_params(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_params(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_get_params(struct rota_ring *ring, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_params(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Prepares a device whose server has gone for a new one. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_start_user_recovery(struct rota_ring *ring, struct rota_op *handle,
+                                                    int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_start_user_recovery(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_start_user_recovery(struct rota_ring *ring, int fd,
+                                                   const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_start_user_recovery(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Hands a device to a new server once every queue has fetched; data[0] is its
+ * process. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_end_user_recovery(struct rota_ring *ring, struct rota_op *handle,
+                                                  int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_end_user_recovery(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_end_user_recovery(struct rota_ring *ring, int fd,
+                                                 const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_end_user_recovery(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Asks what a device is that a user without privileges owns. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_get_dev_info2(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_dev_info2(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_get_dev_info2(struct rota_ring *ring, int fd,
+                                             const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_dev_info2(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Asks which UBLK_F_* flags the driver knows. Since 6.5.
+ */
+ROTA_INLINE int rota_start_ublk_get_features(struct rota_ring *ring, struct rota_op *handle,
+                                             int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_features(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_get_features(struct rota_ring *ring, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_get_features(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Removes a device without waiting for those who use it. Since 6.9.
+ */
+ROTA_INLINE int rota_start_ublk_del_dev_async(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_del_dev_async(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_del_dev_async(struct rota_ring *ring, int fd,
+                                             const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_del_dev_async(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Changes the size of a disk; data[0] is the number of sectors of 512 bytes.
+ * Since 6.16.
+ */
+ROTA_INLINE int rota_start_ublk_update_size(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_update_size(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_update_size(struct rota_ring *ring, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_update_size(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Lets a server go in peace: its requests wait for the next one; data[0] is a
+ * limit in milliseconds. Since 6.16.
+ */
+ROTA_INLINE int rota_start_ublk_quiesce_dev(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_quiesce_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_quiesce_dev(struct rota_ring *ring, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_quiesce_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Stops a device unless somebody has its disk open. Since 7.0.
+ */
+ROTA_INLINE int rota_start_ublk_try_stop_dev(struct rota_ring *ring, struct rota_op *handle,
+                                             int fd, const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_try_stop_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_try_stop_dev(struct rota_ring *ring, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_try_stop_dev(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Registers memory that requests may share with the server. Since 7.1.
+ */
+ROTA_INLINE int rota_start_ublk_reg_buf(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_reg_buf(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_reg_buf(struct rota_ring *ring, int fd,
+                                       const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_reg_buf(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Ends such a registration; data[0] is the index. Since 7.1.
+ */
+ROTA_INLINE int rota_start_ublk_unreg_buf(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_unreg_buf(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_unreg_buf(struct rota_ring *ring, int fd,
+                                         const struct ublksrv_ctrl_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ublk_unreg_buf(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Offers a tag, with its memory, to the driver before the device has started.
+ * Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_fetch_req(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                          const struct ublksrv_io_cmd *cmd, __u64 auto_buf)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_fetch_req(sqe, fd, cmd, auto_buf);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_fetch_req(struct rota_ring *ring, int fd,
+                                         const struct ublksrv_io_cmd *cmd, __u64 auto_buf)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_fetch_req(sqe, fd, cmd, auto_buf);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Answers a request and offers its tag again. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_commit_and_fetch_req(struct rota_ring *ring,
+                                                     struct rota_op *handle, int fd,
+                                                     const struct ublksrv_io_cmd *cmd,
+                                                     __u64 auto_buf)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_commit_and_fetch_req(sqe, fd, cmd, auto_buf);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_commit_and_fetch_req(struct rota_ring *ring, int fd,
+                                                    const struct ublksrv_io_cmd *cmd,
+                                                    __u64 auto_buf)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_commit_and_fetch_req(sqe, fd, cmd, auto_buf);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Tells where the data of a write shall go. Since 6.4.
+ */
+ROTA_INLINE int rota_start_ublk_need_get_data(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd, const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_need_get_data(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_need_get_data(struct rota_ring *ring, int fd,
+                                             const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_need_get_data(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Makes a request's own pages a registered buffer of the ring; addr is the
+ * index. Since 6.15.
+ */
+ROTA_INLINE int rota_start_ublk_register_io_buf(struct rota_ring *ring, struct rota_op *handle,
+                                                int fd, const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_register_io_buf(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_register_io_buf(struct rota_ring *ring, int fd,
+                                               const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_register_io_buf(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Takes such a buffer out of the ring's table; addr is the index. Since 6.15.
+ */
+ROTA_INLINE int rota_start_ublk_unregister_io_buf(struct rota_ring *ring, struct rota_op *handle,
+                                                  int fd, const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_unregister_io_buf(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_unregister_io_buf(struct rota_ring *ring, int fd,
+                                                 const struct ublksrv_io_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_unregister_io_buf(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Offers many tags to the driver before the device has started. Since 7.0.
+ */
+ROTA_INLINE int rota_start_ublk_prep_io_cmds(struct rota_ring *ring, struct rota_op *handle,
+                                             int fd, const struct ublk_batch_io *cmd,
+                                             const void *elements)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_prep_io_cmds(sqe, fd, cmd, elements);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_prep_io_cmds(struct rota_ring *ring, int fd,
+                                            const struct ublk_batch_io *cmd, const void *elements)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_prep_io_cmds(sqe, fd, cmd, elements);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Answers many requests and offers their tags again. Since 7.0.
+ */
+ROTA_INLINE int rota_start_ublk_commit_io_cmds(struct rota_ring *ring, struct rota_op *handle,
+                                               int fd, const struct ublk_batch_io *cmd,
+                                               const void *elements)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_commit_io_cmds(sqe, fd, cmd, elements);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ublk_commit_io_cmds(struct rota_ring *ring, int fd,
+                                              const struct ublk_batch_io *cmd,
+                                              const void *elements)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_commit_io_cmds(sqe, fd, cmd, elements);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Fetches requests again and again: the tags of some, 16 bits each, in a
+ * buffer of a group. Since 7.0.
+ */
+ROTA_INLINE int rota_start_ublk_fetch_io_cmds(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd, const struct ublk_batch_io *cmd,
+                                              int buf_group)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ublk_fetch_io_cmds(sqe, fd, cmd, buf_group);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+/*
+ * Sends a command to a name space. Since 5.19.
+ */
+ROTA_INLINE int rota_start_nvme_io(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                   const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_io(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_nvme_io(struct rota_ring *ring, int fd, const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_io(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * The same with data in several pieces of memory. Since 5.19.
+ */
+ROTA_INLINE int rota_start_nvme_io_vec(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                       const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_io_vec(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_nvme_io_vec(struct rota_ring *ring, int fd,
+                                      const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_io_vec(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Sends a command to the controller. Since 5.19.
+ */
+ROTA_INLINE int rota_start_nvme_admin(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                      const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_admin(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_nvme_admin(struct rota_ring *ring, int fd,
+                                     const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_admin(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * The same with data in several pieces of memory. Since 5.19.
+ */
+ROTA_INLINE int rota_start_nvme_admin_vec(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                          const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_admin_vec(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_nvme_admin_vec(struct rota_ring *ring, int fd,
+                                         const struct nvme_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_nvme_admin_vec(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Offers memory for one request of a queue, and fetches it. Since 6.14.
+ */
+ROTA_INLINE int rota_start_fuse_register(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                         const struct fuse_uring_cmd_req *cmd,
+                                         const struct iovec *vectors, unsigned nr)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_register(sqe, fd, cmd, vectors, nr);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_fuse_register(struct rota_ring *ring, int fd,
+                                        const struct fuse_uring_cmd_req *cmd,
+                                        const struct iovec *vectors, unsigned nr)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_register(sqe, fd, cmd, vectors, nr);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Answers a request and fetches the next into the same memory. Since 6.14.
+ */
+ROTA_INLINE int rota_start_fuse_commit_and_fetch(struct rota_ring *ring, struct rota_op *handle,
+                                                 int fd, const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_commit_and_fetch(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_fuse_commit_and_fetch(struct rota_ring *ring, int fd,
+                                                const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_commit_and_fetch(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Makes a queue before anything is offered to it. Since 7.3.
+ */
+ROTA_INLINE int rota_start_fuse_add_queue(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                          const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_add_queue(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_fuse_add_queue(struct rota_ring *ring, int fd,
+                                         const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_add_queue(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Gives a queue memory that its requests share. Since 7.3.
+ */
+ROTA_INLINE int rota_start_fuse_add_bufpool(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                            const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_add_bufpool(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_fuse_add_bufpool(struct rota_ring *ring, int fd,
+                                           const struct fuse_uring_cmd_req *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_fuse_add_bufpool(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Reads one extent as it lies on the disk. Since 6.13.
+ */
+ROTA_INLINE int rota_start_btrfs_encoded_read(struct rota_ring *ring, struct rota_op *handle,
+                                              int fd, struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_btrfs_encoded_read(sqe, fd, encoded);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_btrfs_encoded_read(struct rota_ring *ring, int fd,
+                                             struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_btrfs_encoded_read(sqe, fd, encoded);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Writes data that is compressed already. Since 6.14.
+ */
+ROTA_INLINE int rota_start_btrfs_encoded_write(struct rota_ring *ring, struct rota_op *handle,
+                                               int fd, struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_btrfs_encoded_write(sqe, fd, encoded);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_btrfs_encoded_write(struct rota_ring *ring, int fd,
+                                              struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_btrfs_encoded_write(sqe, fd, encoded);
+    return rota_call_finish(ring, &handle, sqe, begun, true);
+}
+
+/*
+ * Sends a SCSI command. Since 7.1.
+ */
+ROTA_INLINE int rota_start_bsg_command(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                       const struct bsg_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_bsg_command(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_bsg_command(struct rota_ring *ring, int fd,
+                                      const struct bsg_uring_cmd *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_bsg_command(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_URING_CMD128;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, true);
 }
 
 /* ---- IORING_OP_SEND_ZC ----------------------------------------------------- */

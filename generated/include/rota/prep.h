@@ -32,13 +32,20 @@ ROTA_BEGIN_DECLS
  * program is compiled, it ends the program with a message.
  */
 
+struct bsg_uring_cmd;
+struct btrfs_ioctl_encoded_io_args;
 struct epoll_event;
+struct fuse_uring_cmd_req;
 struct futex_waitv;
 struct iovec;
 struct msghdr;
+struct nvme_uring_cmd;
 struct open_how;
 struct sockaddr;
 struct statx;
+struct ublk_batch_io;
+struct ublksrv_ctrl_cmd;
+struct ublksrv_io_cmd;
 
 /* ---- IORING_OP_NOP --------------------------------------------------------- */
 
@@ -2971,11 +2978,7 @@ ROTA_INLINE void rota_prep_socket_direct_alloc(struct io_uring_sqe *sqe, int dom
 /*
  * Hands a command of its own kind to a file, a socket or a device. Since 5.19.
  *
- * cmd_op        The command, of which each kind of file has its own. Takes
- *               SOCKET_URING_OP_SIOCINQ (6.6), SOCKET_URING_OP_SIOCOUTQ (6.6),
- *               SOCKET_URING_OP_GETSOCKOPT (6.7), SOCKET_URING_OP_SETSOCKOPT
- *               (6.7), SOCKET_URING_OP_TX_TIMESTAMP (6.17),
- *               SOCKET_URING_OP_GETSOCKNAME (6.19).
+ * cmd_op        The command.
  * fd            The file, socket or device.
  */
 ROTA_INLINE void rota_prep_uring_cmd(struct io_uring_sqe *sqe, int cmd_op, int fd)
@@ -2986,14 +2989,44 @@ ROTA_INLINE void rota_prep_uring_cmd(struct io_uring_sqe *sqe, int cmd_op, int f
 }
 
 /*
+ * Hands a command with 16 bytes of its own data to a file, a socket or a
+ * device. Since 5.19.
+ *
+ * cmd_op        The command.
+ * fd            The file, socket or device.
+ * cmd           16 bytes of the command's own; they are copied at once.
+ */
+ROTA_INLINE void rota_prep_uring_cmd16(struct io_uring_sqe *sqe, int cmd_op, int fd,
+                                       const void *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)cmd_op;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Hands a command with 80 bytes of its own data to a file, a socket or a
+ * device. Since 5.19.
+ *
+ * cmd_op        The command.
+ * fd            The file, socket or device.
+ * cmd           80 bytes of the command's own; they are copied at once.
+ */
+ROTA_INLINE void rota_prep_uring_cmd80(struct io_uring_sqe *sqe, int cmd_op, int fd,
+                                       const void *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)cmd_op;
+    rota_hook_copy(sqe, 48, cmd, 80);
+}
+
+/*
  * Reads or sets an option of a socket, or asks for the bytes in its queues.
  * Since 6.7.
  *
- * cmd_op        One of SOCKET_URING_OP_*. Takes SOCKET_URING_OP_SIOCINQ (6.6),
- *               SOCKET_URING_OP_SIOCOUTQ (6.6), SOCKET_URING_OP_GETSOCKOPT
- *               (6.7), SOCKET_URING_OP_SETSOCKOPT (6.7),
- *               SOCKET_URING_OP_TX_TIMESTAMP (6.17),
- *               SOCKET_URING_OP_GETSOCKNAME (6.19).
+ * cmd_op        One of SOCKET_URING_OP_*.
  * fd            The file, socket or device.
  * level         The option's level, such as SOL_SOCKET.
  * optname       The option.
@@ -3043,7 +3076,7 @@ ROTA_INLINE void rota_prep_cmd_discard(struct io_uring_sqe *sqe, int fd, __u64 o
 {
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->fd = (__s32)fd;
-    sqe->cmd_op = 4608;
+    sqe->cmd_op = (__u32)_IOC(_IOC_NONE, 0x12, 0x0, 0); /* BLOCK_URING_CMD_DISCARD */
     sqe->addr = offset;
     sqe->addr3 = nbytes;
 }
@@ -3058,7 +3091,7 @@ ROTA_INLINE void rota_prep_cmd_zone_reset_all(struct io_uring_sqe *sqe, int fd)
 {
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->fd = (__s32)fd;
-    sqe->cmd_op = 4609;
+    sqe->cmd_op = (__u32)_IOC(_IOC_NONE, 0x12, 0x1, 0); /* BLOCK_URING_CMD_ZONE_RESET_ALL */
 }
 
 /*
@@ -3078,11 +3111,7 @@ ROTA_INLINE void rota_prep_cmd_tx_timestamp(struct io_uring_sqe *sqe, int fd)
  * Hands a command to a file that answers again and again, each time with a
  * buffer of the group. Since 6.18.
  *
- * cmd_op        The command, of which each kind of file has its own. Takes
- *               SOCKET_URING_OP_SIOCINQ (6.6), SOCKET_URING_OP_SIOCOUTQ (6.6),
- *               SOCKET_URING_OP_GETSOCKOPT (6.7), SOCKET_URING_OP_SETSOCKOPT
- *               (6.7), SOCKET_URING_OP_TX_TIMESTAMP (6.17),
- *               SOCKET_URING_OP_GETSOCKNAME (6.19).
+ * cmd_op        The command.
  * fd            The file, socket or device.
  * buf_group     The group that the buffers come from.
  */
@@ -3095,6 +3124,918 @@ ROTA_INLINE void rota_prep_uring_cmd_multishot(struct io_uring_sqe *sqe, int cmd
     sqe->cmd_op = (__u32)cmd_op;
     sqe->uring_cmd_flags = IORING_URING_CMD_MULTISHOT;
     sqe->buf_group = (__u16)buf_group;
+}
+
+/*
+ * Asks for the processors that submit to a queue. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     Where the set of processors goes, as sched_getaffinity(2)
+ *               gives it. Written; must stay until the completion.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_get_queue_affinity(struct io_uring_sqe *sqe, int fd,
+                                                   const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x1, 32); /* UBLK_U_CMD_GET_QUEUE_AFFINITY */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Asks what a device is. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     Where a struct ublksrv_ctrl_dev_info goes. Written; must stay
+ *               until the completion.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_get_dev_info(struct io_uring_sqe *sqe, int fd,
+                                             const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x2, 32); /* UBLK_U_CMD_GET_DEV_INFO */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Makes a device, with its character device and without its disk. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     A struct ublksrv_ctrl_dev_info, into which the kernel writes
+ *               what was obtained. Read and written; must stay until the
+ *               completion.
+ * res           Always 0.
+ * -EEXIST       There is a device of that number.
+ * -EINVAL       Number of queues, depth or flags are none that the driver
+ *               takes.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_add_dev(struct io_uring_sqe *sqe, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x4, 32); /* UBLK_U_CMD_ADD_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Removes a device, and waits until nobody uses it any more. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EINTR        A signal came while it waited; the device goes all the same.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_del_dev(struct io_uring_sqe *sqe, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x5, 32); /* UBLK_U_CMD_DEL_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Makes the disk appear once every queue has fetched; data[0] is the server's
+ * process. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EEXIST       The disk is there.
+ * -EINVAL       The device has no parameters, or data[0] is not the process
+ *               that has opened the character device.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_start_dev(struct io_uring_sqe *sqe, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x6, 32); /* UBLK_U_CMD_START_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Makes the disk disappear and ends what the server has fetched. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_stop_dev(struct io_uring_sqe *sqe, int fd,
+                                         const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x7, 32); /* UBLK_U_CMD_STOP_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Sets size, block size and abilities of a device that has not started. Since
+ * 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     A struct ublk_params. Read; must stay until the completion.
+ * res           Always 0.
+ * -EACCES       The disk is there.
+ * -EINVAL       A parameter is out of bounds.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_set_params(struct io_uring_sqe *sqe, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x8, 32); /* UBLK_U_CMD_SET_PARAMS */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Asks for the parameters of a device. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     A struct ublk_params, of which the kernel reads len and writes
+ *               the rest. Read and written; must stay until the completion.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_get_params(struct io_uring_sqe *sqe, int fd,
+                                           const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x9, 32); /* UBLK_U_CMD_GET_PARAMS */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Prepares a device whose server has gone for a new one. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EBUSY        The old server still holds the character device open.
+ * -EINVAL       The device was made without UBLK_F_USER_RECOVERY.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_start_user_recovery(struct io_uring_sqe *sqe, int fd,
+                                                    const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x10, 32); /* UBLK_U_CMD_START_USER_RECOVERY */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Hands a device to a new server once every queue has fetched; data[0] is its
+ * process. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_end_user_recovery(struct io_uring_sqe *sqe, int fd,
+                                                  const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x11, 32); /* UBLK_U_CMD_END_USER_RECOVERY */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Asks what a device is that a user without privileges owns. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     The path of the character device, then room for a struct
+ *               ublksrv_ctrl_dev_info. Read and written; must stay until the
+ *               completion.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_get_dev_info2(struct io_uring_sqe *sqe, int fd,
+                                              const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x12, 32); /* UBLK_U_CMD_GET_DEV_INFO2 */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Asks which UBLK_F_* flags the driver knows. Since 6.5.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     Where 64 bits of flags go. Written; must stay until the
+ *               completion.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_get_features(struct io_uring_sqe *sqe, int fd,
+                                             const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x13, 32); /* UBLK_U_CMD_GET_FEATURES */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Removes a device without waiting for those who use it. Since 6.9.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_del_dev_async(struct io_uring_sqe *sqe, int fd,
+                                              const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'u', 0x14, 32); /* UBLK_U_CMD_DEL_DEV_ASYNC */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Changes the size of a disk; data[0] is the number of sectors of 512 bytes.
+ * Since 6.16.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_update_size(struct io_uring_sqe *sqe, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x15, 32); /* UBLK_U_CMD_UPDATE_SIZE */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Lets a server go in peace: its requests wait for the next one; data[0] is a
+ * limit in milliseconds. Since 6.16.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EBUSY        Requests were not ended in that time.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_quiesce_dev(struct io_uring_sqe *sqe, int fd,
+                                            const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x16, 32); /* UBLK_U_CMD_QUIESCE_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Stops a device unless somebody has its disk open. Since 7.0.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EBUSY        Somebody has the disk open.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_try_stop_dev(struct io_uring_sqe *sqe, int fd,
+                                             const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x17, 32); /* UBLK_U_CMD_TRY_STOP_DEV */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Registers memory that requests may share with the server. Since 7.1.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * cmd->addr     A struct ublk_shmem_buf_reg. Read; must stay until the
+ *               completion.
+ * res           The index of the memory.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_reg_buf(struct io_uring_sqe *sqe, int fd,
+                                        const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x18, 32); /* UBLK_U_CMD_REG_BUF */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Ends such a registration; data[0] is the index. Since 7.1.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -ENODEV       There is no device of that number.
+ * -EPERM        The caller is not privileged and does not own the device.
+ */
+ROTA_INLINE void rota_prep_ublk_unreg_buf(struct io_uring_sqe *sqe, int fd,
+                                          const struct ublksrv_ctrl_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x19, 32); /* UBLK_U_CMD_UNREG_BUF */
+    rota_hook_copy(sqe, 48, cmd, 32);
+}
+
+/*
+ * Offers a tag, with its memory, to the driver before the device has started.
+ * Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * auto_buf      0, or with UBLK_F_AUTO_BUF_REG what
+ *               ublk_auto_buf_reg_to_sqe_addr() makes of the registered
+ *               buffer.
+ *
+ * cmd->addr     The request's data, unless it is moved another way. Read and
+ *               written; must stay until it is unregistered.
+ * res           UBLK_IO_RES_OK: there is a request; UBLK_IO_RES_NEED_GET_DATA:
+ *               a write asks where its data shall go.
+ * -EBUSY        The tag has been fetched.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_fetch_req(struct io_uring_sqe *sqe, int fd,
+                                          const struct ublksrv_io_cmd *cmd, __u64 auto_buf)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x20, 16); /* UBLK_U_IO_FETCH_REQ */
+    sqe->addr = auto_buf;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Answers a request and offers its tag again. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * auto_buf      0, or with UBLK_F_AUTO_BUF_REG what
+ *               ublk_auto_buf_reg_to_sqe_addr() makes of the registered
+ *               buffer.
+ *
+ * cmd->addr     The next request's data, unless it is moved another way. Read
+ *               and written; must stay until it is unregistered.
+ * res           UBLK_IO_RES_OK: there is a request; UBLK_IO_RES_NEED_GET_DATA:
+ *               a write asks where its data shall go.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_commit_and_fetch_req(struct io_uring_sqe *sqe, int fd,
+                                                     const struct ublksrv_io_cmd *cmd,
+                                                     __u64 auto_buf)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x21, 16); /* UBLK_U_IO_COMMIT_AND_FETCH_REQ */
+    sqe->addr = auto_buf;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Tells where the data of a write shall go. Since 6.4.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * cmd->addr     The data. Written; must stay until the completion.
+ * res           UBLK_IO_RES_OK: the data is there.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_need_get_data(struct io_uring_sqe *sqe, int fd,
+                                              const struct ublksrv_io_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x22, 16); /* UBLK_U_IO_NEED_GET_DATA */
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Makes a request's own pages a registered buffer of the ring; addr is the
+ * index. Since 6.15.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * res           Always 0.
+ * -EBUSY        There is a buffer in that place.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_register_io_buf(struct io_uring_sqe *sqe, int fd,
+                                                const struct ublksrv_io_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x23, 16); /* UBLK_U_IO_REGISTER_IO_BUF */
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Takes such a buffer out of the ring's table; addr is the index. Since 6.15.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * res           Always 0.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_unregister_io_buf(struct io_uring_sqe *sqe, int fd,
+                                                  const struct ublksrv_io_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x24, 16); /* UBLK_U_IO_UNREGISTER_IO_BUF */
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Offers many tags to the driver before the device has started. Since 7.0.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * elements      The elements; they must stay until the completion.
+ *
+ * sqe->addr     Elements: each a struct ublk_elem_header, and what the flags
+ *               say. Read; must stay until the completion.
+ * res           Always 0.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_prep_io_cmds(struct io_uring_sqe *sqe, int fd,
+                                             const struct ublk_batch_io *cmd, const void *elements)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x25, 16); /* UBLK_U_IO_PREP_IO_CMDS */
+    sqe->addr = (__u64)(uintptr_t)elements;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Answers many requests and offers their tags again. Since 7.0.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * elements      The elements; they must stay until the completion.
+ *
+ * sqe->addr     Elements: each a struct ublk_elem_header, and what the flags
+ *               say. Read; must stay until the completion.
+ * res           Bytes of the elements that were taken.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_commit_io_cmds(struct io_uring_sqe *sqe, int fd,
+                                               const struct ublk_batch_io *cmd,
+                                               const void *elements)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x26, 16); /* UBLK_U_IO_COMMIT_IO_CMDS */
+    sqe->addr = (__u64)(uintptr_t)elements;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Fetches requests again and again: the tags of some, 16 bits each, in a
+ * buffer of a group. Since 7.0.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * buf_group     The group that the buffers come from.
+ *
+ * res           Bytes of tags.
+ * -EINVAL       An element has not 2 bytes, or IORING_URING_CMD_MULTISHOT is
+ *               missing.
+ * -ENODEV       The device has been stopped.
+ * -EINVAL       Queue or tag is none of the device's, or the request is not in
+ *               a state for it.
+ */
+ROTA_INLINE void rota_prep_ublk_fetch_io_cmds(struct io_uring_sqe *sqe, int fd,
+                                              const struct ublk_batch_io *cmd, int buf_group)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x27, 16); /* UBLK_U_IO_FETCH_IO_CMDS */
+    sqe->uring_cmd_flags = IORING_URING_CMD_MULTISHOT;
+    sqe->buf_group = (__u16)buf_group;
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Sends a command to a name space. Since 5.19.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_URING_CMD128, which the
+ * functions with handles see to.
+ * cmd->addr     The data, read or written as the opcode says. Read and
+ *               written; must stay until the completion.
+ * cmd->metadata The metadata. Read and written; must stay until the
+ *               completion.
+ * res           0, or NVMe's own status, a positive number; the second half of
+ *               the completion has its result.
+ * -EACCES       The caller may not send this opcode to this device.
+ * -EINVAL       The flags are not zero, the name space is another one's, or
+ *               the data fits no page list of the device.
+ */
+ROTA_INLINE void rota_prep_nvme_io(struct io_uring_sqe *sqe, int fd,
+                                   const struct nvme_uring_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x80, 72); /* NVME_URING_CMD_IO */
+    rota_hook_copy(sqe, 48, cmd, 72);
+}
+
+/*
+ * The same with data in several pieces of memory. Since 5.19.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_URING_CMD128, which the
+ * functions with handles see to.
+ * cmd->addr     An array of struct iovec, and what they name. Read and
+ *               written; must stay until the completion.
+ * res           0, or NVMe's own status, a positive number; the second half of
+ *               the completion has its result.
+ * -EACCES       The caller may not send this opcode to this device.
+ * -EINVAL       The flags are not zero, the name space is another one's, or
+ *               the data fits no page list of the device.
+ */
+ROTA_INLINE void rota_prep_nvme_io_vec(struct io_uring_sqe *sqe, int fd,
+                                       const struct nvme_uring_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x81, 72); /* NVME_URING_CMD_IO_VEC */
+    rota_hook_copy(sqe, 48, cmd, 72);
+}
+
+/*
+ * Sends a command to the controller. Since 5.19.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_URING_CMD128, which the
+ * functions with handles see to.
+ * cmd->addr     The data, read or written as the opcode says. Read and
+ *               written; must stay until the completion.
+ * res           0, or NVMe's own status, a positive number; the second half of
+ *               the completion has its result.
+ * -EACCES       The caller may not send this opcode to this device.
+ * -EINVAL       The flags are not zero, the name space is another one's, or
+ *               the data fits no page list of the device.
+ */
+ROTA_INLINE void rota_prep_nvme_admin(struct io_uring_sqe *sqe, int fd,
+                                      const struct nvme_uring_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x82, 72); /* NVME_URING_CMD_ADMIN */
+    rota_hook_copy(sqe, 48, cmd, 72);
+}
+
+/*
+ * The same with data in several pieces of memory. Since 5.19.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_URING_CMD128, which the
+ * functions with handles see to.
+ * cmd->addr     An array of struct iovec, and what they name. Read and
+ *               written; must stay until the completion.
+ * res           0, or NVMe's own status, a positive number; the second half of
+ *               the completion has its result.
+ * -EACCES       The caller may not send this opcode to this device.
+ * -EINVAL       The flags are not zero, the name space is another one's, or
+ *               the data fits no page list of the device.
+ */
+ROTA_INLINE void rota_prep_nvme_admin_vec(struct io_uring_sqe *sqe, int fd,
+                                          const struct nvme_uring_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x83, 72); /* NVME_URING_CMD_ADMIN_VEC */
+    rota_hook_copy(sqe, 48, cmd, 72);
+}
+
+/*
+ * Offers memory for one request of a queue, and fetches it. Since 6.14.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ * vectors       The header's memory and that of the data; the array is copied,
+ *               what it names stays the file system's.
+ * nr            2, or 0 on a queue with shared memory.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * sqe->addr     Two struct iovec: the struct fuse_uring_req_header, and the
+ *               data. Read and written; must stay until it is unregistered.
+ * res           0: there is a request.
+ * -EINVAL       There are not two vectors, or one of them is too small for
+ *               what was agreed upon.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
+ *               was built without it.
+ * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
+ * -ENOTCONN     The file system has been unmounted.
+ */
+ROTA_INLINE void rota_prep_fuse_register(struct io_uring_sqe *sqe, int fd,
+                                         const struct fuse_uring_cmd_req *cmd,
+                                         const struct iovec *vectors, unsigned nr)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 1; /* FUSE_IO_URING_CMD_REGISTER */
+    sqe->addr = (__u64)(uintptr_t)vectors;
+    sqe->len = (__u32)nr;
+    rota_hook_copy(sqe, 48, cmd, 24);
+}
+
+/*
+ * Answers a request and fetches the next into the same memory. Since 6.14.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           0: there is a request.
+ * -ENOENT       The request is not known any more.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
+ *               was built without it.
+ * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
+ * -ENOTCONN     The file system has been unmounted.
+ */
+ROTA_INLINE void rota_prep_fuse_commit_and_fetch(struct io_uring_sqe *sqe, int fd,
+                                                 const struct fuse_uring_cmd_req *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 2; /* FUSE_IO_URING_CMD_COMMIT_AND_FETCH */
+    rota_hook_copy(sqe, 48, cmd, 24);
+}
+
+/*
+ * Makes a queue before anything is offered to it. Since 7.3.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
+ *               was built without it.
+ * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
+ * -ENOTCONN     The file system has been unmounted.
+ */
+ROTA_INLINE void rota_prep_fuse_add_queue(struct io_uring_sqe *sqe, int fd,
+                                          const struct fuse_uring_cmd_req *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 3; /* FUSE_IO_URING_CMD_ADD_QUEUE */
+    rota_hook_copy(sqe, 48, cmd, 40);
+}
+
+/*
+ * Gives a queue memory that its requests share. Since 7.3.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
+ * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
+ * to.
+ * res           Always 0.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
+ *               was built without it.
+ * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
+ * -ENOTCONN     The file system has been unmounted.
+ */
+ROTA_INLINE void rota_prep_fuse_add_bufpool(struct io_uring_sqe *sqe, int fd,
+                                            const struct fuse_uring_cmd_req *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 4; /* FUSE_IO_URING_CMD_ADD_BUFPOOL */
+    rota_hook_copy(sqe, 48, cmd, 40);
+}
+
+/*
+ * Reads one extent as it lies on the disk. Since 6.13.
+ *
+ * fd            The file, socket or device.
+ * encoded       What is read or written, and how it is encoded; it must stay
+ *               until the completion.
+ *
+ * sqe->addr     A struct btrfs_ioctl_encoded_io_args, its vectors and what
+ *               they name. Read and written; must stay until the completion.
+ * res           Bytes of encoded data.
+ * -ENOBUFS      The extent does not fit the memory.
+ * -EPERM        It needs CAP_SYS_ADMIN.
+ * -EINVAL       A reserved member is not zero.
+ */
+ROTA_INLINE void rota_prep_btrfs_encoded_read(struct io_uring_sqe *sqe, int fd,
+                                              struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 0x94, 0x40, 112 + 2 * sizeof(void *)); /* BTRFS_IOC_ENCODED_READ */
+    sqe->addr = (__u64)(uintptr_t)encoded;
+}
+
+/*
+ * Writes data that is compressed already. Since 6.14.
+ *
+ * fd            The file, socket or device.
+ * encoded       What is read or written, and how it is encoded; it must stay
+ *               until the completion.
+ *
+ * sqe->addr     A struct btrfs_ioctl_encoded_io_args, its vectors and what
+ *               they name. Read; must stay until the completion.
+ * res           Bytes of encoded data.
+ * -EPERM        It needs CAP_SYS_ADMIN.
+ * -EINVAL       A reserved member is not zero.
+ */
+ROTA_INLINE void rota_prep_btrfs_encoded_write(struct io_uring_sqe *sqe, int fd,
+                                               struct btrfs_ioctl_encoded_io_args *encoded)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_WRITE, 0x94, 0x40, 112 + 2 * sizeof(void *)); /* BTRFS_IOC_ENCODED_WRITE */
+    sqe->addr = (__u64)(uintptr_t)encoded;
+}
+
+/*
+ * Sends a SCSI command. Since 7.1.
+ *
+ * fd            The file, socket or device.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_URING_CMD128, which the
+ * functions with handles see to.
+ * cmd->request  The command descriptor. Read; must stay until the request is
+ *               submitted.
+ * cmd->response Sense data. Written; must stay until the completion.
+ * cmd->dout_xferp Data for the device. Read; must stay until the completion.
+ * cmd->din_xferp Data of the device. Written; must stay until the completion.
+ * res           0; the second half of the completion has SCSI's status.
+ * -EOPNOTSUPP   It has data in both directions, or in vectors.
+ * -EINVAL       The protocol is another one, or the command descriptor is
+ *               missing or too long.
+ */
+ROTA_INLINE void rota_prep_bsg_command(struct io_uring_sqe *sqe, int fd,
+                                       const struct bsg_uring_cmd *cmd)
+{
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = (__s32)fd;
+    rota_hook_copy(sqe, 48, cmd, 80);
 }
 
 /* ---- IORING_OP_SEND_ZC ----------------------------------------------------- */
@@ -3930,10 +4871,7 @@ ROTA_INLINE void rota_prep_nop128_cqe32(struct io_uring_sqe *sqe, __u64 extra1, 
  * Hands a command with 80 bytes of its own data to a file or a device. Since
  * 6.19.
  *
- * cmd_op        The command, of which each kind of file has its own. Takes
- *               SOCKET_URING_OP_SIOCINQ, SOCKET_URING_OP_SIOCOUTQ,
- *               SOCKET_URING_OP_GETSOCKOPT, SOCKET_URING_OP_SETSOCKOPT,
- *               SOCKET_URING_OP_TX_TIMESTAMP, SOCKET_URING_OP_GETSOCKNAME.
+ * cmd_op        The command.
  * fd            The file, socket or device.
  */
 ROTA_INLINE void rota_prep_uring_cmd128(struct io_uring_sqe *sqe, int cmd_op, int fd)

@@ -19,13 +19,20 @@
 ROTA_BEGIN_DECLS
 
 struct rota_ring;
+struct bsg_uring_cmd;
+struct btrfs_ioctl_encoded_io_args;
 struct epoll_event;
+struct fuse_uring_cmd_req;
 struct futex_waitv;
 struct iovec;
 struct msghdr;
+struct nvme_uring_cmd;
 struct open_how;
 struct sockaddr;
 struct statx;
+struct ublk_batch_io;
+struct ublksrv_ctrl_cmd;
+struct ublksrv_io_cmd;
 
 /*
  * Every function here may be called from the thread that owns the ring; on a

@@ -1124,6 +1124,22 @@ inline auto uring_cmd(ring &ring_, int cmd_op, int fd) noexcept
     });
 }
 
+/* Hands a command with 16 bytes of its own data to a file, a socket or a device. Since 5.19. */
+inline auto uring_cmd16(ring &ring_, int cmd_op, int fd, const void *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_uring_cmd16(to_, op_, cmd_op, fd, cmd);
+    });
+}
+
+/* Hands a command with 80 bytes of its own data to a file, a socket or a device. Since 5.19. */
+inline auto uring_cmd80(ring &ring_, int cmd_op, int fd, const void *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_uring_cmd80(to_, op_, cmd_op, fd, cmd);
+    });
+}
+
 /* Reads or sets an option of a socket, or asks for the bytes in its queues. Since 6.7. */
 inline auto cmd_sock(ring &ring_, int cmd_op, int fd, int level, int optname, void *optval, int optlen) noexcept
 {
@@ -1153,6 +1169,294 @@ inline auto cmd_zone_reset_all(ring &ring_, int fd) noexcept
 {
     return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
         return rota_start_cmd_zone_reset_all(to_, op_, fd);
+    });
+}
+
+/* Asks for the processors that submit to a queue. Since 6.4. */
+inline auto ublk_get_queue_affinity(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_get_queue_affinity(to_, op_, fd, cmd);
+    });
+}
+
+/* Asks what a device is. Since 6.4. */
+inline auto ublk_get_dev_info(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_get_dev_info(to_, op_, fd, cmd);
+    });
+}
+
+/* Makes a device, with its character device and without its disk. Since 6.4. */
+inline auto ublk_add_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_add_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Removes a device, and waits until nobody uses it any more. Since 6.4. */
+inline auto ublk_del_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_del_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Makes the disk appear once every queue has fetched; data[0] is the server's process. Since 6.4. */
+inline auto ublk_start_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_start_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Makes the disk disappear and ends what the server has fetched. Since 6.4. */
+inline auto ublk_stop_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_stop_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Sets size, block size and abilities of a device that has not started. Since 6.4. */
+inline auto ublk_set_params(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_set_params(to_, op_, fd, cmd);
+    });
+}
+
+/* Asks for the parameters of a device. Since 6.4. */
+inline auto ublk_get_params(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_get_params(to_, op_, fd, cmd);
+    });
+}
+
+/* Prepares a device whose server has gone for a new one. Since 6.4. */
+inline auto ublk_start_user_recovery(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_start_user_recovery(to_, op_, fd, cmd);
+    });
+}
+
+/* Hands a device to a new server once every queue has fetched; data[0] is its process. Since 6.4. */
+inline auto ublk_end_user_recovery(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_end_user_recovery(to_, op_, fd, cmd);
+    });
+}
+
+/* Asks what a device is that a user without privileges owns. Since 6.4. */
+inline auto ublk_get_dev_info2(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_get_dev_info2(to_, op_, fd, cmd);
+    });
+}
+
+/* Asks which UBLK_F_* flags the driver knows. Since 6.5. */
+inline auto ublk_get_features(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_get_features(to_, op_, fd, cmd);
+    });
+}
+
+/* Removes a device without waiting for those who use it. Since 6.9. */
+inline auto ublk_del_dev_async(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_del_dev_async(to_, op_, fd, cmd);
+    });
+}
+
+/* Changes the size of a disk; data[0] is the number of sectors of 512 bytes. Since 6.16. */
+inline auto ublk_update_size(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_update_size(to_, op_, fd, cmd);
+    });
+}
+
+/* Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds. Since 6.16. */
+inline auto ublk_quiesce_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_quiesce_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Stops a device unless somebody has its disk open. Since 7.0. */
+inline auto ublk_try_stop_dev(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_try_stop_dev(to_, op_, fd, cmd);
+    });
+}
+
+/* Registers memory that requests may share with the server. Since 7.1. */
+inline auto ublk_reg_buf(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_reg_buf(to_, op_, fd, cmd);
+    });
+}
+
+/* Ends such a registration; data[0] is the index. Since 7.1. */
+inline auto ublk_unreg_buf(ring &ring_, int fd, const struct ublksrv_ctrl_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_unreg_buf(to_, op_, fd, cmd);
+    });
+}
+
+/* Offers a tag, with its memory, to the driver before the device has started. Since 6.4. */
+inline auto ublk_fetch_req(ring &ring_, int fd, const struct ublksrv_io_cmd *cmd, __u64 auto_buf) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_fetch_req(to_, op_, fd, cmd, auto_buf);
+    });
+}
+
+/* Answers a request and offers its tag again. Since 6.4. */
+inline auto ublk_commit_and_fetch_req(ring &ring_, int fd, const struct ublksrv_io_cmd *cmd, __u64 auto_buf) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_commit_and_fetch_req(to_, op_, fd, cmd, auto_buf);
+    });
+}
+
+/* Tells where the data of a write shall go. Since 6.4. */
+inline auto ublk_need_get_data(ring &ring_, int fd, const struct ublksrv_io_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_need_get_data(to_, op_, fd, cmd);
+    });
+}
+
+/* Makes a request's own pages a registered buffer of the ring; addr is the index. Since 6.15. */
+inline auto ublk_register_io_buf(ring &ring_, int fd, const struct ublksrv_io_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_register_io_buf(to_, op_, fd, cmd);
+    });
+}
+
+/* Takes such a buffer out of the ring's table; addr is the index. Since 6.15. */
+inline auto ublk_unregister_io_buf(ring &ring_, int fd, const struct ublksrv_io_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_unregister_io_buf(to_, op_, fd, cmd);
+    });
+}
+
+/* Offers many tags to the driver before the device has started. Since 7.0. */
+inline auto ublk_prep_io_cmds(ring &ring_, int fd, const struct ublk_batch_io *cmd, const void *elements) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_prep_io_cmds(to_, op_, fd, cmd, elements);
+    });
+}
+
+/* Answers many requests and offers their tags again. Since 7.0. */
+inline auto ublk_commit_io_cmds(ring &ring_, int fd, const struct ublk_batch_io *cmd, const void *elements) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ublk_commit_io_cmds(to_, op_, fd, cmd, elements);
+    });
+}
+
+/* Sends a command to a name space. Since 5.19. */
+inline auto nvme_io(ring &ring_, int fd, const struct nvme_uring_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_nvme_io(to_, op_, fd, cmd);
+    });
+}
+
+/* The same with data in several pieces of memory. Since 5.19. */
+inline auto nvme_io_vec(ring &ring_, int fd, const struct nvme_uring_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_nvme_io_vec(to_, op_, fd, cmd);
+    });
+}
+
+/* Sends a command to the controller. Since 5.19. */
+inline auto nvme_admin(ring &ring_, int fd, const struct nvme_uring_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_nvme_admin(to_, op_, fd, cmd);
+    });
+}
+
+/* The same with data in several pieces of memory. Since 5.19. */
+inline auto nvme_admin_vec(ring &ring_, int fd, const struct nvme_uring_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_nvme_admin_vec(to_, op_, fd, cmd);
+    });
+}
+
+/* Offers memory for one request of a queue, and fetches it. Since 6.14. */
+inline auto fuse_register(ring &ring_, int fd, const struct fuse_uring_cmd_req *cmd, const struct iovec *vectors, unsigned nr) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_fuse_register(to_, op_, fd, cmd, vectors, nr);
+    });
+}
+
+/* Answers a request and fetches the next into the same memory. Since 6.14. */
+inline auto fuse_commit_and_fetch(ring &ring_, int fd, const struct fuse_uring_cmd_req *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_fuse_commit_and_fetch(to_, op_, fd, cmd);
+    });
+}
+
+/* Makes a queue before anything is offered to it. Since 7.3. */
+inline auto fuse_add_queue(ring &ring_, int fd, const struct fuse_uring_cmd_req *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_fuse_add_queue(to_, op_, fd, cmd);
+    });
+}
+
+/* Gives a queue memory that its requests share. Since 7.3. */
+inline auto fuse_add_bufpool(ring &ring_, int fd, const struct fuse_uring_cmd_req *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_fuse_add_bufpool(to_, op_, fd, cmd);
+    });
+}
+
+/* Reads one extent as it lies on the disk. Since 6.13. */
+inline auto btrfs_encoded_read(ring &ring_, int fd, struct btrfs_ioctl_encoded_io_args *encoded) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_btrfs_encoded_read(to_, op_, fd, encoded);
+    });
+}
+
+/* Writes data that is compressed already. Since 6.14. */
+inline auto btrfs_encoded_write(ring &ring_, int fd, struct btrfs_ioctl_encoded_io_args *encoded) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_btrfs_encoded_write(to_, op_, fd, encoded);
+    });
+}
+
+/* Sends a SCSI command. Since 7.1. */
+inline auto bsg_command(ring &ring_, int fd, const struct bsg_uring_cmd *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_bsg_command(to_, op_, fd, cmd);
     });
 }
 

@@ -12,6 +12,7 @@
 #endif
 
 #include <asm/errno.h>
+#include <linux/ioctl.h>
 #include <rota/info.h>
 #include <rota/uapi.h>
 #include <stddef.h>
@@ -122,6 +123,57 @@
 /* All texts one after another; a row names one by its distance from the start, 0 is none. */
 struct rota_info_strings {
     char none[1];
+    char t_dev_id[7];
+    char t_queue_id[9];
+    char t_len[4];
+    char t_addr[5];
+    char t_data[5];
+    char t_dev_path_len[13];
+    char t_pad[4];
+    char t_reserved[9];
+    char t_q_id[5];
+    char t_tag[4];
+    char t_result[7];
+    char t_zone_append_lba[16];
+    char t_flags[6];
+    char t_nr_elem[8];
+    char t_elem_bytes[11];
+    char t_reserved2[10];
+    char t_opcode[7];
+    char t_rsvd1[6];
+    char t_nsid[5];
+    char t_cdw2[5];
+    char t_cdw3[5];
+    char t_metadata[9];
+    char t_metadata_len[13];
+    char t_data_len[9];
+    char t_cdw10[6];
+    char t_cdw11[6];
+    char t_cdw12[6];
+    char t_cdw13[6];
+    char t_cdw14[6];
+    char t_cdw15[6];
+    char t_timeout_ms[11];
+    char t_rsvd2[6];
+    char t_commit_id[10];
+    char t_qid[4];
+    char t_padding[8];
+    char t_bufpool_uaddr[14];
+    char t_bufpool_len[12];
+    char t_bufpool_reserved[17];
+    char t_ent_zero_copy_buf_index[24];
+    char t_request[8];
+    char t_request_len[12];
+    char t_protocol[9];
+    char t_subprotocol[12];
+    char t_max_response_len[17];
+    char t_response[9];
+    char t_dout_xferp[11];
+    char t_dout_xfer_len[14];
+    char t_dout_iovec_count[17];
+    char t_din_xferp[10];
+    char t_din_xfer_len[13];
+    char t_din_iovec_count[16];
     char t_nop_flags_has_IORING_NOP_INJECT_RESULT[39];
     char t_nop_flags_has_IORING_NOP_FILE[30];
     char t_nop_flags_has_IORING_NOP_FIXED_FILE[36];
@@ -458,12 +510,6 @@ struct rota_info_strings {
     char t_IORING_MSG_RING_FLAGS_PASS[27];
     char t_XATTR_CREATE[13];
     char t_XATTR_REPLACE[14];
-    char t_SOCKET_URING_OP_SIOCINQ[24];
-    char t_SOCKET_URING_OP_SIOCOUTQ[25];
-    char t_SOCKET_URING_OP_GETSOCKOPT[27];
-    char t_SOCKET_URING_OP_SETSOCKOPT[27];
-    char t_SOCKET_URING_OP_TX_TIMESTAMP[29];
-    char t_SOCKET_URING_OP_GETSOCKNAME[28];
     char t_IORING_URING_CMD_FIXED[23];
     char t_IORING_URING_CMD_MULTISHOT[27];
     char t_IORING_SEND_ZC_REPORT_USAGE[28];
@@ -703,11 +749,17 @@ struct rota_info_strings {
     char t_Demands_the_IOSQE_flags_in_sqe_flags[38];
     char t_IORING_REG_WAIT_TS[19];
     char t_The_timeout_in_ts_holds_without_it_the[55];
+    char t_SOCKET_URING_OP_SIOCINQ[24];
     char t_Answers_how_many_bytes_wait_to_be[44];
+    char t_SOCKET_URING_OP_SIOCOUTQ[25];
     char t_Answers_how_many_sent_bytes_the_peer[59];
+    char t_SOCKET_URING_OP_GETSOCKOPT[27];
     char t_Reads_a_socket_option_res_is_the[55];
+    char t_SOCKET_URING_OP_SETSOCKOPT[27];
     char t_Sets_a_socket_option[22];
+    char t_SOCKET_URING_OP_TX_TIMESTAMP[29];
     char t_Delivers_time_stamps_of_sent_packets[58];
+    char t_SOCKET_URING_OP_GETSOCKNAME[28];
     char t_Writes_the_socket_s_address_or_that_of[49];
     char t_IORING_ZCRX_AREA_DMABUF[24];
     char t_The_area_is_the_dma_buf_in_dmabuf_fd[62];
@@ -944,12 +996,9 @@ struct rota_info_strings {
     char t_The_memory_policy_of_the_word_names[51];
     char t_Only_threads_of_this_process_use_the[43];
     char t_nop_flags[10];
-    char t_flags[6];
     char t_unsigned[9];
     char t_What_is_tried_although_nothing_is_done[40];
     char t_nop[4];
-    char t_len[4];
-    char t_result[7];
     char t_int[4];
     char t_The_result_of_the_completion[30];
     char t_fd[3];
@@ -960,7 +1009,6 @@ struct rota_info_strings {
     char t_extra1[7];
     char t_u64[6];
     char t_The_first_extra_word_of_the_completion[40];
-    char t_addr[5];
     char t_extra2[7];
     char t_The_second_extra_word_of_the[41];
     char t_The_file_that_is_read[23];
@@ -1197,7 +1245,6 @@ struct rota_info_strings {
     char t_The_other_ring[16];
     char t_What_is_sent[14];
     char t_msg_ring_cmd[13];
-    char t_data[5];
     char t_The_user_data_of_the_completion_on_the[51];
     char t_The_result_of_that_completion_0_when_a[54];
     char t_addr3[6];
@@ -1224,13 +1271,11 @@ struct rota_info_strings {
     char t_The_address_family[20];
     char t_type[5];
     char t_The_type_with_SOCK_CLOEXEC_and_SOCK[60];
-    char t_protocol[9];
     char t_The_protocol_0_is_the_usual_one[34];
     char t_The_slot_that_the_socket_takes_instead[101];
     char t_The_file_socket_or_device[28];
     char t_cmd_op[7];
-    char t_The_command_of_which_each_kind_of_file[53];
-    char t_socket_cmd[11];
+    char t_The_command[13];
     char t_What_the_command_says_level_and[61];
     char t_What_the_command_says[23];
     char t_uring_cmd_flags[16];
@@ -1380,6 +1425,41 @@ struct rota_info_strings {
     char t_The_bytes_come_in_completions_of_their[44];
     char t_There_must_be_room_for_an_event[33];
     char t_A_slot_is_no_descriptor_that_execve_2[52];
+    char t_The_option_s_level_is_not_SOL_SOCKET[38];
+    char t_The_device_is_not_open_for_writing[36];
+    char t_The_range_is_no_multiple_of_the_block[44];
+    char t_The_device_knows_no_discard[29];
+    char t_The_device_has_no_zones[25];
+    char t_There_is_no_device_of_that_number[35];
+    char t_The_caller_is_not_privileged_and_does[58];
+    char t_There_is_a_device_of_that_number[34];
+    char t_Number_of_queues_depth_or_flags_are[65];
+    char t_A_signal_came_while_it_waited_the[61];
+    char t_The_disk_is_there[19];
+    char t_The_device_has_no_parameters_or_data_0[98];
+    char t_A_parameter_is_out_of_bounds[30];
+    char t_The_old_server_still_holds_the[54];
+    char t_The_device_was_made_without_UBLK_F[50];
+    char t_Requests_were_not_ended_in_that_time[38];
+    char t_Somebody_has_the_disk_open[28];
+    char t_The_device_has_been_stopped[29];
+    char t_Queue_or_tag_is_none_of_the_device_s[79];
+    char t_The_tag_has_been_fetched[26];
+    char t_There_is_a_buffer_in_that_place[33];
+    char t_An_element_has_not_2_bytes_or_IORING[70];
+    char t_The_caller_may_not_send_this_opcode_to[52];
+    char t_The_flags_are_not_zero_the_name_space[102];
+    char t_The_module_s_parameter_enable_uring_is[84];
+    char t_The_answer_to_FUSE_INIT_has_not_been[48];
+    char t_The_file_system_has_been_unmounted[36];
+    char t_There_are_not_two_vectors_or_one_of[81];
+    char t_The_request_is_not_known_any_more[35];
+    char t_It_needs_CAP_SYS_ADMIN[24];
+    char t_A_reserved_member_is_not_zero[31];
+    char t_The_extent_does_not_fit_the_memory[36];
+    char t_It_has_data_in_both_directions_or_in[47];
+    char t_The_protocol_is_another_one_or_the[79];
+    char t_Reserved_bytes_are_not_zero_or_the[60];
     char t_IORING_NOP_FILE_is_set_and_the_file[52];
     char t_IORING_NOP_FIXED_BUFFER_is_set_and_the[65];
     char t_The_descriptor_is_a_directory[31];
@@ -2142,6 +2222,7 @@ struct rota_info_strings {
     char t_napi_tracking[14];
     char t_restriction[12];
     char t_reg_wait[9];
+    char t_socket_cmd[11];
     char t_zcrx_area[10];
     char t_zcrx_reg[9];
     char t_zcrx_feature[13];
@@ -2432,6 +2513,12 @@ struct rota_info_strings {
     char t_Makes_a_socket_in_a_free_slot_of_the[56];
     char t_rota_prep_uring_cmd[20];
     char t_void_rota_prep_uring_cmd_struct_io[71];
+    char t_rota_prep_uring_cmd16[22];
+    char t_void_rota_prep_uring_cmd16_struct_io[90];
+    char t_Hands_a_command_with_16_bytes_of_its[79];
+    char t_rota_prep_uring_cmd80[22];
+    char t_void_rota_prep_uring_cmd80_struct_io[90];
+    char t_Hands_a_command_with_80_bytes_of_its_2[79];
     char t_rota_prep_cmd_sock[19];
     char t_void_rota_prep_cmd_sock_struct_io[120];
     char t_Reads_or_sets_an_option_of_a_socket_or[74];
@@ -2450,6 +2537,116 @@ struct rota_info_strings {
     char t_rota_prep_uring_cmd_multishot[30];
     char t_void_rota_prep_uring_cmd_multishot[96];
     char t_Hands_a_command_to_a_file_that_answers[94];
+    char t_rota_prep_ublk_get_queue_affinity[34];
+    char t_void_rota_prep_ublk_get_queue_affinity[109];
+    char t_Asks_for_the_processors_that_submit_to[48];
+    char t_rota_prep_ublk_get_dev_info[28];
+    char t_void_rota_prep_ublk_get_dev_info[103];
+    char t_Asks_what_a_device_is[23];
+    char t_rota_prep_ublk_add_dev[23];
+    char t_void_rota_prep_ublk_add_dev_struct_io[98];
+    char t_Makes_a_device_with_its_character[64];
+    char t_rota_prep_ublk_del_dev[23];
+    char t_void_rota_prep_ublk_del_dev_struct_io[98];
+    char t_Removes_a_device_and_waits_until[59];
+    char t_rota_prep_ublk_start_dev[25];
+    char t_void_rota_prep_ublk_start_dev_struct[100];
+    char t_Makes_the_disk_appear_once_every_queue[85];
+    char t_rota_prep_ublk_stop_dev[24];
+    char t_void_rota_prep_ublk_stop_dev_struct_io[99];
+    char t_Makes_the_disk_disappear_and_ends_what[63];
+    char t_rota_prep_ublk_set_params[26];
+    char t_void_rota_prep_ublk_set_params_struct[101];
+    char t_Sets_size_block_size_and_abilities_of[70];
+    char t_rota_prep_ublk_get_params[26];
+    char t_void_rota_prep_ublk_get_params_struct[101];
+    char t_Asks_for_the_parameters_of_a_device[37];
+    char t_rota_prep_ublk_start_user_recovery[35];
+    char t_void_rota_prep_ublk_start_user[110];
+    char t_Prepares_a_device_whose_server_has[55];
+    char t_rota_prep_ublk_end_user_recovery[33];
+    char t_void_rota_prep_ublk_end_user_recovery[108];
+    char t_Hands_a_device_to_a_new_server_once[85];
+    char t_rota_prep_ublk_get_dev_info2[29];
+    char t_void_rota_prep_ublk_get_dev_info2[104];
+    char t_Asks_what_a_device_is_that_a_user[59];
+    char t_rota_prep_ublk_get_features[28];
+    char t_void_rota_prep_ublk_get_features[103];
+    char t_Asks_which_UBLK_F_flags_the_driver[44];
+    char t_rota_prep_ublk_del_dev_async[29];
+    char t_void_rota_prep_ublk_del_dev_async[104];
+    char t_Removes_a_device_without_waiting_for[55];
+    char t_rota_prep_ublk_update_size[27];
+    char t_void_rota_prep_ublk_update_size_struct[102];
+    char t_Changes_the_size_of_a_disk_data_0_is[75];
+    char t_rota_prep_ublk_quiesce_dev[27];
+    char t_void_rota_prep_ublk_quiesce_dev_struct[102];
+    char t_Lets_a_server_go_in_peace_its_requests[99];
+    char t_rota_prep_ublk_try_stop_dev[28];
+    char t_void_rota_prep_ublk_try_stop_dev[103];
+    char t_Stops_a_device_unless_somebody_has_its[50];
+    char t_rota_prep_ublk_reg_buf[23];
+    char t_void_rota_prep_ublk_reg_buf_struct_io[98];
+    char t_Registers_memory_that_requests_may[58];
+    char t_rota_prep_ublk_unreg_buf[25];
+    char t_void_rota_prep_ublk_unreg_buf_struct[100];
+    char t_Ends_such_a_registration_data_0_is_the[48];
+    char t_rota_prep_ublk_fetch_req[25];
+    char t_void_rota_prep_ublk_fetch_req_struct[114];
+    char t_Offers_a_tag_with_its_memory_to_the[76];
+    char t_rota_prep_ublk_commit_and_fetch_req[36];
+    char t_void_rota_prep_ublk_commit_and_fetch[125];
+    char t_Answers_a_request_and_offers_its_tag[44];
+    char t_rota_prep_ublk_need_get_data[29];
+    char t_void_rota_prep_ublk_need_get_data[102];
+    char t_Tells_where_the_data_of_a_write_shall[42];
+    char t_rota_prep_ublk_register_io_buf[31];
+    char t_void_rota_prep_ublk_register_io_buf[104];
+    char t_Makes_a_request_s_own_pages_a[80];
+    char t_rota_prep_ublk_unregister_io_buf[33];
+    char t_void_rota_prep_ublk_unregister_io_buf[106];
+    char t_Takes_such_a_buffer_out_of_the_ring_s[64];
+    char t_rota_prep_ublk_prep_io_cmds[28];
+    char t_void_rota_prep_ublk_prep_io_cmds[122];
+    char t_Offers_many_tags_to_the_driver_before[62];
+    char t_rota_prep_ublk_commit_io_cmds[30];
+    char t_void_rota_prep_ublk_commit_io_cmds[124];
+    char t_Answers_many_requests_and_offers_their[51];
+    char t_rota_prep_ublk_fetch_io_cmds[29];
+    char t_void_rota_prep_ublk_fetch_io_cmds[116];
+    char t_Fetches_requests_again_and_again_the[90];
+    char t_rota_prep_nvme_io[18];
+    char t_void_rota_prep_nvme_io_struct_io_uring[91];
+    char t_Sends_a_command_to_a_name_space[33];
+    char t_rota_prep_nvme_io_vec[22];
+    char t_void_rota_prep_nvme_io_vec_struct_io[95];
+    char t_The_same_with_data_in_several_pieces[48];
+    char t_rota_prep_nvme_admin[21];
+    char t_void_rota_prep_nvme_admin_struct_io[94];
+    char t_Sends_a_command_to_the_controller[35];
+    char t_rota_prep_nvme_admin_vec[25];
+    char t_void_rota_prep_nvme_admin_vec_struct[98];
+    char t_rota_prep_fuse_register[24];
+    char t_void_rota_prep_fuse_register_struct_io[143];
+    char t_Offers_memory_for_one_request_of_a[58];
+    char t_rota_prep_fuse_commit_and_fetch[32];
+    char t_void_rota_prep_fuse_commit_and_fetch[109];
+    char t_Answers_a_request_and_fetches_the_next[61];
+    char t_rota_prep_fuse_add_queue[25];
+    char t_void_rota_prep_fuse_add_queue_struct[102];
+    char t_Makes_a_queue_before_anything_is[48];
+    char t_rota_prep_fuse_add_bufpool[27];
+    char t_void_rota_prep_fuse_add_bufpool_struct[104];
+    char t_Gives_a_queue_memory_that_its_requests[46];
+    char t_rota_prep_btrfs_encoded_read[29];
+    char t_void_rota_prep_btrfs_encoded_read[113];
+    char t_Reads_one_extent_as_it_lies_on_the[41];
+    char t_rota_prep_btrfs_encoded_write[30];
+    char t_void_rota_prep_btrfs_encoded_write[114];
+    char t_Writes_data_that_is_compressed_already[40];
+    char t_rota_prep_bsg_command[22];
+    char t_void_rota_prep_bsg_command_struct_io[94];
+    char t_Sends_a_SCSI_command[22];
     char t_rota_prep_send_zc[18];
     char t_void_rota_prep_send_zc_struct_io_uring[120];
     char t_rota_prep_send_zc_fixed[24];
@@ -2514,7 +2711,127 @@ struct rota_info_strings {
     char t_void_rota_prep_nop128_cqe32_struct_io[82];
     char t_rota_prep_uring_cmd128[23];
     char t_void_rota_prep_uring_cmd128_struct_io[74];
-    char t_opcode[7];
+    char t_socket[7];
+    char t_What_a_socket_tells_and_takes_beside[63];
+    char t_a_socket[9];
+    char t_block[6];
+    char t_Requests_to_a_block_device_that_carry[47];
+    char t_linux_blkdev_h[15];
+    char t_a_block_device[15];
+    char t_ublk_control[13];
+    char t_Makes_starts_and_removes_block_devices[67];
+    char t_Kernels_before_6_4_know_the_bare[145];
+    char t_linux_ublk_cmd_h[17];
+    char t_CONFIG_BLK_DEV_UBLK[20];
+    char t_dev_ublk_control[18];
+    char t_ublk_control_2[13];
+    char t_ublk_io[8];
+    char t_How_the_driver_of_a_block_device[68];
+    char t_Kernels_before_6_4_know_the_bare_2[178];
+    char t_dev_ublkcN[12];
+    char t_ublkc[7];
+    char t_nvme[5];
+    char t_Commands_of_NVMe_itself_past_the_block[47];
+    char t_On_a_ring_with_IORING_SETUP_IOPOLL[184];
+    char t_linux_nvme_ioctl_h[19];
+    char t_dev_ngXnY_or_dev_nvmeX[25];
+    char t_ng_n_nvme[12];
+    char t_fuse[5];
+    char t_How_a_file_system_in_user_space[67];
+    char t_The_file_system_says_FUSE_OVER_IO[196];
+    char t_linux_fuse_h[13];
+    char t_CONFIG_FUSE_IO_URING[21];
+    char t_dev_fuse[10];
+    char t_btrfs[6];
+    char t_Compressed_data_as_it_lies_on_the_disk[40];
+    char t_linux_btrfs_h[14];
+    char t_CONFIG_BTRFS_FS[16];
+    char t_a_file_of_btrfs[16];
+    char t_bsg[4];
+    char t_SCSI_commands_to_a_device_past_the[49];
+    char t_linux_bsg_h[12];
+    char t_CONFIG_BLK_DEV_BSG[19];
+    char t_dev_bsg[11];
+    char t_bsg_2[6];
+    char t_mock_manager[13];
+    char t_The_kernel_s_own_files_for_tests[34];
+    char t_CONFIG_IO_URING_MOCK_FILE[26];
+    char t_dev_io_uring_mock[19];
+    char t_io_uring_mock[14];
+    char t_mock_file[10];
+    char t_What_such_a_file_does[23];
+    char t_a_mock_file[12];
+    char t_null[5];
+    char t_The_null_device_takes_every_command[54];
+    char t_dev_null[10];
+    char t_Asks_how_many_bytes_wait_to_be[41];
+    char t_The_bytes_that_wait[21];
+    char t_Asks_how_many_sent_bytes_the_peer_has[56];
+    char t_The_bytes_that_are_not_acknowledged[37];
+    char t_Reads_a_socket_option[23];
+    char t_Bytes_of_the_value[20];
+    char t_Delivers_the_times_at_which_packets[47];
+    char t_0_with_the_time_in_the_second_half_of[55];
+    char t_BLOCK_URING_CMD_DISCARD[24];
+    char t_Tells_that_a_range_of_bytes_is_no[49];
+    char t_BLOCK_URING_CMD_ZONE_RESET_ALL[31];
+    char t_Empties_every_zone_that_is_written_in[48];
+    char t_UBLK_U_CMD_GET_QUEUE_AFFINITY[30];
+    char t_ublksrv_ctrl_cmd[17];
+    char t_UBLK_U_CMD_GET_DEV_INFO[24];
+    char t_UBLK_U_CMD_ADD_DEV[19];
+    char t_The_kernel_clears_the_flags_of_the[68];
+    char t_UBLK_U_CMD_DEL_DEV[19];
+    char t_UBLK_U_CMD_START_DEV[21];
+    char t_UBLK_U_CMD_STOP_DEV[20];
+    char t_UBLK_U_CMD_SET_PARAMS[22];
+    char t_UBLK_U_CMD_GET_PARAMS[22];
+    char t_UBLK_U_CMD_START_USER_RECOVERY[31];
+    char t_UBLK_U_CMD_END_USER_RECOVERY[29];
+    char t_UBLK_U_CMD_GET_DEV_INFO2[25];
+    char t_UBLK_U_CMD_GET_FEATURES[24];
+    char t_UBLK_U_CMD_DEL_DEV_ASYNC[25];
+    char t_UBLK_U_CMD_UPDATE_SIZE[23];
+    char t_UBLK_U_CMD_QUIESCE_DEV[23];
+    char t_UBLK_U_CMD_TRY_STOP_DEV[24];
+    char t_UBLK_U_CMD_REG_BUF[19];
+    char t_The_index_of_the_memory[25];
+    char t_UBLK_U_CMD_UNREG_BUF[21];
+    char t_UBLK_U_IO_FETCH_REQ[20];
+    char t_ublksrv_io_cmd[15];
+    char t_UBLK_IO_RES_OK_there_is_a_request_UBLK[101];
+    char t_UBLK_U_IO_COMMIT_AND_FETCH_REQ[31];
+    char t_UBLK_U_IO_NEED_GET_DATA[24];
+    char t_UBLK_IO_RES_OK_the_data_is_there[35];
+    char t_UBLK_U_IO_REGISTER_IO_BUF[26];
+    char t_UBLK_U_IO_UNREGISTER_IO_BUF[28];
+    char t_UBLK_U_IO_PREP_IO_CMDS[23];
+    char t_ublk_batch_io[14];
+    char t_UBLK_U_IO_COMMIT_IO_CMDS[25];
+    char t_Bytes_of_the_elements_that_were_taken[39];
+    char t_UBLK_U_IO_FETCH_IO_CMDS[24];
+    char t_Bytes_of_tags[15];
+    char t_NVME_URING_CMD_IO[18];
+    char t_nvme_uring_cmd[15];
+    char t_0_or_NVMe_s_own_status_a_positive[94];
+    char t_NVME_URING_CMD_IO_VEC[22];
+    char t_NVME_URING_CMD_ADMIN[21];
+    char t_NVME_URING_CMD_ADMIN_VEC[25];
+    char t_FUSE_IO_URING_CMD_REGISTER[27];
+    char t_fuse_uring_cmd_req[19];
+    char t_0_there_is_a_request[23];
+    char t_FUSE_IO_URING_CMD_COMMIT_AND_FETCH[35];
+    char t_FUSE_IO_URING_CMD_ADD_QUEUE[28];
+    char t_FUSE_IO_URING_CMD_ADD_BUFPOOL[30];
+    char t_BTRFS_IOC_ENCODED_READ[23];
+    char t_Bytes_of_encoded_data[23];
+    char t_BTRFS_IOC_ENCODED_WRITE[24];
+    char t_bsg_uring_cmd[14];
+    char t_0_the_second_half_of_the_completion[56];
+    char t_Asks_which_features_there_are[31];
+    char t_Opens_a_mock_file[19];
+    char t_Bytes_copied[14];
+    char t_Does_nothing[14];
     char t_pad1[7];
     char t_level[6];
     char t_optname[8];
@@ -2528,6 +2845,57 @@ struct rota_info_strings {
 #define TEXT(name) offsetof(struct rota_info_strings, name)
 
 const struct rota_info_strings rota_info_strings = {
+    .t_dev_id = "dev_id",
+    .t_queue_id = "queue_id",
+    .t_len = "len",
+    .t_addr = "addr",
+    .t_data = "data",
+    .t_dev_path_len = "dev_path_len",
+    .t_pad = "pad",
+    .t_reserved = "reserved",
+    .t_q_id = "q_id",
+    .t_tag = "tag",
+    .t_result = "result",
+    .t_zone_append_lba = "zone_append_lba",
+    .t_flags = "flags",
+    .t_nr_elem = "nr_elem",
+    .t_elem_bytes = "elem_bytes",
+    .t_reserved2 = "reserved2",
+    .t_opcode = "opcode",
+    .t_rsvd1 = "rsvd1",
+    .t_nsid = "nsid",
+    .t_cdw2 = "cdw2",
+    .t_cdw3 = "cdw3",
+    .t_metadata = "metadata",
+    .t_metadata_len = "metadata_len",
+    .t_data_len = "data_len",
+    .t_cdw10 = "cdw10",
+    .t_cdw11 = "cdw11",
+    .t_cdw12 = "cdw12",
+    .t_cdw13 = "cdw13",
+    .t_cdw14 = "cdw14",
+    .t_cdw15 = "cdw15",
+    .t_timeout_ms = "timeout_ms",
+    .t_rsvd2 = "rsvd2",
+    .t_commit_id = "commit_id",
+    .t_qid = "qid",
+    .t_padding = "padding",
+    .t_bufpool_uaddr = "bufpool.uaddr",
+    .t_bufpool_len = "bufpool.len",
+    .t_bufpool_reserved = "bufpool.reserved",
+    .t_ent_zero_copy_buf_index = "ent_zero_copy_buf_index",
+    .t_request = "request",
+    .t_request_len = "request_len",
+    .t_protocol = "protocol",
+    .t_subprotocol = "subprotocol",
+    .t_max_response_len = "max_response_len",
+    .t_response = "response",
+    .t_dout_xferp = "dout_xferp",
+    .t_dout_xfer_len = "dout_xfer_len",
+    .t_dout_iovec_count = "dout_iovec_count",
+    .t_din_xferp = "din_xferp",
+    .t_din_xfer_len = "din_xfer_len",
+    .t_din_iovec_count = "din_iovec_count",
     .t_nop_flags_has_IORING_NOP_INJECT_RESULT = "nop_flags has IORING_NOP_INJECT_RESULT",
     .t_nop_flags_has_IORING_NOP_FILE = "nop_flags has IORING_NOP_FILE",
     .t_nop_flags_has_IORING_NOP_FIXED_FILE = "nop_flags has IORING_NOP_FIXED_FILE",
@@ -2864,12 +3232,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_IORING_MSG_RING_FLAGS_PASS = "IORING_MSG_RING_FLAGS_PASS",
     .t_XATTR_CREATE = "XATTR_CREATE",
     .t_XATTR_REPLACE = "XATTR_REPLACE",
-    .t_SOCKET_URING_OP_SIOCINQ = "SOCKET_URING_OP_SIOCINQ",
-    .t_SOCKET_URING_OP_SIOCOUTQ = "SOCKET_URING_OP_SIOCOUTQ",
-    .t_SOCKET_URING_OP_GETSOCKOPT = "SOCKET_URING_OP_GETSOCKOPT",
-    .t_SOCKET_URING_OP_SETSOCKOPT = "SOCKET_URING_OP_SETSOCKOPT",
-    .t_SOCKET_URING_OP_TX_TIMESTAMP = "SOCKET_URING_OP_TX_TIMESTAMP",
-    .t_SOCKET_URING_OP_GETSOCKNAME = "SOCKET_URING_OP_GETSOCKNAME",
     .t_IORING_URING_CMD_FIXED = "IORING_URING_CMD_FIXED",
     .t_IORING_URING_CMD_MULTISHOT = "IORING_URING_CMD_MULTISHOT",
     .t_IORING_SEND_ZC_REPORT_USAGE = "IORING_SEND_ZC_REPORT_USAGE",
@@ -3109,11 +3471,17 @@ const struct rota_info_strings rota_info_strings = {
     .t_Demands_the_IOSQE_flags_in_sqe_flags = "Demands the IOSQE flags in sqe_flags.",
     .t_IORING_REG_WAIT_TS = "IORING_REG_WAIT_TS",
     .t_The_timeout_in_ts_holds_without_it_the = "The timeout in ts holds; without it the wait has none.",
+    .t_SOCKET_URING_OP_SIOCINQ = "SOCKET_URING_OP_SIOCINQ",
     .t_Answers_how_many_bytes_wait_to_be = "Answers how many bytes wait to be received.",
+    .t_SOCKET_URING_OP_SIOCOUTQ = "SOCKET_URING_OP_SIOCOUTQ",
     .t_Answers_how_many_sent_bytes_the_peer = "Answers how many sent bytes the peer has not acknowledged.",
+    .t_SOCKET_URING_OP_GETSOCKOPT = "SOCKET_URING_OP_GETSOCKOPT",
     .t_Reads_a_socket_option_res_is_the = "Reads a socket option; res is the length of its value.",
+    .t_SOCKET_URING_OP_SETSOCKOPT = "SOCKET_URING_OP_SETSOCKOPT",
     .t_Sets_a_socket_option = "Sets a socket option.",
+    .t_SOCKET_URING_OP_TX_TIMESTAMP = "SOCKET_URING_OP_TX_TIMESTAMP",
     .t_Delivers_time_stamps_of_sent_packets = "Delivers time stamps of sent packets in CQEs of 32 bytes.",
+    .t_SOCKET_URING_OP_GETSOCKNAME = "SOCKET_URING_OP_GETSOCKNAME",
     .t_Writes_the_socket_s_address_or_that_of = "Writes the socket's address or that of its peer.",
     .t_IORING_ZCRX_AREA_DMABUF = "IORING_ZCRX_AREA_DMABUF",
     .t_The_area_is_the_dma_buf_in_dmabuf_fd = "The area is the dma-buf in dmabuf_fd instead of plain memory.",
@@ -3350,12 +3718,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_memory_policy_of_the_word_names = "The memory policy of the word names the NUMA node.",
     .t_Only_threads_of_this_process_use_the = "Only threads of this process use the word.",
     .t_nop_flags = "nop_flags",
-    .t_flags = "flags",
     .t_unsigned = "unsigned",
     .t_What_is_tried_although_nothing_is_done = "What is tried although nothing is done.",
     .t_nop = "nop",
-    .t_len = "len",
-    .t_result = "result",
     .t_int = "int",
     .t_The_result_of_the_completion = "The result of the completion.",
     .t_fd = "fd",
@@ -3366,7 +3731,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_extra1 = "extra1",
     .t_u64 = "__u64",
     .t_The_first_extra_word_of_the_completion = "The first extra word of the completion.",
-    .t_addr = "addr",
     .t_extra2 = "extra2",
     .t_The_second_extra_word_of_the = "The second extra word of the completion.",
     .t_The_file_that_is_read = "The file that is read.",
@@ -3603,7 +3967,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_other_ring = "The other ring.",
     .t_What_is_sent = "What is sent.",
     .t_msg_ring_cmd = "msg_ring_cmd",
-    .t_data = "data",
     .t_The_user_data_of_the_completion_on_the = "The user_data of the completion on the other ring.",
     .t_The_result_of_that_completion_0_when_a = "The result of that completion; 0 when a file is sent.",
     .t_addr3 = "addr3",
@@ -3630,13 +3993,11 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_address_family = "The address family.",
     .t_type = "type",
     .t_The_type_with_SOCK_CLOEXEC_and_SOCK = "The type, with SOCK_CLOEXEC and SOCK_NONBLOCK where wanted.",
-    .t_protocol = "protocol",
     .t_The_protocol_0_is_the_usual_one = "The protocol; 0 is the usual one.",
     .t_The_slot_that_the_socket_takes_instead = "The slot that the socket takes instead of a descriptor, or IORING_FILE_INDEX_ALLOC for any free one.",
     .t_The_file_socket_or_device = "The file, socket or device.",
     .t_cmd_op = "cmd_op",
-    .t_The_command_of_which_each_kind_of_file = "The command, of which each kind of file has its own.",
-    .t_socket_cmd = "socket_cmd",
+    .t_The_command = "The command.",
     .t_What_the_command_says_level_and = "What the command says; level and optname of a socket option.",
     .t_What_the_command_says = "What the command says.",
     .t_uring_cmd_flags = "uring_cmd_flags",
@@ -3786,6 +4147,41 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_bytes_come_in_completions_of_their = "The bytes come in completions of their own.",
     .t_There_must_be_room_for_an_event = "There must be room for an event.",
     .t_A_slot_is_no_descriptor_that_execve_2 = "A slot is no descriptor that execve(2) could close.",
+    .t_The_option_s_level_is_not_SOL_SOCKET = "The option's level is not SOL_SOCKET.",
+    .t_The_device_is_not_open_for_writing = "The device is not open for writing.",
+    .t_The_range_is_no_multiple_of_the_block = "The range is no multiple of the block size.",
+    .t_The_device_knows_no_discard = "The device knows no discard.",
+    .t_The_device_has_no_zones = "The device has no zones.",
+    .t_There_is_no_device_of_that_number = "There is no device of that number.",
+    .t_The_caller_is_not_privileged_and_does = "The caller is not privileged and does not own the device.",
+    .t_There_is_a_device_of_that_number = "There is a device of that number.",
+    .t_Number_of_queues_depth_or_flags_are = "Number of queues, depth or flags are none that the driver takes.",
+    .t_A_signal_came_while_it_waited_the = "A signal came while it waited; the device goes all the same.",
+    .t_The_disk_is_there = "The disk is there.",
+    .t_The_device_has_no_parameters_or_data_0 = "The device has no parameters, or data[0] is not the process that has opened the character device.",
+    .t_A_parameter_is_out_of_bounds = "A parameter is out of bounds.",
+    .t_The_old_server_still_holds_the = "The old server still holds the character device open.",
+    .t_The_device_was_made_without_UBLK_F = "The device was made without UBLK_F_USER_RECOVERY.",
+    .t_Requests_were_not_ended_in_that_time = "Requests were not ended in that time.",
+    .t_Somebody_has_the_disk_open = "Somebody has the disk open.",
+    .t_The_device_has_been_stopped = "The device has been stopped.",
+    .t_Queue_or_tag_is_none_of_the_device_s = "Queue or tag is none of the device's, or the request is not in a state for it.",
+    .t_The_tag_has_been_fetched = "The tag has been fetched.",
+    .t_There_is_a_buffer_in_that_place = "There is a buffer in that place.",
+    .t_An_element_has_not_2_bytes_or_IORING = "An element has not 2 bytes, or IORING_URING_CMD_MULTISHOT is missing.",
+    .t_The_caller_may_not_send_this_opcode_to = "The caller may not send this opcode to this device.",
+    .t_The_flags_are_not_zero_the_name_space = "The flags are not zero, the name space is another one's, or the data fits no page list of the device.",
+    .t_The_module_s_parameter_enable_uring_is = "The module's parameter enable_uring is not set, or the kernel was built without it.",
+    .t_The_answer_to_FUSE_INIT_has_not_been = "The answer to FUSE_INIT has not been taken yet.",
+    .t_The_file_system_has_been_unmounted = "The file system has been unmounted.",
+    .t_There_are_not_two_vectors_or_one_of = "There are not two vectors, or one of them is too small for what was agreed upon.",
+    .t_The_request_is_not_known_any_more = "The request is not known any more.",
+    .t_It_needs_CAP_SYS_ADMIN = "It needs CAP_SYS_ADMIN.",
+    .t_A_reserved_member_is_not_zero = "A reserved member is not zero.",
+    .t_The_extent_does_not_fit_the_memory = "The extent does not fit the memory.",
+    .t_It_has_data_in_both_directions_or_in = "It has data in both directions, or in vectors.",
+    .t_The_protocol_is_another_one_or_the = "The protocol is another one, or the command descriptor is missing or too long.",
+    .t_Reserved_bytes_are_not_zero_or_the = "Reserved bytes are not zero, or the structure is too small.",
     .t_IORING_NOP_FILE_is_set_and_the_file = "IORING_NOP_FILE is set and the file does not exist.",
     .t_IORING_NOP_FIXED_BUFFER_is_set_and_the = "IORING_NOP_FIXED_BUFFER is set and the buffer is not registered.",
     .t_The_descriptor_is_a_directory = "The descriptor is a directory.",
@@ -4548,6 +4944,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_napi_tracking = "napi_tracking",
     .t_restriction = "restriction",
     .t_reg_wait = "reg_wait",
+    .t_socket_cmd = "socket_cmd",
     .t_zcrx_area = "zcrx_area",
     .t_zcrx_reg = "zcrx_reg",
     .t_zcrx_feature = "zcrx_feature",
@@ -4838,6 +5235,12 @@ const struct rota_info_strings rota_info_strings = {
     .t_Makes_a_socket_in_a_free_slot_of_the = "Makes a socket in a free slot of the ring's file table.",
     .t_rota_prep_uring_cmd = "rota_prep_uring_cmd",
     .t_void_rota_prep_uring_cmd_struct_io = "void rota_prep_uring_cmd(struct io_uring_sqe *sqe, int cmd_op, int fd)",
+    .t_rota_prep_uring_cmd16 = "rota_prep_uring_cmd16",
+    .t_void_rota_prep_uring_cmd16_struct_io = "void rota_prep_uring_cmd16(struct io_uring_sqe *sqe, int cmd_op, int fd, const void *cmd)",
+    .t_Hands_a_command_with_16_bytes_of_its = "Hands a command with 16 bytes of its own data to a file, a socket or a device.",
+    .t_rota_prep_uring_cmd80 = "rota_prep_uring_cmd80",
+    .t_void_rota_prep_uring_cmd80_struct_io = "void rota_prep_uring_cmd80(struct io_uring_sqe *sqe, int cmd_op, int fd, const void *cmd)",
+    .t_Hands_a_command_with_80_bytes_of_its_2 = "Hands a command with 80 bytes of its own data to a file, a socket or a device.",
     .t_rota_prep_cmd_sock = "rota_prep_cmd_sock",
     .t_void_rota_prep_cmd_sock_struct_io = "void rota_prep_cmd_sock(struct io_uring_sqe *sqe, int cmd_op, int fd, int level, int optname, void *optval, int optlen)",
     .t_Reads_or_sets_an_option_of_a_socket_or = "Reads or sets an option of a socket, or asks for the bytes in its queues.",
@@ -4856,6 +5259,116 @@ const struct rota_info_strings rota_info_strings = {
     .t_rota_prep_uring_cmd_multishot = "rota_prep_uring_cmd_multishot",
     .t_void_rota_prep_uring_cmd_multishot = "void rota_prep_uring_cmd_multishot(struct io_uring_sqe *sqe, int cmd_op, int fd, int buf_group)",
     .t_Hands_a_command_to_a_file_that_answers = "Hands a command to a file that answers again and again, each time with a buffer of the group.",
+    .t_rota_prep_ublk_get_queue_affinity = "rota_prep_ublk_get_queue_affinity",
+    .t_void_rota_prep_ublk_get_queue_affinity = "void rota_prep_ublk_get_queue_affinity(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Asks_for_the_processors_that_submit_to = "Asks for the processors that submit to a queue.",
+    .t_rota_prep_ublk_get_dev_info = "rota_prep_ublk_get_dev_info",
+    .t_void_rota_prep_ublk_get_dev_info = "void rota_prep_ublk_get_dev_info(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Asks_what_a_device_is = "Asks what a device is.",
+    .t_rota_prep_ublk_add_dev = "rota_prep_ublk_add_dev",
+    .t_void_rota_prep_ublk_add_dev_struct_io = "void rota_prep_ublk_add_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Makes_a_device_with_its_character = "Makes a device, with its character device and without its disk.",
+    .t_rota_prep_ublk_del_dev = "rota_prep_ublk_del_dev",
+    .t_void_rota_prep_ublk_del_dev_struct_io = "void rota_prep_ublk_del_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Removes_a_device_and_waits_until = "Removes a device, and waits until nobody uses it any more.",
+    .t_rota_prep_ublk_start_dev = "rota_prep_ublk_start_dev",
+    .t_void_rota_prep_ublk_start_dev_struct = "void rota_prep_ublk_start_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Makes_the_disk_appear_once_every_queue = "Makes the disk appear once every queue has fetched; data[0] is the server's process.",
+    .t_rota_prep_ublk_stop_dev = "rota_prep_ublk_stop_dev",
+    .t_void_rota_prep_ublk_stop_dev_struct_io = "void rota_prep_ublk_stop_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Makes_the_disk_disappear_and_ends_what = "Makes the disk disappear and ends what the server has fetched.",
+    .t_rota_prep_ublk_set_params = "rota_prep_ublk_set_params",
+    .t_void_rota_prep_ublk_set_params_struct = "void rota_prep_ublk_set_params(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Sets_size_block_size_and_abilities_of = "Sets size, block size and abilities of a device that has not started.",
+    .t_rota_prep_ublk_get_params = "rota_prep_ublk_get_params",
+    .t_void_rota_prep_ublk_get_params_struct = "void rota_prep_ublk_get_params(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Asks_for_the_parameters_of_a_device = "Asks for the parameters of a device.",
+    .t_rota_prep_ublk_start_user_recovery = "rota_prep_ublk_start_user_recovery",
+    .t_void_rota_prep_ublk_start_user = "void rota_prep_ublk_start_user_recovery(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Prepares_a_device_whose_server_has = "Prepares a device whose server has gone for a new one.",
+    .t_rota_prep_ublk_end_user_recovery = "rota_prep_ublk_end_user_recovery",
+    .t_void_rota_prep_ublk_end_user_recovery = "void rota_prep_ublk_end_user_recovery(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Hands_a_device_to_a_new_server_once = "Hands a device to a new server once every queue has fetched; data[0] is its process.",
+    .t_rota_prep_ublk_get_dev_info2 = "rota_prep_ublk_get_dev_info2",
+    .t_void_rota_prep_ublk_get_dev_info2 = "void rota_prep_ublk_get_dev_info2(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Asks_what_a_device_is_that_a_user = "Asks what a device is that a user without privileges owns.",
+    .t_rota_prep_ublk_get_features = "rota_prep_ublk_get_features",
+    .t_void_rota_prep_ublk_get_features = "void rota_prep_ublk_get_features(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Asks_which_UBLK_F_flags_the_driver = "Asks which UBLK_F_* flags the driver knows.",
+    .t_rota_prep_ublk_del_dev_async = "rota_prep_ublk_del_dev_async",
+    .t_void_rota_prep_ublk_del_dev_async = "void rota_prep_ublk_del_dev_async(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Removes_a_device_without_waiting_for = "Removes a device without waiting for those who use it.",
+    .t_rota_prep_ublk_update_size = "rota_prep_ublk_update_size",
+    .t_void_rota_prep_ublk_update_size_struct = "void rota_prep_ublk_update_size(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Changes_the_size_of_a_disk_data_0_is = "Changes the size of a disk; data[0] is the number of sectors of 512 bytes.",
+    .t_rota_prep_ublk_quiesce_dev = "rota_prep_ublk_quiesce_dev",
+    .t_void_rota_prep_ublk_quiesce_dev_struct = "void rota_prep_ublk_quiesce_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Lets_a_server_go_in_peace_its_requests = "Lets a server go in peace: its requests wait for the next one; data[0] is a limit in milliseconds.",
+    .t_rota_prep_ublk_try_stop_dev = "rota_prep_ublk_try_stop_dev",
+    .t_void_rota_prep_ublk_try_stop_dev = "void rota_prep_ublk_try_stop_dev(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Stops_a_device_unless_somebody_has_its = "Stops a device unless somebody has its disk open.",
+    .t_rota_prep_ublk_reg_buf = "rota_prep_ublk_reg_buf",
+    .t_void_rota_prep_ublk_reg_buf_struct_io = "void rota_prep_ublk_reg_buf(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Registers_memory_that_requests_may = "Registers memory that requests may share with the server.",
+    .t_rota_prep_ublk_unreg_buf = "rota_prep_ublk_unreg_buf",
+    .t_void_rota_prep_ublk_unreg_buf_struct = "void rota_prep_ublk_unreg_buf(struct io_uring_sqe *sqe, int fd, const struct ublksrv_ctrl_cmd *cmd)",
+    .t_Ends_such_a_registration_data_0_is_the = "Ends such a registration; data[0] is the index.",
+    .t_rota_prep_ublk_fetch_req = "rota_prep_ublk_fetch_req",
+    .t_void_rota_prep_ublk_fetch_req_struct = "void rota_prep_ublk_fetch_req(struct io_uring_sqe *sqe, int fd, const struct ublksrv_io_cmd *cmd, __u64 auto_buf)",
+    .t_Offers_a_tag_with_its_memory_to_the = "Offers a tag, with its memory, to the driver before the device has started.",
+    .t_rota_prep_ublk_commit_and_fetch_req = "rota_prep_ublk_commit_and_fetch_req",
+    .t_void_rota_prep_ublk_commit_and_fetch = "void rota_prep_ublk_commit_and_fetch_req(struct io_uring_sqe *sqe, int fd, const struct ublksrv_io_cmd *cmd, __u64 auto_buf)",
+    .t_Answers_a_request_and_offers_its_tag = "Answers a request and offers its tag again.",
+    .t_rota_prep_ublk_need_get_data = "rota_prep_ublk_need_get_data",
+    .t_void_rota_prep_ublk_need_get_data = "void rota_prep_ublk_need_get_data(struct io_uring_sqe *sqe, int fd, const struct ublksrv_io_cmd *cmd)",
+    .t_Tells_where_the_data_of_a_write_shall = "Tells where the data of a write shall go.",
+    .t_rota_prep_ublk_register_io_buf = "rota_prep_ublk_register_io_buf",
+    .t_void_rota_prep_ublk_register_io_buf = "void rota_prep_ublk_register_io_buf(struct io_uring_sqe *sqe, int fd, const struct ublksrv_io_cmd *cmd)",
+    .t_Makes_a_request_s_own_pages_a = "Makes a request's own pages a registered buffer of the ring; addr is the index.",
+    .t_rota_prep_ublk_unregister_io_buf = "rota_prep_ublk_unregister_io_buf",
+    .t_void_rota_prep_ublk_unregister_io_buf = "void rota_prep_ublk_unregister_io_buf(struct io_uring_sqe *sqe, int fd, const struct ublksrv_io_cmd *cmd)",
+    .t_Takes_such_a_buffer_out_of_the_ring_s = "Takes such a buffer out of the ring's table; addr is the index.",
+    .t_rota_prep_ublk_prep_io_cmds = "rota_prep_ublk_prep_io_cmds",
+    .t_void_rota_prep_ublk_prep_io_cmds = "void rota_prep_ublk_prep_io_cmds(struct io_uring_sqe *sqe, int fd, const struct ublk_batch_io *cmd, const void *elements)",
+    .t_Offers_many_tags_to_the_driver_before = "Offers many tags to the driver before the device has started.",
+    .t_rota_prep_ublk_commit_io_cmds = "rota_prep_ublk_commit_io_cmds",
+    .t_void_rota_prep_ublk_commit_io_cmds = "void rota_prep_ublk_commit_io_cmds(struct io_uring_sqe *sqe, int fd, const struct ublk_batch_io *cmd, const void *elements)",
+    .t_Answers_many_requests_and_offers_their = "Answers many requests and offers their tags again.",
+    .t_rota_prep_ublk_fetch_io_cmds = "rota_prep_ublk_fetch_io_cmds",
+    .t_void_rota_prep_ublk_fetch_io_cmds = "void rota_prep_ublk_fetch_io_cmds(struct io_uring_sqe *sqe, int fd, const struct ublk_batch_io *cmd, int buf_group)",
+    .t_Fetches_requests_again_and_again_the = "Fetches requests again and again: the tags of some, 16 bits each, in a buffer of a group.",
+    .t_rota_prep_nvme_io = "rota_prep_nvme_io",
+    .t_void_rota_prep_nvme_io_struct_io_uring = "void rota_prep_nvme_io(struct io_uring_sqe *sqe, int fd, const struct nvme_uring_cmd *cmd)",
+    .t_Sends_a_command_to_a_name_space = "Sends a command to a name space.",
+    .t_rota_prep_nvme_io_vec = "rota_prep_nvme_io_vec",
+    .t_void_rota_prep_nvme_io_vec_struct_io = "void rota_prep_nvme_io_vec(struct io_uring_sqe *sqe, int fd, const struct nvme_uring_cmd *cmd)",
+    .t_The_same_with_data_in_several_pieces = "The same with data in several pieces of memory.",
+    .t_rota_prep_nvme_admin = "rota_prep_nvme_admin",
+    .t_void_rota_prep_nvme_admin_struct_io = "void rota_prep_nvme_admin(struct io_uring_sqe *sqe, int fd, const struct nvme_uring_cmd *cmd)",
+    .t_Sends_a_command_to_the_controller = "Sends a command to the controller.",
+    .t_rota_prep_nvme_admin_vec = "rota_prep_nvme_admin_vec",
+    .t_void_rota_prep_nvme_admin_vec_struct = "void rota_prep_nvme_admin_vec(struct io_uring_sqe *sqe, int fd, const struct nvme_uring_cmd *cmd)",
+    .t_rota_prep_fuse_register = "rota_prep_fuse_register",
+    .t_void_rota_prep_fuse_register_struct_io = "void rota_prep_fuse_register(struct io_uring_sqe *sqe, int fd, const struct fuse_uring_cmd_req *cmd, const struct iovec *vectors, unsigned nr)",
+    .t_Offers_memory_for_one_request_of_a = "Offers memory for one request of a queue, and fetches it.",
+    .t_rota_prep_fuse_commit_and_fetch = "rota_prep_fuse_commit_and_fetch",
+    .t_void_rota_prep_fuse_commit_and_fetch = "void rota_prep_fuse_commit_and_fetch(struct io_uring_sqe *sqe, int fd, const struct fuse_uring_cmd_req *cmd)",
+    .t_Answers_a_request_and_fetches_the_next = "Answers a request and fetches the next into the same memory.",
+    .t_rota_prep_fuse_add_queue = "rota_prep_fuse_add_queue",
+    .t_void_rota_prep_fuse_add_queue_struct = "void rota_prep_fuse_add_queue(struct io_uring_sqe *sqe, int fd, const struct fuse_uring_cmd_req *cmd)",
+    .t_Makes_a_queue_before_anything_is = "Makes a queue before anything is offered to it.",
+    .t_rota_prep_fuse_add_bufpool = "rota_prep_fuse_add_bufpool",
+    .t_void_rota_prep_fuse_add_bufpool_struct = "void rota_prep_fuse_add_bufpool(struct io_uring_sqe *sqe, int fd, const struct fuse_uring_cmd_req *cmd)",
+    .t_Gives_a_queue_memory_that_its_requests = "Gives a queue memory that its requests share.",
+    .t_rota_prep_btrfs_encoded_read = "rota_prep_btrfs_encoded_read",
+    .t_void_rota_prep_btrfs_encoded_read = "void rota_prep_btrfs_encoded_read(struct io_uring_sqe *sqe, int fd, struct btrfs_ioctl_encoded_io_args *encoded)",
+    .t_Reads_one_extent_as_it_lies_on_the = "Reads one extent as it lies on the disk.",
+    .t_rota_prep_btrfs_encoded_write = "rota_prep_btrfs_encoded_write",
+    .t_void_rota_prep_btrfs_encoded_write = "void rota_prep_btrfs_encoded_write(struct io_uring_sqe *sqe, int fd, struct btrfs_ioctl_encoded_io_args *encoded)",
+    .t_Writes_data_that_is_compressed_already = "Writes data that is compressed already.",
+    .t_rota_prep_bsg_command = "rota_prep_bsg_command",
+    .t_void_rota_prep_bsg_command_struct_io = "void rota_prep_bsg_command(struct io_uring_sqe *sqe, int fd, const struct bsg_uring_cmd *cmd)",
+    .t_Sends_a_SCSI_command = "Sends a SCSI command.",
     .t_rota_prep_send_zc = "rota_prep_send_zc",
     .t_void_rota_prep_send_zc_struct_io_uring = "void rota_prep_send_zc(struct io_uring_sqe *sqe, int sockfd, const void *buf, size_t len, int flags, unsigned zc_flags)",
     .t_rota_prep_send_zc_fixed = "rota_prep_send_zc_fixed",
@@ -4920,7 +5433,127 @@ const struct rota_info_strings rota_info_strings = {
     .t_void_rota_prep_nop128_cqe32_struct_io = "void rota_prep_nop128_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u64 extra2)",
     .t_rota_prep_uring_cmd128 = "rota_prep_uring_cmd128",
     .t_void_rota_prep_uring_cmd128_struct_io = "void rota_prep_uring_cmd128(struct io_uring_sqe *sqe, int cmd_op, int fd)",
-    .t_opcode = "opcode",
+    .t_socket = "socket",
+    .t_What_a_socket_tells_and_takes_beside = "What a socket tells and takes, beside what its own opcodes do.",
+    .t_a_socket = "a socket",
+    .t_block = "block",
+    .t_Requests_to_a_block_device_that_carry = "Requests to a block device that carry no data.",
+    .t_linux_blkdev_h = "linux/blkdev.h",
+    .t_a_block_device = "a block device",
+    .t_ublk_control = "ublk_control",
+    .t_Makes_starts_and_removes_block_devices = "Makes, starts and removes block devices whose driver is a program.",
+    .t_Kernels_before_6_4_know_the_bare = "Kernels before 6.4 know the bare numbers 1 to 18 only, and later ones still do unless they were built without CONFIG_BLKDEV_UBLK_LEGACY_OPCODES.",
+    .t_linux_ublk_cmd_h = "linux/ublk_cmd.h",
+    .t_CONFIG_BLK_DEV_UBLK = "CONFIG_BLK_DEV_UBLK",
+    .t_dev_ublk_control = "/dev/ublk-control",
+    .t_ublk_control_2 = "ublk-control",
+    .t_ublk_io = "ublk_io",
+    .t_How_the_driver_of_a_block_device = "How the driver of a block device fetches requests and answers them.",
+    .t_Kernels_before_6_4_know_the_bare_2 = "Kernels before 6.4 know the bare numbers 32 to 34 only. A request's description lies in the memory of the character device, one struct ublksrv_io_desc for each tag of the queue.",
+    .t_dev_ublkcN = "/dev/ublkcN",
+    .t_ublkc = "ublkc*",
+    .t_nvme = "nvme",
+    .t_Commands_of_NVMe_itself_past_the_block = "Commands of NVMe itself, past the block layer.",
+    .t_On_a_ring_with_IORING_SETUP_IOPOLL = "On a ring with IORING_SETUP_IOPOLL commands of reading and writing are polled for when the driver has polling queues. With IORING_URING_CMD_FIXED the data lies in a registered buffer.",
+    .t_linux_nvme_ioctl_h = "linux/nvme_ioctl.h",
+    .t_dev_ngXnY_or_dev_nvmeX = "/dev/ngXnY or /dev/nvmeX",
+    .t_ng_n_nvme = "ng*n* nvme*",
+    .t_fuse = "fuse",
+    .t_How_a_file_system_in_user_space = "How a file system in user space fetches requests and answers them.",
+    .t_The_file_system_says_FUSE_OVER_IO = "The file system says FUSE_OVER_IO_URING in its answer to FUSE_INIT, which goes over /dev/fuse itself; so do interrupts, forgets and notifications. The module's parameter enable_uring must be set.",
+    .t_linux_fuse_h = "linux/fuse.h",
+    .t_CONFIG_FUSE_IO_URING = "CONFIG_FUSE_IO_URING",
+    .t_dev_fuse = "/dev/fuse",
+    .t_btrfs = "btrfs",
+    .t_Compressed_data_as_it_lies_on_the_disk = "Compressed data as it lies on the disk.",
+    .t_linux_btrfs_h = "linux/btrfs.h",
+    .t_CONFIG_BTRFS_FS = "CONFIG_BTRFS_FS",
+    .t_a_file_of_btrfs = "a file of btrfs",
+    .t_bsg = "bsg",
+    .t_SCSI_commands_to_a_device_past_the = "SCSI commands to a device, past the block layer.",
+    .t_linux_bsg_h = "linux/bsg.h",
+    .t_CONFIG_BLK_DEV_BSG = "CONFIG_BLK_DEV_BSG",
+    .t_dev_bsg = "/dev/bsg/*",
+    .t_bsg_2 = "bsg/*",
+    .t_mock_manager = "mock_manager",
+    .t_The_kernel_s_own_files_for_tests = "The kernel's own files for tests.",
+    .t_CONFIG_IO_URING_MOCK_FILE = "CONFIG_IO_URING_MOCK_FILE",
+    .t_dev_io_uring_mock = "/dev/io_uring_mock",
+    .t_io_uring_mock = "io_uring_mock",
+    .t_mock_file = "mock_file",
+    .t_What_such_a_file_does = "What such a file does.",
+    .t_a_mock_file = "a mock file",
+    .t_null = "null",
+    .t_The_null_device_takes_every_command = "The null device takes every command and does nothing.",
+    .t_dev_null = "/dev/null",
+    .t_Asks_how_many_bytes_wait_to_be = "Asks how many bytes wait to be received.",
+    .t_The_bytes_that_wait = "The bytes that wait.",
+    .t_Asks_how_many_sent_bytes_the_peer_has = "Asks how many sent bytes the peer has not acknowledged.",
+    .t_The_bytes_that_are_not_acknowledged = "The bytes that are not acknowledged.",
+    .t_Reads_a_socket_option = "Reads a socket option.",
+    .t_Bytes_of_the_value = "Bytes of the value.",
+    .t_Delivers_the_times_at_which_packets = "Delivers the times at which packets were sent.",
+    .t_0_with_the_time_in_the_second_half_of = "0, with the time in the second half of the completion.",
+    .t_BLOCK_URING_CMD_DISCARD = "BLOCK_URING_CMD_DISCARD",
+    .t_Tells_that_a_range_of_bytes_is_no = "Tells that a range of bytes is no longer needed.",
+    .t_BLOCK_URING_CMD_ZONE_RESET_ALL = "BLOCK_URING_CMD_ZONE_RESET_ALL",
+    .t_Empties_every_zone_that_is_written_in = "Empties every zone that is written in sequence.",
+    .t_UBLK_U_CMD_GET_QUEUE_AFFINITY = "UBLK_U_CMD_GET_QUEUE_AFFINITY",
+    .t_ublksrv_ctrl_cmd = "ublksrv_ctrl_cmd",
+    .t_UBLK_U_CMD_GET_DEV_INFO = "UBLK_U_CMD_GET_DEV_INFO",
+    .t_UBLK_U_CMD_ADD_DEV = "UBLK_U_CMD_ADD_DEV",
+    .t_The_kernel_clears_the_flags_of_the = "The kernel clears the flags of the structure that it does not know.",
+    .t_UBLK_U_CMD_DEL_DEV = "UBLK_U_CMD_DEL_DEV",
+    .t_UBLK_U_CMD_START_DEV = "UBLK_U_CMD_START_DEV",
+    .t_UBLK_U_CMD_STOP_DEV = "UBLK_U_CMD_STOP_DEV",
+    .t_UBLK_U_CMD_SET_PARAMS = "UBLK_U_CMD_SET_PARAMS",
+    .t_UBLK_U_CMD_GET_PARAMS = "UBLK_U_CMD_GET_PARAMS",
+    .t_UBLK_U_CMD_START_USER_RECOVERY = "UBLK_U_CMD_START_USER_RECOVERY",
+    .t_UBLK_U_CMD_END_USER_RECOVERY = "UBLK_U_CMD_END_USER_RECOVERY",
+    .t_UBLK_U_CMD_GET_DEV_INFO2 = "UBLK_U_CMD_GET_DEV_INFO2",
+    .t_UBLK_U_CMD_GET_FEATURES = "UBLK_U_CMD_GET_FEATURES",
+    .t_UBLK_U_CMD_DEL_DEV_ASYNC = "UBLK_U_CMD_DEL_DEV_ASYNC",
+    .t_UBLK_U_CMD_UPDATE_SIZE = "UBLK_U_CMD_UPDATE_SIZE",
+    .t_UBLK_U_CMD_QUIESCE_DEV = "UBLK_U_CMD_QUIESCE_DEV",
+    .t_UBLK_U_CMD_TRY_STOP_DEV = "UBLK_U_CMD_TRY_STOP_DEV",
+    .t_UBLK_U_CMD_REG_BUF = "UBLK_U_CMD_REG_BUF",
+    .t_The_index_of_the_memory = "The index of the memory.",
+    .t_UBLK_U_CMD_UNREG_BUF = "UBLK_U_CMD_UNREG_BUF",
+    .t_UBLK_U_IO_FETCH_REQ = "UBLK_U_IO_FETCH_REQ",
+    .t_ublksrv_io_cmd = "ublksrv_io_cmd",
+    .t_UBLK_IO_RES_OK_there_is_a_request_UBLK = "UBLK_IO_RES_OK: there is a request; UBLK_IO_RES_NEED_GET_DATA: a write asks where its data shall go.",
+    .t_UBLK_U_IO_COMMIT_AND_FETCH_REQ = "UBLK_U_IO_COMMIT_AND_FETCH_REQ",
+    .t_UBLK_U_IO_NEED_GET_DATA = "UBLK_U_IO_NEED_GET_DATA",
+    .t_UBLK_IO_RES_OK_the_data_is_there = "UBLK_IO_RES_OK: the data is there.",
+    .t_UBLK_U_IO_REGISTER_IO_BUF = "UBLK_U_IO_REGISTER_IO_BUF",
+    .t_UBLK_U_IO_UNREGISTER_IO_BUF = "UBLK_U_IO_UNREGISTER_IO_BUF",
+    .t_UBLK_U_IO_PREP_IO_CMDS = "UBLK_U_IO_PREP_IO_CMDS",
+    .t_ublk_batch_io = "ublk_batch_io",
+    .t_UBLK_U_IO_COMMIT_IO_CMDS = "UBLK_U_IO_COMMIT_IO_CMDS",
+    .t_Bytes_of_the_elements_that_were_taken = "Bytes of the elements that were taken.",
+    .t_UBLK_U_IO_FETCH_IO_CMDS = "UBLK_U_IO_FETCH_IO_CMDS",
+    .t_Bytes_of_tags = "Bytes of tags.",
+    .t_NVME_URING_CMD_IO = "NVME_URING_CMD_IO",
+    .t_nvme_uring_cmd = "nvme_uring_cmd",
+    .t_0_or_NVMe_s_own_status_a_positive = "0, or NVMe's own status, a positive number; the second half of the completion has its result.",
+    .t_NVME_URING_CMD_IO_VEC = "NVME_URING_CMD_IO_VEC",
+    .t_NVME_URING_CMD_ADMIN = "NVME_URING_CMD_ADMIN",
+    .t_NVME_URING_CMD_ADMIN_VEC = "NVME_URING_CMD_ADMIN_VEC",
+    .t_FUSE_IO_URING_CMD_REGISTER = "FUSE_IO_URING_CMD_REGISTER",
+    .t_fuse_uring_cmd_req = "fuse_uring_cmd_req",
+    .t_0_there_is_a_request = "0: there is a request.",
+    .t_FUSE_IO_URING_CMD_COMMIT_AND_FETCH = "FUSE_IO_URING_CMD_COMMIT_AND_FETCH",
+    .t_FUSE_IO_URING_CMD_ADD_QUEUE = "FUSE_IO_URING_CMD_ADD_QUEUE",
+    .t_FUSE_IO_URING_CMD_ADD_BUFPOOL = "FUSE_IO_URING_CMD_ADD_BUFPOOL",
+    .t_BTRFS_IOC_ENCODED_READ = "BTRFS_IOC_ENCODED_READ",
+    .t_Bytes_of_encoded_data = "Bytes of encoded data.",
+    .t_BTRFS_IOC_ENCODED_WRITE = "BTRFS_IOC_ENCODED_WRITE",
+    .t_bsg_uring_cmd = "bsg_uring_cmd",
+    .t_0_the_second_half_of_the_completion = "0; the second half of the completion has SCSI's status.",
+    .t_Asks_which_features_there_are = "Asks which features there are.",
+    .t_Opens_a_mock_file = "Opens a mock file.",
+    .t_Bytes_copied = "Bytes copied.",
+    .t_Does_nothing = "Does nothing.",
     .t_pad1 = "__pad1",
     .t_level = "level",
     .t_optname = "optname",
@@ -5435,7 +6068,6 @@ struct rota_flag_table {
     struct rota_flag_info msg_ring_flags_6[2];
     struct rota_flag_info fsetxattr_flags_4[2];
     struct rota_flag_info setxattr_flags_4[2];
-    struct rota_flag_info uring_cmd_flags_1[6];
     struct rota_flag_info uring_cmd_flags_4[2];
     struct rota_flag_info send_zc_flags_3[21];
     struct rota_flag_info send_zc_flags_4[4];
@@ -5455,7 +6087,6 @@ struct rota_flag_table {
     struct rota_flag_info writev_fixed_flags_8[1];
     struct rota_flag_info pipe_flags_1[4];
     struct rota_flag_info nop128_flags_0[6];
-    struct rota_flag_info uring_cmd128_flags_1[6];
     struct rota_flag_info uring_cmd128_flags_4[2];
 };
 
@@ -5973,8 +6604,42 @@ struct rota_look_table {
     struct rota_look register_clone_buffers_errors_looks_0[1];
 };
 
+struct rota_member_table {
+    struct rota_member_info none;
+    struct rota_member_info ublksrv_ctrl_cmd[8];
+    struct rota_member_info ublksrv_io_cmd[5];
+    struct rota_member_info ublk_batch_io[6];
+    struct rota_member_info nvme_uring_cmd[18];
+    struct rota_member_info fuse_uring_cmd_req[8];
+    struct rota_member_info bsg_uring_cmd[14];
+};
+
 struct rota_error_table {
     struct rota_error_info none;
+    struct rota_error_info socket_errors_2[1];
+    struct rota_error_info block_family_errors[1];
+    struct rota_error_info block_errors_0[2];
+    struct rota_error_info block_errors_1[1];
+    struct rota_error_info ublk_control_family_errors[2];
+    struct rota_error_info ublk_control_errors_2[2];
+    struct rota_error_info ublk_control_errors_3[1];
+    struct rota_error_info ublk_control_errors_4[2];
+    struct rota_error_info ublk_control_errors_6[2];
+    struct rota_error_info ublk_control_errors_8[2];
+    struct rota_error_info ublk_control_errors_14[1];
+    struct rota_error_info ublk_control_errors_15[1];
+    struct rota_error_info ublk_io_family_errors[2];
+    struct rota_error_info ublk_io_errors_0[1];
+    struct rota_error_info ublk_io_errors_3[1];
+    struct rota_error_info ublk_io_errors_7[1];
+    struct rota_error_info nvme_family_errors[2];
+    struct rota_error_info fuse_family_errors[3];
+    struct rota_error_info fuse_errors_0[1];
+    struct rota_error_info fuse_errors_1[1];
+    struct rota_error_info btrfs_family_errors[2];
+    struct rota_error_info btrfs_errors_0[1];
+    struct rota_error_info bsg_family_errors[2];
+    struct rota_error_info mock_manager_family_errors[1];
     struct rota_error_info nop_errors[2];
     struct rota_error_info readv_errors[8];
     struct rota_error_info writev_errors[8];
@@ -6092,6 +6757,82 @@ ROWS_FIT(rota_ignored_table);
 ROWS_FIT(rota_rule_table);
 ROWS_FIT(rota_look_table);
 ROWS_FIT(rota_error_table);
+ROWS_FIT(rota_member_table);
+
+/* Structures of other owners that commands bring in the SQE. */
+const struct rota_member_table rota_member_table = {
+    .ublksrv_ctrl_cmd = {
+        {{TEXT(t_dev_id)}, 0, 4, 1},
+        {{TEXT(t_queue_id)}, 4, 2, 1},
+        {{TEXT(t_len)}, 6, 2, 1},
+        {{TEXT(t_addr)}, 8, 8, 1},
+        {{TEXT(t_data)}, 16, 8, 1},
+        {{TEXT(t_dev_path_len)}, 24, 2, 1},
+        {{TEXT(t_pad)}, 26, 2, 1},
+        {{TEXT(t_reserved)}, 28, 4, 1},
+    },
+    .ublksrv_io_cmd = {
+        {{TEXT(t_q_id)}, 0, 2, 1},
+        {{TEXT(t_tag)}, 2, 2, 1},
+        {{TEXT(t_result)}, 4, 4, 1},
+        {{TEXT(t_addr)}, 8, 8, 1},
+        {{TEXT(t_zone_append_lba)}, 8, 8, 1},
+    },
+    .ublk_batch_io = {
+        {{TEXT(t_q_id)}, 0, 2, 1},
+        {{TEXT(t_flags)}, 2, 2, 1},
+        {{TEXT(t_nr_elem)}, 4, 2, 1},
+        {{TEXT(t_elem_bytes)}, 6, 1, 1},
+        {{TEXT(t_reserved)}, 7, 1, 1},
+        {{TEXT(t_reserved2)}, 8, 8, 1},
+    },
+    .nvme_uring_cmd = {
+        {{TEXT(t_opcode)}, 0, 1, 1},
+        {{TEXT(t_flags)}, 1, 1, 1},
+        {{TEXT(t_rsvd1)}, 2, 2, 1},
+        {{TEXT(t_nsid)}, 4, 4, 1},
+        {{TEXT(t_cdw2)}, 8, 4, 1},
+        {{TEXT(t_cdw3)}, 12, 4, 1},
+        {{TEXT(t_metadata)}, 16, 8, 1},
+        {{TEXT(t_addr)}, 24, 8, 1},
+        {{TEXT(t_metadata_len)}, 32, 4, 1},
+        {{TEXT(t_data_len)}, 36, 4, 1},
+        {{TEXT(t_cdw10)}, 40, 4, 1},
+        {{TEXT(t_cdw11)}, 44, 4, 1},
+        {{TEXT(t_cdw12)}, 48, 4, 1},
+        {{TEXT(t_cdw13)}, 52, 4, 1},
+        {{TEXT(t_cdw14)}, 56, 4, 1},
+        {{TEXT(t_cdw15)}, 60, 4, 1},
+        {{TEXT(t_timeout_ms)}, 64, 4, 1},
+        {{TEXT(t_rsvd2)}, 68, 4, 1},
+    },
+    .fuse_uring_cmd_req = {
+        {{TEXT(t_flags)}, 0, 8, 1},
+        {{TEXT(t_commit_id)}, 8, 8, 1},
+        {{TEXT(t_qid)}, 16, 2, 1},
+        {{TEXT(t_padding)}, 18, 6, 6},
+        {{TEXT(t_bufpool_uaddr)}, 24, 8, 1},
+        {{TEXT(t_bufpool_len)}, 32, 4, 1},
+        {{TEXT(t_bufpool_reserved)}, 36, 4, 1},
+        {{TEXT(t_ent_zero_copy_buf_index)}, 24, 2, 1},
+    },
+    .bsg_uring_cmd = {
+        {{TEXT(t_request)}, 0, 8, 1},
+        {{TEXT(t_request_len)}, 8, 4, 1},
+        {{TEXT(t_protocol)}, 12, 4, 1},
+        {{TEXT(t_subprotocol)}, 16, 4, 1},
+        {{TEXT(t_max_response_len)}, 20, 4, 1},
+        {{TEXT(t_response)}, 24, 8, 1},
+        {{TEXT(t_dout_xferp)}, 32, 8, 1},
+        {{TEXT(t_dout_xfer_len)}, 40, 4, 1},
+        {{TEXT(t_dout_iovec_count)}, 44, 4, 1},
+        {{TEXT(t_din_xferp)}, 48, 8, 1},
+        {{TEXT(t_din_xfer_len)}, 56, 4, 1},
+        {{TEXT(t_din_iovec_count)}, 60, 4, 1},
+        {{TEXT(t_timeout_ms)}, 64, 4, 1},
+        {{TEXT(t_reserved)}, 68, 12, 12},
+    },
+};
 
 const struct rota_condition_table rota_condition_table = {
     .nop_when_1 = {
@@ -7884,14 +8625,6 @@ const struct rota_flag_table rota_flag_table = {
         {(1U << 0), {TEXT(t_XATTR_CREATE)}, ROTA_KERNEL(5, 19), false},
         {(1U << 1), {TEXT(t_XATTR_REPLACE)}, ROTA_KERNEL(5, 19), false},
     },
-    .uring_cmd_flags_1 = {
-        {SOCKET_URING_OP_SIOCINQ, {TEXT(t_SOCKET_URING_OP_SIOCINQ)}, ROTA_KERNEL(6, 6), false},
-        {SOCKET_URING_OP_SIOCOUTQ, {TEXT(t_SOCKET_URING_OP_SIOCOUTQ)}, ROTA_KERNEL(6, 6), false},
-        {SOCKET_URING_OP_GETSOCKOPT, {TEXT(t_SOCKET_URING_OP_GETSOCKOPT)}, ROTA_KERNEL(6, 7), false},
-        {SOCKET_URING_OP_SETSOCKOPT, {TEXT(t_SOCKET_URING_OP_SETSOCKOPT)}, ROTA_KERNEL(6, 7), false},
-        {SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_SOCKET_URING_OP_TX_TIMESTAMP)}, ROTA_KERNEL(6, 17), false},
-        {SOCKET_URING_OP_GETSOCKNAME, {TEXT(t_SOCKET_URING_OP_GETSOCKNAME)}, ROTA_KERNEL(6, 19), false},
-    },
     .uring_cmd_flags_4 = {
         {IORING_URING_CMD_FIXED, {TEXT(t_IORING_URING_CMD_FIXED)}, ROTA_KERNEL(6, 1), false},
         {IORING_URING_CMD_MULTISHOT, {TEXT(t_IORING_URING_CMD_MULTISHOT)}, ROTA_KERNEL(6, 18), false},
@@ -8041,14 +8774,6 @@ const struct rota_flag_table rota_flag_table = {
         {IORING_NOP_FIXED_BUFFER, {TEXT(t_IORING_NOP_FIXED_BUFFER)}, ROTA_KERNEL(6, 19), false},
         {IORING_NOP_TW, {TEXT(t_IORING_NOP_TW)}, ROTA_KERNEL(6, 19), false},
         {IORING_NOP_CQE32, {TEXT(t_IORING_NOP_CQE32)}, ROTA_KERNEL(6, 19), false},
-    },
-    .uring_cmd128_flags_1 = {
-        {SOCKET_URING_OP_SIOCINQ, {TEXT(t_SOCKET_URING_OP_SIOCINQ)}, ROTA_KERNEL(6, 19), false},
-        {SOCKET_URING_OP_SIOCOUTQ, {TEXT(t_SOCKET_URING_OP_SIOCOUTQ)}, ROTA_KERNEL(6, 19), false},
-        {SOCKET_URING_OP_GETSOCKOPT, {TEXT(t_SOCKET_URING_OP_GETSOCKOPT)}, ROTA_KERNEL(6, 19), false},
-        {SOCKET_URING_OP_SETSOCKOPT, {TEXT(t_SOCKET_URING_OP_SETSOCKOPT)}, ROTA_KERNEL(6, 19), false},
-        {SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_SOCKET_URING_OP_TX_TIMESTAMP)}, ROTA_KERNEL(6, 19), false},
-        {SOCKET_URING_OP_GETSOCKNAME, {TEXT(t_SOCKET_URING_OP_GETSOCKNAME)}, ROTA_KERNEL(6, 19), false},
     },
     .uring_cmd128_flags_4 = {
         {IORING_URING_CMD_FIXED, {TEXT(t_IORING_URING_CMD_FIXED)}, ROTA_KERNEL(6, 19), false},
@@ -15679,16 +16404,10 @@ const struct rota_field_table rota_field_table = {
             .name = {TEXT(t_cmd_op)},
             .arg = {TEXT(t_cmd_op)},
             .type = {TEXT(t_int)},
-            .summary = {TEXT(t_The_command_of_which_each_kind_of_file)},
-            .group = {TEXT(t_socket_cmd)},
-            .flags = ROWS(rota_flag_table, uring_cmd_flags_1),
-            .group_rules = ROWS(rota_flag_rule_table, socket_cmd_group),
-            .values = true,
-            .others = ROTA_OTHERS_IGNORED,
-            .others_error = -EINVAL,
+            .summary = {TEXT(t_The_command)},
             .offset = 8,
             .size = 4,
-            .role = ROTA_ROLE_NUMBER,
+            .role = ROTA_ROLE_COMMAND,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
@@ -17585,16 +18304,10 @@ const struct rota_field_table rota_field_table = {
             .name = {TEXT(t_cmd_op)},
             .arg = {TEXT(t_cmd_op)},
             .type = {TEXT(t_int)},
-            .summary = {TEXT(t_The_command_of_which_each_kind_of_file)},
-            .group = {TEXT(t_socket_cmd)},
-            .flags = ROWS(rota_flag_table, uring_cmd128_flags_1),
-            .group_rules = ROWS(rota_flag_rule_table, socket_cmd_group),
-            .values = true,
-            .others = ROTA_OTHERS_IGNORED,
-            .others_error = -EINVAL,
+            .summary = {TEXT(t_The_command)},
             .offset = 8,
             .size = 4,
-            .role = ROTA_ROLE_NUMBER,
+            .role = ROTA_ROLE_COMMAND,
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
@@ -20388,6 +21101,90 @@ const struct rota_look_table rota_look_table = {
 };
 
 const struct rota_error_table rota_error_table = {
+    .socket_errors_2 = {
+        {.cause = {TEXT(t_The_option_s_level_is_not_SOL_SOCKET)}, .remedy = {0}, .error = -EOPNOTSUPP},
+    },
+    .block_family_errors = {
+        {.cause = {TEXT(t_The_device_is_not_open_for_writing)}, .remedy = {0}, .error = -EBADF},
+    },
+    .block_errors_0 = {
+        {.cause = {TEXT(t_The_range_is_no_multiple_of_the_block)}, .remedy = {0}, .error = -EINVAL},
+        {.cause = {TEXT(t_The_device_knows_no_discard)}, .remedy = {0}, .error = -EOPNOTSUPP},
+    },
+    .block_errors_1 = {
+        {.cause = {TEXT(t_The_device_has_no_zones)}, .remedy = {0}, .error = -EOPNOTSUPP},
+    },
+    .ublk_control_family_errors = {
+        {.cause = {TEXT(t_There_is_no_device_of_that_number)}, .remedy = {0}, .error = -ENODEV},
+        {.cause = {TEXT(t_The_caller_is_not_privileged_and_does)}, .remedy = {0}, .error = -EPERM},
+    },
+    .ublk_control_errors_2 = {
+        {.cause = {TEXT(t_There_is_a_device_of_that_number)}, .remedy = {0}, .error = -EEXIST},
+        {.cause = {TEXT(t_Number_of_queues_depth_or_flags_are)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_control_errors_3 = {
+        {.cause = {TEXT(t_A_signal_came_while_it_waited_the)}, .remedy = {0}, .error = -EINTR},
+    },
+    .ublk_control_errors_4 = {
+        {.cause = {TEXT(t_The_disk_is_there)}, .remedy = {0}, .error = -EEXIST},
+        {.cause = {TEXT(t_The_device_has_no_parameters_or_data_0)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_control_errors_6 = {
+        {.cause = {TEXT(t_The_disk_is_there)}, .remedy = {0}, .error = -EACCES},
+        {.cause = {TEXT(t_A_parameter_is_out_of_bounds)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_control_errors_8 = {
+        {.cause = {TEXT(t_The_old_server_still_holds_the)}, .remedy = {0}, .error = -EBUSY},
+        {.cause = {TEXT(t_The_device_was_made_without_UBLK_F)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_control_errors_14 = {
+        {.cause = {TEXT(t_Requests_were_not_ended_in_that_time)}, .remedy = {0}, .error = -EBUSY},
+    },
+    .ublk_control_errors_15 = {
+        {.cause = {TEXT(t_Somebody_has_the_disk_open)}, .remedy = {0}, .error = -EBUSY},
+    },
+    .ublk_io_family_errors = {
+        {.cause = {TEXT(t_The_device_has_been_stopped)}, .remedy = {0}, .error = -ENODEV},
+        {.cause = {TEXT(t_Queue_or_tag_is_none_of_the_device_s)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_io_errors_0 = {
+        {.cause = {TEXT(t_The_tag_has_been_fetched)}, .remedy = {0}, .error = -EBUSY},
+    },
+    .ublk_io_errors_3 = {
+        {.cause = {TEXT(t_There_is_a_buffer_in_that_place)}, .remedy = {0}, .error = -EBUSY},
+    },
+    .ublk_io_errors_7 = {
+        {.cause = {TEXT(t_An_element_has_not_2_bytes_or_IORING)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .nvme_family_errors = {
+        {.cause = {TEXT(t_The_caller_may_not_send_this_opcode_to)}, .remedy = {0}, .error = -EACCES},
+        {.cause = {TEXT(t_The_flags_are_not_zero_the_name_space)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .fuse_family_errors = {
+        {.cause = {TEXT(t_The_module_s_parameter_enable_uring_is)}, .remedy = {0}, .error = -EOPNOTSUPP},
+        {.cause = {TEXT(t_The_answer_to_FUSE_INIT_has_not_been)}, .remedy = {0}, .error = -EAGAIN},
+        {.cause = {TEXT(t_The_file_system_has_been_unmounted)}, .remedy = {0}, .error = -ENOTCONN},
+    },
+    .fuse_errors_0 = {
+        {.cause = {TEXT(t_There_are_not_two_vectors_or_one_of)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .fuse_errors_1 = {
+        {.cause = {TEXT(t_The_request_is_not_known_any_more)}, .remedy = {0}, .error = -ENOENT},
+    },
+    .btrfs_family_errors = {
+        {.cause = {TEXT(t_It_needs_CAP_SYS_ADMIN)}, .remedy = {0}, .error = -EPERM},
+        {.cause = {TEXT(t_A_reserved_member_is_not_zero)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .btrfs_errors_0 = {
+        {.cause = {TEXT(t_The_extent_does_not_fit_the_memory)}, .remedy = {0}, .error = -ENOBUFS},
+    },
+    .bsg_family_errors = {
+        {.cause = {TEXT(t_It_has_data_in_both_directions_or_in)}, .remedy = {0}, .error = -EOPNOTSUPP},
+        {.cause = {TEXT(t_The_protocol_is_another_one_or_the)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .mock_manager_family_errors = {
+        {.cause = {TEXT(t_Reserved_bytes_are_not_zero_or_the)}, .remedy = {0}, .error = -EINVAL},
+    },
     .nop_errors = {
         {
             .cause = {TEXT(t_IORING_NOP_FILE_is_set_and_the_file)},
@@ -29858,6 +30655,20 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_URING_CMD,
     },
     {
+        .name = {TEXT(t_rota_prep_uring_cmd16)},
+        .prototype = {TEXT(t_void_rota_prep_uring_cmd16_struct_io)},
+        .summary = {TEXT(t_Hands_a_command_with_16_bytes_of_its)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_uring_cmd80)},
+        .prototype = {TEXT(t_void_rota_prep_uring_cmd80_struct_io)},
+        .summary = {TEXT(t_Hands_a_command_with_80_bytes_of_its_2)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
         .name = {TEXT(t_rota_prep_cmd_sock)},
         .prototype = {TEXT(t_void_rota_prep_cmd_sock_struct_io)},
         .summary = {TEXT(t_Reads_or_sets_an_option_of_a_socket_or)},
@@ -29897,6 +30708,265 @@ const struct rota_prep_info rota_prep_table[] = {
         .prototype = {TEXT(t_void_rota_prep_uring_cmd_multishot)},
         .summary = {TEXT(t_Hands_a_command_to_a_file_that_answers)},
         .since = ROTA_KERNEL(6, 18),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_get_queue_affinity)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_get_queue_affinity)},
+        .summary = {TEXT(t_Asks_for_the_processors_that_submit_to)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_get_dev_info)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_get_dev_info)},
+        .summary = {TEXT(t_Asks_what_a_device_is)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_add_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_add_dev_struct_io)},
+        .summary = {TEXT(t_Makes_a_device_with_its_character)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_del_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_del_dev_struct_io)},
+        .summary = {TEXT(t_Removes_a_device_and_waits_until)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_start_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_start_dev_struct)},
+        .summary = {TEXT(t_Makes_the_disk_appear_once_every_queue)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_stop_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_stop_dev_struct_io)},
+        .summary = {TEXT(t_Makes_the_disk_disappear_and_ends_what)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_set_params)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_set_params_struct)},
+        .summary = {TEXT(t_Sets_size_block_size_and_abilities_of)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_get_params)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_get_params_struct)},
+        .summary = {TEXT(t_Asks_for_the_parameters_of_a_device)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_start_user_recovery)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_start_user)},
+        .summary = {TEXT(t_Prepares_a_device_whose_server_has)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_end_user_recovery)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_end_user_recovery)},
+        .summary = {TEXT(t_Hands_a_device_to_a_new_server_once)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_get_dev_info2)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_get_dev_info2)},
+        .summary = {TEXT(t_Asks_what_a_device_is_that_a_user)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_get_features)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_get_features)},
+        .summary = {TEXT(t_Asks_which_UBLK_F_flags_the_driver)},
+        .since = ROTA_KERNEL(6, 5),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_del_dev_async)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_del_dev_async)},
+        .summary = {TEXT(t_Removes_a_device_without_waiting_for)},
+        .since = ROTA_KERNEL(6, 9),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_update_size)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_update_size_struct)},
+        .summary = {TEXT(t_Changes_the_size_of_a_disk_data_0_is)},
+        .since = ROTA_KERNEL(6, 16),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_quiesce_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_quiesce_dev_struct)},
+        .summary = {TEXT(t_Lets_a_server_go_in_peace_its_requests)},
+        .since = ROTA_KERNEL(6, 16),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_try_stop_dev)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_try_stop_dev)},
+        .summary = {TEXT(t_Stops_a_device_unless_somebody_has_its)},
+        .since = ROTA_KERNEL(7, 0),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_reg_buf)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_reg_buf_struct_io)},
+        .summary = {TEXT(t_Registers_memory_that_requests_may)},
+        .since = ROTA_KERNEL(7, 1),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_unreg_buf)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_unreg_buf_struct)},
+        .summary = {TEXT(t_Ends_such_a_registration_data_0_is_the)},
+        .since = ROTA_KERNEL(7, 1),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_fetch_req)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_fetch_req_struct)},
+        .summary = {TEXT(t_Offers_a_tag_with_its_memory_to_the)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_commit_and_fetch_req)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_commit_and_fetch)},
+        .summary = {TEXT(t_Answers_a_request_and_offers_its_tag)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_need_get_data)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_need_get_data)},
+        .summary = {TEXT(t_Tells_where_the_data_of_a_write_shall)},
+        .since = ROTA_KERNEL(6, 4),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_register_io_buf)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_register_io_buf)},
+        .summary = {TEXT(t_Makes_a_request_s_own_pages_a)},
+        .since = ROTA_KERNEL(6, 15),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_unregister_io_buf)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_unregister_io_buf)},
+        .summary = {TEXT(t_Takes_such_a_buffer_out_of_the_ring_s)},
+        .since = ROTA_KERNEL(6, 15),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_prep_io_cmds)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_prep_io_cmds)},
+        .summary = {TEXT(t_Offers_many_tags_to_the_driver_before)},
+        .since = ROTA_KERNEL(7, 0),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_commit_io_cmds)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_commit_io_cmds)},
+        .summary = {TEXT(t_Answers_many_requests_and_offers_their)},
+        .since = ROTA_KERNEL(7, 0),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ublk_fetch_io_cmds)},
+        .prototype = {TEXT(t_void_rota_prep_ublk_fetch_io_cmds)},
+        .summary = {TEXT(t_Fetches_requests_again_and_again_the)},
+        .since = ROTA_KERNEL(7, 0),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_nvme_io)},
+        .prototype = {TEXT(t_void_rota_prep_nvme_io_struct_io_uring)},
+        .summary = {TEXT(t_Sends_a_command_to_a_name_space)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_nvme_io_vec)},
+        .prototype = {TEXT(t_void_rota_prep_nvme_io_vec_struct_io)},
+        .summary = {TEXT(t_The_same_with_data_in_several_pieces)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_nvme_admin)},
+        .prototype = {TEXT(t_void_rota_prep_nvme_admin_struct_io)},
+        .summary = {TEXT(t_Sends_a_command_to_the_controller)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_nvme_admin_vec)},
+        .prototype = {TEXT(t_void_rota_prep_nvme_admin_vec_struct)},
+        .summary = {TEXT(t_The_same_with_data_in_several_pieces)},
+        .since = ROTA_KERNEL(5, 19),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_fuse_register)},
+        .prototype = {TEXT(t_void_rota_prep_fuse_register_struct_io)},
+        .summary = {TEXT(t_Offers_memory_for_one_request_of_a)},
+        .since = ROTA_KERNEL(6, 14),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_fuse_commit_and_fetch)},
+        .prototype = {TEXT(t_void_rota_prep_fuse_commit_and_fetch)},
+        .summary = {TEXT(t_Answers_a_request_and_fetches_the_next)},
+        .since = ROTA_KERNEL(6, 14),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_fuse_add_queue)},
+        .prototype = {TEXT(t_void_rota_prep_fuse_add_queue_struct)},
+        .summary = {TEXT(t_Makes_a_queue_before_anything_is)},
+        .since = ROTA_KERNEL(7, 3),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_fuse_add_bufpool)},
+        .prototype = {TEXT(t_void_rota_prep_fuse_add_bufpool_struct)},
+        .summary = {TEXT(t_Gives_a_queue_memory_that_its_requests)},
+        .since = ROTA_KERNEL(7, 3),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_btrfs_encoded_read)},
+        .prototype = {TEXT(t_void_rota_prep_btrfs_encoded_read)},
+        .summary = {TEXT(t_Reads_one_extent_as_it_lies_on_the)},
+        .since = ROTA_KERNEL(6, 13),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_btrfs_encoded_write)},
+        .prototype = {TEXT(t_void_rota_prep_btrfs_encoded_write)},
+        .summary = {TEXT(t_Writes_data_that_is_compressed_already)},
+        .since = ROTA_KERNEL(6, 14),
+        .opcode = IORING_OP_URING_CMD,
+    },
+    {
+        .name = {TEXT(t_rota_prep_bsg_command)},
+        .prototype = {TEXT(t_void_rota_prep_bsg_command_struct_io)},
+        .summary = {TEXT(t_Sends_a_SCSI_command)},
+        .since = ROTA_KERNEL(7, 1),
         .opcode = IORING_OP_URING_CMD,
     },
     {
@@ -30103,7 +31173,953 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_URING_CMD128,
     },
 };
-const unsigned rota_prep_table_count = 141;
+const unsigned rota_prep_table_count = 180;
+
+const struct rota_family_info rota_family_table[] = {
+    {
+        .name = {TEXT(t_socket)},
+        .summary = {TEXT(t_What_a_socket_tells_and_takes_beside)},
+        .note = {0},
+        .header = {0},
+        .config = {0},
+        .place = {TEXT(t_a_socket)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_SOCKET,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_block)},
+        .summary = {TEXT(t_Requests_to_a_block_device_that_carry)},
+        .note = {0},
+        .header = {TEXT(t_linux_blkdev_h)},
+        .config = {0},
+        .place = {TEXT(t_a_block_device)},
+        .devices = {0},
+        .errors = ROWS(rota_error_table, block_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_BLOCK,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_ublk_control)},
+        .summary = {TEXT(t_Makes_starts_and_removes_block_devices)},
+        .note = {TEXT(t_Kernels_before_6_4_know_the_bare)},
+        .header = {TEXT(t_linux_ublk_cmd_h)},
+        .config = {TEXT(t_CONFIG_BLK_DEV_UBLK)},
+        .place = {TEXT(t_dev_ublk_control)},
+        .devices = {TEXT(t_ublk_control_2)},
+        .errors = ROWS(rota_error_table, ublk_control_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = false,
+        .ring_error = -EINVAL,
+    },
+    {
+        .name = {TEXT(t_ublk_io)},
+        .summary = {TEXT(t_How_the_driver_of_a_block_device)},
+        .note = {TEXT(t_Kernels_before_6_4_know_the_bare_2)},
+        .header = {TEXT(t_linux_ublk_cmd_h)},
+        .config = {TEXT(t_CONFIG_BLK_DEV_UBLK)},
+        .place = {TEXT(t_dev_ublkcN)},
+        .devices = {TEXT(t_ublkc)},
+        .errors = ROWS(rota_error_table, ublk_io_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_nvme)},
+        .summary = {TEXT(t_Commands_of_NVMe_itself_past_the_block)},
+        .note = {TEXT(t_On_a_ring_with_IORING_SETUP_IOPOLL)},
+        .header = {TEXT(t_linux_nvme_ioctl_h)},
+        .config = {0},
+        .place = {TEXT(t_dev_ngXnY_or_dev_nvmeX)},
+        .devices = {TEXT(t_ng_n_nvme)},
+        .errors = ROWS(rota_error_table, nvme_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = true,
+        .ring_error = -EOPNOTSUPP,
+    },
+    {
+        .name = {TEXT(t_fuse)},
+        .summary = {TEXT(t_How_a_file_system_in_user_space)},
+        .note = {TEXT(t_The_file_system_says_FUSE_OVER_IO)},
+        .header = {TEXT(t_linux_fuse_h)},
+        .config = {TEXT(t_CONFIG_FUSE_IO_URING)},
+        .place = {TEXT(t_dev_fuse)},
+        .devices = {TEXT(t_fuse)},
+        .errors = ROWS(rota_error_table, fuse_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = false,
+        .ring_error = -EINVAL,
+    },
+    {
+        .name = {TEXT(t_btrfs)},
+        .summary = {TEXT(t_Compressed_data_as_it_lies_on_the_disk)},
+        .note = {0},
+        .header = {TEXT(t_linux_btrfs_h)},
+        .config = {TEXT(t_CONFIG_BTRFS_FS)},
+        .place = {TEXT(t_a_file_of_btrfs)},
+        .devices = {0},
+        .errors = ROWS(rota_error_table, btrfs_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_REGULAR,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_bsg)},
+        .summary = {TEXT(t_SCSI_commands_to_a_device_past_the)},
+        .note = {0},
+        .header = {TEXT(t_linux_bsg_h)},
+        .config = {TEXT(t_CONFIG_BLK_DEV_BSG)},
+        .place = {TEXT(t_dev_bsg)},
+        .devices = {TEXT(t_bsg_2)},
+        .errors = ROWS(rota_error_table, bsg_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = true,
+        .ring_error = -EOPNOTSUPP,
+    },
+    {
+        .name = {TEXT(t_mock_manager)},
+        .summary = {TEXT(t_The_kernel_s_own_files_for_tests)},
+        .note = {0},
+        .header = {0},
+        .config = {TEXT(t_CONFIG_IO_URING_MOCK_FILE)},
+        .place = {TEXT(t_dev_io_uring_mock)},
+        .devices = {TEXT(t_io_uring_mock)},
+        .errors = ROWS(rota_error_table, mock_manager_family_errors),
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_mock_file)},
+        .summary = {TEXT(t_What_such_a_file_does)},
+        .note = {0},
+        .header = {0},
+        .config = {TEXT(t_CONFIG_IO_URING_MOCK_FILE)},
+        .place = {TEXT(t_a_mock_file)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_ANONYMOUS,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_null)},
+        .summary = {TEXT(t_The_null_device_takes_every_command)},
+        .note = {0},
+        .header = {0},
+        .config = {0},
+        .place = {TEXT(t_dev_null)},
+        .devices = {TEXT(t_null)},
+        .errors = {0, 0},
+        .opcode = IORING_OP_URING_CMD,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+};
+const unsigned rota_family_table_count = 11;
+
+const struct rota_command_info rota_command_table[] = {
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_SIOCINQ)},
+        .summary = {TEXT(t_Asks_how_many_bytes_wait_to_be)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_The_bytes_that_wait)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)0,
+        .since = ROTA_KERNEL(6, 6),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_SIOCOUTQ)},
+        .summary = {TEXT(t_Asks_how_many_sent_bytes_the_peer_has)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_The_bytes_that_are_not_acknowledged)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 6),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_GETSOCKOPT)},
+        .summary = {TEXT(t_Reads_a_socket_option)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Bytes_of_the_value)},
+        .members = {0, 0},
+        .errors = ROWS(rota_error_table, socket_errors_2),
+        .number = (uint32_t)2,
+        .since = ROTA_KERNEL(6, 7),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_SETSOCKOPT)},
+        .summary = {TEXT(t_Sets_a_socket_option)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)3,
+        .since = ROTA_KERNEL(6, 7),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_TX_TIMESTAMP)},
+        .summary = {TEXT(t_Delivers_the_times_at_which_packets)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_0_with_the_time_in_the_second_half_of)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)4,
+        .since = ROTA_KERNEL(6, 17),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = true,
+    },
+    {
+        .name = {TEXT(t_SOCKET_URING_OP_GETSOCKNAME)},
+        .summary = {TEXT(t_Asks_for_a_socket_s_own_address_or_its)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)5,
+        .since = ROTA_KERNEL(6, 19),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_BLOCK_URING_CMD_DISCARD)},
+        .summary = {TEXT(t_Tells_that_a_range_of_bytes_is_no)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = ROWS(rota_error_table, block_errors_0),
+        .number = (uint32_t)_IOC(_IOC_NONE, 0x12, 0x0, 0),
+        .since = ROTA_KERNEL(6, 12),
+        .family = 1,
+        .bytes = 0,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_BLOCK_URING_CMD_ZONE_RESET_ALL)},
+        .summary = {TEXT(t_Empties_every_zone_that_is_written_in)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = ROWS(rota_error_table, block_errors_1),
+        .number = (uint32_t)_IOC(_IOC_NONE, 0x12, 0x1, 0),
+        .since = ROTA_KERNEL(7, 3),
+        .family = 1,
+        .bytes = 0,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_GET_QUEUE_AFFINITY)},
+        .summary = {TEXT(t_Asks_for_the_processors_that_submit_to)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x1, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_GET_DEV_INFO)},
+        .summary = {TEXT(t_Asks_what_a_device_is)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x2, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_ADD_DEV)},
+        .summary = {TEXT(t_Makes_a_device_with_its_character)},
+        .note = {TEXT(t_The_kernel_clears_the_flags_of_the)},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_2),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x4, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_DEL_DEV)},
+        .summary = {TEXT(t_Removes_a_device_and_waits_until)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_3),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x5, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_START_DEV)},
+        .summary = {TEXT(t_Makes_the_disk_appear_once_every_queue)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_4),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x6, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_STOP_DEV)},
+        .summary = {TEXT(t_Makes_the_disk_disappear_and_ends_what)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x7, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_SET_PARAMS)},
+        .summary = {TEXT(t_Sets_size_block_size_and_abilities_of)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_6),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x8, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_GET_PARAMS)},
+        .summary = {TEXT(t_Asks_for_the_parameters_of_a_device)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x9, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_START_USER_RECOVERY)},
+        .summary = {TEXT(t_Prepares_a_device_whose_server_has)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_8),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x10, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_END_USER_RECOVERY)},
+        .summary = {TEXT(t_Hands_a_device_to_a_new_server_once)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x11, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_GET_DEV_INFO2)},
+        .summary = {TEXT(t_Asks_what_a_device_is_that_a_user)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x12, 32),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_GET_FEATURES)},
+        .summary = {TEXT(t_Asks_which_UBLK_F_flags_the_driver)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x13, 32),
+        .since = ROTA_KERNEL(6, 5),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_DEL_DEV_ASYNC)},
+        .summary = {TEXT(t_Removes_a_device_without_waiting_for)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x14, 32),
+        .since = ROTA_KERNEL(6, 9),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_UPDATE_SIZE)},
+        .summary = {TEXT(t_Changes_the_size_of_a_disk_data_0_is)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x15, 32),
+        .since = ROTA_KERNEL(6, 16),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_QUIESCE_DEV)},
+        .summary = {TEXT(t_Lets_a_server_go_in_peace_its_requests)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_14),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x16, 32),
+        .since = ROTA_KERNEL(6, 16),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_TRY_STOP_DEV)},
+        .summary = {TEXT(t_Stops_a_device_unless_somebody_has_its)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = ROWS(rota_error_table, ublk_control_errors_15),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x17, 32),
+        .since = ROTA_KERNEL(7, 0),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_REG_BUF)},
+        .summary = {TEXT(t_Registers_memory_that_requests_may)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_The_index_of_the_memory)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x18, 32),
+        .since = ROTA_KERNEL(7, 1),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_CMD_UNREG_BUF)},
+        .summary = {TEXT(t_Ends_such_a_registration_data_0_is_the)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_ctrl_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x19, 32),
+        .since = ROTA_KERNEL(7, 1),
+        .family = 2,
+        .bytes = 32,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_FETCH_REQ)},
+        .summary = {TEXT(t_Offers_a_tag_with_its_memory_to_the)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_io_cmd)},
+        .res = {TEXT(t_UBLK_IO_RES_OK_there_is_a_request_UBLK)},
+        .members = ROWS(rota_member_table, ublksrv_io_cmd),
+        .errors = ROWS(rota_error_table, ublk_io_errors_0),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x20, 16),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_COMMIT_AND_FETCH_REQ)},
+        .summary = {TEXT(t_Answers_a_request_and_offers_its_tag)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_io_cmd)},
+        .res = {TEXT(t_UBLK_IO_RES_OK_there_is_a_request_UBLK)},
+        .members = ROWS(rota_member_table, ublksrv_io_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x21, 16),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_NEED_GET_DATA)},
+        .summary = {TEXT(t_Tells_where_the_data_of_a_write_shall)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_io_cmd)},
+        .res = {TEXT(t_UBLK_IO_RES_OK_the_data_is_there)},
+        .members = ROWS(rota_member_table, ublksrv_io_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x22, 16),
+        .since = ROTA_KERNEL(6, 4),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_REGISTER_IO_BUF)},
+        .summary = {TEXT(t_Makes_a_request_s_own_pages_a)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_io_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_io_cmd),
+        .errors = ROWS(rota_error_table, ublk_io_errors_3),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x23, 16),
+        .since = ROTA_KERNEL(6, 15),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_UNREGISTER_IO_BUF)},
+        .summary = {TEXT(t_Takes_such_a_buffer_out_of_the_ring_s)},
+        .note = {0},
+        .payload = {TEXT(t_ublksrv_io_cmd)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublksrv_io_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x24, 16),
+        .since = ROTA_KERNEL(6, 15),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_PREP_IO_CMDS)},
+        .summary = {TEXT(t_Offers_many_tags_to_the_driver_before)},
+        .note = {0},
+        .payload = {TEXT(t_ublk_batch_io)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ublk_batch_io),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x25, 16),
+        .since = ROTA_KERNEL(7, 0),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_COMMIT_IO_CMDS)},
+        .summary = {TEXT(t_Answers_many_requests_and_offers_their)},
+        .note = {0},
+        .payload = {TEXT(t_ublk_batch_io)},
+        .res = {TEXT(t_Bytes_of_the_elements_that_were_taken)},
+        .members = ROWS(rota_member_table, ublk_batch_io),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x26, 16),
+        .since = ROTA_KERNEL(7, 0),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_UBLK_U_IO_FETCH_IO_CMDS)},
+        .summary = {TEXT(t_Fetches_requests_again_and_again_the)},
+        .note = {0},
+        .payload = {TEXT(t_ublk_batch_io)},
+        .res = {TEXT(t_Bytes_of_tags)},
+        .members = ROWS(rota_member_table, ublk_batch_io),
+        .errors = ROWS(rota_error_table, ublk_io_errors_7),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x27, 16),
+        .since = ROTA_KERNEL(7, 0),
+        .family = 3,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = true,
+    },
+    {
+        .name = {TEXT(t_NVME_URING_CMD_IO)},
+        .summary = {TEXT(t_Sends_a_command_to_a_name_space)},
+        .note = {0},
+        .payload = {TEXT(t_nvme_uring_cmd)},
+        .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
+        .members = ROWS(rota_member_table, nvme_uring_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x80, 72),
+        .since = ROTA_KERNEL(5, 19),
+        .family = 4,
+        .bytes = 72,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_NVME_URING_CMD_IO_VEC)},
+        .summary = {TEXT(t_The_same_with_data_in_several_pieces)},
+        .note = {0},
+        .payload = {TEXT(t_nvme_uring_cmd)},
+        .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
+        .members = ROWS(rota_member_table, nvme_uring_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x81, 72),
+        .since = ROTA_KERNEL(5, 19),
+        .family = 4,
+        .bytes = 72,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_NVME_URING_CMD_ADMIN)},
+        .summary = {TEXT(t_Sends_a_command_to_the_controller)},
+        .note = {0},
+        .payload = {TEXT(t_nvme_uring_cmd)},
+        .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
+        .members = ROWS(rota_member_table, nvme_uring_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x82, 72),
+        .since = ROTA_KERNEL(5, 19),
+        .family = 4,
+        .bytes = 72,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_NVME_URING_CMD_ADMIN_VEC)},
+        .summary = {TEXT(t_The_same_with_data_in_several_pieces)},
+        .note = {0},
+        .payload = {TEXT(t_nvme_uring_cmd)},
+        .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
+        .members = ROWS(rota_member_table, nvme_uring_cmd),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x83, 72),
+        .since = ROTA_KERNEL(5, 19),
+        .family = 4,
+        .bytes = 72,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_FUSE_IO_URING_CMD_REGISTER)},
+        .summary = {TEXT(t_Offers_memory_for_one_request_of_a)},
+        .note = {0},
+        .payload = {TEXT(t_fuse_uring_cmd_req)},
+        .res = {TEXT(t_0_there_is_a_request)},
+        .members = ROWS(rota_member_table, fuse_uring_cmd_req),
+        .errors = ROWS(rota_error_table, fuse_errors_0),
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 14),
+        .family = 5,
+        .bytes = 24,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_FUSE_IO_URING_CMD_COMMIT_AND_FETCH)},
+        .summary = {TEXT(t_Answers_a_request_and_fetches_the_next)},
+        .note = {0},
+        .payload = {TEXT(t_fuse_uring_cmd_req)},
+        .res = {TEXT(t_0_there_is_a_request)},
+        .members = ROWS(rota_member_table, fuse_uring_cmd_req),
+        .errors = ROWS(rota_error_table, fuse_errors_1),
+        .number = (uint32_t)2,
+        .since = ROTA_KERNEL(6, 14),
+        .family = 5,
+        .bytes = 24,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_FUSE_IO_URING_CMD_ADD_QUEUE)},
+        .summary = {TEXT(t_Makes_a_queue_before_anything_is)},
+        .note = {0},
+        .payload = {TEXT(t_fuse_uring_cmd_req)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, fuse_uring_cmd_req),
+        .errors = {0, 0},
+        .number = (uint32_t)3,
+        .since = ROTA_KERNEL(7, 3),
+        .family = 5,
+        .bytes = 40,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_FUSE_IO_URING_CMD_ADD_BUFPOOL)},
+        .summary = {TEXT(t_Gives_a_queue_memory_that_its_requests)},
+        .note = {0},
+        .payload = {TEXT(t_fuse_uring_cmd_req)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, fuse_uring_cmd_req),
+        .errors = {0, 0},
+        .number = (uint32_t)4,
+        .since = ROTA_KERNEL(7, 3),
+        .family = 5,
+        .bytes = 40,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_BTRFS_IOC_ENCODED_READ)},
+        .summary = {TEXT(t_Reads_one_extent_as_it_lies_on_the)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Bytes_of_encoded_data)},
+        .members = {0, 0},
+        .errors = ROWS(rota_error_table, btrfs_errors_0),
+        .number = (uint32_t)_IOC(_IOC_READ, 0x94, 0x40, 112 + 2 * sizeof(void *)),
+        .since = ROTA_KERNEL(6, 13),
+        .family = 6,
+        .bytes = 0,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_BTRFS_IOC_ENCODED_WRITE)},
+        .summary = {TEXT(t_Writes_data_that_is_compressed_already)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Bytes_of_encoded_data)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_WRITE, 0x94, 0x40, 112 + 2 * sizeof(void *)),
+        .since = ROTA_KERNEL(6, 14),
+        .family = 6,
+        .bytes = 0,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {0},
+        .summary = {TEXT(t_Sends_a_SCSI_command)},
+        .note = {0},
+        .payload = {TEXT(t_bsg_uring_cmd)},
+        .res = {TEXT(t_0_the_second_half_of_the_completion)},
+        .members = ROWS(rota_member_table, bsg_uring_cmd),
+        .errors = {0, 0},
+        .number = 0,
+        .since = ROTA_KERNEL(7, 1),
+        .family = 7,
+        .bytes = 80,
+        .every_number = true,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_IORING_MOCK_MGR_CMD_PROBE)},
+        .summary = {TEXT(t_Asks_which_features_there_are)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)0,
+        .since = ROTA_KERNEL(6, 17),
+        .family = 8,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_IORING_MOCK_MGR_CMD_CREATE)},
+        .summary = {TEXT(t_Opens_a_mock_file)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 17),
+        .family = 8,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_IORING_MOCK_CMD_COPY_REGBUF)},
+        .summary = {TEXT(t_Copies_between_a_registered_buffer_and)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Bytes_copied)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)0,
+        .since = ROTA_KERNEL(6, 17),
+        .family = 9,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {0},
+        .summary = {TEXT(t_Does_nothing)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = 0,
+        .since = ROTA_KERNEL(6, 1),
+        .family = 10,
+        .bytes = 0,
+        .every_number = true,
+        .coded = false,
+        .stream = false,
+    },
+};
+const unsigned rota_command_table_count = 49;
 
 const struct rota_slot_info rota_sqe_slots[] = {
     {{TEXT(t_opcode)}, 0, 1},

@@ -12,13 +12,20 @@
 #include <rota/hooks.h>
 #include <rota/liburing/types.h>
 
+struct bsg_uring_cmd;
+struct btrfs_ioctl_encoded_io_args;
 struct epoll_event;
+struct fuse_uring_cmd_req;
 struct futex_waitv;
 struct iovec;
 struct msghdr;
+struct nvme_uring_cmd;
 struct open_how;
 struct sockaddr;
 struct statx;
+struct ublk_batch_io;
+struct ublksrv_ctrl_cmd;
+struct ublksrv_io_cmd;
 
 /*
  * Each writes the members of an SQE that liburing's writes, so that an SQE that
@@ -1058,7 +1065,7 @@ IOURINGINLINE void io_uring_prep_cmd_discard(struct io_uring_sqe *sqe, int fd, u
     sqe->len = 0;
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->fd = (__s32)fd;
-    sqe->cmd_op = 4608;
+    sqe->cmd_op = (__u32)_IOC(_IOC_NONE, 0x12, 0x0, 0); /* BLOCK_URING_CMD_DISCARD */
     sqe->addr = (__u64)offset;
     sqe->addr3 = (__u64)nbytes;
 }
@@ -1071,7 +1078,7 @@ IOURINGINLINE void io_uring_prep_cmd_zone_reset_all(struct io_uring_sqe *sqe, in
     sqe->len = 0;
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->fd = (__s32)fd;
-    sqe->cmd_op = 4609;
+    sqe->cmd_op = (__u32)_IOC(_IOC_NONE, 0x12, 0x1, 0); /* BLOCK_URING_CMD_ZONE_RESET_ALL */
 }
 
 /* ---- IORING_OP_SEND_ZC ----------------------------------------------------- */

@@ -124,6 +124,21 @@ static void call_later(RING *ring, unsigned times)
     measured_later(ring, times, 1);
 }
 
+MEASURED void measured_tell(RING *ring, unsigned times, uint64_t own_data, int fd, int what)
+{
+    struct io_uring_sqe *sqe;
+
+    FOR_EACH_SQE(ring, times, sqe) {
+        PREP(tell)(sqe, fd, what);
+        R(sqe_set_data64)(sqe, own_data);
+    }
+}
+
+static void call_tell(RING *ring, unsigned times)
+{
+    measured_tell(ring, times, 1, -16909060, -33752069);
+}
+
 const struct prep_case OF(prep_cases)[] = {
     {"nop", call_nop, false},
     {"look", call_look, false},
@@ -132,5 +147,6 @@ const struct prep_case OF(prep_cases)[] = {
     {"open_direct", call_open_direct, false},
     {"watch", call_watch, true},
     {"later", call_later, false},
+    {"tell", call_tell, false},
     {NULL, NULL, false},
 };

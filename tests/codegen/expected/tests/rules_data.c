@@ -72,4 +72,5 @@ const char *const rules_untried[] = {
     [IORING_OP_OPEN] = NULL,
     [IORING_OP_WATCH] = "It needs a change.",
     [IORING_OP_LATER] = "Nobody has written a trial yet.",
+    [IORING_OP_TELL] = NULL,
 };

@@ -51,6 +51,11 @@ static void call_later(struct io_uring_sqe *sqe, const uint64_t *arg)
     PREP(later)(sqe);
 }
 
+static void call_tell(struct io_uring_sqe *sqe, const uint64_t *arg)
+{
+    PREP(tell)(sqe, N(0), N(1));
+}
+
 const struct bytes_case BYTES_CASES[] = {
     {"nop", call_nop, 0},
     {"look", call_look, 4},
@@ -59,5 +64,6 @@ const struct bytes_case BYTES_CASES[] = {
     {"open_direct", call_open_direct, 5},
     {"watch", call_watch, 5},
     {"later", call_later, 0},
+    {"tell", call_tell, 2},
     {NULL, NULL, 0},
 };

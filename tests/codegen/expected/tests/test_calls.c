@@ -121,6 +121,24 @@ static int result_5(struct live *l)
     return (int)(0);
 }
 
+static int start_6(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_ear_ask(&l->ring, op, (int)l->fd, (const struct ear_ask *)l->buf);
+}
+
+static int call_6(struct live *l)
+{
+    (void)l;
+    return rota_call_ear_ask(&l->ring, (int)l->fd, (const struct ear_ask *)l->buf);
+}
+
+static int result_6(struct live *l)
+{
+    (void)l;
+    return (int)(7);
+}
+
 const struct call_trial call_trials[] = {
     {
         .title = "NOP nop in ring: ok",
@@ -190,6 +208,18 @@ const struct call_trial call_trials[] = {
         .start = start_5,
         .call = call_5,
         .result = result_5,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "TELL ear_ask in eye: ok",
+        .name = "ear_ask",
+        .scenario = &live_eye,
+        .since = {6, 2},
+        .start = start_6,
+        .call = call_6,
+        .result = result_6,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,

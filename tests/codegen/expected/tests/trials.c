@@ -100,6 +100,18 @@ static int result_6(struct live *l)
     return (int)(0);
 }
 
+static void send_7(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_ear_ask(sqe, (int)l->fd, (const struct ear_ask *)l->buf);
+}
+
+static int result_7(struct live *l)
+{
+    (void)l;
+    return (int)(7);
+}
+
 const struct live_trial live_trials[] = {
     {
         .title = "NOP nop in ring: ok",
@@ -176,6 +188,17 @@ const struct live_trial live_trials[] = {
         .since = {6, 0},
         .send = send_6,
         .result = result_6,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "TELL ear_ask in eye: ok",
+        .scenario = &live_eye,
+        .opcode = IORING_OP_TELL,
+        .since = {6, 2},
+        .send = send_7,
+        .result = result_7,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,

@@ -117,6 +117,7 @@ IORING_OP_LOOK = 1
 IORING_OP_OPEN = 2
 IORING_OP_WATCH = 3
 IORING_OP_LATER = 4
+IORING_OP_TELL = 5
 IORING_REGISTER_TINY = 0
 IORING_UNREGISTER_TINY = 1
 IORING_REGISTER_LATER = 2
@@ -229,6 +230,24 @@ rota_call_watch = _function("rota_call_watch", c_int, c_void_p, c_int, c_uint, c
 rota_prep_later = _function("rota_prep_later", None, c_void_p)
 rota_start_later = _function("rota_start_later", c_int, c_void_p, c_void_p)
 rota_call_later = _function("rota_call_later", c_int, c_void_p)
+rota_prep_tell = _function("rota_prep_tell", None, c_void_p, c_int, c_int)
+rota_start_tell = _function("rota_start_tell", c_int, c_void_p, c_void_p, c_int, c_int)
+rota_call_tell = _function("rota_call_tell", c_int, c_void_p, c_int, c_int)
+rota_prep_ear_say = _function("rota_prep_ear_say", None, c_void_p, c_int, c_void_p)
+rota_start_ear_say = _function("rota_start_ear_say", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ear_say = _function("rota_call_ear_say", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ear_ask = _function("rota_prep_ear_ask", None, c_void_p, c_int, c_void_p)
+rota_start_ear_ask = _function("rota_start_ear_ask", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ear_ask = _function("rota_call_ear_ask", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ear_wait = _function("rota_prep_ear_wait", None, c_void_p, c_int, c_void_p)
+rota_start_ear_wait = _function("rota_start_ear_wait", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ear_wait = _function("rota_call_ear_wait", c_int, c_void_p, c_int, c_void_p)
+rota_prep_ear_stop = _function("rota_prep_ear_stop", None, c_void_p, c_int, c_void_p)
+rota_start_ear_stop = _function("rota_start_ear_stop", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_ear_stop = _function("rota_call_ear_stop", c_int, c_void_p, c_int, c_void_p)
+rota_prep_wall_tell = _function("rota_prep_wall_tell", None, c_void_p, c_int, c_void_p)
+rota_start_wall_tell = _function("rota_start_wall_tell", c_int, c_void_p, c_void_p, c_int, c_void_p)
+rota_call_wall_tell = _function("rota_call_wall_tell", c_int, c_void_p, c_int, c_void_p)
 rota_register_tiny = _function("rota_register_tiny", c_int, c_void_p, c_uint, c_void_p)
 rota_register_tiny_at = _function("rota_register_tiny_at", c_int, c_void_p, c_void_p, c_uint)
 rota_tiny_number = _function("rota_tiny_number", c_int, c_uint)
@@ -341,6 +360,24 @@ class _Requests:
     def start_later(self, *, deadline=None, iosqe=0):
         return self.start("later", deadline=deadline, iosqe=iosqe)
 
+    def start_tell(self, fd, what, *, deadline=None, iosqe=0):
+        return self.start("tell", fd, what, deadline=deadline, iosqe=iosqe)
+
+    def start_ear_say(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ear_say", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ear_ask(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ear_ask", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_ear_wait(self, fd, place, *, deadline=None, iosqe=0):
+        return self.start("ear_wait", fd, place, deadline=deadline, iosqe=iosqe)
+
+    def start_ear_stop(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("ear_stop", fd, cmd, deadline=deadline, iosqe=iosqe)
+
+    def start_wall_tell(self, fd, cmd, *, deadline=None, iosqe=0):
+        return self.start("wall_tell", fd, cmd, deadline=deadline, iosqe=iosqe)
+
     def nop(self, *, deadline=None, iosqe=0):
         """Does nothing. Since 6.0."""
         return self.start("nop", deadline=deadline, iosqe=iosqe).result()
@@ -364,6 +401,30 @@ class _Requests:
     def later(self, *, deadline=None, iosqe=0):
         """Not described yet. Since 6.2."""
         return self.start("later", deadline=deadline, iosqe=iosqe).result()
+
+    def tell(self, fd, what, *, deadline=None, iosqe=0):
+        """Tells a file something. Since 6.1."""
+        return self.start("tell", fd, what, deadline=deadline, iosqe=iosqe).result()
+
+    def ear_say(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Says something. Since 6.1."""
+        return self.start("ear_say", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ear_ask(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Asks something. Since 6.2."""
+        return self.start("ear_ask", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def ear_wait(self, fd, place, *, deadline=None, iosqe=0):
+        """Waits. Since 6.2."""
+        return self.start("ear_wait", fd, place, deadline=deadline, iosqe=iosqe).result()
+
+    def ear_stop(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Stops. Since 6.2."""
+        return self.start("ear_stop", fd, cmd, deadline=deadline, iosqe=iosqe).result()
+
+    def wall_tell(self, fd, cmd, *, deadline=None, iosqe=0):
+        """Tells a wall. Since 6.2."""
+        return self.start("wall_tell", fd, cmd, deadline=deadline, iosqe=iosqe).result()
 
 
 class Ring(_Requests):
@@ -420,4 +481,10 @@ _POINTERS = {
     "open_direct": (False, True, False, False, False, ),
     "watch": (False, False, False, True, True, ),
     "later": (),
+    "tell": (False, False, ),
+    "ear_say": (False, True, ),
+    "ear_ask": (False, True, ),
+    "ear_wait": (False, True, ),
+    "ear_stop": (False, True, ),
+    "wall_tell": (False, True, ),
 }

@@ -69,6 +69,7 @@ pub const IORING_OP_LOOK: u8 = 1;
 pub const IORING_OP_OPEN: u8 = 2;
 pub const IORING_OP_WATCH: u8 = 3;
 pub const IORING_OP_LATER: u8 = 4;
+pub const IORING_OP_TELL: u8 = 5;
 pub const IORING_REGISTER_TINY: u32 = 0;
 pub const IORING_UNREGISTER_TINY: u32 = 1;
 pub const IORING_REGISTER_LATER: u32 = 2;
@@ -127,9 +128,12 @@ record!(rota_tiny, abi(64, 40), u64);
 record!(__kernel_timespec, 16, u64);
 member!(__kernel_timespec, tv_sec, set_tv_sec, 0, i64);
 member!(__kernel_timespec, tv_nsec, set_tv_nsec, 8, i64);
+pub enum ear_ask {}
+pub enum ear_say {}
 pub enum rota_op {}
 pub enum rota_ring {}
 pub enum tiny_frame {}
+pub enum wall_say {}
 
 member!(io_uring_sqe, opcode, set_opcode, 0, u8);
 member!(io_uring_sqe, flags, set_flags, 1, u8);
@@ -210,6 +214,42 @@ extern "C" {
     pub fn rota_start_later(ring: *mut rota_ring, handle: *mut rota_op) -> c_int;
     /// Not described yet. Since 6.2.
     pub fn rota_call_later(ring: *mut rota_ring) -> c_int;
+    /// Tells a file something. Since 6.1.
+    pub fn rota_prep_tell(sqe: *mut io_uring_sqe, fd: c_int, what: c_int);
+    /// Tells a file something. Since 6.1.
+    pub fn rota_start_tell(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, what: c_int) -> c_int;
+    /// Tells a file something. Since 6.1.
+    pub fn rota_call_tell(ring: *mut rota_ring, fd: c_int, what: c_int) -> c_int;
+    /// Says something. Since 6.1.
+    pub fn rota_prep_ear_say(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ear_say);
+    /// Says something. Since 6.1.
+    pub fn rota_start_ear_say(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ear_say) -> c_int;
+    /// Says something. Since 6.1.
+    pub fn rota_call_ear_say(ring: *mut rota_ring, fd: c_int, cmd: *const ear_say) -> c_int;
+    /// Asks something. Since 6.2.
+    pub fn rota_prep_ear_ask(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ear_ask);
+    /// Asks something. Since 6.2.
+    pub fn rota_start_ear_ask(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ear_ask) -> c_int;
+    /// Asks something. Since 6.2.
+    pub fn rota_call_ear_ask(ring: *mut rota_ring, fd: c_int, cmd: *const ear_ask) -> c_int;
+    /// Waits. Since 6.2.
+    pub fn rota_prep_ear_wait(sqe: *mut io_uring_sqe, fd: c_int, place: *mut c_void);
+    /// Waits. Since 6.2.
+    pub fn rota_start_ear_wait(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, place: *mut c_void) -> c_int;
+    /// Waits. Since 6.2.
+    pub fn rota_call_ear_wait(ring: *mut rota_ring, fd: c_int, place: *mut c_void) -> c_int;
+    /// Stops. Since 6.2.
+    pub fn rota_prep_ear_stop(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ear_say);
+    /// Stops. Since 6.2.
+    pub fn rota_start_ear_stop(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const ear_say) -> c_int;
+    /// Stops. Since 6.2.
+    pub fn rota_call_ear_stop(ring: *mut rota_ring, fd: c_int, cmd: *const ear_say) -> c_int;
+    /// Tells a wall. Since 6.2.
+    pub fn rota_prep_wall_tell(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const wall_say);
+    /// Tells a wall. Since 6.2.
+    pub fn rota_start_wall_tell(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, cmd: *const wall_say) -> c_int;
+    /// Tells a wall. Since 6.2.
+    pub fn rota_call_wall_tell(ring: *mut rota_ring, fd: c_int, cmd: *const wall_say) -> c_int;
     /// Registers a tiny thing by its parts. Since 6.2.
     pub fn rota_register_tiny(ring: *mut rota_ring, id: c_uint, ptr: *const c_void) -> c_int;
     /// Registers a tiny thing. Since 6.0.

@@ -194,6 +194,163 @@ ROTA_INLINE int rota_call_later(struct rota_ring *ring)
     return rota_call_finish(ring, &handle, sqe, begun, false);
 }
 
+/* ---- IORING_OP_TELL -------------------------------------------------------- */
+
+/*
+ * Tells a file something. Since 6.1.
+ */
+ROTA_INLINE int rota_start_tell(struct rota_ring *ring, struct rota_op *handle, int fd, int what)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_tell(sqe, fd, what);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_tell(struct rota_ring *ring, int fd, int what)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_tell(sqe, fd, what);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
+ * Says something. Since 6.1.
+ */
+ROTA_INLINE int rota_start_ear_say(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                   const struct ear_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_say(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ear_say(struct rota_ring *ring, int fd, const struct ear_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_say(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
+ * Asks something. Since 6.2.
+ */
+ROTA_INLINE int rota_start_ear_ask(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                   const struct ear_ask *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_ask(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ear_ask(struct rota_ring *ring, int fd, const struct ear_ask *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_ask(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
+ * Waits. Since 6.2.
+ */
+ROTA_INLINE int rota_start_ear_wait(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                    void *place)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_wait(sqe, fd, place);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ear_wait(struct rota_ring *ring, int fd, void *place)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_ear_wait(sqe, fd, place);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
+ * Stops. Since 6.2.
+ */
+ROTA_INLINE int rota_start_ear_stop(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                    const struct ear_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin128(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ear_stop(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_WATCH;
+    }
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_ear_stop(struct rota_ring *ring, int fd, const struct ear_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin128(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0)) {
+        rota_prep_ear_stop(sqe, fd, cmd);
+        if (ring->flags & IORING_SETUP_SQE_MIXED)
+            sqe->opcode = IORING_OP_WATCH;
+    }
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
+ * Tells a wall. Since 6.2.
+ */
+ROTA_INLINE int rota_start_wall_tell(struct rota_ring *ring, struct rota_op *handle, int fd,
+                                     const struct wall_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_wall_tell(sqe, fd, cmd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_wall_tell(struct rota_ring *ring, int fd, const struct wall_say *cmd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_wall_tell(sqe, fd, cmd);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
 ROTA_END_DECLS
 
 #endif /* ROTA_CALL_H */

@@ -32,7 +32,10 @@ ROTA_BEGIN_DECLS
  * program is compiled, it ends the program with a message.
  */
 
+struct ear_ask;
+struct ear_say;
 struct tiny_frame;
+struct wall_say;
 
 /* ---- IORING_OP_NOP --------------------------------------------------------- */
 
@@ -210,6 +213,117 @@ ROTA_INLINE void rota_prep_watch(struct io_uring_sqe *sqe, int fd, unsigned even
 ROTA_INLINE void rota_prep_later(struct io_uring_sqe *sqe)
 {
     sqe->opcode = IORING_OP_LATER;
+}
+
+/* ---- IORING_OP_TELL -------------------------------------------------------- */
+
+/*
+ * Tells a file something.
+ *
+ * res           What it answers.
+ */
+
+/*
+ * Tells a file something. Since 6.1.
+ *
+ * fd            Who is told.
+ * what          What it is told.
+ */
+ROTA_INLINE void rota_prep_tell(struct io_uring_sqe *sqe, int fd, int what)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)what;
+}
+
+/*
+ * Says something. Since 6.1.
+ *
+ * fd            Who is told.
+ * cmd           What the command says; it is copied at once.
+ *
+ * cmd->ptr      More words. Read; must stay until the completion.
+ * res           How much was heard.
+ * -ENOSPC       It is full. Say less.
+ * -EBUSY        It hears something else.
+ */
+ROTA_INLINE void rota_prep_ear_say(struct io_uring_sqe *sqe, int fd, const struct ear_say *cmd)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ | _IOC_WRITE, 'e', 0x1, 24); /* EAR_SAY */
+    rota_hook_copy(sqe, 48, cmd, 16);
+}
+
+/*
+ * Asks something. Since 6.2.
+ *
+ * fd            Who is told.
+ * cmd           What the command says; it is copied at once.
+ *
+ * res           The answer.
+ * -EBUSY        It hears something else.
+ */
+ROTA_INLINE void rota_prep_ear_ask(struct io_uring_sqe *sqe, int fd, const struct ear_ask *cmd)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_READ, 'e', 0x2, 8 + 1 * sizeof(void *)); /* EAR_ASK */
+    rota_hook_copy(sqe, 48, cmd, 8);
+}
+
+/*
+ * Waits. Since 6.2.
+ *
+ * fd            Who is told.
+ * place         Where to wait.
+ *
+ * res           Always 0.
+ * -EBUSY        It hears something else.
+ */
+ROTA_INLINE void rota_prep_ear_wait(struct io_uring_sqe *sqe, int fd, void *place)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = 3; /* EAR_WAIT */
+    sqe->addr = (__u64)(uintptr_t)place;
+    sqe->addr3 = 1;
+}
+
+/*
+ * Stops. Since 6.2.
+ *
+ * fd            Who is told.
+ * cmd           What the command says; it is copied at once.
+ *
+ * It needs an SQE of 128 bytes and completions of 32; on a ring with
+ * IORING_SETUP_SQE_MIXED its opcode is to be IORING_OP_WATCH, which the
+ * functions with handles see to.
+ * res           Always 0.
+ * -EBUSY        It hears something else.
+ */
+ROTA_INLINE void rota_prep_ear_stop(struct io_uring_sqe *sqe, int fd, const struct ear_say *cmd)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_NONE, 'e', 0x5, 0); /* EAR_STOP */
+    rota_hook_copy(sqe, 48, cmd, 24);
+}
+
+/*
+ * Tells a wall. Since 6.2.
+ *
+ * fd            Who is told.
+ * cmd           What the command says; it is copied at once.
+ *
+ * cmd->word     A word. Written; must stay until it is unregistered.
+ * res           Always 0.
+ */
+ROTA_INLINE void rota_prep_wall_tell(struct io_uring_sqe *sqe, int fd, const struct wall_say *cmd)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    rota_hook_copy(sqe, 48, cmd, 8);
 }
 
 ROTA_END_DECLS

@@ -19,7 +19,10 @@
 ROTA_BEGIN_DECLS
 
 struct rota_ring;
+struct ear_ask;
+struct ear_say;
 struct tiny_frame;
+struct wall_say;
 
 /*
  * Every function here may be called from the thread that owns the ring; on a

@@ -364,6 +364,54 @@ inline auto later(ring &ring_) noexcept
     });
 }
 
+/* Tells a file something. Since 6.1. */
+inline auto tell(ring &ring_, int fd, int what) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_tell(to_, op_, fd, what);
+    });
+}
+
+/* Says something. Since 6.1. */
+inline auto ear_say(ring &ring_, int fd, const struct ear_say *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ear_say(to_, op_, fd, cmd);
+    });
+}
+
+/* Asks something. Since 6.2. */
+inline auto ear_ask(ring &ring_, int fd, const struct ear_ask *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ear_ask(to_, op_, fd, cmd);
+    });
+}
+
+/* Waits. Since 6.2. */
+inline auto ear_wait(ring &ring_, int fd, void *place) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ear_wait(to_, op_, fd, place);
+    });
+}
+
+/* Stops. Since 6.2. */
+inline auto ear_stop(ring &ring_, int fd, const struct ear_say *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_ear_stop(to_, op_, fd, cmd);
+    });
+}
+
+/* Tells a wall. Since 6.2. */
+inline auto wall_tell(ring &ring_, int fd, const struct wall_say *cmd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_wall_tell(to_, op_, fd, cmd);
+    });
+}
+
 } // namespace rota
 
 #endif /* ROTA_ROTA_HPP */

@@ -130,6 +130,8 @@ enum io_uring_op {
     IORING_OP_WATCH = 3,
     /* Not described yet. Since 6.2. */
     IORING_OP_LATER = 4,
+    /* Tells a file something. Since 6.1. */
+    IORING_OP_TELL = 5,
     IORING_OP_LAST,
 };
 
@@ -264,7 +266,7 @@ struct tiny_arg {
 
 /* The kernel's headers, if they came first, know of everything that is here. */
 #if !defined(LIB_URING_H) || defined(ROTA_LIBURING)
-ROTA_UAPI_SAY(IORING_OP_LAST >= 5, "a kernel header older than Linux 6.2 was included first");
+ROTA_UAPI_SAY(IORING_OP_LAST >= 6, "a kernel header older than Linux 6.2 was included first");
 ROTA_UAPI_SAY(IORING_REGISTER_LAST >= 3, "a kernel header older than Linux 6.2 was included first");
 ROTA_UAPI_SAY(TINY_KIND_LAST >= 2, "a kernel header older than Linux 6.2 was included first");
 #endif

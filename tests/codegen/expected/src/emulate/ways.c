@@ -154,6 +154,22 @@ static int take_later(struct emulate_ring *from, struct emulate_request *request
     return 0;
 }
 
+static int take_tell(struct emulate_ring *from, struct emulate_request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+    uint64_t unread = (emulate_word(sqe, 0) & EMULATE_BYTES(0x00000000ffff0000)) |
+                      (emulate_word(sqe, 1) & EMULATE_BYTES(0xffffffff00000000)) |
+                      emulate_word(sqe, 3) | (emulate_word(sqe, 5) &
+                      EMULATE_BYTES(0xffffffff0000ffff)) | emulate_word(sqe, 7);
+
+    (void)from;
+    if (unread)
+        return -EINVAL;
+    if (sqe->flags & IOSQE_BUFFER_SELECT)
+        return -EOPNOTSUPP;
+    return 0;
+}
+
 static int keep_look(struct emulate_ring *ring, struct emulate_request *request)
 {
     int error = 0;
@@ -254,6 +270,12 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
         .kind = EMULATE_REFUSED,
         .check = take_later,
         .reason = "Not described yet.",
+    },
+    [IORING_OP_TELL] = {
+        .kind = EMULATE_REFUSED,
+        .flags = EMULATE_WAY_FILE,
+        .check = take_tell,
+        .reason = "Nobody listens.",
     },
 };
 

@@ -12,6 +12,7 @@
 #endif
 
 #include <asm/errno.h>
+#include <linux/ioctl.h>
 #include <rota/info.h>
 #include <rota/uapi.h>
 #include <stddef.h>
@@ -32,6 +33,11 @@
 /* All texts one after another; a row names one by its distance from the start, 0 is none. */
 struct rota_info_strings {
     char none[1];
+    char t_word[5];
+    char t_ptr[4];
+    char t_bytes[6];
+    char t_loud[5];
+    char t_number[7];
     char t_fd_is_1[9];
     char t_look_flags_has_LOOK_TWICE[26];
     char t_flags_has_IOSQE_BUFFER_SELECT[30];
@@ -164,11 +170,19 @@ struct rota_info_strings {
     char t_place[6];
     char t_A_slot_as_it_is[17];
     char t_A_slot_of_another_ring[24];
+    char t_Who_is_told[13];
+    char t_cmd_op[7];
+    char t_what[5];
+    char t_What_it_is_told[17];
+    char t_What_the_command_says[23];
     char t_Looking_again_takes_a_buffer_each_time[40];
     char t_Nothing_fits_into_nothing[27];
     char t_A_slot_is_not_inherited[25];
     char t_There_is_no_length[20];
     char t_There_is_a_length[19];
+    char t_It_hears_something_else[25];
+    char t_It_is_full[12];
+    char t_Say_less[10];
     char t_The_descriptor_is_closed[26];
     char t_Open_it_first[15];
     char t_The_eye_is_shut[17];
@@ -193,6 +207,9 @@ struct rota_info_strings {
     char t_What_has_changed[18];
     char t_LATER[6];
     char t_Not_described_yet[19];
+    char t_TELL[5];
+    char t_Tells_a_file_something[24];
+    char t_What_it_answers[17];
     char t_REGISTER_TINY[14];
     char t_Registers_a_tiny_thing[24];
     char t_struct_tiny_arg[16];
@@ -223,10 +240,53 @@ struct rota_info_strings {
     char t_void_rota_prep_watch_struct_io_uring[106];
     char t_rota_prep_later[16];
     char t_void_rota_prep_later_struct_io_uring[47];
+    char t_rota_prep_tell[15];
+    char t_void_rota_prep_tell_struct_io_uring[64];
+    char t_rota_prep_ear_say[18];
+    char t_void_rota_prep_ear_say_struct_io_uring[84];
+    char t_Says_something[16];
+    char t_rota_prep_ear_ask[18];
+    char t_void_rota_prep_ear_ask_struct_io_uring[84];
+    char t_Asks_something[16];
+    char t_rota_prep_ear_wait[19];
+    char t_void_rota_prep_ear_wait_struct_io[71];
+    char t_Waits[7];
+    char t_rota_prep_ear_stop[19];
+    char t_void_rota_prep_ear_stop_struct_io[85];
+    char t_Stops[7];
+    char t_rota_prep_wall_tell[20];
+    char t_void_rota_prep_wall_tell_struct_io[87];
+    char t_Tells_a_wall[14];
+    char t_ear[4];
+    char t_What_an_ear_hears[19];
+    char t_It_is_deaf_at_times[21];
+    char t_linux_ear_h[12];
+    char t_CONFIG_EAR[11];
+    char t_an_ear[7];
+    char t_ear_tiny_ear[14];
+    char t_kind[5];
+    char t_What_files_of_a_kind_are_told[31];
+    char t_a_socket[9];
+    char t_wall[5];
+    char t_What_a_wall_is_told[21];
+    char t_linux_wall_h[13];
+    char t_a_wall[7];
+    char t_EAR_SAY[8];
+    char t_Once_only[11];
+    char t_ear_say[8];
+    char t_How_much_was_heard[20];
+    char t_EAR_ASK[8];
+    char t_ear_ask[8];
+    char t_The_answer[12];
+    char t_EAR_WAIT[9];
+    char t_EAR_REST[9];
+    char t_Rests[7];
+    char t_EAR_STOP[9];
+    char t_Tells_nothing[15];
+    char t_wall_say[9];
     char t_opcode[7];
     char t_ioprio[7];
     char t_addr2[6];
-    char t_cmd_op[7];
     char t_pad1[7];
     char t_user_data[10];
     char t_personality[12];
@@ -236,6 +296,11 @@ struct rota_info_strings {
 #define TEXT(name) offsetof(struct rota_info_strings, name)
 
 const struct rota_info_strings rota_info_strings = {
+    .t_word = "word",
+    .t_ptr = "ptr",
+    .t_bytes = "bytes",
+    .t_loud = "loud",
+    .t_number = "number",
     .t_fd_is_1 = "fd is -1",
     .t_look_flags_has_LOOK_TWICE = "look_flags has LOOK_TWICE",
     .t_flags_has_IOSQE_BUFFER_SELECT = "flags has IOSQE_BUFFER_SELECT",
@@ -368,11 +433,19 @@ const struct rota_info_strings rota_info_strings = {
     .t_place = "place",
     .t_A_slot_as_it_is = "A slot as it is.",
     .t_A_slot_of_another_ring = "A slot of another ring.",
+    .t_Who_is_told = "Who is told.",
+    .t_cmd_op = "cmd_op",
+    .t_what = "what",
+    .t_What_it_is_told = "What it is told.",
+    .t_What_the_command_says = "What the command says.",
     .t_Looking_again_takes_a_buffer_each_time = "Looking again takes a buffer each time.",
     .t_Nothing_fits_into_nothing = "Nothing fits into nothing.",
     .t_A_slot_is_not_inherited = "A slot is not inherited.",
     .t_There_is_no_length = "There is no length.",
     .t_There_is_a_length = "There is a length.",
+    .t_It_hears_something_else = "It hears something else.",
+    .t_It_is_full = "It is full.",
+    .t_Say_less = "Say less.",
     .t_The_descriptor_is_closed = "The descriptor is closed.",
     .t_Open_it_first = "Open it first.",
     .t_The_eye_is_shut = "The eye is shut.",
@@ -397,6 +470,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_What_has_changed = "What has changed.",
     .t_LATER = "LATER",
     .t_Not_described_yet = "Not described yet.",
+    .t_TELL = "TELL",
+    .t_Tells_a_file_something = "Tells a file something.",
+    .t_What_it_answers = "What it answers.",
     .t_REGISTER_TINY = "REGISTER_TINY",
     .t_Registers_a_tiny_thing = "Registers a tiny thing.",
     .t_struct_tiny_arg = "struct tiny_arg",
@@ -427,10 +503,53 @@ const struct rota_info_strings rota_info_strings = {
     .t_void_rota_prep_watch_struct_io_uring = "void rota_prep_watch(struct io_uring_sqe *sqe, int fd, unsigned events, int id, void *zone, void *pinned)",
     .t_rota_prep_later = "rota_prep_later",
     .t_void_rota_prep_later_struct_io_uring = "void rota_prep_later(struct io_uring_sqe *sqe)",
+    .t_rota_prep_tell = "rota_prep_tell",
+    .t_void_rota_prep_tell_struct_io_uring = "void rota_prep_tell(struct io_uring_sqe *sqe, int fd, int what)",
+    .t_rota_prep_ear_say = "rota_prep_ear_say",
+    .t_void_rota_prep_ear_say_struct_io_uring = "void rota_prep_ear_say(struct io_uring_sqe *sqe, int fd, const struct ear_say *cmd)",
+    .t_Says_something = "Says something.",
+    .t_rota_prep_ear_ask = "rota_prep_ear_ask",
+    .t_void_rota_prep_ear_ask_struct_io_uring = "void rota_prep_ear_ask(struct io_uring_sqe *sqe, int fd, const struct ear_ask *cmd)",
+    .t_Asks_something = "Asks something.",
+    .t_rota_prep_ear_wait = "rota_prep_ear_wait",
+    .t_void_rota_prep_ear_wait_struct_io = "void rota_prep_ear_wait(struct io_uring_sqe *sqe, int fd, void *place)",
+    .t_Waits = "Waits.",
+    .t_rota_prep_ear_stop = "rota_prep_ear_stop",
+    .t_void_rota_prep_ear_stop_struct_io = "void rota_prep_ear_stop(struct io_uring_sqe *sqe, int fd, const struct ear_say *cmd)",
+    .t_Stops = "Stops.",
+    .t_rota_prep_wall_tell = "rota_prep_wall_tell",
+    .t_void_rota_prep_wall_tell_struct_io = "void rota_prep_wall_tell(struct io_uring_sqe *sqe, int fd, const struct wall_say *cmd)",
+    .t_Tells_a_wall = "Tells a wall.",
+    .t_ear = "ear",
+    .t_What_an_ear_hears = "What an ear hears.",
+    .t_It_is_deaf_at_times = "It is deaf at times.",
+    .t_linux_ear_h = "linux/ear.h",
+    .t_CONFIG_EAR = "CONFIG_EAR",
+    .t_an_ear = "an ear",
+    .t_ear_tiny_ear = "ear* tiny/ear",
+    .t_kind = "kind",
+    .t_What_files_of_a_kind_are_told = "What files of a kind are told.",
+    .t_a_socket = "a socket",
+    .t_wall = "wall",
+    .t_What_a_wall_is_told = "What a wall is told.",
+    .t_linux_wall_h = "linux/wall.h",
+    .t_a_wall = "a wall",
+    .t_EAR_SAY = "EAR_SAY",
+    .t_Once_only = "Once only.",
+    .t_ear_say = "ear_say",
+    .t_How_much_was_heard = "How much was heard.",
+    .t_EAR_ASK = "EAR_ASK",
+    .t_ear_ask = "ear_ask",
+    .t_The_answer = "The answer.",
+    .t_EAR_WAIT = "EAR_WAIT",
+    .t_EAR_REST = "EAR_REST",
+    .t_Rests = "Rests.",
+    .t_EAR_STOP = "EAR_STOP",
+    .t_Tells_nothing = "Tells nothing.",
+    .t_wall_say = "wall_say",
     .t_opcode = "opcode",
     .t_ioprio = "ioprio",
     .t_addr2 = "addr2",
-    .t_cmd_op = "cmd_op",
     .t_pad1 = "__pad1",
     .t_user_data = "user_data",
     .t_personality = "personality",
@@ -505,6 +624,7 @@ struct rota_field_table {
     struct rota_field_info look_fields[7];
     struct rota_field_info open_fields[5];
     struct rota_field_info watch_fields[14];
+    struct rota_field_info tell_fields[4];
 };
 
 struct rota_ignored_table {
@@ -527,8 +647,17 @@ struct rota_look_table {
     struct rota_look register_tiny_errors_looks_1[1];
 };
 
+struct rota_member_table {
+    struct rota_member_info none;
+    struct rota_member_info ear_say[4];
+    struct rota_member_info ear_ask[1];
+    struct rota_member_info wall_say[1];
+};
+
 struct rota_error_table {
     struct rota_error_info none;
+    struct rota_error_info ear_family_errors[1];
+    struct rota_error_info ear_errors_0[1];
     struct rota_error_info look_errors[3];
     struct rota_error_info register_tiny_errors[2];
 };
@@ -545,6 +674,23 @@ ROWS_FIT(rota_ignored_table);
 ROWS_FIT(rota_rule_table);
 ROWS_FIT(rota_look_table);
 ROWS_FIT(rota_error_table);
+ROWS_FIT(rota_member_table);
+
+/* Structures of other owners that commands bring in the SQE. */
+const struct rota_member_table rota_member_table = {
+    .ear_say = {
+        {{TEXT(t_word)}, 0, 8, 1},
+        {{TEXT(t_ptr)}, 8, 8, 1},
+        {{TEXT(t_bytes)}, 16, 4, 1},
+        {{TEXT(t_loud)}, 20, 4, 1},
+    },
+    .ear_ask = {
+        {{TEXT(t_number)}, 0, 8, 2},
+    },
+    .wall_say = {
+        {{TEXT(t_word)}, 0, 8, 1},
+    },
+};
 
 const struct rota_condition_table rota_condition_table = {
     .nop_left_over = {
@@ -1373,6 +1519,84 @@ const struct rota_field_table rota_field_table = {
             .backported = false,
         },
     },
+    .tell_fields = {
+        {
+            .name = {TEXT(t_fd)},
+            .arg = {TEXT(t_fd)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_Who_is_told)},
+            .offset = 4,
+            .size = 4,
+            .role = ROTA_ROLE_FILE,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_cmd_op)},
+            .arg = {TEXT(t_what)},
+            .type = {TEXT(t_int)},
+            .summary = {TEXT(t_What_it_is_told)},
+            .offset = 8,
+            .size = 4,
+            .role = ROTA_ROLE_COMMAND,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_What_the_command_says)},
+            .offset = 16,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_addr3)},
+            .arg = {0},
+            .type = {0},
+            .summary = {TEXT(t_What_the_command_says)},
+            .offset = 48,
+            .size = 8,
+            .role = ROTA_ROLE_NUMBER,
+            .memory = ROTA_MEMORY_NONE,
+            .lives = ROTA_LIVES_NONE,
+            .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+    },
 };
 
 const struct rota_ignored_table rota_ignored_table = {
@@ -1459,6 +1683,12 @@ const struct rota_look_table rota_look_table = {
 };
 
 const struct rota_error_table rota_error_table = {
+    .ear_family_errors = {
+        {.cause = {TEXT(t_It_hears_something_else)}, .remedy = {0}, .error = -EBUSY},
+    },
+    .ear_errors_0 = {
+        {.cause = {TEXT(t_It_is_full)}, .remedy = {TEXT(t_Say_less)}, .error = -ENOSPC},
+    },
     .look_errors = {
         {
             .cause = {TEXT(t_The_descriptor_is_closed)},
@@ -1684,8 +1914,39 @@ const struct rota_op_info rota_op_infos[] = {
         .behind_link = false,
         .backported = false,
     },
+    [IORING_OP_TELL] = {
+        .name = {TEXT(t_TELL)},
+        .summary = {TEXT(t_Tells_a_file_something)},
+        .syscall = {0},
+        .config = {0},
+        .note = {0},
+        .res = {TEXT(t_What_it_answers)},
+        .fields = ROWS(rota_field_table, tell_fields),
+        .ignored = {0, 0},
+        .rules = {0, 0},
+        .errors = {0, 0},
+        .left_over = {0, 0},
+        .stream_when = {0, 0},
+        .stream_or_when = {0, 0},
+        .short_when = {0, 0},
+        .cqe_flags = 0,
+        .setup_one_of = 0,
+        .since = ROTA_KERNEL(6, 1),
+        .shape = ROTA_SHAPE_ONE,
+        .opcode = 5,
+        .fixed_file = ROTA_IOSQE_TAKEN,
+        .buffer_select = ROTA_IOSQE_REFUSED,
+        .cqe_skip = ROTA_IOSQE_TAKEN,
+        .fixed_file_error = 0,
+        .fixed_file_before = -EBADF,
+        .short_fails = false,
+        .iopoll = false,
+        .big = false,
+        .behind_link = false,
+        .backported = false,
+    },
 };
-const unsigned rota_op_info_count = 5;
+const unsigned rota_op_info_count = 6;
 
 const struct rota_register_info rota_register_infos[] = {
     [IORING_REGISTER_TINY] = {
@@ -1805,8 +2066,212 @@ const struct rota_prep_info rota_prep_table[] = {
         .since = ROTA_KERNEL(6, 2),
         .opcode = IORING_OP_LATER,
     },
+    {
+        .name = {TEXT(t_rota_prep_tell)},
+        .prototype = {TEXT(t_void_rota_prep_tell_struct_io_uring)},
+        .summary = {TEXT(t_Tells_a_file_something)},
+        .since = ROTA_KERNEL(6, 1),
+        .opcode = IORING_OP_TELL,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ear_say)},
+        .prototype = {TEXT(t_void_rota_prep_ear_say_struct_io_uring)},
+        .summary = {TEXT(t_Says_something)},
+        .since = ROTA_KERNEL(6, 1),
+        .opcode = IORING_OP_TELL,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ear_ask)},
+        .prototype = {TEXT(t_void_rota_prep_ear_ask_struct_io_uring)},
+        .summary = {TEXT(t_Asks_something)},
+        .since = ROTA_KERNEL(6, 2),
+        .opcode = IORING_OP_TELL,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ear_wait)},
+        .prototype = {TEXT(t_void_rota_prep_ear_wait_struct_io)},
+        .summary = {TEXT(t_Waits)},
+        .since = ROTA_KERNEL(6, 2),
+        .opcode = IORING_OP_TELL,
+    },
+    {
+        .name = {TEXT(t_rota_prep_ear_stop)},
+        .prototype = {TEXT(t_void_rota_prep_ear_stop_struct_io)},
+        .summary = {TEXT(t_Stops)},
+        .since = ROTA_KERNEL(6, 2),
+        .opcode = IORING_OP_TELL,
+    },
+    {
+        .name = {TEXT(t_rota_prep_wall_tell)},
+        .prototype = {TEXT(t_void_rota_prep_wall_tell_struct_io)},
+        .summary = {TEXT(t_Tells_a_wall)},
+        .since = ROTA_KERNEL(6, 2),
+        .opcode = IORING_OP_TELL,
+    },
 };
-const unsigned rota_prep_table_count = 8;
+const unsigned rota_prep_table_count = 14;
+
+const struct rota_family_info rota_family_table[] = {
+    {
+        .name = {TEXT(t_ear)},
+        .summary = {TEXT(t_What_an_ear_hears)},
+        .note = {TEXT(t_It_is_deaf_at_times)},
+        .header = {TEXT(t_linux_ear_h)},
+        .config = {TEXT(t_CONFIG_EAR)},
+        .place = {TEXT(t_an_ear)},
+        .devices = {TEXT(t_ear_tiny_ear)},
+        .errors = ROWS(rota_error_table, ear_family_errors),
+        .opcode = IORING_OP_TELL,
+        .kind = ROTA_COMMAND_OF_CHARACTER,
+        .big_cqe = true,
+        .ring_error = -EINVAL,
+    },
+    {
+        .name = {TEXT(t_kind)},
+        .summary = {TEXT(t_What_files_of_a_kind_are_told)},
+        .note = {0},
+        .header = {0},
+        .config = {0},
+        .place = {TEXT(t_a_socket)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_TELL,
+        .kind = ROTA_COMMAND_OF_SOCKET,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_wall)},
+        .summary = {TEXT(t_What_a_wall_is_told)},
+        .note = {0},
+        .header = {TEXT(t_linux_wall_h)},
+        .config = {0},
+        .place = {TEXT(t_a_wall)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_TELL,
+        .kind = ROTA_COMMAND_OF_ANONYMOUS,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+};
+const unsigned rota_family_table_count = 3;
+
+const struct rota_command_info rota_command_table[] = {
+    {
+        .name = {TEXT(t_EAR_SAY)},
+        .summary = {TEXT(t_Says_something)},
+        .note = {TEXT(t_Once_only)},
+        .payload = {TEXT(t_ear_say)},
+        .res = {TEXT(t_How_much_was_heard)},
+        .members = ROWS(rota_member_table, ear_say),
+        .errors = ROWS(rota_error_table, ear_errors_0),
+        .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'e', 0x1, 24),
+        .since = ROTA_KERNEL(6, 1),
+        .family = 0,
+        .bytes = 16,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_EAR_ASK)},
+        .summary = {TEXT(t_Asks_something)},
+        .note = {0},
+        .payload = {TEXT(t_ear_ask)},
+        .res = {TEXT(t_The_answer)},
+        .members = ROWS(rota_member_table, ear_ask),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_READ, 'e', 0x2, 8 + 1 * sizeof(void *)),
+        .since = ROTA_KERNEL(6, 2),
+        .family = 0,
+        .bytes = 8,
+        .every_number = false,
+        .coded = true,
+        .stream = true,
+    },
+    {
+        .name = {TEXT(t_EAR_WAIT)},
+        .summary = {TEXT(t_Waits)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)3,
+        .since = ROTA_KERNEL(6, 2),
+        .family = 0,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_EAR_REST)},
+        .summary = {TEXT(t_Rests)},
+        .note = {0},
+        .payload = {TEXT(t_ear_say)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ear_say),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_WRITE, 'e', 0x4, 0),
+        .since = ROTA_KERNEL(6, 2),
+        .family = 0,
+        .bytes = 24,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_EAR_STOP)},
+        .summary = {TEXT(t_Stops)},
+        .note = {0},
+        .payload = {TEXT(t_ear_say)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, ear_say),
+        .errors = {0, 0},
+        .number = (uint32_t)_IOC(_IOC_NONE, 'e', 0x5, 0),
+        .since = ROTA_KERNEL(6, 2),
+        .family = 0,
+        .bytes = 24,
+        .every_number = false,
+        .coded = true,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_TINY_KIND_SOCKET)},
+        .summary = {TEXT(t_Tells_nothing)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 1),
+        .family = 1,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {0},
+        .summary = {TEXT(t_Tells_a_wall)},
+        .note = {0},
+        .payload = {TEXT(t_wall_say)},
+        .res = {TEXT(t_Always_0)},
+        .members = ROWS(rota_member_table, wall_say),
+        .errors = {0, 0},
+        .number = 0,
+        .since = ROTA_KERNEL(6, 2),
+        .family = 2,
+        .bytes = 8,
+        .every_number = true,
+        .coded = false,
+        .stream = false,
+    },
+};
+const unsigned rota_command_table_count = 7;
 
 const struct rota_slot_info rota_sqe_slots[] = {
     {{TEXT(t_opcode)}, 0, 1},

@@ -18,6 +18,7 @@ struct rota_name_strings {
     char t_OPEN[5];
     char t_WATCH[6];
     char t_LATER[6];
+    char t_TELL[5];
     char t_REGISTER_TINY[14];
     char t_UNREGISTER_TINY[16];
     char t_REGISTER_LATER[15];
@@ -53,6 +54,7 @@ const struct rota_name_strings rota_name_strings = {
     .t_OPEN = "OPEN",
     .t_WATCH = "WATCH",
     .t_LATER = "LATER",
+    .t_TELL = "TELL",
     .t_REGISTER_TINY = "REGISTER_TINY",
     .t_UNREGISTER_TINY = "UNREGISTER_TINY",
     .t_REGISTER_LATER = "REGISTER_LATER",
@@ -89,8 +91,9 @@ const uint16_t rota_op_names[] = {
     [IORING_OP_OPEN] = TEXT(t_OPEN),
     [IORING_OP_WATCH] = TEXT(t_WATCH),
     [IORING_OP_LATER] = TEXT(t_LATER),
+    [IORING_OP_TELL] = TEXT(t_TELL),
 };
-const unsigned rota_op_count = 5;
+const unsigned rota_op_count = 6;
 
 const uint16_t rota_register_names[] = {
     [IORING_REGISTER_TINY] = TEXT(t_REGISTER_TINY),

@@ -12,7 +12,7 @@
 
 #include "tool/tables.h"
 
-const char *const tool_op_examples[5] = {
+const char *const tool_op_examples[6] = {
     [IORING_OP_NOP] =
         "#include <errno.h>\n"
         "#include <rota.h>\n"
@@ -162,8 +162,34 @@ const char *const tool_op_examples[5] = {
         "    rota_cqe_seen(ring, cqe);\n"
         "    return ret;\n"
         "}\n",
+    [IORING_OP_TELL] =
+        "#include <errno.h>\n"
+        "#include <rota.h>\n"
+        "\n"
+        "/* Tells a file something. */\n"
+        "int tell_example(struct rota_ring *ring, int fd, int what)\n"
+        "{\n"
+        "    struct io_uring_sqe *sqe = rota_get_sqe(ring);\n"
+        "    struct io_uring_cqe *cqe;\n"
+        "    int ret;\n"
+        "\n"
+        "    if (!sqe)\n"
+        "        return -EBUSY; /* the queue is full: submit first */\n"
+        "    rota_prep_tell(sqe, fd, what);\n"
+        "    rota_sqe_set_data64(sqe, 1); /* comes back in cqe->user_data */\n"
+        "\n"
+        "    ret = rota_submit(ring);\n"
+        "    if (ret < 0)\n"
+        "        return ret;\n"
+        "    ret = rota_wait_cqe(ring, &cqe);\n"
+        "    if (ret < 0)\n"
+        "        return ret;\n"
+        "    ret = cqe->res;\n"
+        "    rota_cqe_seen(ring, cqe);\n"
+        "    return ret;\n"
+        "}\n",
 };
-const unsigned tool_op_example_count = 5;
+const unsigned tool_op_example_count = 6;
 
 const struct tool_emulation tool_op_emulations[] = {
     [IORING_OP_NOP] = {"now", "At once."},
@@ -171,6 +197,7 @@ const struct tool_emulation tool_op_emulations[] = {
     [IORING_OP_OPEN] = {"worker", "On a worker, by open_eye(fd, addr, open_flags, len)."},
     [IORING_OP_WATCH] = {"ready", "When the file is writable."},
     [IORING_OP_LATER] = {"refused", "Refused: not described yet."},
+    [IORING_OP_TELL] = {"refused", "Refused: nobody listens."},
 };
 const unsigned tool_op_emulation_count = sizeof(tool_op_emulations) / sizeof(tool_op_emulations[0]);
 

@@ -12,7 +12,10 @@
 #include <rota/hooks.h>
 #include <rota/liburing/types.h>
 
+struct ear_ask;
+struct ear_say;
 struct tiny_frame;
+struct wall_say;
 
 /*
  * Each writes the members of an SQE that liburing's writes, so that an SQE that
@@ -106,6 +109,19 @@ IOURINGINLINE void io_uring_prep_later(struct io_uring_sqe *sqe)
     sqe->addr = 0;
     sqe->len = 0;
     sqe->opcode = IORING_OP_LATER;
+}
+
+/* ---- IORING_OP_TELL -------------------------------------------------------- */
+
+IOURINGINLINE void io_uring_prep_tell(struct io_uring_sqe *sqe, int fd, int what)
+    LIBURING_NOEXCEPT
+{
+    sqe->off = 0;
+    sqe->addr = 0;
+    sqe->len = 0;
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)what;
 }
 
 #endif /* ROTA_LIBURING_PREP_H */
