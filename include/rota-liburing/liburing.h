@@ -30,18 +30,14 @@
 #define __NR_io_uring_register 427
 #endif
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+ROTA_BEGIN_DECLS
 
 #include <rota/liburing/register.h>
 #include <rota/liburing/queue.h>
 #include <rota/liburing/prep.h>
 #include <rota/liburing/buffers.h>
 
-#ifdef __cplusplus
-}
-#endif
+ROTA_END_DECLS
 
 #if defined(ROTA_CHECK)
 #include <rota/liburing/check.h>

@@ -52,11 +52,12 @@
 #define ROTA_HOLDS(type, value, message) ((void)0)
 #endif
 
-/* The inline functions are C, casts too: a C++ program that forbids those does not hear of ours. */
+/* The inline functions are C, casts and NULL too: a C++ program that forbids those hears not of ours. */
 #ifdef __cplusplus
-#define ROTA_BEGIN_DECLS \
-    extern "C" {         \
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"")
+#define ROTA_BEGIN_DECLS                                                                  \
+    extern "C" {                                                                          \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") \
+        _Pragma("GCC diagnostic ignored \"-Wzero-as-null-pointer-constant\"")
 #define ROTA_END_DECLS            \
     _Pragma("GCC diagnostic pop") \
     }

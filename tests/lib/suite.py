@@ -294,6 +294,14 @@ def liburing() -> Iterator[Case]:
     yield from script("liburing", "tests/liburing/run", limit=4 * LIMIT)
 
 
+@long_stage
+def liburing_guests() -> Iterator[Case]:
+    """liburing's own test programs in guests of Linux 6.1, 6.12 and 7.3, with both libraries."""
+    # Six times 250 programs on an emulated processor.
+    yield from script("liburing-guests", "tests/liburing/run", "--guest", "6.1", "--guest", "6.12",
+                      "--guest", "7.3", limit=24 * LIMIT)
+
+
 @stage
 def gcc() -> Iterator[Case]:
     """Built by gcc; all C tests."""

@@ -235,6 +235,22 @@ static void test_no_mmap(void)
     }
 }
 
+/* Memory that the program was to bring and did not: the library's, and counted. */
+static void test_no_memory(void)
+{
+    struct io_uring_params p = {0};
+    struct io_uring ring;
+    int ret = io_uring_queue_init_mem(8, &ring, &p, NULL, 1 << 16);
+
+    if (ret == -EINVAL) {
+        skip(2, "this kernel takes no memory of the program's");
+        return;
+    }
+    ok(ret > 0 && ret % 4096 == 0, "a ring in no memory tells how much it has taken");
+    ok(p.flags & IORING_SETUP_NO_MMAP, "which the kernel did not map");
+    io_uring_queue_exit(&ring);
+}
+
 /* One NOP there and back; 0 if it came with its user_data. */
 static int round_trip(struct io_uring *ring, uint64_t data)
 {
@@ -379,6 +395,7 @@ int main(void)
     test_registering();
     test_probe();
     test_no_mmap();
+    test_no_memory();
     test_fork();
     test_kernels();
     test_versions();
