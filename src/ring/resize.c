@@ -36,10 +36,15 @@ static void copy(void *to, const void *from, size_t size)
     }
 }
 
-/* Copies the entries from index `first` to `end` between two queues of different sizes. */
+/*
+ * Copies the entries from index `first` to `end` between two queues of
+ * different sizes: none when that is more than there can be.
+ */
 static void copy_entries(void *to, uint32_t to_mask, const void *from, uint32_t from_mask,
                          uint32_t first, uint32_t end, uint32_t size)
 {
+    if (end - first > from_mask + 1)
+        return;
     for (uint32_t i = first; i != end; i++)
         copy((char *)to + (size_t)(i & to_mask) * size,
              (const char *)from + (size_t)(i & from_mask) * size, size);

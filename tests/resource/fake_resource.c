@@ -327,6 +327,32 @@ static void no_header(struct io_uring_params *p)
     p->cq_off.tail = 1U << 30;
 }
 
+/* The heads that it leaves in the old memory are nowhere in the queues. */
+static void leave_heads(struct io_uring_params *p)
+{
+    struct fake_header *old = (struct fake_header *)(void *)fake.ring_memory;
+
+    (void)p;
+    old->sq_head = old->sq_tail + 1;
+    old->cq_head = old->cq_tail + 1;
+}
+
+static void test_resize_lies(void)
+{
+    struct rota_ring ring;
+
+    make(&ring, IORING_SETUP_SQE128 | IORING_SETUP_CQE32);
+    fake.header->sq_flags = IORING_SQ_CQ_OVERFLOW;
+    rota_get_events(&ring);
+    script.spoil_resize = leave_heads;
+    script.says_array = true;
+    alarm(50); /* four billion entries take longer */
+    is_int(resize_to(&ring, 16, 0, 0), 0, "heads that are nowhere are not followed");
+    alarm(0);
+    is_int(rota_cq_overflows(&ring), 1, "what was counted is kept");
+    rota_queue_exit(&ring);
+}
+
 static void test_resize(void)
 {
     struct rota_config config;
@@ -691,6 +717,7 @@ int main(void)
     test_resize_large(true);
     test_resize_large(false);
     test_resize();
+    test_resize_lies();
     test_buffers();
     test_file_table();
     test_region();
