@@ -42,7 +42,6 @@ static void report(struct rota_ring *ring, struct rota_op *op, struct rota_scan 
         scan->ended = ended;
         scan->res = op->res;
         scan->state = state;
-        state &= ~ROTA_OP_BLOCKED; /* the await that runs returns it */
     } else if (!(state & ROTA_OP_DROPPING) && (ended || !callback)) {
         state |= ROTA_OP_FRESH; /* a callback takes all but the last, which an await returns */
     }

@@ -299,7 +299,10 @@ int rota_submit_general(struct rota_ring *ring, uint32_t wait_nr, uint32_t enter
  * queue.c
  */
 
-/* SQ_REWIND: the kernel took `taken` SQEs; what is left moves to the beginning of the queue. */
+/*
+ * SQ_REWIND: the kernel took `taken` SQEs, at most as many as there were; what
+ * is left moves to the beginning of the queue.
+ */
 void rota_sq_rewind(struct rota_ring *ring, uint32_t taken);
 
 /*

@@ -4,8 +4,7 @@
 
 void rota_sq_rewind(struct rota_ring *ring, uint32_t taken)
 {
-    uint32_t tail = rota_sq_tail(ring);
-    uint32_t left = taken < tail ? tail - taken : 0; /* more than there were no kernel takes */
+    uint32_t left = rota_sq_tail(ring) - taken;
     size_t words = ((size_t)left << ring->sq.sqe_shift) / sizeof(rota_clear_word);
     rota_clear_word *to = (rota_clear_word *)(void *)ring->sq.sqes;
     const rota_clear_word *from = (const rota_clear_word *)(const void *)rota_sqe_at(ring, taken);

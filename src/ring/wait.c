@@ -26,9 +26,8 @@ int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limi
         return -EBADF;
     if (limit->registered && !(ring->features & IORING_FEAT_EXT_ARG))
         return lacking;
-    /* As the kernel says of an index that is too large; of 32 bits, some would mean another. */
-    if (limit->registered &&
-        (limit->index < 0 || (size_t)limit->index > SIZE_MAX / sizeof(struct io_uring_reg_wait)))
+    /* As the kernel says of an index that is too large, and so is one below 0. */
+    if (limit->registered && (size_t)limit->index > SIZE_MAX / sizeof(struct io_uring_reg_wait))
         return -EFAULT;
     /* Points in time have no feature bit of their own; they came with minimum times. */
     if ((limit->min_usec || (limit->absolute && ts)) && !(ring->features & IORING_FEAT_MIN_TIMEOUT))

@@ -277,6 +277,28 @@ static void test_stopped(void)
     rota_queue_exit(&ring);
 }
 
+/* A buffer's release reaches its handle beside a result that nobody has asked for yet. */
+static void test_release(void)
+{
+    struct rota_op send = ROTA_OP_INIT, other = ROTA_OP_INIT;
+    uint64_t mark = ROTA_OP_DATA;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_start_nop(&ring, &send);
+    rota_start_nop(&ring, &other);
+    take_all();
+    fake_post((uint64_t)(uintptr_t)&send + mark, 5, IORING_CQE_F_MORE);
+    fake_post((uint64_t)(uintptr_t)&send + mark, 3, IORING_CQE_F_NOTIF);
+    fake_post((uint64_t)(uintptr_t)&other + mark, 1, 0);
+    is_int(rota_await(&ring, &other), 1, "a handle behind the release of a buffer");
+    ok(!rota_op_active(&send), "the buffer is free");
+    is_int(send.notif, 3, "as its notification says");
+    is_int(rota_cq_ready(&ring), 0, "nothing stays in the queue");
+    is_int(rota_await(&ring, &send), 5, "the result is there all the same");
+    rota_queue_exit(&ring);
+}
+
 /* Completions that were lost: told once, and no wait goes on as if nothing had happened. */
 static void test_lost(void)
 {
@@ -328,6 +350,7 @@ int main(void)
     test_start_sqe();
     test_lost();
     test_stopped();
+    test_release();
     test_gaps(0, 0, "plain");
     test_gaps(IORING_SETUP_CQE32, 0xffffff00, "CQE32");
     test_gaps(IORING_SETUP_CQE_MIXED, 0, "mixed");
