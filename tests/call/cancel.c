@@ -248,6 +248,17 @@ static void chain(void)
     is_int(rota_await(ring, &b), -EBADF, "the failure is told");
     is_int(rota_await(ring, &a), 0, "what stood before it was done");
 
+    if (ring->features & IORING_FEAT_EXT_ARG) {
+        rota_chain_begin(ring, 2, IOSQE_IO_LINK);
+        rota_start_close(ring, &b, -1);
+        rota_start_nop(ring, &c);
+        rota_chain_end(ring);
+        is_int(rota_await_timeout(ring, &c, 60ull * SEC), ROTA_FINISHED,
+               "what the kernel has cancelled was not stopped by anybody");
+        is_int(c.res, -ECANCELED, "though it says so");
+        is_int(rota_await(ring, &b), -EBADF, "the failure is told");
+    }
+
     is_int(rota_chain_begin(ring, 2, IOSQE_IO_HARDLINK), 0, "a hard chain");
     rota_start_close(ring, &b, -1);
     rota_start_nop(ring, &c);
