@@ -416,6 +416,7 @@ static void chain_is_pure(void)
     sqe->user_data = 7;
     rota_chain_begin(ring, 1, IOSQE_IO_LINK);
     is_int(rota_start_sqe(ring, &a, sqe), -EINVAL, "what stands before a chain does not join it");
+    is_int(rota_sq_tail(ring), tail + 1, "nor is it taken back");
     is_int(rota_chain_end(ring), -EINVAL, "which fails");
     is_int(rota_sq_tail(ring), tail + 1, "it is there");
     is_int(rota_submit_and_wait(ring, 1), 1, "and goes");

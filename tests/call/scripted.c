@@ -277,6 +277,79 @@ static void test_stopped(void)
     rota_queue_exit(&ring);
 }
 
+/* Busy: what has come meanwhile may have made room, so that it is tried again. */
+static struct rota_op three[3];
+static unsigned calls;
+
+static int busy_twice(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                      size_t size)
+{
+    (void)fd;
+    (void)submit;
+    (void)wait_nr;
+    (void)flags;
+    (void)arg;
+    (void)size;
+    if (calls < 3)
+        fake_post((uint64_t)(uintptr_t)&three[2 - calls] + ROTA_OP_DATA, (int)calls, 0);
+    return calls++ < 2 ? -EBUSY : 0;
+}
+
+static void test_busy(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        rota_op_init(&three[i]);
+        rota_start_nop(&ring, &three[i]);
+    }
+    take_all();
+    kernel.enter = busy_twice;
+    ring.kernel = &kernel;
+    is_int(rota_await(&ring, &three[0]), 2, "busy as long as something comes");
+    is_int((int)calls, 3, "is tried again");
+    calls = 3;
+    ring.kernel = &fake_kernel;
+    rota_queue_exit(&ring);
+}
+
+/* A call that a signal stops before it was submitted: its handle, which goes, is nowhere. */
+static void test_call_stopped(void)
+{
+    fake_reset();
+    fake_plain_ring(&ring, 0, ROTA_WAIT_INTERRUPTIBLE);
+    fake_then(-EINTR);
+    fake_then(-EBUSY);
+    is_int(rota_call_nop(&ring), -EBUSY, "a call that is taken back after a signal");
+    ok(!ring.calls.stopping, "is not to be stopped any more");
+    is_int(rota_in_flight(&ring), 0, "nor in flight");
+    rota_queue_exit(&ring);
+}
+
+/* A stream whose cancelling fails halfway: nobody wants its results any more. */
+static void test_dropping(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    uint64_t data = (uint64_t)(uintptr_t)&op + ROTA_OP_DATA;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_start_nop(&ring, &op);
+    take_all();
+    memset(fake.script, 0, sizeof(fake.script));
+    fake_then(-EBUSY);
+    is_int(rota_op_cancel(&ring, &op), -EBUSY, "cancelling that fails");
+    fake_post(data, 1, IORING_CQE_F_MORE);
+    fake_post(data, 2, IORING_CQE_F_MORE);
+    fake_post(data, -ECANCELED, 0);
+    fake_then(0)->count = true;
+    is_int(rota_poll(&ring), 3, "drops what comes until the end");
+    ok(!rota_op_active(&op), "which is there");
+    rota_queue_exit(&ring);
+}
+
 /* A buffer's release reaches its handle beside a result that nobody has asked for yet. */
 static void test_release(void)
 {
@@ -351,6 +424,9 @@ int main(void)
     test_lost();
     test_stopped();
     test_release();
+    test_busy();
+    test_call_stopped();
+    test_dropping();
     test_gaps(0, 0, "plain");
     test_gaps(IORING_SETUP_CQE32, 0xffffff00, "CQE32");
     test_gaps(IORING_SETUP_CQE_MIXED, 0, "mixed");

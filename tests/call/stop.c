@@ -193,6 +193,28 @@ static void drained(const char *kind)
     close_pair(pair);
 }
 
+/* The first request to stop everything finds nothing: what is to be found may be about to start. */
+static void own_missed(void)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+    struct __kernel_timespec limit = {20, 0};
+    struct io_uring_cqe *cqe;
+    int pair[2];
+    char byte;
+
+    make_pair(pair);
+    rota_prep_recv(sqe, pair[0], &byte, 1, 0);
+    sqe->user_data = 1;
+    rota_submit(&ring);
+    miss(1);
+    is_int(rota_cancel_all(&ring), 0, "the caller's own, which is missed once");
+    is_int(rota_wait_cqe_timeout(&ring, &cqe, &limit), 0, "ends");
+    is_int(cqe ? cqe->res : 0, -ECANCELED, "all the same");
+    rota_cqe_seen(&ring, cqe);
+    is_empty(&ring, "missed");
+    close_pair(pair);
+}
+
 /* A cancel request behind a drain that stays there: nobody waits for its answer for long. */
 static void lingering(const char *kind)
 {
@@ -235,7 +257,7 @@ static void lingering(const char *kind)
 /* A hard chain of requests that wait: each begins when the one before it is cancelled. */
 static void hard_chain(unsigned count, const char *kind)
 {
-    struct rota_op ops[16];
+    struct rota_op ops[16], *list[16];
     struct io_uring_sqe *sqe;
     struct io_uring_cqe *cqe;
     unsigned cancelled = 0;
@@ -256,6 +278,23 @@ static void hard_chain(unsigned count, const char *kind)
         cancelled += !rota_op_active(&ops[i]) && ops[i].res == -ECANCELED;
     is_int(cancelled, count, "%s: each of it", kind);
     is_empty(&ring, "hard chain");
+
+    /* One by one: the next is asked for at once when its turn comes. */
+    rota_chain_begin(&ring, count, IOSQE_IO_HARDLINK);
+    for (unsigned i = 0; i < count; i++) {
+        list[i] = &ops[i];
+        rota_start_recv(&ring, &ops[i], pair[0], &bytes[i], 1, 0);
+    }
+    rota_chain_end(&ring);
+    rota_submit(&ring);
+    cancelled = 0;
+    for (unsigned i = 0; i < count; i++)
+        cancelled += rota_op_request_cancel(&ring, &ops[i]) == 0;
+    is_int(cancelled, count, "%s: each is asked to stop", kind);
+    is_int(rota_await_all(&ring, list, count), 0, "%s: and does", kind);
+    is_int(ring.calls.asks, 0, "%s: after pauses that begin anew with each", kind);
+    rota_run(&ring);
+    is_empty(&ring, "hard chain, one by one");
 
     /* The same without handles. */
     for (unsigned i = 0; i < count; i++) {
@@ -340,6 +379,7 @@ int main(void)
         return done();
     }
     asked_again("waits with a limit");
+    own_missed();
     if (rota_register_sync_cancel(&ring, &(struct io_uring_sync_cancel_reg){.fd = -1}) == -ENOENT) {
         drained("asked beside the queue");
         lingering("asked beside the queue");

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 /* What the script says beside fake_kernel.h. */
 static struct {
@@ -648,6 +649,55 @@ static void test_limit_is_enough(void)
     rota_queue_exit(&ring);
 }
 
+/* In a child: the hard limit cannot be raised again by everybody. */
+static int register_below(unsigned soft, unsigned hard, unsigned *now)
+{
+    struct rlimit few = {.rlim_cur = soft, .rlim_max = hard}, limit;
+    struct io_uring_params params;
+    struct rota_ring ring;
+    int files[5] = {-1, -1, -1, -1, -1};
+
+    memset(&params, 0, sizeof(params));
+    if (rota_queue_init_on(FAKE_ENTRIES, &ring, &params, &kernel) < 0 ||
+        setrlimit(RLIMIT_NOFILE, &few))
+        return -1;
+    script.calls = 0;
+    (void)rota_register_files(&ring, files, 5);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    *now = (unsigned)limit.rlim_cur;
+    return (int)script.calls;
+}
+
+static void test_hard_limit(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    struct rota_ring ring;
+    int status = 0;
+    pid_t child;
+
+    if (preload && strstr(preload, "vgpreload")) {
+        skip(1, "valgrind keeps that limit to itself");
+        return;
+    }
+    make(&ring, 0);
+    rota_queue_exit(&ring);
+    refuse(IORING_REGISTER_FILES, -EMFILE);
+    fflush(stdout);
+    child = fork();
+    if (child < 0)
+        bail("fork");
+    if (!child) {
+        unsigned now = 0, wrong = 0;
+
+        wrong |= (register_below(4, 6, &now) != 2 || now != 6) ? 1U : 0;
+        wrong |= (register_below(4, 4, &now) != 1 || now != 4) ? 2U : 0;
+        _exit((int)wrong);
+    }
+    if (waitpid(child, &status, 0) != child)
+        bail("waitpid");
+    is_int(status, 0, "up to the hard limit, and not again when it is reached");
+}
+
 static void test_zcrx(void)
 {
     static const int errors[] = {-EBUSY, -EEXIST, -EPERM, -ERANGE};
@@ -723,6 +773,7 @@ int main(void)
     test_region();
     test_region_sizes();
     test_limit_is_enough();
+    test_hard_limit();
     test_zcrx();
     return done();
 }
