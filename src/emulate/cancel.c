@@ -45,8 +45,8 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
     case EMULATE_QUEUED:
     case EMULATE_RUNNING:
         ret = emulate_unpunt(ring, request);
-        if (ret < 0)
-            return ret;
+        if (ret)
+            return ret < 0 ? ret : 0;
         break;
     default:
         return -ENOENT; /* it has not started, or ends already */
@@ -56,8 +56,7 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
     return 0;
 }
 
-/* Are both descriptors the same open file? */
-static bool same_file(int a, int b)
+bool emulate_same_file(int a, int b)
 {
     if (a == b)
         return true;
@@ -87,7 +86,7 @@ static bool matches(const struct emulate_request *request, const struct key *key
         return false;
     if (by_data && request->sqe.user_data != key->user_data)
         return false;
-    return !(key->flags & IORING_ASYNC_CANCEL_FD) || same_file(request->fd, key->fd);
+    return !(key->flags & IORING_ASYNC_CANCEL_FD) || emulate_same_file(request->fd, key->fd);
 }
 
 /* How many were cancelled (with ALL or ANY), or 0 for the one; -ENOENT, -EALREADY. */

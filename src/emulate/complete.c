@@ -277,8 +277,21 @@ static void end_watcher(struct emulate_ring *ring, struct emulate_request *reque
 
     request->watcher = NULL;
     watcher->watched = NULL;
+    watcher->flags |= EMULATE_REQ_SUCCESS; /* not to be needed is no failure */
     emulate_timer_del(ring, watcher);
     emulate_end_later(ring, watcher, -ECANCELED);
+}
+
+void emulate_buffer_used(struct emulate_ring *ring, struct emulate_request *request, int64_t res)
+{
+    uint8_t opcode = request->sqe.opcode;
+
+    /* A receive that finds the end gives its buffer back; a read that does has used it. */
+    if (!res && (opcode == IORING_OP_RECV || opcode == IORING_OP_RECVMSG ||
+                 opcode == IORING_OP_READ_MULTISHOT))
+        res = -EAGAIN;
+    emulate_buffer_commit(ring, request, res);
+    request->flags &= ~EMULATE_REQ_SELECTED;
 }
 
 void emulate_end(struct emulate_ring *ring, struct emulate_request *request, int64_t res)
@@ -289,10 +302,8 @@ void emulate_end(struct emulate_ring *ring, struct emulate_request *request, int
     request->state = EMULATE_NEW;
     request->res = res;
     request->link = NULL;
-    if (request->flags & EMULATE_REQ_SELECTED) {
-        emulate_buffer_commit(ring, request, res);
-        request->flags &= ~EMULATE_REQ_SELECTED;
-    }
+    if (request->flags & EMULATE_REQ_SELECTED)
+        emulate_buffer_used(ring, request, res);
     if (res < 0 && !(request->flags & EMULATE_REQ_SUCCESS))
         request->flags |= EMULATE_REQ_FAIL;
     if ((request->way->flags & EMULATE_WAY_SHORT_FAILS) &&

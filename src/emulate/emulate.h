@@ -171,7 +171,7 @@ struct emulate_request {
     uint32_t flags; /* EMULATE_REQ_* */
     uint8_t state;  /* enum emulate_state */
     bool blocking;  /* `run` may block: we are on a worker, or there is none */
-    uint16_t buffer_group;
+    bool cancelled; /* while a worker ran it */
     uint32_t cqe_flags;
     uint32_t iov_count;
     struct iovec *iov; /* a vector instead of addr and len, of several buffers; NULL: none */
@@ -193,8 +193,8 @@ struct emulate_request {
     struct {
         uint64_t deadline; /* ns on `clock` */
         uint64_t interval; /* ns of a multishot */
+        uint64_t target;   /* by count: completions at which it ends */
         uint32_t index;    /* in the heap, plus one; 0: in none */
-        uint32_t target;   /* by count: completions at which it ends */
         uint32_t repeats;
         uint8_t clock; /* enum emulate_clock_index */
         bool counted;  /* in ring->counted */
@@ -229,6 +229,8 @@ struct emulate_file {
     int fd;
     bool added;     /* epoll may know it */
     uint32_t armed; /* the mask that epoll has; 0: none, or it was used up */
+    uint32_t
+        want; /* at least what the requests wait for, and EPOLLONESHOT if one is no multishot */
     struct emulate_list waiting;
 };
 
@@ -274,8 +276,8 @@ struct emulate_ring {
     struct emulate_queues queues;
     uint32_t sq_head; /* our own, so that hostile memory cannot move it */
     uint32_t cq_tail;
-    uint32_t posted;        /* CQEs, but for those of timeouts that expired: what timeouts count */
-    uint32_t posted_before; /* the same, when the present call began to submit */
+    uint64_t posted;        /* CQEs, but for those of timeouts that expired: what timeouts count */
+    uint64_t posted_before; /* the same, when the present call began to submit */
     uint32_t timeouts;      /* that expired: each ends all waits */
 
     /* Requests. */
@@ -492,7 +494,10 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
 bool emulate_punt(struct emulate_ring *ring, struct emulate_request *request);
 /* Takes from the workers what they have done. */
 void emulate_workers_done(struct emulate_ring *ring);
-/* Takes it back, if no worker has begun; else interrupts. 0 or -EALREADY. */
+/*
+ * Takes it back, if no worker has begun: 0. Else interrupts: -EALREADY, or 1 for one that waits for
+ * others, and ends with -ECANCELED by itself.
+ */
 int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request);
 /* Stops and ends all; their requests are lost. Unlocked. */
 void emulate_workers_end(struct emulate_ring *ring);

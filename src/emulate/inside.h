@@ -39,6 +39,9 @@ static inline uint32_t emulate_hash(const struct emulate_ring *ring, uint64_t us
     return (uint32_t)((user_data * UINT64_C(0x9e3779b97f4a7c15)) >> 40) & ring->hash_mask;
 }
 
+/* cancel.c: are both descriptors the same open file? */
+bool emulate_same_file(int a, int b);
+
 /* start.c: its file was found ready, or it may be tried again. */
 void emulate_retry(struct emulate_ring *ring, struct emulate_request *request);
 /* It was run elsewhere than in start.c, with that answer. */
@@ -57,7 +60,9 @@ bool emulate_workers_interrupting(struct emulate_ring *ring);
 /* poll.c: closes what a poll holds. */
 void emulate_poll_forget(struct emulate_request *request);
 
-/* complete.c: may this chain start, as far as drains go? */
+/* complete.c: `res` came of a selected buffer. */
+void emulate_buffer_used(struct emulate_ring *ring, struct emulate_request *request, int64_t res);
+/* May this chain start, as far as drains go? */
 bool emulate_may_start(const struct emulate_ring *ring, const struct emulate_request *head);
 /* Frees a request of a ring that ends. */
 void emulate_request_drop(struct emulate_ring *ring, struct emulate_request *request);

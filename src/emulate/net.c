@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -56,6 +57,8 @@ EMULATE_HOOK(accept)
     if (fd < 0)
         return -errno;
     request->flags |= EMULATE_REQ_MORE;
+    if (is_ready(request->fd, POLLIN))
+        request->cqe_flags |= IORING_CQE_F_SOCK_NONEMPTY;
     return fd;
 }
 
@@ -142,6 +145,15 @@ static int begin_receive(struct emulate_request *request)
     return 0;
 }
 
+/* More than that waits, as far as it costs little to know. */
+static void note_more(struct emulate_request *request, int64_t got, size_t asked)
+{
+    int waiting = 0;
+
+    if (got > 0 && (size_t)got == asked && !ioctl(request->fd, FIONREAD, &waiting) && waiting > 0)
+        request->cqe_flags |= IORING_CQE_F_SOCK_NONEMPTY;
+}
+
 /* More of a multishot's: unless the peer has ended, or its total was reached. */
 static void count_shot(struct emulate_request *request, int64_t res)
 {
@@ -203,6 +215,8 @@ EMULATE_HOOK(recv)
     }
     if (got < 0 && errno == EINTR && !request->blocking)
         return -EAGAIN;
+    if (!request->iov)
+        note_more(request, got, length - done);
     if (request->flags & EMULATE_REQ_MULTISHOT) {
         if (got >= 0)
             count_shot(request, got);

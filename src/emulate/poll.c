@@ -98,9 +98,15 @@ void emulate_poll_event(struct emulate_ring *ring, struct emulate_request *reque
 {
     uint32_t ready = events & (request->events | ALWAYS) & EVENTS_KNOWN;
 
-    if (is_multishot(request) && emulate_post_more(ring, request, (int32_t)ready, 0)) {
+    bool own_notice = is_multishot(request) && ring->notify_fd >= 0 &&
+                      emulate_same_file(request->fd, ring->notify_fd);
+
+    /* The ring's own eventfd, where each CQE makes the next event, is reported once. */
+    if (is_multishot(request) && !own_notice &&
+        emulate_post_more(ring, request, (int32_t)ready, 0)) {
         /* It stays armed: the next edge, or level, comes by itself. */
         request->state = EMULATE_WAITING;
+        request->file->want |= request->events;
         emulate_list_add(&request->node, &request->file->waiting);
         return;
     }

@@ -65,20 +65,17 @@ static void disarm(struct emulate_ring *ring, struct emulate_file *file)
     file->armed = 0;
 }
 
+static uint32_t wanted(const struct emulate_request *request)
+{
+    return request->events | (request->flags & EMULATE_REQ_MULTISHOT ? 0 : (uint32_t)EPOLLONESHOT);
+}
+
 /* Arms it for all that wait. `fresh`: the descriptor may be another file than it was. */
 static int arm(struct emulate_ring *ring, struct emulate_file *file, bool fresh)
 {
-    uint32_t want = 0;
+    uint32_t want = file->want;
     int ret;
 
-    for (struct emulate_list *link = file->waiting.next; link != &file->waiting;
-         link = link->next) {
-        struct emulate_request *request = EMULATE_ELEMENT(link, struct emulate_request, node);
-
-        want |= request->events;
-        if (!(request->flags & EMULATE_REQ_MULTISHOT))
-            want |= EPOLLONESHOT;
-    }
     if (!fresh && file->armed == want)
         return 0;
     ret = file->added ? control(ring, file, EPOLL_CTL_MOD, want) : -ENOENT;
@@ -103,6 +100,9 @@ int emulate_wait_ready(struct emulate_ring *ring, struct emulate_request *reques
         request->events = request->way->events;
     request->file = file;
     request->state = EMULATE_WAITING;
+    if (emulate_list_empty(&file->waiting))
+        file->want = 0;
+    file->want |= wanted(request);
     emulate_list_add(&request->node, &file->waiting);
     ret = arm(ring, file, !again || !(request->flags & EMULATE_REQ_MULTISHOT));
     if (ret < 0)
@@ -128,12 +128,15 @@ void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events)
         file->armed = 0;
     /* Those that wait again come behind the others: each is tried once. */
     emulate_list_init(&due);
+    file->want = 0;
     for (link = file->waiting.next; link != &file->waiting; link = next) {
         struct emulate_request *request = EMULATE_ELEMENT(link, struct emulate_request, node);
 
         next = link->next;
-        if (!(events & (request->events | ALWAYS)))
+        if (!(events & (request->events | ALWAYS))) {
+            file->want |= wanted(request);
             continue;
+        }
         emulate_list_del(link);
         emulate_list_add(link, &due);
     }
@@ -152,7 +155,7 @@ void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events)
         /* Used up, it costs nothing to leave it for the next request. */
         if (file->armed)
             disarm(ring, file);
-    } else if (!file->armed) {
+    } else if (!file->armed || file->armed != file->want) {
         (void)arm(ring, file, true);
     }
 }

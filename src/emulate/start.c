@@ -85,8 +85,7 @@ static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *
 {
     request->flags &= ~EMULATE_REQ_MORE;
     if (request->flags & EMULATE_REQ_SELECTED)
-        emulate_buffer_commit(ring, request, res);
-    request->flags &= ~EMULATE_REQ_SELECTED;
+        emulate_buffer_used(ring, request, res);
     if (!emulate_post_more(ring, request, (int32_t)res, request->cqe_flags)) {
         emulate_end(ring, request, res);
         return ENDED;
@@ -243,5 +242,16 @@ void emulate_ran(struct emulate_ring *ring, struct emulate_request *request, int
 {
     request->state = EMULATE_NEW;
     request->blocking = false;
+    if (request->cancelled) {
+        request->cancelled = false;
+        /* It was to end, and did nothing: it does not wait again. */
+        if (res == -EAGAIN || res < INT32_MIN ||
+            (res == -EINTR && request->flags & EMULATE_REQ_UNBOUNDED))
+            res = -ECANCELED;
+        if (res == -ECANCELED) {
+            emulate_end(ring, request, res);
+            return;
+        }
+    }
     emulate_conclude(ring, request, res);
 }

@@ -41,7 +41,7 @@ static void request_init(struct emulate_request *request)
     request->flags = 0;
     request->state = EMULATE_NEW;
     request->blocking = false;
-    request->buffer_group = 0;
+    request->cancelled = false;
     request->cqe_flags = 0;
     request->iov_count = 0;
     request->iov = NULL;
@@ -228,13 +228,13 @@ static bool is_simple(const struct emulate_ring *ring, const struct emulate_requ
 
 /*
  * The short way of what is done at once, stands alone and holds nothing. False when it turned out
- * to be more than that: its result is in request->res.
+ * to be more than that, and its `run` has given that answer.
  */
-static bool end_at_once(struct emulate_ring *ring, struct emulate_request *request)
+static bool end_at_once(struct emulate_ring *ring, struct emulate_request *request, int64_t *answer)
 {
     int64_t res = request->way->run(ring, request);
 
-    request->res = res;
+    *answer = res;
     if (res < INT32_MIN || request->flags || request->file_node || request->buffer_node ||
         request->kept)
         return false;
@@ -253,10 +253,12 @@ static int submit_one(struct emulate_ring *ring, struct emulate_request *request
     if (!ret)
         ret = check(ring, request);
     if (!ret && is_simple(ring, request)) {
-        if (end_at_once(ring, request))
+        int64_t answer;
+
+        if (end_at_once(ring, request, &answer))
             return 0;
         ring->in_flight++;
-        emulate_conclude(ring, request, request->res);
+        emulate_conclude(ring, request, answer);
         emulate_settle(ring);
         return 0;
     }

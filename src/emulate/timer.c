@@ -227,14 +227,14 @@ static bool is_multishot(const struct emulate_request *request)
 static void add_counted(struct emulate_ring *ring, struct emulate_request *request)
 {
     struct emulate_list *before = ring->counted.next;
-    uint32_t base = ring->submitting ? ring->posted_before : ring->posted;
+    uint64_t base = ring->submitting ? ring->posted_before : ring->posted;
 
     request->timer.target = base + (uint32_t)request->sqe.off;
     request->timer.counted = true;
     while (before != &ring->counted) {
         const struct emulate_request *other = EMULATE_ELEMENT(before, struct emulate_request, node);
 
-        if (other->timer.target - base > request->timer.target - base)
+        if (other->timer.target > request->timer.target)
             break;
         before = before->next;
     }
@@ -269,7 +269,7 @@ void emulate_timers_count(struct emulate_ring *ring)
         struct emulate_request *request =
             EMULATE_ELEMENT(ring->counted.next, struct emulate_request, node);
 
-        if ((int32_t)(ring->posted - request->timer.target) < 0)
+        if (ring->posted < request->timer.target)
             return;
         emulate_timer_del(ring, request);
         request->flags |= EMULATE_REQ_TIMEOUT;
@@ -302,6 +302,8 @@ static void end_watched(struct emulate_ring *ring, struct emulate_request *watch
     watcher->watched = NULL;
     request->watcher = NULL;
     ret = emulate_cancel_one(ring, request);
+    watcher->flags |=
+        EMULATE_REQ_SUCCESS; /* it did what it is for: silent where that is asked for */
     emulate_end_later(ring, watcher, ret ? ret : -ETIME);
 }
 

@@ -117,10 +117,27 @@ static void dispatch(struct emulate_ring *ring, const struct epoll_event *event)
     }
 }
 
-int emulate_look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask)
+/* Has another who sleeps what it waits for? */
+static bool others_satisfied(const struct emulate_ring *ring, const struct emulate_waiter *self)
+{
+    uint32_t ready = emulate_cq_ready(ring);
+
+    for (struct emulate_list *link = ring->waiters.next; link != &ring->waiters;
+         link = link->next) {
+        const struct emulate_waiter *waiter = EMULATE_ELEMENT(link, struct emulate_waiter, node);
+
+        if (waiter != self && waiter->target <= ready)
+            return true;
+    }
+    return false;
+}
+
+static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask,
+                const struct emulate_waiter *self)
 {
     struct epoll_event events[EVENTS];
     unsigned rounds = 0;
+    bool raised = false;
     int count, ret = 0;
 
     do {
@@ -138,13 +155,23 @@ int emulate_look(struct emulate_ring *ring, uint64_t timeout, const void *sigmas
             count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL,
                                  ROTA_SIGSET_SIZE);
         }
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
+            raised |= events[i].data.u64 == EMULATE_EVENT_WAKE;
             dispatch(ring, &events[i]);
+        }
         timeout = 0;
     } while (count == EVENTS && ++rounds < ROUNDS);
     retry_all(ring);
     emulate_settle(ring);
+    /* What ended our sleep may have been meant for another, who found it taken and slept on. */
+    if (raised && others_satisfied(ring, self))
+        emulate_wake(ring);
     return ret;
+}
+
+int emulate_look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask)
+{
+    return look(ring, timeout, sigmask, NULL);
 }
 
 /* Nanoseconds until the first of both, UINT64_MAX when there is none. */
@@ -180,7 +207,7 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
         uint64_t left = remaining(ring, limit, min_until);
 
         ring->slept = true;
-        ret = emulate_look(ring, left, limit->sigmask);
+        ret = look(ring, left, limit->sigmask, &waiter);
         emulate_overflow_flush(ring);
         if (ret == -EBADF)
             break;
@@ -208,19 +235,6 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
     return ret != -EBADF && emulate_cq_ready(ring) ? 0 : ret;
 }
 
-static void wake_satisfied(struct emulate_ring *ring)
-{
-    uint32_t ready = emulate_cq_ready(ring);
-
-    for (struct emulate_list *link = ring->waiters.next; link != &ring->waiters;
-         link = link->next) {
-        if (EMULATE_ELEMENT(link, struct emulate_waiter, node)->target <= ready) {
-            emulate_wake(ring);
-            return;
-        }
-    }
-}
-
 static void notify(struct emulate_ring *ring)
 {
     const uint64_t one = 1;
@@ -244,8 +258,8 @@ void emulate_tell(struct emulate_ring *ring)
         notify(ring);
         ring->posted_any = false;
         ring->posted_async = false;
-        if (!emulate_list_empty(&ring->waiters))
-            wake_satisfied(ring);
+        if (!emulate_list_empty(&ring->waiters) && others_satisfied(ring, NULL))
+            emulate_wake(ring);
         if (!ring->event_raised && emulate_cq_ready(ring)) {
             ring->event_raised = true;
             while (write(ring->event_fd, &one, sizeof(one)) < 0 && errno == EINTR)

@@ -86,7 +86,7 @@ static void *watch(void *data)
 
     emulate_lock_take(&ring->lock);
     while (!ring->closing) {
-        uint32_t posted = ring->posted;
+        uint64_t posted = ring->posted;
         int taken;
 
         if (!(ring->flags & IORING_SETUP_SQPOLL)) {

@@ -188,6 +188,7 @@ static void *work(void *data)
         pthread_mutex_lock(&pool->lock);
         pool->running[kind(request)]--;
         worker->request = NULL;
+        request->cancelled = worker->interrupt;
         emulate_list_add(&request->node, &pool->done);
         tell_done(pool);
         if (!emulate_list_empty(&pool->queue))
@@ -323,10 +324,13 @@ int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request)
             break;
         }
     }
-    for (unsigned i = 0; ret && i < pool->count; i++) {
+    for (unsigned i = 0; ret < 0 && i < pool->count; i++) {
         if (pool->workers[i].request == request) {
             pool->workers[i].interrupt = true;
             interrupt_all(pool);
+            /* What waits for somebody else does nothing yet: it can be cancelled. */
+            if (kind(request))
+                ret = 1;
         }
     }
     pthread_mutex_unlock(&pool->lock);
