@@ -29,7 +29,14 @@ void emulate_memory_fork(bool before)
 
 size_t emulate_page(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    static size_t page;
+    size_t known = __atomic_load_n(&page, __ATOMIC_RELAXED);
+
+    if (!known) {
+        known = (size_t)sysconf(_SC_PAGESIZE);
+        __atomic_store_n(&page, known, __ATOMIC_RELAXED);
+    }
+    return known;
 }
 
 struct emulate_memory *emulate_memory_new(size_t size)
@@ -102,29 +109,45 @@ int emulate_memory_unmap(void *address, size_t size)
 }
 
 /*
- * Addresses that are certainly nobody's: the first pages and the last, where
- * NULL with an offset and negative numbers point. All others are taken for
- * memory of the program.
+ * Is it memory? Addresses as NULL with an offset and negative numbers are told
+ * at once; the kernel knows of the pages of all others. What it does not tell
+ * is whether they may be read or written.
  */
-static bool suspicious(uint64_t address, size_t size)
+static bool is_mapped(uint64_t address, size_t size)
 {
-    return address < 65536 || address > UINTPTR_MAX - 65536 || size > UINTPTR_MAX - address;
-}
+    uint64_t page = emulate_page(), from = address - address % page, end;
+    unsigned char in_core[64];
 
-static int copy(void *to, const void *from, size_t size, uint64_t foreign)
-{
-    if (size && suspicious(foreign, size))
-        return -EFAULT;
-    memcpy(to, from, size);
-    return 0;
+    if (!size)
+        return true;
+    if (address < page || size > UINTPTR_MAX - address)
+        return false;
+    end = address + size;
+    while (from < end) {
+        uint64_t bytes = end - from;
+
+        if (bytes > sizeof(in_core) * page)
+            bytes = sizeof(in_core) * page;
+        if (mincore((void *)(uintptr_t)from, (size_t)bytes, in_core) < 0 && errno != ENOSYS &&
+            errno != EPERM)
+            return false;
+        from += bytes;
+    }
+    return true;
 }
 
 int emulate_copy_in(void *to, uint64_t from, size_t size)
 {
-    return copy(to, (const void *)(uintptr_t)from, size, from);
+    if (!is_mapped(from, size))
+        return -EFAULT;
+    memcpy(to, (const void *)(uintptr_t)from, size);
+    return 0;
 }
 
 int emulate_copy_out(uint64_t to, const void *from, size_t size)
 {
-    return copy((void *)(uintptr_t)to, from, size, to);
+    if (!is_mapped(to, size))
+        return -EFAULT;
+    memcpy((void *)(uintptr_t)to, from, size);
+    return 0;
 }

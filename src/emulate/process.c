@@ -50,7 +50,34 @@ EMULATE_HOOK(futex_wait)
     ret = syscall(SYS_futex, sqe->addr,
                   FUTEX_WAIT_BITSET | (flags & PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0),
                   (uint32_t)sqe->off, NULL, NULL, (uint32_t)sqe->addr3);
-    return ret < 0 ? -errno : 0;
+    /* Another value than it had when it was submitted: somebody has been there, and woke it. */
+    return ret < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+/* struct futex_waitv, which older headers lack. */
+struct futex_element {
+    uint64_t value;
+    uint64_t address;
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+#define ELEMENTS_MOST 128u
+
+/* The first whose value is not what it is said to be; -EAGAIN: none; or another -errno. */
+static int changed(const struct io_uring_sqe *sqe)
+{
+    struct futex_element element;
+    uint32_t value;
+
+    for (uint32_t i = 0; i < sqe->len; i++) {
+        if (emulate_copy_in(&element, sqe->addr + i * sizeof(element), sizeof(element)) < 0 ||
+            emulate_copy_in(&value, element.address, sizeof(value)) < 0)
+            return -EFAULT;
+        if (value != (uint32_t)element.value)
+            return (int)i;
+    }
+    return -EAGAIN;
 }
 
 EMULATE_HOOK(futex_waitv)
@@ -59,10 +86,21 @@ EMULATE_HOOK(futex_waitv)
     long ret;
 
     (void)ring;
-    if (!request->blocking)
-        return to_worker(request);
+    if (!request->blocking) {
+        if (!sqe->len || sqe->len > ELEMENTS_MOST)
+            return -EINVAL;
+        ret = changed(sqe);
+        if (ret >= 0)
+            return -EAGAIN;
+        return ret == -EAGAIN ? to_worker(request) : ret;
+    }
     ret = syscall(SYS_futex_waitv, sqe->addr, sqe->len, 0, NULL, 0);
-    return ret < 0 ? -errno : ret;
+    if (ret >= 0)
+        return ret;
+    if (errno != EAGAIN)
+        return -errno;
+    ret = changed(sqe);
+    return ret == -EAGAIN ? 0 : ret;
 }
 
 EMULATE_HOOK(waitid)

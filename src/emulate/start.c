@@ -44,6 +44,34 @@ static void unselect(struct emulate_ring *ring, struct emulate_request *request)
     request->flags &= ~EMULATE_REQ_SELECTED;
 }
 
+/* Requests that do nothing but wait, for as long as somebody else likes. */
+static bool waits_for_others(const struct emulate_request *request)
+{
+    switch (request->sqe.opcode) {
+    case IORING_OP_FUTEX_WAIT:
+    case IORING_OP_FUTEX_WAITV:
+    case IORING_OP_WAITID:
+    case IORING_OP_SPLICE:
+    case IORING_OP_TEE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Those of which the first look is the submitter's, and a worker's only the wait. */
+static bool looks_first(const struct emulate_request *request)
+{
+    switch (request->sqe.opcode) {
+    case IORING_OP_FUTEX_WAIT:
+    case IORING_OP_FUTEX_WAITV:
+    case IORING_OP_WAITID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A worker is to do it; without one, we. */
 static enum outcome to_worker(struct emulate_ring *ring, struct emulate_request *request)
 {
@@ -53,6 +81,8 @@ static enum outcome to_worker(struct emulate_ring *ring, struct emulate_request 
         emulate_end(ring, request, ret);
         return ENDED;
     }
+    if (waits_for_others(request))
+        request->flags |= EMULATE_REQ_UNBOUNDED;
     if (emulate_punt(ring, request))
         return PENDING;
     request->blocking = true;
@@ -153,7 +183,7 @@ static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
                 return false;
             }
         }
-        if (way->kind == EMULATE_WORKER && !request->blocking) {
+        if (way->kind == EMULATE_WORKER && !request->blocking && !looks_first(request)) {
             outcome = to_worker(ring, request);
             continue;
         }

@@ -311,6 +311,16 @@ void emulate_workers_done(struct emulate_ring *ring)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Under the pool's lock. */
+static bool pool_runs(const struct emulate_pool *pool, const struct emulate_request *request)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        if (pool->workers[i].request == request)
+            return true;
+    }
+    return false;
+}
+
 int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request)
 {
     struct emulate_pool *pool = ring->pool;
@@ -323,6 +333,12 @@ int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request)
             ret = 0;
             break;
         }
+    }
+    /* Done, but all that came of it is that it has to wait: not begun, as it were. */
+    if (ret < 0 && !pool_runs(pool, request) &&
+        (request->res == -EAGAIN || request->res < INT32_MIN)) {
+        emulate_list_del(&request->node);
+        ret = 0;
     }
     for (unsigned i = 0; ret < 0 && i < pool->count; i++) {
         if (pool->workers[i].request == request) {
