@@ -26,7 +26,6 @@ struct transfer {
     struct iovec one;
     const struct iovec *iov;
     uint32_t count;
-    uint64_t length;
     uint64_t offset; /* UINT64_MAX: the file's own */
     int flags;
     bool writes;
@@ -55,15 +54,16 @@ static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
         transfer->one.iov_len = request->len;
         transfer->iov = &transfer->one;
         transfer->count = 1;
-        transfer->length = request->len;
         return 0;
     }
+    transfer->iov = (const struct iovec *)(uintptr_t)sqe->addr;
+    transfer->count = sqe->len;
+    if (!fixed)
+        return 0; /* the system call says whether the vectors are there */
     ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
-    if (!ret && fixed)
+    if (!ret)
         ret = emulate_fixed_vector(ring, request, copy, sqe->len);
     transfer->iov = copy;
-    transfer->count = sqe->len;
-    transfer->length = ret ? 0 : length_of(copy, sqe->len);
     return ret;
 }
 
@@ -126,10 +126,13 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
             transfer.offset = UINT64_MAX;
             continue;
         }
-        if (got <= 0)
+        if (got < 0)
+            break;
+        if (!got)
             break;
         request->total += (uint64_t)got;
-        if (request->total >= transfer.length || own_nowait)
+        /* A call has read the vectors: they are there. */
+        if (request->total >= length_of(transfer.iov, transfer.count) || own_nowait)
             break;
         if (!regular && !is_regular(request->fd))
             break;
@@ -143,7 +146,7 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
         return EMULATE_PUNT; /* it cannot say whether it would block */
     if (request->total)
         got = (int64_t)request->total;
-    if (got >= 0 && (uint64_t)got < transfer.length)
+    if (got >= 0 && (uint64_t)got < length_of(transfer.iov, transfer.count))
         request->flags |= EMULATE_REQ_FAIL;
     return got;
 }
