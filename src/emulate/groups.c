@@ -16,7 +16,8 @@
 
 #include "emulate/hooks.h"
 
-#define BUNDLE_MOST 256u /* buffers of one bundle */
+#define BUNDLE_MOST  1024u /* buffers of one bundle */
+#define BUNDLE_SIZED 256u  /* of one for a number of bytes */
 
 struct emulate_group *emulate_group_find(struct emulate_ring *ring, uint16_t id)
 {
@@ -151,6 +152,8 @@ static int take_bundle(struct emulate_group *group, struct emulate_request *requ
         needed = (want + first - 1) / first;
         if (count > needed)
             count = needed;
+        if (count > BUNDLE_SIZED)
+            count = BUNDLE_SIZED;
     }
     if (count > BUNDLE_MOST)
         count = BUNDLE_MOST;

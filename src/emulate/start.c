@@ -77,6 +77,9 @@ static enum outcome to_worker(struct emulate_ring *ring, struct emulate_request 
 {
     int ret = emulate_track(ring, request);
 
+    /* It waits no more, so it takes its buffer along. */
+    if (!ret && selects(request) && !(request->flags & EMULATE_REQ_SELECTED))
+        ret = emulate_buffer_select(ring, request);
     if (ret < 0) {
         emulate_end(ring, request, ret);
         return ENDED;

@@ -2,7 +2,7 @@
 /* Buffers that the kernel picks: lists and rings of them, incremental use, bundles. */
 #include "single.h"
 
-#include <sys/mman.h>
+#include <sys/prctl.h>
 
 static char memory[8][64];
 
@@ -196,6 +196,29 @@ static void incremental(struct twin *t)
     close(s[0]);
 }
 
+/* A file that cannot say whether a read would block: a worker reads it. */
+static void workers(struct twin *t)
+{
+    struct io_uring_buf_ring *br;
+    uint16_t head;
+    int fd = open("/proc/self/comm", O_RDONLY), null = open("/dev/null", O_RDONLY);
+
+    if (prctl(PR_SET_NAME, "twin"))
+        bail("prctl");
+    br = ring_of(t, 4, 1, 0, 2);
+    if (!br)
+        return;
+    pick(t, PREP(t, 1, read(q, fd, NULL, 0, 0)), 1);
+    say(t, " %.4s", memory[0]);
+    pick(t, PREP(t, 1, read(q, null, NULL, 0, 0)), 1);
+    say(t, " %d", rota_buf_ring_head(&t->ring, 1, &head));
+    say(t, " %d", head);
+    pick(t, PREP(t, 1, read(q, fd, NULL, 0, 0)), 1);
+    rota_free_buf_ring(&t->ring, br, 4, 1);
+    close(fd);
+    close(null);
+}
+
 static void multishot(struct twin *t)
 {
     struct io_uring_buf_ring *br;
@@ -294,6 +317,8 @@ static const struct scenario scenarios[] = {
     SCENARIO("a ring that is mapped", mapped, "0 0 2@9 ab 0 0", .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("incremental use", incremental, " 4@30~ 4@30~ 01234567 0 0 56@30 6@31~ 0 1 -11 0",
              .features = IORING_FEAT_MIN_TIMEOUT),
+    SCENARIO("files that only a worker can read", workers, " 5@30 twin 0@31 0 2 -105",
+             .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("multishot", multishot, "[1] 2@30+ 2@31+ 2@32+ -105 abcdef",
              .opcode = IORING_OP_SEND_ZC),
     SCENARIO("bundles received", receive_bundles, " 100@30 0 2 2@32 1@33",

@@ -62,10 +62,14 @@ static void data(struct twin *t)
 {
     static char in[8192], out[8192];
     struct iovec iov[2] = {{in, 5}, {in + 5, 3}}, two[2] = {{out, 4}, {out + 4, 8}};
+    struct iovec *gone;
     struct statx about;
     int fd = openat(at, "data", O_CREAT | O_RDWR | O_TRUNC, 0600);
 
     memcpy(in, "0123456789", 10);
+    gone = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (gone == MAP_FAILED || munmap(gone, 4096))
+        bail("mmap");
     say(t, "%d", ONE(t, write(q, fd, in, 10, 4096)));
     say(t, " %d", ONE(t, writev(q, fd, iov, 2, 0)));
     say(t, " %d", ONE(t, read(q, fd, out, 8192, 0)));
@@ -92,6 +96,7 @@ static void data(struct twin *t)
     say(t, " %d", ONE(t, madvise(q, out, 1, 99)));
     say(t, " | %d", ONE(t, read(q, fd, (void *)8192, 10, 0)));
     say(t, " %d", ONE(t, write(q, fd, (void *)8192, 10, 0)));
+    say(t, " %d", ONE(t, readv(q, fd, gone, 1, 0)));
     say(t, " %d", ONE(t, read(q, 12345, out, 10, 0)));
     say(t, " %d", ONE(t, read(q, at, out, 10, 0)));
     say(t, " %d", ONE(t, fsync(q, 12345, 0)));
@@ -326,7 +331,7 @@ static const struct scenario scenarios[] = {
              .opcode = IORING_OP_FTRUNCATE),
     SCENARIO("data", data,
              "10 8 4106 01234567 0123456789 0 12 234567 | 3 3 345 2 8 | 0 0 0 0 0 -22 0 8192 -22 "
-             "| -14 -14 -9 -21 -9 -22"),
+             "| -14 -14 -14 -9 -21 -9 -22"),
     SCENARIO("attributes", attributes, "0 3 one 0 3 two -61 -61 -17", .opcode = IORING_OP_GETXATTR),
     SCENARIO("pipes", pipes, "0 1 3 6 9 abcabcdef 3 3 xyz 2 0 -9 | 0 2 -9 0",
              .opcode = IORING_OP_PIPE),
