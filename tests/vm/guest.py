@@ -55,7 +55,7 @@ KERNEL_ARGUMENTS = ("rdinit=/init loglevel=4 panic=-1 nokaslr mitigations=off cr
 
 # Modules to load in this order, where the kernel does not have them built in.
 MODULES = (("nvme", "poll_queues=2"), ("virtio_blk", ""), ("crc32c_generic", ""), ("ext4", ""),
-           ("loop", ""), ("fuse", ""))
+           ("loop", ""), ("fuse", ""), ("ublk_drv", ""))
 
 
 @dataclass(frozen=True)
