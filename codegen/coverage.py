@@ -61,7 +61,8 @@ def tallies(table: Table) -> list[Tally]:
         hit = {f"rota_prep_{trial.function}" for trial in _trials(op.preps, op.errors)}
         _row(found[0], op.name, op.preps, hit)
         for prep in op.preps:
-            found[1].count(prep.function, prep.function in hit, prep.untried)
+            found[1].count(prep.function, prep.function in hit or prep.tried is not None,
+                           prep.untried)
         for error in op.errors:
             found[2].count(f"{op.name} {error.errno}", error.trial is not None, error.untried)
     for row in table.registers:

@@ -164,7 +164,7 @@ class RequestBuilder:
         return Prep(raw["name"], raw.get("summary", op["summary"]), op["name"], args,
                     tuple(stores), amends, raw.get("own", False), raw.get("differs"), since,
                     trials, raw.get("untried"), made.expected, made.texts, made.touched,
-                    raw.get("no_handle"), raw.get("drop_in"))
+                    raw.get("no_handle"), raw.get("drop_in"), raw.get("tried"))
 
     def _prep_since(self, raw: Any, op: Any, fields: tuple[Field, ...], args: tuple[Arg, ...],
                     fixed: dict[str, Any]) -> str:

@@ -169,7 +169,11 @@ def functions(source: Source) -> Iterator[tuple[Place, str, Any]]:
                     "set": dict(raw.get("set", {}))}
             if "name" in raw:
                 made["set"] = {"cmd_op": raw["name"], **made["set"]}
-            made |= {key: raw[key] for key in ("since", "backports", "live") if key in raw}
-            if "live" not in raw and ("untried" in raw or "untried" in family):
-                made["untried"] = raw.get("untried", family.get("untried"))
+            made |= {key: raw[key] for key in ("since", "backports") if key in raw}
+            keys = ("live", "tried", "untried")
+            for row in (raw, family):
+                said = [key for key in keys if key in row]
+                if said:
+                    made |= {key: row[key] for key in said}
+                    break
             yield place, family["opcode"], made

@@ -158,6 +158,7 @@ class Prep:
     touched: tuple[int, ...] = ()
     no_handle: str | None = None
     drop_in: str | None = None
+    tried: str | None = None  # the program of tests/drivers that tries it
 
     @property
     def function(self) -> str:

@@ -201,7 +201,7 @@ CHECKS = [
     Bad("bytes beyond an SQE", "{arg: place, slot: addr, type: void *, summary",
         "{arg: place, slot: __pad2, type: void *, bytes: 80, summary", "ear",
         "80 bytes from __pad2 on do not fit an SQE"),
-    Bad("function of a command twice", "prep: ear_stop}", "prep: look}", "ear",
+    Bad("function of a command twice", "prep: ear_stop, tried", "prep: look, tried", "ear",
         "rota_prep_look is already defined in line {line}", first="      - name: look\n"),
     Bad("large opcode that is small", "    large: WATCH\n", "    large: LOOK\n", "TELL",
         "'LOOK' is no opcode of 128 bytes"),

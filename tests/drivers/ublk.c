@@ -281,6 +281,40 @@ static void ways(void)
         ARGUMENTS(OPTION("--file"), file, OPTION("--batch"), OPTION("--zero-copy")), DEPTH, true);
 }
 
+/* Commands that say more: the queue that is meant, or how long a path is. */
+static int control_more(struct device *d, start_control *start, struct ublksrv_ctrl_cmd *cmd)
+{
+    ROTA_OP(op);
+    int ret;
+
+    cmd->dev_id = d->info.dev_id;
+    rota_op_deadline(&op, LIMIT);
+    ret = start(&d->ring, &op, d->control, cmd);
+    return ret < 0 ? ret : rota_await(&d->ring, &op);
+}
+
+static int control_queue(struct device *d, start_control *start, uint64_t queue, void *memory,
+                         size_t size)
+{
+    /* The queue stands in data[0]. */
+    struct ublksrv_ctrl_cmd cmd = {
+        .queue_id = UINT16_MAX, .len = (uint16_t)size, .addr = (uintptr_t)memory, .data = {queue}};
+
+    return control_more(d, start, &cmd);
+}
+
+static int control_path(struct device *d, start_control *start, void *memory, size_t size,
+                        size_t path)
+{
+    struct ublksrv_ctrl_cmd cmd = {
+        .queue_id = UINT16_MAX, .len = (uint16_t)size, .addr = (uintptr_t)memory};
+    /* The members behind data, where <linux/ublk_cmd.h> before 6.3 has a second number. */
+    uint16_t length = (uint16_t)path;
+
+    memcpy((char *)&cmd + 24, &length, sizeof(length));
+    return control_more(d, start, &cmd);
+}
+
 /*
  * Ends
  */
@@ -352,6 +386,52 @@ static void deleted(void)
     ok(server_ended(&s) >= 0, "and so does its server");
 }
 
+/* Questions to the driver, and what only a test has a use for. */
+static void controlled(void)
+{
+    struct {
+        char path[32];
+        struct ublksrv_ctrl_dev_info info;
+    } named;
+    struct ublk_params params;
+    uint64_t features = 0;
+    unsigned long processors[16] = {0};
+    struct server s;
+    struct device d;
+    int ret;
+
+    if (!start_server(&s, ARGUMENTS(OPTION("--ram"), OPTION("8M"))) || open_control(&d) < 0) {
+        ok(false, "a disk to ask about");
+        return;
+    }
+    d.info.dev_id = (uint32_t)s.id;
+    is_int(control(&d, rota_start_ublk_get_features, &features, sizeof(features), 0), 0,
+           "the driver tells its features");
+    ok(features & UBLK_F_USER_RECOVERY, "recovery is one");
+    memset(&params, 0, sizeof(params));
+    params.len = sizeof(params);
+    is_int(control(&d, rota_start_ublk_get_params, &params, sizeof(params), 0), 0,
+           "a device tells its parameters");
+    is_int(params.basic.dev_sectors, BLOCKS * BLOCK / 512, "as they were set");
+    is_int(control_queue(&d, rota_start_ublk_get_queue_affinity, 0, processors, sizeof(processors)),
+           0, "a queue tells its processors");
+    ok(processors[0], "of which there is one");
+    memset(&named, 0, sizeof(named));
+    snprintf(named.path, sizeof(named.path), "/dev/ublkc%d", s.id);
+    is_int(
+        control_path(&d, rota_start_ublk_get_dev_info2, &named, sizeof(named), sizeof(named.path)),
+        0, "a device is found by its path, too");
+    is_int(named.info.nr_hw_queues, 1, "and tells its queues");
+    ret = control(&d, rota_start_ublk_try_stop_dev, NULL, 0, 0);
+    ok(ret == -EBUSY || ret == -EOPNOTSUPP, "nothing stops a disk that is open: %s", reason(ret));
+    close(s.disk);
+    is_int(control(&d, rota_start_ublk_stop_dev, NULL, 0, 0), 0, "it is stopped");
+    ret = control(&d, rota_start_ublk_del_dev_async, NULL, 0, 0);
+    ok(!ret || ret == -EOPNOTSUPP || ret == -ENODEV, "and deleted without a wait: %s", reason(ret));
+    ok(server_ended(&s) >= 0, "its server ends");
+    close_control(&d);
+}
+
 static void killed(void)
 {
     char id[16];
@@ -391,6 +471,7 @@ int main(void)
     broken_file();
     deleted();
     killed();
+    controlled();
     nothing_there();
     unlink(file);
     return done();
