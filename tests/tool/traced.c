@@ -485,6 +485,12 @@ static void fails(void)
     rota_submit_and_wait(&ring, 1);
     rota_peek_cqe(&ring, &cqe);
     rota_cqe_seen(&ring, cqe);
+    /* A command of sockets; this is none. */
+    rota_prep_cmd_sock(rota_get_sqe(&ring), SOCKET_URING_OP_GETSOCKOPT, 0, SOL_SOCKET, SO_TYPE,
+                       &params, sizeof(params.flags));
+    rota_submit_and_wait(&ring, 1);
+    rota_peek_cqe(&ring, &cqe);
+    rota_cqe_seen(&ring, cqe);
     printf("register %d\n", rota_register_buffers(&ring, NULL, 1));
     rota_queue_exit(&ring);
 }
@@ -561,6 +567,9 @@ static void odd(const char *habit)
         rota_submit(&ring);
         rota_submit(&ring);
     } else if (!strcmp(habit, "thread")) {
+        /* Under two numbers it is one ring. */
+        if (dup(ring.ring_fd) < 0)
+            exit(1);
         pthread_create(&id, NULL, leaves, &ring);
         pthread_join(id, NULL);
     } else if (!strcmp(habit, "buffers")) {
@@ -616,7 +625,27 @@ static void odd(const char *habit)
     rota_queue_exit(&ring);
 }
 
-/* Until its input ends: a request now and then. */
+/* The last of many rings, at a pace at which each request can be seen. */
+static void one_of_many(void)
+{
+    struct io_uring_params params = {0};
+    struct rota_ring ring;
+
+    for (unsigned i = 0; i < 150; i++) {
+        memset(&params, 0, sizeof(params));
+        if (syscall(__NR_io_uring_setup, 1, &params) < 0)
+            lacking(-errno);
+    }
+    make(&ring, 8, 0);
+    for (unsigned i = 0; i < 50; i++) {
+        use(&ring, 2, 2, true);
+        usleep(10000);
+    }
+    _exit(STATUS);
+}
+
+/* Until its input ends: a request now and then; and with each byte on another ring, which has
+ * the number of the one before. */
 static void lingers(unsigned flags)
 {
     struct timespec time = {0, 1000000};
@@ -628,7 +657,11 @@ static void lingers(unsigned flags)
     fcntl(0, F_SETFL, O_NONBLOCK);
     printf("ready\n");
     fflush(stdout);
-    while (read(0, &byte, 1) != 0) {
+    for (ssize_t got; (got = read(0, &byte, 1)) != 0;) {
+        if (got == 1) {
+            rota_queue_exit(&ring);
+            make(&ring, 8, flags);
+        }
         use(&ring, 2, 2, true);
         rounds++;
         nanosleep(&time, NULL);
@@ -664,6 +697,8 @@ int main(int argc, char **argv)
         fails();
     else if (!strcmp(mode, "lingers"))
         lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0);
+    else if (!strcmp(mode, "one-of-many"))
+        one_of_many();
     else if (!strcmp(mode, "execs"))
         execs();
     else if (!strcmp(mode, "exits"))
