@@ -283,8 +283,24 @@ static void *execs_beside(void *arg)
     struct timespec time = {0, 20000000};
 
     nanosleep(&time, NULL);
-    execl(program, program, "kind", "0", "8", "4", "2", (char *)NULL);
+    execl(program, program, "joins", (char *)NULL);
     return arg;
+}
+
+/* The first thread's ring outlives the other thread. */
+static void joins(void)
+{
+    unsigned count = 4;
+    struct rota_ring ring;
+    pthread_t id;
+
+    make(&ring, 8, 0);
+    use(&ring, 4, 2, false);
+    pthread_create(&id, NULL, thread, &count);
+    pthread_join(id, NULL);
+    usleep(5000);
+    use(&ring, 4, 2, false);
+    rota_queue_exit(&ring);
 }
 
 /* A thread that is not the first becomes another program, in the middle of calls of the others. */
@@ -568,8 +584,7 @@ static void odd(const char *habit)
         rota_submit(&ring);
     } else if (!strcmp(habit, "thread")) {
         /* Under two numbers it is one ring. */
-        if (dup(ring.ring_fd) < 0)
-            exit(1);
+        syscall(__NR_io_uring_enter, dup(ring.ring_fd), 0, 0, 0, NULL, 0);
         pthread_create(&id, NULL, leaves, &ring);
         pthread_join(id, NULL);
     } else if (!strcmp(habit, "buffers")) {
@@ -699,6 +714,8 @@ int main(int argc, char **argv)
         lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0);
     else if (!strcmp(mode, "one-of-many"))
         one_of_many();
+    else if (!strcmp(mode, "joins"))
+        joins();
     else if (!strcmp(mode, "execs"))
         execs();
     else if (!strcmp(mode, "exits"))
