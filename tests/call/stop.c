@@ -207,7 +207,9 @@ static void own_missed(void)
     sqe->user_data = 1;
     rota_submit(&ring);
     miss(1);
+    no_register = true; /* the other way would find it while this one is on its way */
     is_int(rota_cancel_all(&ring), 0, "the caller's own, which is missed once");
+    no_register = false;
     is_int(rota_wait_cqe_timeout(&ring, &cqe, &limit), 0, "ends");
     is_int(cqe ? cqe->res : 0, -ECANCELED, "all the same");
     rota_cqe_seen(&ring, cqe);
