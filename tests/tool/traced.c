@@ -266,13 +266,17 @@ static void passes(void)
     printf("child %d\n", WEXITSTATUS(status));
 }
 
+/* Counts its rounds at `arg`, if that is not NULL. */
 static void *keeps_going(void *arg)
 {
     struct rota_ring ring;
 
     make(&ring, 8, 0);
-    for (;;)
+    for (;;) {
         use(&ring, 16, 4, true);
+        if (arg)
+            __atomic_add_fetch((unsigned *)arg, 1, __ATOMIC_RELAXED);
+    }
     return arg;
 }
 
@@ -357,18 +361,24 @@ static void exits(void)
 /* A child that is stopped, goes on, and is killed, in the middle of its calls. */
 static void stops(void)
 {
+    unsigned *rounds =
+        mmap(NULL, sizeof(*rounds), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status, killed;
     pid_t child = fork();
 
     if (!child)
-        keeps_going(NULL);
+        keeps_going(rounds);
     for (unsigned i = 0; i < 5; i++) {
+        unsigned seen;
+
         usleep(5000);
         kill(child, SIGSTOP);
         if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status))
             exit(1);
+        seen = __atomic_load_n(rounds, __ATOMIC_RELAXED);
         usleep(5000);
-        if (waitpid(child, &status, WNOHANG | WUNTRACED))
+        if (waitpid(child, &status, WNOHANG | WUNTRACED) ||
+            seen != __atomic_load_n(rounds, __ATOMIC_RELAXED))
             exit(1); /* it did not stay stopped, or stopped twice */
         kill(child, SIGCONT);
         if (waitpid(child, &status, WCONTINUED) != child || !WIFCONTINUED(status))
@@ -640,6 +650,35 @@ static void odd(const char *habit)
     rota_queue_exit(&ring);
 }
 
+/* Requests that carry one number, and can be told apart by their results, or cannot. */
+static void alike(void)
+{
+    static char memory[4][128];
+    struct io_uring_cqe *cqe;
+    struct rota_ring ring;
+
+    make(&ring, 8, 0);
+    for (unsigned round = 0; round < 2; round++) {
+        unsigned sizes[] = {round ? 8 : 4, round ? 8 : 100};
+        int ends[2][2];
+
+        for (unsigned i = 0; i < 2; i++) {
+            struct io_uring_sqe *sqe = rota_get_sqe(&ring);
+
+            if (pipe(ends[i]))
+                exit(1);
+            rota_prep_read(sqe, ends[i][0], memory[2 * round + i], sizes[i], 0);
+            sqe->user_data = 7 + round;
+        }
+        rota_submit(&ring);
+        if (write(ends[1][1], memory[0], round ? 8 : 50) < 0 || rota_wait_cqe(&ring, &cqe))
+            exit(1);
+        rota_cqe_seen(&ring, cqe);
+        rota_submit(&ring); /* a call that shows it */
+    }
+    _exit(STATUS);
+}
+
 /* The last of many rings, at a pace at which each request can be seen. */
 static void one_of_many(void)
 {
@@ -714,6 +753,8 @@ int main(int argc, char **argv)
         lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0);
     else if (!strcmp(mode, "one-of-many"))
         one_of_many();
+    else if (!strcmp(mode, "alike"))
+        alike();
     else if (!strcmp(mode, "joins"))
         joins();
     else if (!strcmp(mode, "execs"))
