@@ -21,8 +21,16 @@
 
 #define LARGEST (UINT64_C(1) << 40)
 
-/* Is all of it there, and may be written? 0 or -EFAULT. */
-static int check_memory(uint64_t addr, uint64_t len)
+/* Does the kernel know the advice? It says the same of memory that must not be written. */
+static bool can_populate(uint64_t page)
+{
+    static unsigned char ours;
+
+    return !madvise((void *)((uintptr_t)&ours & ~(uintptr_t)(page - 1)), (size_t)page,
+                    MADV_POPULATE_WRITE);
+}
+
+int emulate_check_memory(uint64_t addr, uint64_t len)
 {
     uint64_t page = emulate_page(), start = addr & ~(page - 1);
     uint64_t end = (addr + len + page - 1) & ~(page - 1);
@@ -30,7 +38,7 @@ static int check_memory(uint64_t addr, uint64_t len)
 
     if (!madvise((void *)(uintptr_t)start, (size_t)(end - start), MADV_POPULATE_WRITE))
         return 0;
-    if (errno != EINVAL)
+    if (errno != EINVAL || can_populate(page))
         return -EFAULT;
     /* Before Linux 5.14 only that it is mapped. */
     for (uint64_t at = start; at < end; at += sizeof(there) * page) {
@@ -61,7 +69,7 @@ static int make_node(const struct iovec *iov, uint64_t tag, struct emulate_node 
     if (__builtin_add_overflow((uintptr_t)addr, (uintptr_t)len, &end) ||
         end > UINTPTR_MAX - (emulate_page() - 1))
         return -EOVERFLOW;
-    if (check_memory(addr, len) < 0)
+    if (emulate_check_memory(addr, len) < 0)
         return -EFAULT;
     *node = emulate_node_new();
     if (!*node)

@@ -4,7 +4,6 @@
 
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "emulate/hooks.h"
 
@@ -33,12 +32,8 @@ int emulate_region_make(struct io_uring_region_desc *region, uint64_t offset,
     if (__builtin_add_overflow(region->user_addr, region->size, &end) || end > UINTPTR_MAX)
         return -EOVERFLOW;
     if (region->flags & IORING_MEM_REGION_TYPE_USER) {
-        unsigned char there;
-
-        for (uint64_t look = region->user_addr; look < end; look += page) {
-            if (mincore((void *)(uintptr_t)look, (size_t)page, &there) < 0)
-                return -EFAULT;
-        }
+        if (emulate_check_memory(region->user_addr, region->size) < 0)
+            return -EFAULT;
         *memory = NULL;
         *at = (unsigned char *)(uintptr_t)region->user_addr;
         return 0;

@@ -309,6 +309,25 @@ static void send_bundles(struct twin *t)
     close_both(s);
 }
 
+static void send_increments(struct twin *t)
+{
+    struct io_uring_buf_ring *br;
+    char got[256];
+    uint16_t head;
+    int s[2];
+
+    pair(s);
+    br = ring_of(t, 8, 1, IOU_PBUF_RING_INC, 3);
+    if (!br)
+        return;
+    pick(t, PREP(t, 1, send_bundle(q, s[0], 0, 0)), 1);
+    say(t, " %zd", read(s[1], got, sizeof(got)));
+    say(t, " %d", rota_buf_ring_head(&t->ring, 1, &head));
+    say(t, " %d", head);
+    rota_free_buf_ring(&t->ring, br, 8, 1);
+    close_both(s);
+}
+
 static const struct scenario scenarios[] = {
     SCENARIO("lists", lists, "-2 -105 0 2@10 18@11 abcd 3@12 -9@13 -105 -105 | 0 2 1@22 0 -22 0"),
     SCENARIO("rings", rings,
@@ -323,6 +342,8 @@ static const struct scenario scenarios[] = {
              .opcode = IORING_OP_SEND_ZC),
     SCENARIO("bundles received", receive_bundles, " 100@30 0 2 2@32 1@33",
              .features = IORING_FEAT_RECVSEND_BUNDLE),
+    SCENARIO("bundles sent, used bit by bit", send_increments, " 192@30 192 0 3",
+             .features = IORING_FEAT_MIN_TIMEOUT),
     SCENARIO("bundles sent", send_bundles, " 10@30 10 128@31 128 bbc 0 3 -105",
              .features = IORING_FEAT_RECVSEND_BUNDLE),
 };

@@ -160,10 +160,15 @@ static void regions(struct twin *t)
     const struct rota_kernel *kernel = t->kernel ? t->kernel : &rota_kernel_real;
     struct io_uring_region_desc region = {.size = 4096};
     struct io_uring_mem_region_reg asked = {.region_uptr = (uintptr_t)&region};
-    void *address;
+    void *address, *constant;
 
+    constant = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     region.user_addr = 4096;
     say(t, "%d", reg(t, IORING_REGISTER_MEM_REGION, &asked, 1));
+    region.user_addr = (uintptr_t)constant;
+    region.flags = IORING_MEM_REGION_TYPE_USER;
+    say(t, " %d", reg(t, IORING_REGISTER_MEM_REGION, &asked, 1));
+    region.flags = 0;
     region.user_addr = 0;
     region.size = 100;
     say(t, " %d", reg(t, IORING_REGISTER_MEM_REGION, &asked, 1));
@@ -179,6 +184,7 @@ static void regions(struct twin *t)
     memset(&region, 0, sizeof(region));
     region.size = 4096;
     say(t, " %d", reg(t, IORING_REGISTER_MEM_REGION, &asked, 1));
+    munmap(constant, 4096);
 }
 
 static void registered_wait(struct twin *t)
@@ -285,7 +291,7 @@ static const struct scenario scenarios[] = {
     SCENARIO("rings of a thread", thread_rings,
              "-22 -22 -22 1 -16 -95 -9 | 0 -9 -22 -6 | -22 1 1 -9",
              .features = IORING_FEAT_REG_REG_RING),
-    SCENARIO("a region", regions, "-14 -22 -22 0 20000000 0 0 -16",
+    SCENARIO("a region", regions, "-14 -14 -22 -22 0 20000000 0 0 -16",
              .opcode = IORING_OP_READV_FIXED),
     SCENARIO("arguments of waits in a region", registered_wait, "0 0 -62 -14 -14",
              .flags = IORING_SETUP_R_DISABLED, .opcode = IORING_OP_READV_FIXED),

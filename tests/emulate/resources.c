@@ -164,7 +164,7 @@ static void buffers(struct twin *t)
 {
     static char area[2][4096];
     struct iovec iov[3] = {{area[0], 4096}, {NULL, 0}, {area[1], 100}};
-    struct iovec bad[] = {{NULL, 5}, {area[0], 0}, {(void *)8192, 4096}};
+    struct iovec bad[] = {{NULL, 5}, {area[0], 0}, {(void *)8192, 4096}, {NULL, 4096}};
     int p[2];
 
     make_pipe(p);
@@ -172,8 +172,10 @@ static void buffers(struct twin *t)
     say(t, " %d", ONE(t, read_fixed(q, p[0], area[0], 1, 0, 0)));
     say(t, " %d", reg(t, IORING_REGISTER_BUFFERS, iov, 0));
     say(t, " %d", reg(t, IORING_REGISTER_BUFFERS, iov, 16385));
-    for (unsigned i = 0; i < 3; i++)
+    bad[3].iov_base = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (unsigned i = 0; i < 4; i++)
         say(t, " %d", rota_register_buffers(&t->ring, &bad[i], 1));
+    munmap(bad[3].iov_base, 4096);
     say(t, " | %d", rota_register_buffers(&t->ring, iov, 3));
     say(t, " %d", rota_register_buffers(&t->ring, iov, 3));
     put(p[1], "abcdefgh");
@@ -310,7 +312,7 @@ static const struct scenario scenarios[] = {
              "3 1 1 -22 | 0 -23 0",
              .opcode = IORING_OP_FIXED_FD_INSTALL),
     SCENARIO("registered buffers", buffers,
-             "-6 -14 -22 -22 -14 -14 -14 | 0 -16 | 2 ab -14 -14 -14 -14 6 cdefgh 3 | 0"),
+             "-6 -14 -22 -22 -14 -14 -14 -14 | 0 -16 | 2 ab -14 -14 -14 -14 6 cdefgh 3 | 0"),
     SCENARIO("tags of buffers", buffer_tags,
              "-22 0 1 1 -22 1 { 41:0 } -14 -22 -75 0 { 42:0 50:0 } 0 1 1",
              .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE),
