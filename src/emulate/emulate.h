@@ -308,7 +308,8 @@ struct emulate_ring {
     bool slept;         /* somebody slept in enter since the queue was last found empty */
     uint32_t satisfied; /* waits in a row that needed no look at the epoll */
     uint32_t shown;     /* sq.flags as we wrote them */
-    bool need_wakeup;   /* SQPOLL: the thread sleeps */
+    bool hinted; /* DEFER_TASKRUN: its eventfd says that there is work, nobody has looked yet */
+    bool need_wakeup; /* SQPOLL: the thread sleeps */
     struct emulate_ring *next_unused;
 
     /* Readiness. */

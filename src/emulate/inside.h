@@ -27,7 +27,9 @@ void emulate_ring_close(struct emulate_ring *ring);
 /* What is wrong with a descriptor that is no ring of this process: -EBADF or -EOPNOTSUPP. */
 int emulate_not_a_ring(int fd);
 
-/* wait.c: the queue was found empty; the ring's descriptor need not say that it is not. */
+/* wait.c: signals the registered eventfd, unless the application holds that back. */
+void emulate_notify(struct emulate_ring *ring);
+/* The queue was found empty; the ring's descriptor need not say that it is not. */
 void emulate_event_lower(struct emulate_ring *ring);
 
 /* enter.c */

@@ -47,7 +47,7 @@ EMULATE_HOOK(futex_wait)
             return -EAGAIN;
         return to_worker(request);
     }
-    ret = syscall(SYS_futex, sqe->addr,
+    ret = syscall(SYS_futex, (uintptr_t)sqe->addr,
                   FUTEX_WAIT_BITSET | (flags & PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0),
                   (uint32_t)sqe->off, NULL, NULL, (uint32_t)sqe->addr3);
     /* Another value than it had when it was submitted: somebody has been there, and woke it. */
@@ -94,7 +94,7 @@ EMULATE_HOOK(futex_waitv)
             return -EAGAIN;
         return ret == -EAGAIN ? to_worker(request) : ret;
     }
-    ret = syscall(SYS_futex_waitv, sqe->addr, sqe->len, 0, NULL, 0);
+    ret = syscall(SYS_futex_waitv, (uintptr_t)sqe->addr, sqe->len, 0, NULL, 0);
     if (ret >= 0)
         return ret;
     if (errno != EAGAIN)

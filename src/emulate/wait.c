@@ -163,6 +163,10 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
     } while (count == EVENTS && ++rounds < ROUNDS);
     retry_all(ring);
     emulate_settle(ring);
+    if (ring->hinted) {
+        ring->hinted = false;
+        emulate_watch_wake(ring);
+    }
     /* What ended our sleep may have been meant for another, who found it taken and slept on. */
     if (raised && others_satisfied(ring, self))
         emulate_wake(ring);
@@ -235,11 +239,11 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
     return ret != -EBADF && emulate_cq_ready(ring) ? 0 : ret;
 }
 
-static void notify(struct emulate_ring *ring)
+void emulate_notify(struct emulate_ring *ring)
 {
     const uint64_t one = 1;
 
-    if (ring->notify_fd < 0 || (ring->notify_async && !ring->posted_async))
+    if (ring->notify_fd < 0)
         return;
     if (__atomic_load_n(ring->queues.cq_flags, __ATOMIC_RELAXED) & IORING_CQ_EVENTFD_DISABLED)
         return;
@@ -255,7 +259,8 @@ void emulate_tell(struct emulate_ring *ring)
     if (ring->timers_changed)
         emulate_timers_arm(ring);
     if (ring->posted_any) {
-        notify(ring);
+        if (!ring->notify_async || ring->posted_async)
+            emulate_notify(ring);
         ring->posted_any = false;
         ring->posted_async = false;
         if (!emulate_list_empty(&ring->waiters) && others_satisfied(ring, NULL))

@@ -47,6 +47,10 @@ static void sleep_until_work(struct emulate_ring *ring, const struct emulate_wat
     bool soon = !emulate_list_empty(&ring->retrying) || emulate_workers_interrupting(ring);
     uint64_t count;
 
+    if (ring->hinted) {
+        fds[0].fd = -1;
+        soon = false;
+    }
     emulate_ring_unlock(ring);
     (void)poll(fds, 2, soon ? 1 : -1);
     if (fds[1].revents)
@@ -78,6 +82,21 @@ static void sleep_shown(struct emulate_ring *ring, const struct emulate_watcher 
     ring->need_wakeup = false;
 }
 
+/*
+ * With DEFER_TASKRUN the owner alone completes requests: what can go on is only made known, once
+ * until the owner has looked.
+ */
+static void hint(struct emulate_ring *ring)
+{
+    struct pollfd ready = {.fd = ring->ready_fd, .events = POLLIN};
+
+    if (ring->hinted || ring->closing || poll(&ready, 1, 0) <= 0)
+        return;
+    ring->hinted = true;
+    if (emulate_list_empty(&ring->waiters))
+        emulate_notify(ring);
+}
+
 static void *watch(void *data)
 {
     struct emulate_watcher *watcher = data;
@@ -91,7 +110,10 @@ static void *watch(void *data)
 
         if (!(ring->flags & IORING_SETUP_SQPOLL)) {
             sleep_until_work(ring, watcher);
-            (void)emulate_look(ring, 0, NULL);
+            if (ring->flags & IORING_SETUP_DEFER_TASKRUN)
+                hint(ring);
+            else
+                (void)emulate_look(ring, 0, NULL);
             continue;
         }
         taken = has_sqes(ring) ? emulate_submit(ring, ring->queues.sq_entries) : 0;

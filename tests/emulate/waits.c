@@ -343,6 +343,8 @@ static const struct scenario scenarios[] = {
     SCENARIO("another issuer", other_issuer, "[1] 1:0 -17", .flags = IORING_SETUP_SINGLE_ISSUER),
     SCENARIO("a disabled ring", disabled, "[-77] 0[1] 1:0 -77", .flags = IORING_SETUP_R_DISABLED),
     SCENARIO("an eventfd", notified, "0[1]1 1[1]01 1:0 2:3 0"),
+    SCENARIO("an eventfd, deferred", notified, "0[1]1 1[1]01 1:0 2:3 0", .flags = DEFERRED,
+             .features = IORING_FEAT_REG_REG_RING),
     SCENARIO("two threads", two_threads, " 1:0 2:0"),
     SCENARIO("a polled queue", polled_queue, " 1:0 2:0 3:0[2] 4:0 5:0",
              .flags = IORING_SETUP_SQPOLL, .features = IORING_FEAT_NATIVE_WORKERS),
