@@ -302,6 +302,12 @@ def liburing_guests() -> Iterator[Case]:
                       "--guest", "7.3", limit=24 * LIMIT)
 
 
+@long_stage
+def programs() -> Iterator[Case]:
+    """A program of Debian's, built against the prefix for liburing without a change."""
+    yield from script("programs", "tests/liburing/programs")
+
+
 @stage
 def gcc() -> Iterator[Case]:
     """Built by gcc; all C tests."""
