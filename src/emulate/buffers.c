@@ -7,9 +7,12 @@
 #define _GNU_SOURCE
 #endif
 
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
@@ -17,6 +20,10 @@
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
 #endif
 
 #define LARGEST (UINT64_C(1) << 40)
@@ -34,17 +41,17 @@ int emulate_check_memory(uint64_t addr, uint64_t len)
 {
     uint64_t page = emulate_page(), start = addr & ~(page - 1);
     uint64_t end = (addr + len + page - 1) & ~(page - 1);
-    unsigned char there[256];
 
     if (!madvise((void *)(uintptr_t)start, (size_t)(end - start), MADV_POPULATE_WRITE))
         return 0;
     if (errno != EINVAL || can_populate(page))
         return -EFAULT;
-    /* Before Linux 5.14 only that it is mapped. */
-    for (uint64_t at = start; at < end; at += sizeof(there) * page) {
-        uint64_t rest = end - at < sizeof(there) * page ? end - at : sizeof(there) * page;
+    /* Before Linux 5.14: a change of a word that leaves it as it is. */
+    for (uint64_t at = start; at < end; at += page) {
+        static int nobody;
 
-        if (mincore((void *)(uintptr_t)at, (size_t)rest, there) < 0)
+        if (syscall(SYS_futex, &nobody, FUTEX_WAKE_OP, 0, 0, (void *)(uintptr_t)at,
+                    FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)) < 0)
             return -EFAULT;
     }
     return 0;

@@ -329,23 +329,24 @@ static void send_increments(struct twin *t)
 }
 
 static const struct scenario scenarios[] = {
-    SCENARIO("lists", lists, "-2 -105 0 2@10 18@11 abcd 3@12 -9@13 -105 -105 | 0 2 1@22 0 -22 0"),
+    SCENARIO("lists", lists, "-2 -105 0 2@10 18@11 abcd 3@12 -9@13 -105 -105 | 0 2 1@22 0 -22 0",
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("rings", rings,
              "-14 -22 -22 -2 -17 -22 -22 | 2@30 0 1 -9 2@31 -105 1@77 abcde -2 | 0 -105 0 -22",
              .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("a ring that is mapped", mapped, "0 0 2@9 ab 0 0", .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("incremental use", incremental, " 4@30~ 4@30~ 01234567 0 0 56@30 6@31~ 0 1 -11 0",
-             .features = IORING_FEAT_MIN_TIMEOUT),
+             .features = IORING_FEAT_MIN_TIMEOUT, .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("files that only a worker can read", workers, " 5@30 twin 0@31 0 2 -105",
              .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("multishot", multishot, "[1] 2@30+ 2@31+ 2@32+ -105 abcdef",
              .opcode = IORING_OP_SEND_ZC),
     SCENARIO("bundles received", receive_bundles, " 100@30 0 2 2@32 1@33",
-             .features = IORING_FEAT_RECVSEND_BUNDLE),
+             .features = IORING_FEAT_RECVSEND_BUNDLE, .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("bundles sent, used bit by bit", send_increments, " 192@30 192 0 3",
-             .features = IORING_FEAT_MIN_TIMEOUT),
+             .features = IORING_FEAT_MIN_TIMEOUT, .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("bundles sent", send_bundles, " 10@30 10 128@31 128 bbc 0 3 -105",
-             .features = IORING_FEAT_RECVSEND_BUNDLE),
+             .features = IORING_FEAT_RECVSEND_BUNDLE, .opcode = IORING_OP_SENDMSG_ZC),
 };
 
 int main(void)

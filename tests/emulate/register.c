@@ -280,17 +280,18 @@ static void resize(struct twin *t)
 }
 
 static const struct scenario scenarios[] = {
-    SCENARIO("probe", probes, "-22 -22 -22 -22 0 2 1 1 0"),
+    SCENARIO("probe", probes, "-22 -22 -22 -22 0 2 1 1 0", .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("queries", queries, "-22 0 0 1 1 1 1 1 1 -95 0 | 0 4 1 0 -34",
              .opcode = IORING_OP_PIPE),
     SCENARIO("restrictions", restrictions, "-22 -22 0 -16 0 0 -13 -9 -13 -6 -13 -77 -13",
-             .flags = IORING_SETUP_R_DISABLED),
-    SCENARIO("restrictions of a ring that is enabled", not_disabled, "-77 -77"),
+             .flags = IORING_SETUP_R_DISABLED, .opcode = IORING_OP_SENDMSG_ZC),
+    SCENARIO("restrictions of a ring that is enabled", not_disabled, "-77 -77",
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("clocks and workers", small_things, "0 -22 -22 | -22 0 0 3 5 -22 | -22 -22",
              .opcode = IORING_OP_LISTEN),
     SCENARIO("rings of a thread", thread_rings,
              "-22 -22 -22 1 -16 -95 -9 | 0 -9 -22 -6 | -22 1 1 -9",
-             .features = IORING_FEAT_REG_REG_RING),
+             .features = IORING_FEAT_REG_REG_RING, .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("a region", regions, "-14 -14 -22 -22 0 20000000 0 0 -16",
              .opcode = IORING_OP_READV_FIXED),
     SCENARIO("arguments of waits in a region", registered_wait, "0 0 -62 -14 -14",

@@ -303,24 +303,29 @@ static void eventfds(struct twin *t)
 
 static const struct scenario scenarios[] = {
     SCENARIO("a table of files", files,
-             "-6 -75 -22 -24 0 -16 | 2 -9 2 -9 | 2 1 1 1 -9 | -22 -75 -9 1 1 | -22 0 -9"),
+             "-6 -75 -22 -24 0 -16 | 2 -9 2 -9 | 2 1 1 1 -9 | -22 -75 -9 1 1 | -22 0 -9",
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("tags of files", file_tags,
              "-22 0 1 { 70:0 } -22 1 { 80:0 } 1[1] 1 { 5:1 90:0 } 0 { 72:0 }",
-             .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE),
+             .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE,
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("direct descriptors", direct,
              "-6 -23 -6 -22 -22 0 -22 -75 0 | 1 2 3 -23 | 0 -9 -22 2 | 0 0 -22 0 | 1 1 -9 | 0 0 2 "
              "3 1 1 -22 | 0 -23 0",
              .opcode = IORING_OP_FIXED_FD_INSTALL),
     SCENARIO("registered buffers", buffers,
-             "-6 -14 -22 -22 -14 -14 -14 -14 | 0 -16 | 2 ab -14 -14 -14 -14 6 cdefgh 3 | 0"),
+             "-6 -14 -22 -22 -14 -14 -14 -14 | 0 -16 | 2 ab -14 -14 -14 -14 6 cdefgh 3 | 0",
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("tags of buffers", buffer_tags,
              "-22 0 1 1 -22 1 { 41:0 } -14 -22 -75 0 { 42:0 50:0 } 0 1 1",
-             .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE),
+             .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE,
+             .opcode = IORING_OP_SENDMSG_ZC),
     SCENARIO("vectors of registered buffers", buffer_vectors, "0 -14 4 abcd 4 -14",
              .opcode = IORING_OP_READV_FIXED),
     SCENARIO("buffers of another ring", clones, "-6 -75 -22 0 -14 1 -16 0 1 1 -14 0",
              .opcode = IORING_OP_READV_FIXED),
-    SCENARIO("eventfds", eventfds, "-6 -9 -22 -22 0 -16 0 1 0 0 1 | 0 0 1 0"),
+    SCENARIO("eventfds", eventfds, "-6 -9 -22 -22 0 -16 0 1 0 0 1 | 0 0 1 0",
+             .opcode = IORING_OP_SENDMSG_ZC),
 };
 
 int main(void)
