@@ -58,7 +58,11 @@ ROTA_API extern const struct rota_kernel rota_kernel_emulated;
  * rota_emulate_workers - how many workers a ring may have.
  *
  * `most`: threads for requests that may block, from 0 to 64; 4 if this was never
- * called. They are made when they are first needed, and end with their ring.
+ * called. As many again may wait for others (futexes, children, pipes that are
+ * spliced, sockets that block in accept or connect), so that these cannot keep
+ * files from being read. All are made when they are first needed, and end with
+ * their ring. A registered eventfd and SQPOLL need one thread more, which an
+ * eventfd gets only where workers are allowed at all.
  * With 0 the submitting call does such work itself, and blocks. Rings made
  * afterwards take it; IORING_REGISTER_IOWQ_MAX_WORKERS changes it for one.
  *
