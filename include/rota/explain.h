@@ -347,7 +347,7 @@ struct rota_cause {
     char remedy[200];  /* what to do about it; may be empty */
 };
 
-/* No question of this header has more answers. */
+/* No question of an error at hand has more answers. */
 #define ROTA_MAX_CAUSES 12
 
 /*
@@ -387,7 +387,19 @@ ROTA_API enum rota_refusal rota_setup_refusal(unsigned entries,
                                               const struct io_uring_params *params, int ret);
 
 /*
- * The same as text: a line with what was answered, then a line for each cause,
+ * What the error `ret` can mean of a request of that opcode, or of that register
+ * call, none of which is at hand: all that the table knows, as many as `max` and
+ * no more looked at than what the kernel of `caps` has (NULL: the newest). Return
+ * as the functions above; -EINVAL also for an opcode that the table lacks. More
+ * than ROTA_MAX_CAUSES are possible.
+ */
+ROTA_API int rota_opcode_causes(const struct rota_caps *caps, unsigned opcode, int ret,
+                                struct rota_cause *causes, unsigned max);
+ROTA_API int rota_call_causes(const struct rota_caps *caps, unsigned opcode, int ret,
+                              struct rota_cause *causes, unsigned max);
+
+/*
+ * Causes as text: a line with what was answered, then a line for each cause,
  * the surest first, with its remedy.
  *
  *     RECV: -22 EINVAL: the kernel does not take a field, a flag or ...

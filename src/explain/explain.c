@@ -274,9 +274,9 @@ static void from_all_requests(struct rota_subject *s)
                            rota_word(s->op->config));
         break;
     case -EINTR:
-        rota_cause_put(s->list, ROTA_POSSIBLE,
-                       "the worker was interrupted, such as by a "
-                       "cancellation",
+        rota_cause_put(s->list, ROTA_LIKELY,
+                       "its worker was interrupted: it was cancelled, or the thread that submitted "
+                       "it has ended",
                        "send it again");
         break;
     case -EAGAIN:

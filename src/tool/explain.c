@@ -5,7 +5,6 @@
 #include <rota/caps.h>
 #include <rota/explain.h>
 #include <rota/names.h>
-#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -41,19 +40,10 @@ static const char help[] =
     "  rota explain submit EBUSY\n"
     "  rota explain ENOBUFS\n";
 
-/* One reason, as far as the table and a look around tell. */
-struct reason {
-    enum rota_certainty certainty;
-    char text[768];
-    const char *remedy;
-};
-
 #define MAX_REASONS 128
 
-static struct {
-    struct reason of[MAX_REASONS];
-    unsigned count;
-} reasons;
+static struct rota_cause reasons[MAX_REASONS];
+static int reason_count;
 
 static struct {
     uint64_t entries;
@@ -61,245 +51,6 @@ static struct {
     bool list;
     bool json;
 } options = {8, 0, false, false};
-
-__attribute__((format(printf, 3, 4))) static void add(enum rota_certainty certainty,
-                                                      const char *remedy, const char *format, ...)
-{
-    struct reason *reason;
-    va_list args;
-
-    if (reasons.count == MAX_REASONS)
-        return;
-    reason = &reasons.of[reasons.count++];
-    reason->certainty = certainty;
-    reason->remedy = remedy && *remedy ? remedy : NULL;
-    va_start(args, format);
-    vsnprintf(reason->text, sizeof(reason->text), format, args);
-    va_end(args);
-}
-
-/*
- * Requests
- */
-
-static void add_rules(const struct rota_op_info *op, int error)
-{
-    char text[768];
-
-    for (unsigned i = 0; i < op->rules.count; i++) {
-        if (rota_info_rules(op->rules)[i].error == error)
-            add(ROTA_POSSIBLE, NULL, "%s",
-                rule_text(&rota_info_rules(op->rules)[i], text, sizeof(text)));
-    }
-}
-
-static void add_iosqe(const struct rota_op_info *op, int error)
-{
-    static const char buffers[] = "Pass the address of a buffer instead.";
-
-    if (op->fixed_file == ROTA_IOSQE_REFUSED && op->fixed_file_error == error)
-        add(ROTA_POSSIBLE, "Pass a descriptor instead of a slot.",
-            "IOSQE_FIXED_FILE is set; this request does not take it.");
-    if (op->fixed_file == ROTA_IOSQE_REQUIRED && op->fixed_file_error == error)
-        add(ROTA_POSSIBLE, "Register the file and set the flag.",
-            "IOSQE_FIXED_FILE is not set; this request needs it.");
-    if (op->buffer_select == ROTA_IOSQE_REFUSED && error == -EOPNOTSUPP)
-        add(ROTA_POSSIBLE, buffers, "IOSQE_BUFFER_SELECT is set; this request does not take it.");
-    if (op->cqe_skip == ROTA_IOSQE_REFUSED && error == -EINVAL)
-        add(ROTA_POSSIBLE, NULL, "IOSQE_CQE_SKIP_SUCCESS is set; this request does not take it.");
-}
-
-/* Whether any bytes at that place of the SQE are read, common to all requests, or ignored. */
-static bool is_used(const struct rota_op_info *op, unsigned offset)
-{
-    for (unsigned i = 0; i < op->fields.count; i++) {
-        if (offset >= rota_info_fields(op->fields)[i].offset &&
-            offset < (unsigned)rota_info_fields(op->fields)[i].offset +
-                         rota_info_fields(op->fields)[i].size)
-            return true;
-    }
-    for (unsigned i = 0; i < op->ignored.count; i++) {
-        if (!rota_info_ignored(op->ignored)[i].until &&
-            offset >= rota_info_ignored(op->ignored)[i].offset &&
-            offset < (unsigned)rota_info_ignored(op->ignored)[i].offset +
-                         rota_info_ignored(op->ignored)[i].size)
-            return true;
-    }
-    return false;
-}
-
-static void add_zero_fields(const struct rota_op_info *op)
-{
-    static const struct {
-        const char *name;
-        unsigned offset;
-    } members[] = {
-        {"ioprio", 2},     {"fd", 4},
-        {"off/addr2", 8},  {"addr", 16},
-        {"len", 24},       {"flags of the operation", 28},
-        {"buf_index", 40}, {"splice_fd_in/file_index/optlen", 44},
-        {"addr3", 48},     {"__pad2", 56},
-    };
-    char list[256] = "";
-    size_t length = 0;
-
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if (!is_used(op, members[i].offset))
-            length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s",
-                                       length ? ", " : "", members[i].name);
-    }
-    if (length)
-        add(ROTA_POSSIBLE, "Start from rota_get_sqe(), which clears the entry.",
-            "A field that this request does not read is not 0: %s.", list);
-}
-
-static void add_flag_fields(const struct rota_op_info *op)
-{
-    for (unsigned i = 0; i < op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
-
-        if (field->group.at && field->others != ROTA_OTHERS_IGNORED)
-            add(ROTA_POSSIBLE, NULL,
-                "%s holds %s that this request does not take, or this kernel does not know yet; "
-                "rota ops %s lists them.",
-                rota_info_text(field->name), field->values ? "a value" : "a flag",
-                rota_info_text(op->name));
-    }
-}
-
-/* What the fields make possible: descriptors that are not open, memory that is not there. */
-static void add_fields(const struct rota_op_info *op, int error)
-{
-    for (unsigned i = 0; i < op->fields.count; i++) {
-        const struct rota_field_info *field = &rota_info_fields(op->fields)[i];
-
-        if (error == -EBADF && field->role == ROTA_ROLE_FILE)
-            add(ROTA_POSSIBLE, NULL,
-                "%s is not an open descriptor, or with IOSQE_FIXED_FILE not a filled slot.",
-                rota_info_text(field->name));
-        if (error == -EFAULT && field->memory != ROTA_MEMORY_NONE)
-            add(ROTA_POSSIBLE,
-                field->lives == ROTA_LIVES_SUBMIT
-                    ? NULL
-                    : "Keep the memory until the completion has come.",
-                "%s does not point to memory of the process.", rota_info_text(field->name));
-        if (error == -EFAULT && field->role == ROTA_ROLE_BUFFER)
-            add(ROTA_POSSIBLE, NULL,
-                "%s is not the index of a registered buffer, or the range lies "
-                "outside of it.",
-                rota_info_text(field->name));
-    }
-}
-
-static void add_missing(const struct rota_op_info *op)
-{
-    static char remedy[96];
-    enum rota_learnt how;
-    struct rota_caps caps;
-
-    (void)rota_caps_get(&caps, NULL);
-    if (rota_caps_opcode(&caps, op->opcode, &how) == ROTA_NO) {
-        if (op->config.at)
-            snprintf(remedy, sizeof(remedy), "Use Linux %s or newer with %s.",
-                     release_name(op->since), rota_info_text(op->config));
-        else
-            snprintf(remedy, sizeof(remedy), "Use Linux %s or newer.", release_name(op->since));
-        add(ROTA_CERTAIN, remedy, "This kernel does not have the opcode.");
-    }
-}
-
-static void add_ring(const struct rota_op_info *op, int error)
-{
-    char flags[128];
-
-    if (error != -EINVAL)
-        return;
-    if (!op->iopoll)
-        add(ROTA_POSSIBLE, "Use a second ring without it.",
-            "The ring was made with IORING_SETUP_IOPOLL, on which this request does not run.");
-    if (op->setup_one_of)
-        add(ROTA_POSSIBLE, NULL, "The ring was not made with one of %s.",
-            flags_text("setup", op->setup_one_of, ", ", flags, sizeof(flags)));
-    if (op->behind_link)
-        add(ROTA_POSSIBLE, NULL,
-            "It does not stand right behind another request that has IOSQE_IO_LINK.");
-}
-
-static void add_errors(struct rota_error_rows rows, int error)
-{
-    const struct rota_error_info *errors = rota_info_errors(rows);
-
-    for (unsigned i = 0; i < rows.count; i++) {
-        if (errors[i].error == error)
-            add(ROTA_LIKELY, rota_info_text(errors[i].remedy), "%s",
-                rota_info_text(errors[i].cause));
-    }
-}
-
-static void explain_request(const struct rota_op_info *op, int error)
-{
-    if (error == -EINVAL)
-        add_missing(op);
-    add_errors(op->errors, error);
-    add_rules(op, error);
-    add_iosqe(op, error);
-    add_ring(op, error);
-    add_fields(op, error);
-    if (error == -EINVAL) {
-        add_flag_fields(op);
-        add_zero_fields(op);
-        add(ROTA_POSSIBLE, NULL, "sqe->personality is not the id of registered credentials.");
-    }
-    if (error == -EACCES)
-        add(ROTA_POSSIBLE, NULL,
-            "A restriction of the ring forbids the opcode or one of its flags.");
-    if (error == -ECANCELED)
-        add(ROTA_LIKELY, NULL,
-            "The request was cancelled, or stood behind one that failed in a chain of "
-            "IOSQE_IO_LINK.");
-    if (error == -ENOBUFS && op->buffer_select != ROTA_IOSQE_REFUSED)
-        add(ROTA_POSSIBLE, NULL, "The buffer group is empty, or there is none of that number.");
-    /* The system call's own errors are those of its manual page. */
-    if (op->syscall.at)
-        add(ROTA_POSSIBLE, NULL, "The errors of %s come back as well; see its manual page.",
-            rota_info_text(op->syscall));
-}
-
-/*
- * Register calls
- */
-
-static void explain_register(unsigned opcode, const struct rota_register_info *info, int error)
-{
-    static char remedy[64];
-    enum rota_learnt how;
-    struct rota_caps caps;
-    char flags[128];
-
-    if (error == -EINVAL) {
-        (void)rota_caps_get(&caps, NULL);
-        snprintf(remedy, sizeof(remedy), "Use Linux %s or newer.", release_name(info->since));
-        if (rota_caps_register(&caps, opcode, &how) == ROTA_NO)
-            add(ROTA_CERTAIN, remedy, "This kernel does not have the call.");
-    }
-    add_errors(info->errors, error);
-    if (error == -EINVAL && info->needs)
-        add(ROTA_POSSIBLE, NULL, "The ring was not made with %s.",
-            flags_text("setup", info->needs, ", ", flags, sizeof(flags)));
-    if (error == -EINVAL && info->refuses)
-        add(ROTA_POSSIBLE, NULL, "The ring was made with %s.",
-            flags_text("setup", info->refuses, ", ", flags, sizeof(flags)));
-    if (error == -EFAULT && info->arg.at)
-        add(ROTA_POSSIBLE, NULL, "The argument (%s) is not in memory of the process.",
-            rota_info_text(info->arg));
-    if (error == -EBADF)
-        add(ROTA_POSSIBLE, NULL, "The ring is torn down.");
-    if (error == -EEXIST)
-        add(ROTA_POSSIBLE, "Make the call from the thread that made the ring.",
-            "The ring was made with IORING_SETUP_SINGLE_ISSUER and belongs to another thread.");
-    if (error == -EACCES)
-        add(ROTA_POSSIBLE, NULL, "A restriction of the ring forbids the call.");
-}
 
 /*
  * Set-ups
@@ -332,18 +83,15 @@ static int parse_flags(char *text, uint32_t *flags)
 
 static void explain_setup(uint32_t flags, int error)
 {
-    static struct rota_cause causes[ROTA_MAX_CAUSES];
     struct io_uring_params params;
-    int count;
 
     memset(&params, 0, sizeof(params));
     params.flags = flags;
     params.cq_entries = (uint32_t)options.cq_entries;
     if ((flags & IORING_SETUP_CQSIZE) && !params.cq_entries)
         params.cq_entries = (uint32_t)(2 * options.entries);
-    count = rota_setup_causes((unsigned)options.entries, &params, error, causes, ROTA_MAX_CAUSES);
-    for (int i = 0; i < count; i++)
-        add((enum rota_certainty)causes[i].certainty, causes[i].remedy, "%s", causes[i].text);
+    reason_count =
+        rota_setup_causes((unsigned)options.entries, &params, error, reasons, MAX_REASONS);
 }
 
 /*
@@ -371,30 +119,28 @@ static int answer(const char *what, int error)
                  name ? name : "", meaning ? ":" : "");
         entry(0, (unsigned)strlen(label) + 1, TONE_TITLE, label, "%s", meaning ? meaning : "");
     }
-    for (int certainty = ROTA_CERTAIN; certainty >= ROTA_POSSIBLE; certainty--) {
-        for (unsigned i = 0; i < reasons.count; i++) {
-            const struct reason *reason = &reasons.of[i];
+    for (int i = 0; i < reason_count; i++) {
+        const struct rota_cause *reason = &reasons[i];
+        const char *remedy = reason->remedy[0] ? reason->remedy : NULL;
 
-            if (reason->certainty != (enum rota_certainty)certainty)
-                continue;
-            if (options.json) {
-                json_object(NULL);
-                json_string("certainty", certainties[certainty]);
-                json_string("text", reason->text);
-                json_string("remedy", reason->remedy);
-                json_end();
-            } else {
-                entry(2, 12, tones[certainty], certainties[certainty], "%s", reason->text);
-                if (reason->remedy)
-                    paragraph(12, "-> %s", reason->remedy);
-            }
+        if (options.json) {
+            json_object(NULL);
+            json_string("certainty", certainties[reason->certainty]);
+            json_string("text", reason->text);
+            json_string("remedy", remedy);
+            json_end();
+        } else {
+            entry(2, 12, tones[reason->certainty], certainties[reason->certainty], "%s",
+                  reason->text);
+            if (remedy)
+                paragraph(12, "-> %s", remedy);
         }
     }
     if (options.json) {
         json_end();
         json_end();
     }
-    return reasons.count ? STATUS_OK : STATUS_NO;
+    return reason_count > 0 ? STATUS_OK : STATUS_NO;
 }
 
 static int parse_error(const char *text, int *error)
@@ -408,6 +154,7 @@ static int parse_error(const char *text, int *error)
 static int request(char **words)
 {
     int opcode = find_opcode(words[0]), error, status;
+    struct rota_caps caps;
 
     if (opcode < 0)
         return usage_error("the table has no opcode '%s'%s", words[0],
@@ -415,7 +162,8 @@ static int request(char **words)
     status = parse_error(words[1], &error);
     if (status)
         return status;
-    explain_request(rota_opcode_info((unsigned)opcode), error);
+    (void)rota_caps_get(&caps, NULL);
+    reason_count = rota_opcode_causes(&caps, (unsigned)opcode, error, reasons, MAX_REASONS);
     return answer(rota_op_name((unsigned)opcode), error);
 }
 
@@ -438,9 +186,8 @@ static int setup(char **words)
 /* What a submit or a wait on a ring in good order would mean by it. */
 static int submit(char **words)
 {
-    static struct rota_cause causes[ROTA_MAX_CAUSES];
     struct rota_ring ring;
-    int error, status = parse_error(words[0], &error), ret, count;
+    int error, status = parse_error(words[0], &error), ret;
 
     if (status)
         return status;
@@ -449,12 +196,12 @@ static int submit(char **words)
         complain("no ring can be made here, see rota doctor: %s", strerror(-ret));
         return STATUS_TROUBLE;
     }
-    count = rota_enter_causes(&ring, error, causes, ROTA_MAX_CAUSES);
-    for (int i = 0; i < count; i++)
-        add((enum rota_certainty)causes[i].certainty == ROTA_CERTAIN
-                ? ROTA_LIKELY
-                : (enum rota_certainty)causes[i].certainty,
-            causes[i].remedy, "%s", causes[i].text);
+    reason_count = rota_enter_causes(&ring, error, reasons, MAX_REASONS);
+    /* What is certain of this ring is likely of the one that is meant. */
+    for (int i = 0; i < reason_count; i++) {
+        if (reasons[i].certainty == ROTA_CERTAIN)
+            reasons[i].certainty = ROTA_LIKELY;
+    }
     rota_queue_exit(&ring);
     return answer("submit or wait", error);
 }
@@ -471,9 +218,16 @@ static int any_request(char **words)
         for (unsigned i = 0; i < op->errors.count; i++) {
             const struct rota_error_info *row = &rota_info_errors(op->errors)[i];
 
-            if (row->error == error)
-                add(ROTA_POSSIBLE, rota_info_text(row->remedy), "%s: %s", rota_info_text(op->name),
-                    rota_info_text(row->cause));
+            struct rota_cause *reason = &reasons[reason_count];
+
+            if (row->error != error || reason_count == MAX_REASONS)
+                continue;
+            reason->certainty = ROTA_POSSIBLE;
+            snprintf(reason->text, sizeof(reason->text), "%s: %s", rota_info_text(op->name),
+                     rota_info_text(row->cause));
+            snprintf(reason->remedy, sizeof(reason->remedy), "%s",
+                     row->remedy.at ? rota_info_text(row->remedy) : "");
+            reason_count++;
         }
     }
     /* That it has a meaning is enough of an answer. */
@@ -485,6 +239,7 @@ static int register_call(char **words)
 {
     int opcode = find_register(words[0]), error, status;
     const struct rota_register_info *info;
+    struct rota_caps caps;
 
     if (opcode < 0)
         return usage_error("the table has no register call '%s'%s", words[0],
@@ -492,8 +247,9 @@ static int register_call(char **words)
     status = parse_error(words[1], &error);
     if (status)
         return status;
+    (void)rota_caps_get(&caps, NULL);
+    reason_count = rota_call_causes(&caps, (unsigned)opcode, error, reasons, MAX_REASONS);
     info = rota_register_opcode_info((unsigned)opcode);
-    explain_register((unsigned)opcode, info, error);
     return answer(rota_info_text(info->name), error);
 }
 

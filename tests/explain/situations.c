@@ -316,6 +316,34 @@ static void calls(void)
     ok(strstr(text, "certain: The ring is enabled already."), "but enabled");
 }
 
+/* Errors without the request: what the table knows. */
+static void in_general(void)
+{
+    static struct rota_cause causes[64];
+    int count = rota_opcode_causes(NULL, IORING_OP_RECV, -EINVAL, causes, 64), last = ROTA_CERTAIN;
+    bool sorted = true, rule = false;
+
+    for (int i = 0; i < count; i++) {
+        sorted &= causes[i].certainty <= last;
+        last = causes[i].certainty;
+        rule |= strstr(causes[i].text, "When ioprio has IORING_RECV_MULTISHOT, flags must have "
+                                       "IOSQE_BUFFER_SELECT") != NULL;
+    }
+    ok(count >= 10 && sorted, "an EINVAL of RECV: %d causes, the surest first", count);
+    ok(rule, "rules among them");
+    is_int(rota_opcode_causes(NULL, IORING_OP_RECV, -EINVAL, causes, 2), 2, "as many as fit");
+    is_int(rota_opcode_causes(NULL, IORING_OP_RECV, 0, causes, 64), 0, "no error");
+    is_int(rota_opcode_causes(NULL, 250, -EINVAL, causes, 64), -EINVAL, "no such opcode");
+    is_int(rota_opcode_causes(NULL, IORING_OP_RECV, -EINVAL, NULL, 1), -EINVAL, "no room");
+    count = rota_call_causes(NULL, IORING_REGISTER_FILES, -EMFILE, causes, 64);
+    ok(count == 1 && causes[0].certainty == ROTA_CERTAIN &&
+           strstr(causes[0].text, "more slots than RLIMIT_NOFILE"),
+       "the only reason of an error is certain");
+    ok(rota_call_causes(NULL, IORING_REGISTER_BUFFERS, -EEXIST, causes, 64) == 1,
+       "a call from another thread");
+    is_int(rota_call_causes(NULL, 250, -EINVAL, causes, 64), -EINVAL, "no such call");
+}
+
 static void *visit(void *arg)
 {
     char *text = arg;
@@ -397,6 +425,7 @@ int main(void)
     cancels();
     descriptors();
     calls();
+    in_general();
     threads();
     set_ups();
     if (chdir("/") || unlinkat(directory, "file", 0))

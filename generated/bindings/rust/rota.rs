@@ -2819,13 +2819,17 @@ extern "C" {
     pub fn rota_register_causes(ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
     /// The surest of the causes of rota_setup_causes() as a number, for what a program does about it.
     pub fn rota_setup_refusal(entries: c_uint, params: *const io_uring_params, ret: c_int) -> c_int;
-    /// The same as text.
+    /// What the error `ret` can mean of a request of that opcode, or of that register call, none of which is at hand.
+    pub fn rota_opcode_causes(caps: *const rota_caps, opcode: c_uint, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
+    /// What the error `ret` can mean of a request of that opcode, or of that register call, none of which is at hand.
+    pub fn rota_call_causes(caps: *const rota_caps, opcode: c_uint, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
+    /// Causes as text.
     pub fn rota_explain(ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, res: c_int, buf: *mut c_char, size: usize) -> c_int;
-    /// The same as text.
+    /// Causes as text.
     pub fn rota_explain_setup(entries: c_uint, params: *const io_uring_params, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
-    /// The same as text.
+    /// Causes as text.
     pub fn rota_explain_submit(ring: *const rota_ring, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
-    /// The same as text.
+    /// Causes as text.
     pub fn rota_explain_register(ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same of what another process sent, called and got.
     pub fn rota_process_explain(process: *const rota_process, ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, res: c_int, buf: *mut c_char, size: usize) -> c_int;

@@ -2582,6 +2582,8 @@ ROTA_INLINE void rota_prep_symlink(struct io_uring_sqe *sqe, const char *target,
  * -EPERM        The old path names a directory.
  * -EXDEV        The two paths are on different file systems.
  * -EACCES       The process may not make a name in the directory.
+ * -ENOENT       AT_EMPTY_PATH is set, and to link a descriptor the process
+ *               needs CAP_DAC_READ_SEARCH.
  */
 
 /*

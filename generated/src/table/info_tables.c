@@ -293,6 +293,7 @@ struct rota_info_strings {
     char t_rename_flags_has_RENAME_EXCHANGE[33];
     char t_unlink_flags_lacks_AT_REMOVEDIR[32];
     char t_unlink_flags_has_AT_REMOVEDIR[30];
+    char t_hardlink_flags_has_AT_EMPTY_PATH[33];
     char t_addr_is_IORING_MSG_SEND_FD[27];
     char t_personality_is_0[17];
     char t_addr_is_IORING_MSG_DATA[24];
@@ -1669,6 +1670,7 @@ struct rota_info_strings {
     char t_A_directory_on_the_way_to_the_link_is[47];
     char t_The_new_name_exists_already[29];
     char t_The_old_path_names_a_directory[32];
+    char t_AT_EMPTY_PATH_is_set_and_to_link_a[86];
     char t_The_ring_has_not_been_enabled_yet[35];
     char t_The_descriptor_is_no_ring[27];
     char t_The_slot_of_this_ring_is_empty[32];
@@ -3015,6 +3017,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_rename_flags_has_RENAME_EXCHANGE = "rename_flags has RENAME_EXCHANGE",
     .t_unlink_flags_lacks_AT_REMOVEDIR = "unlink_flags lacks AT_REMOVEDIR",
     .t_unlink_flags_has_AT_REMOVEDIR = "unlink_flags has AT_REMOVEDIR",
+    .t_hardlink_flags_has_AT_EMPTY_PATH = "hardlink_flags has AT_EMPTY_PATH",
     .t_addr_is_IORING_MSG_SEND_FD = "addr is IORING_MSG_SEND_FD",
     .t_personality_is_0 = "personality is 0",
     .t_addr_is_IORING_MSG_DATA = "addr is IORING_MSG_DATA",
@@ -4391,6 +4394,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_directory_on_the_way_to_the_link_is = "A directory on the way to the link is missing.",
     .t_The_new_name_exists_already = "The new name exists already.",
     .t_The_old_path_names_a_directory = "The old path names a directory.",
+    .t_AT_EMPTY_PATH_is_set_and_to_link_a = "AT_EMPTY_PATH is set, and to link a descriptor the process needs CAP_DAC_READ_SEARCH.",
     .t_The_ring_has_not_been_enabled_yet = "The ring has not been enabled yet.",
     .t_The_descriptor_is_no_ring = "The descriptor is no ring.",
     .t_The_slot_of_this_ring_is_empty = "The slot of this ring is empty.",
@@ -5873,6 +5877,7 @@ struct rota_condition_table {
     struct rota_condition renameat_errors_when_4[1];
     struct rota_condition unlinkat_errors_when_1[1];
     struct rota_condition unlinkat_errors_when_2[1];
+    struct rota_condition linkat_errors_when_5[1];
     struct rota_condition msg_ring_when_4[1];
     struct rota_condition msg_ring_rule_must_0[1];
     struct rota_condition msg_ring_rule_when_1[2];
@@ -6522,6 +6527,7 @@ struct rota_look_table {
     struct rota_look linkat_errors_looks_1[1];
     struct rota_look linkat_errors_looks_2[1];
     struct rota_look linkat_errors_looks_4[1];
+    struct rota_look linkat_errors_looks_5[1];
     struct rota_look msg_ring_errors_looks_0[1];
     struct rota_look msg_ring_errors_looks_1[1];
     struct rota_look msg_ring_errors_looks_2[1];
@@ -6679,7 +6685,7 @@ struct rota_error_table {
     struct rota_error_info unlinkat_errors[5];
     struct rota_error_info mkdirat_errors[3];
     struct rota_error_info symlinkat_errors[4];
-    struct rota_error_info linkat_errors[5];
+    struct rota_error_info linkat_errors[6];
     struct rota_error_info msg_ring_errors[10];
     struct rota_error_info fsetxattr_errors[4];
     struct rota_error_info setxattr_errors[4];
@@ -7752,6 +7758,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .unlinkat_errors_when_2 = {
         {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_has_AT_REMOVEDIR)}, 28, 4, ROTA_COND_HAS},
+    },
+    .linkat_errors_when_5 = {
+        {(uint64_t)(1U << 12), {TEXT(t_hardlink_flags_has_AT_EMPTY_PATH)}, 28, 4, ROTA_COND_HAS},
     },
     .msg_ring_when_4 = {
         {(uint64_t)IORING_MSG_SEND_FD, {TEXT(t_addr_is_IORING_MSG_SEND_FD)}, ROTA_LOWER_HALF(16), 4, ROTA_COND_IS},
@@ -20855,6 +20864,9 @@ const struct rota_look_table rota_look_table = {
     .linkat_errors_looks_4 = {
         {ROTA_LOOK_CHANGEABLE, 3, true},
     },
+    .linkat_errors_looks_5 = {
+        {ROTA_LOOK_EMPTY, 1, false},
+    },
     .msg_ring_errors_looks_0 = {
         {ROTA_LOOK_RING, 0, false},
     },
@@ -24406,6 +24418,18 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_AT_EMPTY_PATH_is_set_and_to_link_a)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, linkat_errors_when_5),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, linkat_errors_looks_5),
+            .error = -ENOENT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
