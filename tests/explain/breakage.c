@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,10 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#define NOBODY       65534
 #define PAGE         4096u
 #define FAR_AWAY     987u /* a descriptor that is not open */
 #define LONG_VECTORS 1025u
@@ -78,11 +81,21 @@ void breakages_close(void)
 
 void breakage_undo(struct victim *v)
 {
+    char link[64];
+
     if (v->limited)
         setrlimit((__rlimit_resource_t)limited_resource, &old_limit);
+    if (v->powerless && seteuid(0))
+        abort();
     /* What a request has made in spite of its breakage. */
     (void)remove(in_missing);
     (void)remove(missing);
+    /* What a rename has put in the place of the link. */
+    if (readlink(a_dangling, link, sizeof(link)) < 0) {
+        (void)remove(a_dangling);
+        if (symlink(missing, a_dangling))
+            abort();
+    }
     for (unsigned i = 0; i < 2; i++) {
         if (v->opened[i] >= 0)
             close(v->opened[i]);
@@ -166,7 +179,7 @@ static const struct rota_field_info *field_at(const struct victim *v, unsigned i
     return &rota_info_fields(v->op->fields)[i];
 }
 
-/* A random one of the fields that are read and that `fits` says yes to. */
+/* A random one of the fields that this kernel reads and that `fits` says yes to. */
 static const struct rota_field_info *pick(const struct victim *v, struct dice *dice,
                                           bool (*fits)(const struct rota_field_info *field))
 {
@@ -176,7 +189,8 @@ static const struct rota_field_info *pick(const struct victim *v, struct dice *d
     for (unsigned i = 0; i < v->op->fields.count; i++) {
         const struct rota_field_info *field = field_at(v, i);
 
-        if (fits(field) && all_hold(field->when, v) && !dice_below(dice, ++count))
+        if (field->since <= v->caps->kernel_from && fits(field) && all_hold(field->when, v) &&
+            !dice_below(dice, ++count))
             found = field;
     }
     return found;
@@ -649,6 +663,7 @@ static bool break_read_only_memory(struct victim *v, struct dice *dice)
 
 static bool break_short_memory(struct victim *v, struct dice *dice)
 {
+    edge[-1] = 'x'; /* as a path it is neither empty nor does it end */
     return use_address(v, dice, edge - 1, is_memory);
 }
 
@@ -760,6 +775,74 @@ static bool break_message_control(struct victim *v, struct dice *dice)
     return true;
 }
 
+static struct iovec send_vectors[2];
+
+/* A plain send becomes one of vectors, of which one is broken. */
+static bool break_send_vector(struct victim *v, struct dice *dice)
+{
+    const struct rota_field_info *data = NULL;
+
+    for (unsigned i = 0; i < v->op->fields.count; i++) {
+        if (field_at(v, i)->vector_when.count)
+            data = field_at(v, i);
+    }
+    if (!data || v->sqe.ioprio || (v->sqe.flags & IOSQE_BUFFER_SELECT) ||
+        v->caps->kernel_from < ROTA_KERNEL(6, 17))
+        return false;
+    send_vectors[0] = (struct iovec){(void *)(uintptr_t)v->sqe.addr, 1};
+    send_vectors[1] = (struct iovec){nowhere + dice_below(dice, 100), 4};
+    v->sqe.addr = (uintptr_t)send_vectors;
+    v->sqe.len = 2;
+    v->sqe.ioprio = IORING_SEND_VECTORIZED;
+    v->wanted = "element 1 of the vector";
+    return true;
+}
+
+static bool break_many_pieces(struct victim *v, struct dice *dice)
+{
+    if (!own_message(v, dice))
+        return false;
+    message.msg_iov = many;
+    message.msg_iovlen = LONG_VECTORS;
+    v->wanted = "1024 pieces";
+    return true;
+}
+
+static bool is_address(const struct rota_field_info *field)
+{
+    return field->type.at && !strcmp(rota_info_text(field->type), "const struct sockaddr *") &&
+           field->length_size && !field->optional;
+}
+
+static struct sockaddr_un unix_address;
+
+/* An address of another family, or the path of a socket that does not exist. */
+static bool break_family(struct victim *v, struct dice *dice)
+{
+    const struct rota_field_info *field = pick(v, dice, is_address);
+
+    if (!field)
+        return false;
+    unix_address.sun_family = AF_UNIX;
+    (void)snprintf(unix_address.sun_path, sizeof(unix_address.sun_path), "%s", in_missing);
+    put(&v->sqe, field->offset, field->size, (uintptr_t)&unix_address);
+    put(&v->sqe, field->length_at, field->length_size, sizeof(unix_address));
+    v->wanted = "another family";
+    v->or_else = missing;
+    return true;
+}
+
+static bool break_address_size(struct victim *v, struct dice *dice)
+{
+    const struct rota_field_info *field = pick(v, dice, is_address);
+
+    if (!field)
+        return false;
+    put(&v->sqe, field->length_at, field->length_size, dice_below(dice, 3));
+    v->wanted = "length is not that of an address";
+    return true;
+}
+
 static struct __kernel_timespec bad_time;
 
 static bool break_time(struct victim *v, struct dice *dice)
@@ -847,6 +930,75 @@ static bool break_dangling(struct victim *v, struct dice *dice)
 static bool break_empty(struct victim *v, struct dice *dice)
 {
     return use_path(v, dice, empty, "empty");
+}
+
+static bool is_open(const struct victim *v)
+{
+    return v->op->opcode == IORING_OP_OPENAT && !v->sqe.file_index;
+}
+
+/* The last part is a symbolic link, or no directory, and the flags forbid that. */
+static bool break_no_follow(struct victim *v, struct dice *dice)
+{
+    if (!is_open(v))
+        return false;
+    v->sqe.open_flags |= O_NOFOLLOW;
+    return use_path(v, dice, a_dangling, "O_NOFOLLOW");
+}
+
+static bool break_no_directory(struct victim *v, struct dice *dice)
+{
+    if (!is_open(v) || (v->sqe.open_flags & (O_CREAT | O_TRUNC)))
+        return false;
+    v->sqe.open_flags |= O_DIRECTORY;
+    return use_path(v, dice, a_file, "O_DIRECTORY");
+}
+
+static struct open_how how;
+
+static bool own_how(struct victim *v)
+{
+    if (v->op->opcode != IORING_OP_OPENAT2 || v->sqe.file_index || v->sqe.len != sizeof(how))
+        return false;
+    memset(&how, 0, sizeof(how));
+    v->sqe.addr2 = (uintptr_t)&how;
+    return true;
+}
+
+static bool break_resolve(struct victim *v, struct dice *dice)
+{
+    if (!own_how(v))
+        return false;
+    how.resolve = UINT64_C(1) << (32 + dice_below(dice, 31));
+    v->wanted = "in `resolve`";
+    return true;
+}
+
+static bool break_beneath(struct victim *v, struct dice *dice)
+{
+    if (!own_how(v))
+        return false;
+    how.resolve = RESOLVE_BENEATH;
+    return use_path(v, dice, a_file, "RESOLVE_BENEATH");
+}
+
+static bool break_no_links(struct victim *v, struct dice *dice)
+{
+    if (!own_how(v))
+        return false;
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    return use_path(v, dice, a_dangling, "RESOLVE_NO_SYMLINKS");
+}
+
+/* Somebody who may neither write here nor look into what root keeps for itself. */
+static bool break_rights(struct victim *v, struct dice *dice)
+{
+    if (geteuid() || !pick(v, dice, is_path) || seteuid(NOBODY))
+        return false;
+    v->powerless = true;
+    v->wanted = "may not";
+    v->or_else = "CAP_DAC_READ_SEARCH";
+    return true;
 }
 
 static bool is_new(const struct rota_field_info *field)
@@ -1031,6 +1183,10 @@ const struct breakage breakages[] = {
     BREAKAGE(message_piece),
     BREAKAGE(message_name),
     BREAKAGE(message_control),
+    BREAKAGE(send_vector),
+    BREAKAGE(many_pieces),
+    BREAKAGE(family),
+    BREAKAGE(address_size),
     BREAKAGE(time),
     BREAKAGE(futex),
     BREAKAGE(missing),
@@ -1041,6 +1197,12 @@ const struct breakage breakages[] = {
     BREAKAGE(loop),
     BREAKAGE(dangling),
     BREAKAGE(empty),
+    BREAKAGE(no_follow),
+    BREAKAGE(no_directory),
+    BREAKAGE(resolve),
+    BREAKAGE(beneath),
+    BREAKAGE(no_links),
+    BREAKAGE(rights),
     BREAKAGE(existing),
     BREAKAGE(descriptors),
     BREAKAGE(size),

@@ -23,6 +23,7 @@ struct victim {
     char text[160];      /* room for them */
     int opened[2];       /* descriptors to be closed afterwards */
     bool limited;        /* a limit is to be raised again */
+    bool powerless;      /* the rights of root are to be had again */
 };
 
 struct breakage {
