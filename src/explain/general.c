@@ -224,7 +224,7 @@ int rota_opcode_causes(const struct rota_caps *caps, unsigned opcode, int ret,
                        struct rota_cause *causes, unsigned max)
 {
     const struct rota_op_info *op = rota_opcode_info(opcode);
-    struct rota_cause_list list = {causes, max, 0, NULL};
+    struct rota_cause_list list = {causes, max, 0, NULL, ROTA_REFUSED_UNKNOWN};
 
     if (!op || (max && !causes))
         return -EINVAL;
@@ -258,7 +258,7 @@ int rota_call_causes(const struct rota_caps *caps, unsigned opcode, int ret,
                      struct rota_cause *causes, unsigned max)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
-    struct rota_cause_list list = {causes, max, 0, NULL};
+    struct rota_cause_list list = {causes, max, 0, NULL, ROTA_REFUSED_UNKNOWN};
     struct rota_cause_writer w;
 
     if (!info || (max && !causes))
