@@ -570,7 +570,7 @@ static void odd(const char *habit)
             rota_prep_nop(sqe);
             sqe->flags |= i < 3 ? IOSQE_IO_LINK : 0;
             __atomic_store_n(ring.sq.ktail, *ring.sq.ktail + 1, __ATOMIC_RELEASE);
-            usleep(20000);
+            usleep(300000);
         }
         syscall(__NR_io_uring_enter, ring.ring_fd, 4, 4, IORING_ENTER_GETEVENTS, NULL, 0);
         _exit(STATUS);
