@@ -154,7 +154,9 @@ def test_list(codegen: Command) -> None:
     assert rows == [["0", "NOP", "6.0", "nop"],
                     ["1", "LOOK", "6.0", "look", "look_again", "look_flags"],
                     ["2", "OPEN", "6.0", "open", "open_direct"],
-                    ["3", "WATCH", "6.1", "watch"], ["4", "LATER", "6.2", "later"]]
+                    ["3", "WATCH", "6.1", "watch"], ["4", "LATER", "6.2", "later"],
+                    ["5", "TELL", "6.1", "tell", "ear_say", "ear_ask", "ear_wait", "ear_stop",
+                     "wall_tell"]]
 
 
 def processor_time(out: Path) -> float:
