@@ -267,6 +267,12 @@ struct rota_info_strings {
     char t_kind[5];
     char t_What_files_of_a_kind_are_told[31];
     char t_a_socket[9];
+    char t_shelf[6];
+    char t_What_a_shelf_is_told[22];
+    char t_a_shelf[8];
+    char t_book[5];
+    char t_What_a_book_is_told[21];
+    char t_a_book[7];
     char t_wall[5];
     char t_What_a_wall_is_told[21];
     char t_linux_wall_h[13];
@@ -530,6 +536,12 @@ const struct rota_info_strings rota_info_strings = {
     .t_kind = "kind",
     .t_What_files_of_a_kind_are_told = "What files of a kind are told.",
     .t_a_socket = "a socket",
+    .t_shelf = "shelf",
+    .t_What_a_shelf_is_told = "What a shelf is told.",
+    .t_a_shelf = "a shelf",
+    .t_book = "book",
+    .t_What_a_book_is_told = "What a book is told.",
+    .t_a_book = "a book",
     .t_wall = "wall",
     .t_What_a_wall_is_told = "What a wall is told.",
     .t_linux_wall_h = "linux/wall.h",
@@ -2141,6 +2153,34 @@ const struct rota_family_info rota_family_table[] = {
         .ring_error = 0,
     },
     {
+        .name = {TEXT(t_shelf)},
+        .summary = {TEXT(t_What_a_shelf_is_told)},
+        .note = {0},
+        .header = {0},
+        .config = {0},
+        .place = {TEXT(t_a_shelf)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_TELL,
+        .kind = ROTA_COMMAND_OF_BLOCK,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
+        .name = {TEXT(t_book)},
+        .summary = {TEXT(t_What_a_book_is_told)},
+        .note = {0},
+        .header = {0},
+        .config = {0},
+        .place = {TEXT(t_a_book)},
+        .devices = {0},
+        .errors = {0, 0},
+        .opcode = IORING_OP_TELL,
+        .kind = ROTA_COMMAND_OF_REGULAR,
+        .big_cqe = false,
+        .ring_error = 0,
+    },
+    {
         .name = {TEXT(t_wall)},
         .summary = {TEXT(t_What_a_wall_is_told)},
         .note = {0},
@@ -2155,7 +2195,7 @@ const struct rota_family_info rota_family_table[] = {
         .ring_error = 0,
     },
 };
-const unsigned rota_family_table_count = 3;
+const unsigned rota_family_table_count = 5;
 
 const struct rota_command_info rota_command_table[] = {
     {
@@ -2255,6 +2295,38 @@ const struct rota_command_info rota_command_table[] = {
         .stream = false,
     },
     {
+        .name = {TEXT(t_TINY_KIND_SOCKET)},
+        .summary = {TEXT(t_Tells_nothing)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 1),
+        .family = 2,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
+        .name = {TEXT(t_TINY_KIND_SOCKET)},
+        .summary = {TEXT(t_Tells_nothing)},
+        .note = {0},
+        .payload = {0},
+        .res = {TEXT(t_Always_0)},
+        .members = {0, 0},
+        .errors = {0, 0},
+        .number = (uint32_t)1,
+        .since = ROTA_KERNEL(6, 1),
+        .family = 3,
+        .bytes = 0,
+        .every_number = false,
+        .coded = false,
+        .stream = false,
+    },
+    {
         .name = {0},
         .summary = {TEXT(t_Tells_a_wall)},
         .note = {0},
@@ -2264,14 +2336,14 @@ const struct rota_command_info rota_command_table[] = {
         .errors = {0, 0},
         .number = 0,
         .since = ROTA_KERNEL(6, 2),
-        .family = 2,
+        .family = 4,
         .bytes = 8,
         .every_number = true,
         .coded = false,
         .stream = false,
     },
 };
-const unsigned rota_command_table_count = 7;
+const unsigned rota_command_table_count = 9;
 
 const struct rota_slot_info rota_sqe_slots[] = {
     {{TEXT(t_opcode)}, 0, 1},
