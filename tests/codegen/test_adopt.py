@@ -68,7 +68,7 @@ def test_everything_is_adopted(codegen: Command, table: Path) -> None:
     assert (same.status, same.out) == (0, "")
     data = rows(table)
     assert data["kernel"] == "6.3"
-    assert find(data["opcodes"], "HEAR")["number"] == 5
+    assert find(data["opcodes"], "HEAR")["number"] == 6
     assert find(data["register"], "REGISTER_EAR")["number"] == 3
     look = [row["name"] for row in find(data["groups"], "look")["entries"]]
     assert look == ["LOOK_TWICE", "LOOK_AGAIN", "LOOK_BOTH", "LOOK_AWAY", "LOOK_NEVER", "LOOK_HARD"]
@@ -165,7 +165,7 @@ def test_generated_c_compiles(codegen: Command, table: Path, tmp_path: Path) -> 
     source = tmp_path / "try.c"
     source.write_text(
         "#include <rota/prep.h>\n#include <rota/register.h>\n"
-        "_Static_assert(IORING_OP_SMELL == 6 && IORING_OP_LAST == 7, \"\");\n"
+        "_Static_assert(IORING_OP_SMELL == 7 && IORING_OP_LAST == 8, \"\");\n"
         "_Static_assert(IORING_REGISTER_EAR == 3, \"\");\n"
         "_Static_assert(IORING_SETUP_HEAR == 4 && IOSQE_HEAR_BIT == 7, \"\");\n"
         "_Static_assert(__MORE_KIND_MAX == 2, \"\");\n"
@@ -214,9 +214,9 @@ LEFT = [
       "__s32 at 4 in the table"]),
     ("removed flag", ("#define LOOK_NEVER	(1U << 3)\n", ""),
      ["left to a person: - flag LOOK_NEVER: 8 (group look, since 6.0)"]),
-    ("gap", ("	IORING_OP_LATER,\n", "	IORING_OP_LATER,\n	IORING_OP_FAR = 9,\n"),
+    ("gap", ("	IORING_OP_TELL,\n", "	IORING_OP_TELL,\n	IORING_OP_FAR = 9,\n"),
      ["left to a person: + opcode IORING_OP_FAR: 9",
-      "because IORING_OP_FAR is 9, but the next row is number 5"]),
+      "because IORING_OP_FAR is 9, but the next row is number 6"]),
     ("bit-field", ("union tiny_words {", "struct odd { __u32 a:3; };\nunion tiny_words {"),
      ["left to a person: + structure odd: 4 bytes", "because structure odd: a is a bit-field"]),
     ("type of another size elsewhere",

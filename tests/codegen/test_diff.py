@@ -19,8 +19,8 @@ NEW = HERE / "headers" / "new" / "linux" / "io_uring.h"
 
 ADDED = """\
 + header linux/io_uring/more.h: LINUX_IO_MORE_H
-+ opcode IORING_OP_HEAR: 5
-+ opcode IORING_OP_SMELL: 6
++ opcode IORING_OP_HEAR: 6
++ opcode IORING_OP_SMELL: 7
 + register IORING_REGISTER_EAR: 3
 + flag IOSQE_HEAR: 128 (group sqe)
 + flag IORING_SETUP_HEAR: 4 (group setup)
@@ -92,7 +92,7 @@ def test_json(codegen: Command) -> None:
     ("	IORING_OP_OPEN,\n	IORING_OP_WATCH,\n", "	IORING_OP_WATCH,\n	IORING_OP_OPEN,\n",
      ["~ opcode IORING_OP_OPEN: 3 in the header, 2 in the table",
       "~ opcode IORING_OP_WATCH: 2 in the header, 3 in the table"]),
-    ("	IORING_OP_LATER,\n", "", ["- opcode IORING_OP_LATER: 4 (since 6.2)"]),
+    ("	IORING_OP_TELL,\n", "", ["- opcode IORING_OP_TELL: 5 (since 6.1)"]),
     ("#define LOOK_TWICE	(1U << 0)", "#define LOOK_TWICE	(1U << 4)",
      ["~ flag LOOK_TWICE: 16 in the header, 1 in the table",
       "~ flag LOOK_BOTH: 18 in the header, 3 in the table"]),

@@ -69,6 +69,7 @@ enum io_uring_op {
 	IORING_OP_OPEN,
 	IORING_OP_WATCH,
 	IORING_OP_LATER,
+	IORING_OP_TELL,
 
 	/* this goes last */
 	IORING_OP_LAST,
