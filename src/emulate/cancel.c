@@ -52,6 +52,12 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
         return -ENOENT; /* it has not started, or ends already */
     }
     request->cqe_flags = 0;
+    if (request->total && !(request->flags & EMULATE_REQ_MULTISHOT)) {
+        /* It waited for the rest (MSG_WAITALL): what has come is the result, and too little. */
+        request->flags |= EMULATE_REQ_FAIL;
+        emulate_end_later(ring, request, (int64_t)request->total);
+        return 0;
+    }
     emulate_end_later(ring, request, -ECANCELED);
     return 0;
 }

@@ -45,10 +45,18 @@ EMULATE_HOOK(accept)
     if ((sqe->ioprio & IORING_ACCEPT_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED))
         return -EAGAIN;
     if (!request->blocking && !is_nonblocking(request->fd)) {
-        if (!is_ready(request->fd, POLLIN))
+        int listening = 0;
+        socklen_t size = sizeof(listening);
+
+        if (getsockopt(request->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
+            return -errno;
+        if (listening && !is_ready(request->fd, POLLIN))
             return -EAGAIN;
-        request->flags |= EMULATE_REQ_UNBOUNDED | EMULATE_REQ_WAITED;
-        return EMULATE_PUNT;
+        if (listening) {
+            request->flags |= EMULATE_REQ_UNBOUNDED | EMULATE_REQ_WAITED;
+            return EMULATE_PUNT;
+        }
+        /* Nothing will ever come: accept says at once what is wrong with the socket. */
     }
     if (sqe->file_index)
         flags |= SOCK_CLOEXEC;

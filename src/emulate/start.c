@@ -2,6 +2,8 @@
 /* Starting requests: the first try, what becomes of it, and the tries after that. */
 #include "emulate/emulate.h"
 
+#include <poll.h>
+
 #include "emulate/inside.h"
 
 /* Completions of one multishot in a row, before others have their turn. */
@@ -168,6 +170,13 @@ static enum outcome conclude(struct emulate_ring *ring, struct emulate_request *
     return ENDED;
 }
 
+static bool is_readable(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+
+    return poll(&one, 1, 0) != 0;
+}
+
 /* Tries until it ends or has to wait. */
 static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
 {
@@ -197,6 +206,11 @@ static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
         }
         if (selects(request) && !(request->flags & EMULATE_REQ_SELECTED)) {
             ret = emulate_buffer_select(ring, request);
+            if (ret == -ENOBUFS && shots && !is_readable(request->fd)) {
+                /* The last buffer took all that was there: nobody lacks one yet. */
+                outcome = to_wait(ring, request);
+                continue;
+            }
             if (ret < 0) {
                 emulate_end(ring, request, ret);
                 return false;

@@ -219,7 +219,7 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
             ret = 0;
             break;
         }
-        if (ret == -EINTR)
+        if (ret == -EINTR || ret == -EFAULT) /* the latter of the signal mask */
             break;
         if (limit->deadline != UINT64_MAX && emulate_now(ring->clock_id) >= limit->deadline) {
             ret = -ETIME;
