@@ -444,6 +444,10 @@ static int explain(const struct rota_process *process, unsigned entries,
     }
     rota_cause_text(&text, causes,
                     causes_of(process, entries, params, ret, causes, ROTA_MAX_CAUSES));
+    /* What the program itself can do about it, whoever forbids it. */
+    if (!process && (ret == -EPERM || ret == -EACCES || ret == -ENOSYS))
+        rota_text_put(&text, "\n    or fall back on the emulated kernel: "
+                             "rota_config_fall_back(), <rota/emulate.h>");
     return rota_text_result(&text);
 }
 

@@ -15,7 +15,8 @@ static const char help[] =
     "Usage: rota doctor [OPTION]...\n"
     "Tries whether this process can make rings: a plain one, and each of the usual\n"
     "profiles. Looks at what may be in the way (kernel, sysctl, seccomp, security\n"
-    "modules) and at limits that programs with rings run into, and says what to do.\n"
+    "modules) and at limits that programs with rings run into, and says what to do,\n"
+    "and whether a program that falls back on the emulated kernel would run.\n"
     "Nothing is changed.\n"
     "\n"
     "Options:\n"
@@ -241,6 +242,7 @@ static int examine(bool json)
     check_sysctl(&checks, ret);
     check_seccomp(&checks, &look, ret);
     check_module(&checks, ret);
+    check_emulated(&checks, &look, ret);
     check_memlock(&checks, ret);
     check_nofile(&checks, ret);
     check_poll_queues(&checks);

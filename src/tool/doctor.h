@@ -60,6 +60,9 @@ void check_seccomp(struct checks *checks, const struct first_look *look, int ret
 /* To be called after the others: it is what remains. */
 void check_module(struct checks *checks, int ret);
 
+/* emulated.c: what programs get that can stand on the emulated kernel. */
+void check_emulated(struct checks *checks, const struct first_look *look, int ret);
+
 /*
  * Limits
  */

@@ -2,7 +2,7 @@
 /*
  * Prints many files one after another.
  *
- *     cat-many [-q DEPTH] FILE...
+ *     cat-many [--kernel KERNEL] [-q DEPTH] FILE...
  *
  * Each file is opened, read and closed by one chain of three requests, of which
  * DEPTH are under way while the output waits for the first. The file never
@@ -10,18 +10,22 @@
  * table, which costs less and cannot leak. The links are hard ones, so that a
  * short read does not keep the file from being closed. A file that is longer
  * than a buffer takes further rounds. The exit status is 1 when one failed.
+ * KERNEL is real, emulated or auto, see kernel.h.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <rota.h>
 #include <rota/call.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "kernel.h"
 
 #define SIZE 65536
 
@@ -97,13 +101,17 @@ static int print(unsigned slot, const char *path)
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
     unsigned depth = 64, files;
+    struct rota_config config;
     int failed = 0, option, ret;
 
-    while ((option = getopt(argc, argv, "q:")) != -1) {
-        depth = option == 'q' ? (unsigned)strtoul(optarg, NULL, 10) : 0;
-        if (!depth || depth > 1024) {
-            fprintf(stderr, "usage: cat-many [-q DEPTH] FILE...\n");
+    while ((option = getopt_long(argc, argv, "q:", options, NULL)) != -1) {
+        if (option == 'q')
+            depth = (unsigned)strtoul(optarg, NULL, 10);
+        if (!depth || depth > 1024 || option == '?' || (option == 'k' && !kernel_is(optarg))) {
+            fprintf(stderr, "usage: cat-many [--kernel real|emulated|auto] [-q DEPTH] FILE...\n");
             return 2;
         }
     }
@@ -112,9 +120,12 @@ int main(int argc, char **argv)
     lanes = calloc(depth, sizeof(*lanes));
     if (!lanes)
         return fail("memory", ENOMEM);
-    ret = rota_init(&ring, 3 * depth, NULL);
+    rota_config_single_owner(&config);
+    choose_kernel(&config);
+    ret = rota_init(&ring, 3 * depth, &config);
     if (ret < 0)
         return fail("io_uring", -ret);
+    tell_kernel("cat-many", &ring);
     ret = rota_register_files_sparse(&ring, depth);
     if (ret < 0)
         return fail("the ring's table of files", -ret);

@@ -2,7 +2,7 @@
 /*
  * Copies a file or a directory tree with many reads and writes in flight.
  *
- *     copy [--direct] [--sync] [-q DEPTH] [-b KIB] SOURCE DESTINATION
+ *     copy [--direct] [--sync] [--kernel KERNEL] [-q DEPTH] [-b KIB] SOURCE DESTINATION
  *
  * The tree is walked with ordinary system calls; the bytes go through the ring.
  * Each block is a small machine with a handle: it is read, then written, and
@@ -12,6 +12,7 @@
  * copy itself, not the directory to put it in; a directory that exists is
  * filled. --direct goes past the page cache, --sync brings each file to the
  * disk. After an error the unfinished file is removed, and the exit status 1.
+ * KERNEL is real, emulated or auto, see kernel.h.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -28,6 +29,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "kernel.h"
 
 #define PAGE 4096u /* what O_DIRECT wants sizes and addresses to be a multiple of */
 
@@ -354,7 +357,12 @@ static unsigned number(const char *text, unsigned most)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"direct", no_argument, NULL, 'd'}, {"sync", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+        {"direct", no_argument, NULL, 'd'},
+        {"sync", no_argument, NULL, 's'},
+        {"kernel", required_argument, NULL, 'k'},
+        {NULL, 0, NULL, 0},
+    };
+    struct rota_config config;
     unsigned depth = 32;
     struct block *blocks;
     char *memory;
@@ -369,16 +377,20 @@ int main(int argc, char **argv)
             direct = true;
         else if (option == 's')
             sync_files = true;
-        else
+        else if (option != 'k' || !kernel_is(optarg))
             return 2;
     }
     if (argc - optind != 2) {
-        fprintf(stderr, "usage: copy [--direct] [--sync] [-q DEPTH] [-b KIB] SOURCE DESTINATION\n");
+        fprintf(stderr, "usage: copy [--direct] [--sync] [--kernel real|emulated|auto] [-q DEPTH] "
+                        "[-b KIB] SOURCE DESTINATION\n");
         return 2;
     }
-    ret = rota_init(&ring, depth, NULL);
+    rota_config_single_owner(&config);
+    choose_kernel(&config);
+    ret = rota_init(&ring, depth, &config);
     if (ret < 0)
         return complain("io_uring", "set-up", -ret), 1;
+    tell_kernel("copy", &ring);
     blocks = calloc(depth, sizeof(*blocks));
     memory = aligned_alloc(PAGE, (size_t)depth * block_size);
     if (!blocks || !memory) {

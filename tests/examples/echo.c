@@ -2,7 +2,7 @@
 /*
  * A TCP server that sends back what it gets.
  *
- *     echo [--port N] [--limit CONNECTIONS]
+ *     echo [--port N] [--limit CONNECTIONS] [--kernel KERNEL]
  *
  * A multishot receive for each connection brings its data, in buffers that the
  * kernel picks when data arrives, so that idle connections hold none; and a
@@ -19,7 +19,8 @@
  * connection ends.
  *
  * SIGTERM and SIGINT end it: nothing more is received, what was received is
- * sent, and who does not read it within five seconds is cut off.
+ * sent, and who does not read it within five seconds is cut off. KERNEL is real,
+ * emulated or auto, see kernel.h.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -38,6 +39,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "kernel.h"
 
 #define GROUP       1
 #define BUFFER_SIZE 16384
@@ -384,6 +387,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"limit", required_argument, NULL, 'l'},
+                                            {"kernel", required_argument, NULL, 'k'},
                                             {NULL, 0, NULL, 0}};
     struct rota_buffers_config memory = {.size = BUFFER_SIZE, .group = GROUP};
     struct rota_config config;
@@ -392,12 +396,14 @@ int main(int argc, char **argv)
     int option, fd;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == '?')
+        if (option == '?' || (option == 'k' && !kernel_is(optarg)))
             return 2;
-        *(option == 'p' ? &port : &limit) = (unsigned)strtoul(optarg, NULL, 10);
+        if (option != 'k')
+            *(option == 'p' ? &port : &limit) = (unsigned)strtoul(optarg, NULL, 10);
     }
     if (optind != argc || port > 65535 || !limit || limit > MOST) {
-        fprintf(stderr, "usage: echo [--port N] [--limit CONNECTIONS]\n");
+        fprintf(stderr,
+                "usage: echo [--port N] [--limit CONNECTIONS] [--kernel real|emulated|auto]\n");
         return 2;
     }
     sigemptyset(&mask);
@@ -410,7 +416,9 @@ int main(int argc, char **argv)
 
     rota_config_single_owner(&config);
     config.cq_entries = 4096; /* many connections may have something to say at once */
+    choose_kernel(&config);
     check(rota_init(&ring, 256, &config), "io_uring");
+    tell_kernel("echo", &ring);
     memory.count = limit + SPARE;
     check(rota_buffers_init(&ring, &buffers, &memory), "buffers");
     listener = listen_on(port);

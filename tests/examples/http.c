@@ -2,7 +2,7 @@
 /*
  * Serves the files of a directory over HTTP/1.1.
  *
- *     http [--port N] [--limit CONNECTIONS] [--idle SECONDS] DIR
+ *     http [--port N] [--limit CONNECTIONS] [--idle SECONDS] [--kernel KERNEL] DIR
  *
  * Each connection is a machine with one handle, whose callback says what comes
  * next: receive a request, open the file, read a part, send it, and so on,
@@ -37,6 +37,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "kernel.h"
 
 #define PART    65536 /* bytes of a file that are sent at once */
 #define ACCEPTS 8     /* that wait at the same time */
@@ -368,6 +370,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"port", required_argument, NULL, 'p'},
                                             {"limit", required_argument, NULL, 'l'},
                                             {"idle", required_argument, NULL, 'i'},
+                                            {"kernel", required_argument, NULL, 'k'},
                                             {NULL, 0, NULL, 0}};
     struct rota_config config;
     unsigned port = 8080;
@@ -375,14 +378,16 @@ int main(int argc, char **argv)
     int option, fd;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == '?')
+        if (option == '?' || (option == 'k' && !kernel_is(optarg)))
             return 2;
-        *(option == 'p'   ? &port
-          : option == 'l' ? &limit
-                          : &idle) = (unsigned)strtoul(optarg, NULL, 10);
+        if (option != 'k')
+            *(option == 'p'   ? &port
+              : option == 'l' ? &limit
+                              : &idle) = (unsigned)strtoul(optarg, NULL, 10);
     }
     if (argc - optind != 1 || port > 65535 || !limit || !idle) {
-        fprintf(stderr, "usage: http [--port N] [--limit CONNECTIONS] [--idle SECONDS] DIR\n");
+        fprintf(stderr, "usage: http [--port N] [--limit CONNECTIONS] [--idle SECONDS] "
+                        "[--kernel real|emulated|auto] DIR\n");
         return 2;
     }
     root = open(argv[optind], O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -398,7 +403,9 @@ int main(int argc, char **argv)
 
     rota_config_single_owner(&config);
     config.cq_entries = 4096; /* many connections may have something to say at once */
+    choose_kernel(&config);
     check(rota_init(&ring, 256, &config), "io_uring");
+    tell_kernel("http", &ring);
     listener = listen_on(port);
     for (unsigned i = 0; i < ACCEPTS; i++)
         rota_op_on_result(&accepting[i], accepted);

@@ -2,14 +2,16 @@
 /*
  * Two threads that throw a number to each other through their rings.
  *
- *     ping-pong [ROUNDS]
+ *     ping-pong [--kernel KERNEL] [ROUNDS]
  *
  * Each thread has a ring of its own. A message is a request on the sender's
  * ring, with a handle, and a completion on the receiver's, without one: it
  * carries what the sender has put into it. So each queue holds completions of
- * both kinds, and the loop below tells them apart.
+ * both kinds, and the loop below tells them apart. KERNEL is real, emulated or
+ * auto, see kernel.h.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <pthread.h>
 #include <rota.h>
 #include <rota/call.h>
@@ -17,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "kernel.h"
 
 struct player {
     const char *name;
@@ -83,8 +87,13 @@ static int play(struct player *p, int serves)
 static void *thread(void *argument)
 {
     struct player *p = argument;
+    struct rota_config config;
 
-    p->ready = rota_init(&p->ring, 8, NULL); /* a ring belongs to the thread that makes it */
+    rota_config_single_owner(&config);
+    choose_kernel(&config);
+    p->ready = rota_init(&p->ring, 8, &config); /* a ring belongs to the thread that makes it */
+    if (!p->ready)
+        tell_kernel(p->name, &p->ring);
     pthread_barrier_wait(&start);
     if (!p->ready && !p->other->ready)
         p->result = play(p, p < p->other);
@@ -95,15 +104,22 @@ static void *thread(void *argument)
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
     struct player players[2] = {{.name = "ping"}, {.name = "pong"}};
     struct timespec begin, end;
     pthread_t threads[2];
     double seconds;
+    int option;
 
-    if (argc > 1)
-        rounds = strtoull(argv[1], NULL, 10);
-    if (argc > 2 || !rounds) {
-        fprintf(stderr, "usage: ping-pong [ROUNDS]\n");
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'k' || !kernel_is(optarg))
+            rounds = 0;
+    }
+    if (rounds && optind < argc)
+        rounds = strtoull(argv[optind], NULL, 10);
+    if (argc - optind > 1 || !rounds) {
+        fprintf(stderr, "usage: ping-pong [--kernel real|emulated|auto] [ROUNDS]\n");
         return 2;
     }
     pthread_barrier_init(&start, NULL, 2);

@@ -233,6 +233,22 @@ static int filtered_silently(char *text, size_t size, const char **wanted)
     return ret == -ENOSYS ? DONE : CANNOT;
 }
 
+/* What a program can do about it itself, where io_uring is refused, and there only. */
+static int way_out(char *text, size_t size, const char **wanted)
+{
+    int ret;
+
+    *wanted = "\n    or fall back on the emulated kernel: rota_config_fall_back(), "
+              "<rota/emulate.h>";
+    rota_explain_setup(1, NULL, -EMFILE, text, size);
+    if (strstr(text, "emulated"))
+        return DONE; /* which is not what was wanted */
+    if (deny(EPERM))
+        return CANNOT;
+    rota_setup_explain(&ret, text, size);
+    return ret == -EPERM ? DONE : CANNOT;
+}
+
 /* A file in place of one of /proc/sys, for this process alone. */
 static int stand_in(const char *path, const char *content)
 {
@@ -436,6 +452,7 @@ int main(void)
     apart("a ring that can be made", nothing_wrong);
     apart("a filter that answers EPERM", filtered);
     apart("a filter that answers ENOSYS", filtered_silently);
+    apart("the program's own way out", way_out);
     apart("the sysctl at 2", switched_off);
     apart("the sysctl at 1", for_a_group);
     apart("the sysctl at 1 with our own group", for_our_group);
