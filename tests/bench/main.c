@@ -29,7 +29,7 @@
 #define WEAK __attribute__((weak))
 extern const struct bench preps_rota WEAK, preps_batch WEAK, preps_liburing WEAK, preps_raw WEAK;
 extern const struct bench nop_rota WEAK, nop_batch WEAK, nop_handles WEAK, nop_liburing WEAK,
-    nop_raw WEAK;
+    nop_raw WEAK, nop_emulated WEAK;
 extern const struct bench reap_rota WEAK, reap_liburing WEAK, reap_raw WEAK;
 extern const struct bench buffers_rota WEAK, buffers_liburing WEAK, buffers_raw WEAK;
 extern const struct bench messages_rota WEAK, messages_liburing WEAK, messages_raw WEAK;
@@ -40,7 +40,7 @@ static const struct bench *const benches[] = {
     &nop_batch,     &nop_handles,       &nop_liburing,   &nop_raw,          &reap_rota,
     &reap_liburing, &reap_raw,          &buffers_rota,   &buffers_liburing, &buffers_raw,
     &messages_rota, &messages_liburing, &messages_raw,   &files_rota,       &files_liburing,
-    &files_pread,   &files_libaio,
+    &files_pread,   &files_libaio,      &nop_emulated,
 };
 
 static uint64_t now(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One source for several sides: rota, its batches and handles, liburing, and
- * a hand-written ring on raw system calls. rota has liburing's names behind its own prefix, so that
+ * a hand-written ring on raw system calls; and rota on the emulated kernel. rota has liburing's names behind its own prefix, so that
  * R(submit)(ring) reads the same for all; OF(nop) is a name of this side's own.
  */
 #ifndef ROTA_BENCH_SIDE_H
@@ -36,6 +36,9 @@
 #define SIDE batch
 #elif defined(SIDE_HANDLES)
 #define SIDE handles
+#elif defined(SIDE_EMULATED)
+#include <rota/emulate.h>
+#define SIDE emulated
 #else
 #define SIDE rota
 #endif
@@ -72,9 +75,16 @@ static inline int side_init(RING *ring, unsigned entries, enum kind kind)
 #else
     struct rota_config config;
 
-    rota_config_plain(&config);
-    config.preferred_flags = IORING_SETUP_NO_SQARRAY; /* liburing takes it unasked */
-    return rota_init(ring, entries, kind == KIND_DEFAULT ? &config : NULL);
+    if (kind == KIND_DEFAULT) {
+        rota_config_plain(&config);
+        config.preferred_flags = IORING_SETUP_NO_SQARRAY; /* liburing takes it unasked */
+    } else {
+        rota_config_single_owner(&config); /* what NULL means */
+    }
+#if defined(SIDE_EMULATED)
+    config.kernel = &rota_kernel_emulated;
+#endif
+    return rota_init(ring, entries, &config);
 #endif
 }
 

@@ -15,6 +15,8 @@ BATCHED = 0.5
 NOP_LOOP = {"default 1": 64, "single-owner 1": 64, "default 32": 32, "single-owner 32": 32}
 HANDLE = 30
 NULL_CONFIG = 1.2
+EMULATED = 0.9  # of the speed of what does the same without a ring
+EMULATED_NOP = 60  # ns more than a function call, whose own one or two are counted in
 SIZE = 1.0
 RELOCATIONS = 300
 START = 1.0
@@ -79,6 +81,22 @@ def never_slower(part: str, cases: list[Case]) -> Iterator[Target]:
                      else f"from {ratios[-1][0]:.2f} to {ratios[0][0]:.2f}", False)
 
 
+def emulated(parts: dict[str, dict[str, Case]]) -> Iterator[Target]:
+    """The emulated kernel beside the same without a ring: epoll, cp, a function call."""
+    for part, name, other in (("http", "file of 1k", "epoll"), ("http", "file of 64k", "epoll"),
+                              ("echo", "64 connections", "epoll"),
+                              ("copy", "file of 2 GiB", "cp, bytes"),
+                              ("copy", "tree of 5000 small files", "cp")):
+        case = parts.get(part, {}).get(name)
+        if case and (ratio := case.ratio(other, "emulated")) is not None:
+            yield Target(f"emulated kernel, {part}, {name}: at least {EMULATED} of {other}",
+                         ratio >= EMULATED, f"{ratio:.2f}", False)
+    case = parts.get("nop-time", {}).get("single-owner 32")
+    if case and (value := case.value("emulated")) is not None:
+        yield Target(f"emulated kernel, NOP in batches of 32: at most {EMULATED_NOP} ns",
+                     value <= EMULATED_NOP, f"{value:.0f}", False)
+
+
 def check(cases: Iterable[Case]) -> list[Target]:
     """The targets that the measured cases say something about."""
     parts: dict[str, dict[str, Case]] = {}
@@ -111,4 +129,5 @@ def check(cases: Iterable[Case]) -> list[Target]:
     if own and (ratio := own.ratio("liburing", "rota")) is not None:
         targets.append(Target(f"NULL config at depth 1: at least {NULL_CONFIG} times as fast as "
                               "liburing's defaults", ratio >= NULL_CONFIG, f"{ratio:.2f}", False))
+    targets += emulated(parts)
     return targets

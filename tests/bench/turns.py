@@ -96,7 +96,7 @@ def servers(commands: Mapping[str, Sequence[str | Path]]) -> Iterator[dict[str, 
 
 def echo(programs: Path, rounds: int, ms: int) -> Found:
     found = Found()
-    commands = {side: [programs / f"echo-{side}"] for side in ("rota", "liburing", "epoll")
+    commands = {side: [programs / f"echo-{side}"] for side in ("rota", "liburing", "emulated", "epoll")
                 if (programs / f"echo-{side}").is_file()}
     with servers(commands) as running:
         words = [str(word) for side, (port, pid) in running.items() for word in (side, port, pid)]
@@ -132,7 +132,7 @@ def wrk(port: str, name: str) -> float:
 
 
 def http(programs: Path) -> Found:
-    """The example `http` beside the same server on epoll."""
+    """The example `http` on both kernels beside the same server on epoll."""
     if not shutil.which("wrk"):
         raise Skip("wrk is not installed")
     found = Found()
@@ -140,8 +140,9 @@ def http(programs: Path) -> Found:
         cases = {"1k": 1 << 10, "64k": 64 << 10}
         for case, size in cases.items():
             (Path(name) / case).write_bytes(os.urandom(size))
-        commands = {side: [str(example(programs, server)), "--port", "0", name]
-                    for side, server in (("rota", "http"), ("epoll", "http-epoll"))}
+        commands = {side: [str(example(programs, server)), "--port", "0", *more, name]
+                    for side, server, *more in (("rota", "http"), ("epoll", "http-epoll"),
+                                                ("emulated", "http", "--kernel", "emulated"))}
         with servers(commands) as running:
             for case in cases:
                 for turn in range(WRK_TURNS * len(running)):
@@ -168,9 +169,11 @@ def make_large(path: Path) -> None:
 
 
 def copy(programs: Path) -> Found:
-    """The example `copy` beside cp -a, and beside cp made to read and write every byte."""
+    """The example `copy` on both kernels beside cp -a, and beside cp made to read and write every byte."""
     found = Found()
-    sides = {"rota": [str(example(programs, "copy"))], "cp": ["cp", "-a"],
+    sides = {"rota": [str(example(programs, "copy"))],
+             "emulated": [str(example(programs, "copy")), "--kernel", "emulated"],
+             "cp": ["cp", "-a"],
              "cp, bytes": ["cp", "-a", "--reflink=never", "--sparse=always"]}
     with tempfile.TemporaryDirectory(dir=programs, prefix="bench-") as name:
         scratch = Path(name)

@@ -420,6 +420,15 @@ def stress() -> Iterator[Case]:
     yield from tap("stress", done.stdout, done.returncode)
 
 
+@long_stage
+def emulated() -> Iterator[Case]:
+    """The emulated kernel: random programs on both kernels and stress for long: only when it is named."""
+    sequences = os.environ.get("ROTA_EMULATED_SEQUENCES", "100000")
+    completions = os.environ.get("ROTA_EMULATED_COMPLETIONS", "10000000")
+    done = run_within(4 * 3600, "tests/emulated/run", ROOT, sequences, completions)
+    yield from tap("emulated", done.stdout, done.returncode)
+
+
 def guarded(name: str, function: Stage) -> Iterator[Case]:
     """The cases of a stage; when it dies, those found by then and a failure."""
     try:
