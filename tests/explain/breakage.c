@@ -621,12 +621,19 @@ static bool is_advice(const struct victim *v)
     return v->op->opcode == IORING_OP_MADVISE;
 }
 
+/* The field is the time itself. */
+static bool is_immediate(const struct victim *v, const struct rota_field_info *field)
+{
+    return field->type.at && strstr(rota_info_text(field->type), "struct __kernel_timespec *") &&
+           (v->sqe.timeout_flags & IORING_TIMEOUT_IMMEDIATE_ARG);
+}
+
 static bool use_address(struct victim *v, struct dice *dice, const void *address,
                         bool (*fits)(const struct rota_field_info *field))
 {
     const struct rota_field_info *field = pick(v, dice, fits);
 
-    if (!field || is_advice(v) || (!address && field->optional))
+    if (!field || is_advice(v) || is_immediate(v, field) || (!address && field->optional))
         return false;
     put(&v->sqe, field->offset, field->size, (uintptr_t)address);
     v->wanted = say(v, address ? "%s=0x%lx" : "%s=NULL", rota_info_text(field->name),

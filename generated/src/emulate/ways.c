@@ -375,6 +375,9 @@ static int take_timeout(struct emulate_ring *from, struct emulate_request *reque
         IORING_TIMEOUT_REALTIME | IORING_TIMEOUT_ETIME_SUCCESS | IORING_TIMEOUT_MULTISHOT |
         IORING_TIMEOUT_IMMEDIATE_ARG))
         return -EINVAL;
+    if ((sqe->timeout_flags & IORING_TIMEOUT_IMMEDIATE_ARG) && (sqe->addr >=
+        9223372036854775808ULL))
+        return -EINVAL;
     if (sqe->len != 1)
         return -EINVAL;
     if ((sqe->timeout_flags & IORING_TIMEOUT_BOOTTIME) && (sqe->timeout_flags &
@@ -476,6 +479,9 @@ static int take_link_timeout(struct emulate_ring *from, struct emulate_request *
     if (emulate_beyond(sqe->timeout_flags, IORING_TIMEOUT_ABS | IORING_TIMEOUT_BOOTTIME |
         IORING_TIMEOUT_REALTIME | IORING_TIMEOUT_ETIME_SUCCESS | IORING_TIMEOUT_MULTISHOT |
         IORING_TIMEOUT_IMMEDIATE_ARG))
+        return -EINVAL;
+    if ((sqe->timeout_flags & IORING_TIMEOUT_IMMEDIATE_ARG) && (sqe->addr >=
+        9223372036854775808ULL))
         return -EINVAL;
     if (sqe->len != 1)
         return -EINVAL;

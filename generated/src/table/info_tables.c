@@ -216,15 +216,17 @@ struct rota_info_strings {
     char t_msg_flags_has_MSG_OOB[22];
     char t_ioprio_has_IORING_RECV_MULTISHOT[33];
     char t_msg_flags_lacks_MSG_WAITALL[28];
-    char t_timeout_flags_has_IORING_TIMEOUT[42];
+    char t_timeout_flags_has_IORING_TIMEOUT[47];
+    char t_addr_below_9223372036854775808[31];
+    char t_timeout_flags_has_IORING_TIMEOUT_2[42];
     char t_timeout_flags_lacks_IORING_TIMEOUT[44];
-    char t_timeout_flags_has_IORING_TIMEOUT_2[43];
+    char t_timeout_flags_has_IORING_TIMEOUT_3[43];
     char t_timeout_flags_lacks_IORING_TIMEOUT_ABS[39];
     char t_timeout_flags_has_IORING_TIMEOUT_ETIME[47];
     char t_timeout_flags_is_not_0[23];
     char t_timeout_flags_lacks_IORING_TIMEOUT_2[69];
     char t_timeout_flags_is_0[19];
-    char t_timeout_flags_has_IORING_TIMEOUT_3[59];
+    char t_timeout_flags_has_IORING_TIMEOUT_4[59];
     char t_file_index_is_not_0[20];
     char t_accept_flags_lacks_SOCK_CLOEXEC[32];
     char t_ioprio_has_IORING_ACCEPT_MULTISHOT[35];
@@ -239,7 +241,6 @@ struct rota_info_strings {
     char t_cancel_flags_has_IORING_ASYNC_CANCEL_4[41];
     char t_cancel_flags_lacks_IORING_ASYNC_CANCEL[65];
     char t_addr2_below_129[16];
-    char t_addr_below_9223372036854775808[31];
     char t_len_below_256[14];
     char t_len_lacks_FALLOC_FL_NO_HIDE_STALE[34];
     char t_len_has_FALLOC_FL_PUNCH_HOLE[29];
@@ -1369,6 +1370,7 @@ struct rota_info_strings {
     char t_The_unused_length_is_still_read_as_a[52];
     char t_A_multishot_receive_takes_a_buffer[66];
     char t_A_multishot_receive_answers_with_what[51];
+    char t_The_nanoseconds_are_read_as_a_signed[68];
     char t_A_timeout_has_exactly_one_timespec[36];
     char t_Only_one_clock_can_be_read[28];
     char t_A_repeated_timeout_is_relative[32];
@@ -2940,15 +2942,17 @@ const struct rota_info_strings rota_info_strings = {
     .t_msg_flags_has_MSG_OOB = "msg_flags has MSG_OOB",
     .t_ioprio_has_IORING_RECV_MULTISHOT = "ioprio has IORING_RECV_MULTISHOT",
     .t_msg_flags_lacks_MSG_WAITALL = "msg_flags lacks MSG_WAITALL",
-    .t_timeout_flags_has_IORING_TIMEOUT = "timeout_flags has IORING_TIMEOUT_BOOTTIME",
+    .t_timeout_flags_has_IORING_TIMEOUT = "timeout_flags has IORING_TIMEOUT_IMMEDIATE_ARG",
+    .t_addr_below_9223372036854775808 = "addr below 9223372036854775808",
+    .t_timeout_flags_has_IORING_TIMEOUT_2 = "timeout_flags has IORING_TIMEOUT_BOOTTIME",
     .t_timeout_flags_lacks_IORING_TIMEOUT = "timeout_flags lacks IORING_TIMEOUT_REALTIME",
-    .t_timeout_flags_has_IORING_TIMEOUT_2 = "timeout_flags has IORING_TIMEOUT_MULTISHOT",
+    .t_timeout_flags_has_IORING_TIMEOUT_3 = "timeout_flags has IORING_TIMEOUT_MULTISHOT",
     .t_timeout_flags_lacks_IORING_TIMEOUT_ABS = "timeout_flags lacks IORING_TIMEOUT_ABS",
     .t_timeout_flags_has_IORING_TIMEOUT_ETIME = "timeout_flags has IORING_TIMEOUT_ETIME_SUCCESS",
     .t_timeout_flags_is_not_0 = "timeout_flags is not 0",
     .t_timeout_flags_lacks_IORING_TIMEOUT_2 = "timeout_flags lacks IORING_TIMEOUT_UPDATE|IORING_LINK_TIMEOUT_UPDATE",
     .t_timeout_flags_is_0 = "timeout_flags is 0",
-    .t_timeout_flags_has_IORING_TIMEOUT_3 = "timeout_flags has IORING_TIMEOUT_UPDATE|IORING_TIMEOUT_ABS",
+    .t_timeout_flags_has_IORING_TIMEOUT_4 = "timeout_flags has IORING_TIMEOUT_UPDATE|IORING_TIMEOUT_ABS",
     .t_file_index_is_not_0 = "file_index is not 0",
     .t_accept_flags_lacks_SOCK_CLOEXEC = "accept_flags lacks SOCK_CLOEXEC",
     .t_ioprio_has_IORING_ACCEPT_MULTISHOT = "ioprio has IORING_ACCEPT_MULTISHOT",
@@ -2963,7 +2967,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_cancel_flags_has_IORING_ASYNC_CANCEL_4 = "cancel_flags has IORING_ASYNC_CANCEL_ANY",
     .t_cancel_flags_lacks_IORING_ASYNC_CANCEL = "cancel_flags lacks IORING_ASYNC_CANCEL_FD|IORING_ASYNC_CANCEL_OP",
     .t_addr2_below_129 = "addr2 below 129",
-    .t_addr_below_9223372036854775808 = "addr below 9223372036854775808",
     .t_len_below_256 = "len below 256",
     .t_len_lacks_FALLOC_FL_NO_HIDE_STALE = "len lacks FALLOC_FL_NO_HIDE_STALE",
     .t_len_has_FALLOC_FL_PUNCH_HOLE = "len has FALLOC_FL_PUNCH_HOLE",
@@ -4093,6 +4096,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_unused_length_is_still_read_as_a = "The unused length is still read as a signed number.",
     .t_A_multishot_receive_takes_a_buffer = "A multishot receive takes a buffer from a group for each message.",
     .t_A_multishot_receive_answers_with_what = "A multishot receive answers with what has arrived.",
+    .t_The_nanoseconds_are_read_as_a_signed = "The nanoseconds are read as a signed number, and none are negative.",
     .t_A_timeout_has_exactly_one_timespec = "A timeout has exactly one timespec.",
     .t_Only_one_clock_can_be_read = "Only one clock can be read.",
     .t_A_repeated_timeout_is_relative = "A repeated timeout is relative.",
@@ -5691,11 +5695,13 @@ struct rota_condition_table {
     struct rota_condition recvmsg_errors_when_6[1];
     struct rota_condition recvmsg_errors_when_9[1];
     struct rota_condition recvmsg_errors_when_10[1];
+    struct rota_condition timeout_rule_when_0[1];
     struct rota_condition timeout_rule_must_0[1];
-    struct rota_condition timeout_rule_when_1[1];
     struct rota_condition timeout_rule_must_1[1];
     struct rota_condition timeout_rule_when_2[1];
     struct rota_condition timeout_rule_must_2[1];
+    struct rota_condition timeout_rule_when_3[1];
+    struct rota_condition timeout_rule_must_3[1];
     struct rota_condition timeout_left_over[1];
     struct rota_condition timeout_stream[1];
     struct rota_condition timeout_errors_done_0[1];
@@ -5725,11 +5731,13 @@ struct rota_condition_table {
     struct rota_condition async_cancel_left_over[1];
     struct rota_condition async_cancel_errors_when_2[1];
     struct rota_condition async_cancel_errors_when_3[1];
+    struct rota_condition link_timeout_rule_when_0[1];
     struct rota_condition link_timeout_rule_must_0[1];
-    struct rota_condition link_timeout_rule_when_1[1];
     struct rota_condition link_timeout_rule_must_1[1];
     struct rota_condition link_timeout_rule_when_2[1];
     struct rota_condition link_timeout_rule_must_2[1];
+    struct rota_condition link_timeout_rule_when_3[1];
+    struct rota_condition link_timeout_rule_must_3[1];
     struct rota_condition link_timeout_left_over[1];
     struct rota_condition connect_rule_must_0[1];
     struct rota_condition fallocate_rule_must_0[3];
@@ -6313,11 +6321,11 @@ struct rota_rule_table {
     struct rota_rule_info sync_file_range_rules[1];
     struct rota_rule_info sendmsg_rules[1];
     struct rota_rule_info recvmsg_rules[3];
-    struct rota_rule_info timeout_rules[3];
+    struct rota_rule_info timeout_rules[4];
     struct rota_rule_info timeout_remove_rules[1];
     struct rota_rule_info accept_rules[2];
     struct rota_rule_info async_cancel_rules[1];
-    struct rota_rule_info link_timeout_rules[3];
+    struct rota_rule_info link_timeout_rules[4];
     struct rota_rule_info connect_rules[1];
     struct rota_rule_info fallocate_rules[6];
     struct rota_rule_info openat_rules[1];
@@ -7182,26 +7190,32 @@ const struct rota_condition_table rota_condition_table = {
     .recvmsg_errors_when_10 = {
         {(uint64_t)(1U << 0), {TEXT(t_msg_flags_has_MSG_OOB)}, 28, 4, ROTA_COND_HAS},
     },
-    .timeout_rule_must_0 = {
-        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
+    .timeout_rule_when_0 = {
+        {(uint64_t)IORING_TIMEOUT_IMMEDIATE_ARG, {TEXT(t_timeout_flags_has_IORING_TIMEOUT)}, 28, 4, ROTA_COND_HAS},
     },
-    .timeout_rule_when_1 = {
-        {(uint64_t)IORING_TIMEOUT_BOOTTIME, {TEXT(t_timeout_flags_has_IORING_TIMEOUT)}, 28, 4, ROTA_COND_HAS},
+    .timeout_rule_must_0 = {
+        {9223372036854775808ULL, {TEXT(t_addr_below_9223372036854775808)}, 16, 8, ROTA_COND_BELOW},
     },
     .timeout_rule_must_1 = {
-        {(uint64_t)IORING_TIMEOUT_REALTIME, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT)}, 28, 4, ROTA_COND_LACKS},
+        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
     },
     .timeout_rule_when_2 = {
-        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_TIMEOUT_BOOTTIME, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_HAS},
     },
     .timeout_rule_must_2 = {
+        {(uint64_t)IORING_TIMEOUT_REALTIME, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .timeout_rule_when_3 = {
+        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_HAS},
+    },
+    .timeout_rule_must_3 = {
         {(uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_ABS)}, 28, 4, ROTA_COND_LACKS},
     },
     .timeout_left_over = {
         {(uint64_t)-1, {TEXT(t_fd_is_1)}, 4, 4, ROTA_COND_IS},
     },
     .timeout_stream = {
-        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_HAS},
     },
     .timeout_errors_done_0 = {
         {(uint64_t)IORING_TIMEOUT_ETIME_SUCCESS, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_ETIME)}, 28, 4, ROTA_COND_HAS},
@@ -7225,7 +7239,7 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_timeout_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
     },
     .timeout_remove_errors_when_4 = {
-        {(uint64_t)IORING_TIMEOUT_UPDATE | (uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_TIMEOUT_UPDATE | (uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_4)}, 28, 4, ROTA_COND_HAS},
     },
     .accept_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
@@ -7286,19 +7300,25 @@ const struct rota_condition_table rota_condition_table = {
     .async_cancel_errors_when_3 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
     },
-    .link_timeout_rule_must_0 = {
-        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
+    .link_timeout_rule_when_0 = {
+        {(uint64_t)IORING_TIMEOUT_IMMEDIATE_ARG, {TEXT(t_timeout_flags_has_IORING_TIMEOUT)}, 28, 4, ROTA_COND_HAS},
     },
-    .link_timeout_rule_when_1 = {
-        {(uint64_t)IORING_TIMEOUT_BOOTTIME, {TEXT(t_timeout_flags_has_IORING_TIMEOUT)}, 28, 4, ROTA_COND_HAS},
+    .link_timeout_rule_must_0 = {
+        {9223372036854775808ULL, {TEXT(t_addr_below_9223372036854775808)}, 16, 8, ROTA_COND_BELOW},
     },
     .link_timeout_rule_must_1 = {
-        {(uint64_t)IORING_TIMEOUT_REALTIME, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT)}, 28, 4, ROTA_COND_LACKS},
+        {(uint64_t)1, {TEXT(t_len_is_1)}, 24, 4, ROTA_COND_IS},
     },
     .link_timeout_rule_when_2 = {
-        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)IORING_TIMEOUT_BOOTTIME, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_HAS},
     },
     .link_timeout_rule_must_2 = {
+        {(uint64_t)IORING_TIMEOUT_REALTIME, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .link_timeout_rule_when_3 = {
+        {(uint64_t)IORING_TIMEOUT_MULTISHOT, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_HAS},
+    },
+    .link_timeout_rule_must_3 = {
         {(uint64_t)IORING_TIMEOUT_ABS, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_ABS)}, 28, 4, ROTA_COND_LACKS},
     },
     .link_timeout_left_over = {
@@ -19194,9 +19214,9 @@ const struct rota_rule_table rota_rule_table = {
     },
     .timeout_rules = {
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, timeout_rule_when_0),
             .must = ROWS(rota_condition_table, timeout_rule_must_0),
-            .because = {TEXT(t_A_timeout_has_exactly_one_timespec)},
+            .because = {TEXT(t_The_nanoseconds_are_read_as_a_signed)},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -19204,9 +19224,9 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, timeout_rule_when_1),
+            .when = {0, 0},
             .must = ROWS(rota_condition_table, timeout_rule_must_1),
-            .because = {TEXT(t_Only_one_clock_can_be_read)},
+            .because = {TEXT(t_A_timeout_has_exactly_one_timespec)},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -19216,6 +19236,16 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, timeout_rule_when_2),
             .must = ROWS(rota_condition_table, timeout_rule_must_2),
+            .because = {TEXT(t_Only_one_clock_can_be_read)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, timeout_rule_when_3),
+            .must = ROWS(rota_condition_table, timeout_rule_must_3),
             .because = {TEXT(t_A_repeated_timeout_is_relative)},
             .error = -EINVAL,
             .since = 0,
@@ -19272,9 +19302,9 @@ const struct rota_rule_table rota_rule_table = {
     },
     .link_timeout_rules = {
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, link_timeout_rule_when_0),
             .must = ROWS(rota_condition_table, link_timeout_rule_must_0),
-            .because = {TEXT(t_A_timeout_has_exactly_one_timespec)},
+            .because = {TEXT(t_The_nanoseconds_are_read_as_a_signed)},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -19282,9 +19312,9 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, link_timeout_rule_when_1),
+            .when = {0, 0},
             .must = ROWS(rota_condition_table, link_timeout_rule_must_1),
-            .because = {TEXT(t_Only_one_clock_can_be_read)},
+            .because = {TEXT(t_A_timeout_has_exactly_one_timespec)},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -19294,6 +19324,16 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = ROWS(rota_condition_table, link_timeout_rule_when_2),
             .must = ROWS(rota_condition_table, link_timeout_rule_must_2),
+            .because = {TEXT(t_Only_one_clock_can_be_read)},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = ROWS(rota_condition_table, link_timeout_rule_when_3),
+            .must = ROWS(rota_condition_table, link_timeout_rule_must_3),
             .because = {TEXT(t_A_repeated_timeout_is_relative)},
             .error = -EINVAL,
             .since = 0,
