@@ -9,12 +9,15 @@ void rota_check_print(void *arg, const struct rota_ring *ring, const struct io_u
                       const struct rota_finding *finding)
 {
     /* One line in one call, so that those of several threads do not mix. */
-    char line[sizeof(finding->text) + 16] = "io_uring: ";
-    size_t length = 10;
+    static const char prefix[] = "io_uring: ";
+    char line[sizeof(finding->text) + sizeof(prefix)];
+    size_t length = 0;
 
     (void)arg;
     (void)ring;
     (void)sqe;
+    for (size_t i = 0; prefix[i]; i++)
+        line[length++] = prefix[i];
     for (size_t i = 0; i < sizeof(finding->text) && finding->text[i]; i++)
         line[length++] = finding->text[i];
     line[length++] = '\n';
