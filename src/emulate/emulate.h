@@ -478,6 +478,8 @@ void emulate_timer_del(struct emulate_ring *ring, struct emulate_request *reques
 /* A timerfd expired: what is due ends. */
 void emulate_timers_due(struct emulate_ring *ring, unsigned clock);
 /* Sets the timerfds to what is due first. */
+/* Opens the clock that nearly all use: who backs off for want of descriptors has none for it. */
+int emulate_timers_start(struct emulate_ring *ring);
 void emulate_timers_arm(struct emulate_ring *ring);
 void emulate_timers_free(struct emulate_ring *ring);
 /* Timeouts by count that have what they waited for. */

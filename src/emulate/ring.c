@@ -426,7 +426,7 @@ static int make_descriptors(struct emulate_ring *ring)
         epoll_ctl(ring->fd, EPOLL_CTL_ADD, ring->event_fd, &event) < 0 ||
         epoll_ctl(ring->fd, EPOLL_CTL_ADD, ring->ready_fd, &event) < 0)
         return -errno;
-    return 0;
+    return emulate_timers_start(ring);
 }
 
 /* Puts the ring into the table. One that was closed behind our back is told so. 0 or -ENOMEM. */

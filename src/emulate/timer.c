@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time: a heap for each clock, and a timerfd for each heap that is used, set
- * to what is due first. It is set anew only when something is due earlier than
+ * Time: a heap for each clock, and a timerfd for each heap that is used (that
+ * of the monotonic clock from the start), set to what is due first. It is set anew only when something is due earlier than
  * it knows; so a timeout that was taken back costs at most one event for
  * nothing.
  */
@@ -84,6 +84,11 @@ static int open_clock(struct emulate_ring *ring, unsigned index)
         return -error;
     }
     return 0;
+}
+
+int emulate_timers_start(struct emulate_ring *ring)
+{
+    return open_clock(ring, EMULATE_MONOTONIC);
 }
 
 int emulate_timer_add(struct emulate_ring *ring, struct emulate_request *request)
