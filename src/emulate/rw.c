@@ -113,6 +113,8 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
 
     if (sqe->attr_type_mask)
         return -EINVAL; /* no file of ours takes any */
+    /* len may count vectors: whether it was short is said below */
+    request->flags |= EMULATE_REQ_SHORT_PASSES;
     ret = memory_of(ring, request, &transfer, copy);
     if (ret)
         return ret;
