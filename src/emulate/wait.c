@@ -140,6 +140,8 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
     bool raised = false;
     int count, ret = 0;
 
+    if (sigmask && !timeout)
+        timeout = 1; /* ns: without a wait epoll lets no signal in */
     do {
         if (timeout) {
             if (timeout > MILLI &&
