@@ -29,7 +29,7 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
     switch (request->state) {
     case EMULATE_WAITING:
         emulate_unwait(ring, request);
-        emulate_poll_forget(request);
+        emulate_poll_forget(ring, request);
         break;
     case EMULATE_TIMED:
         emulate_timer_del(ring, request);

@@ -210,7 +210,7 @@ void emulate_release(struct emulate_ring *ring, struct emulate_request *request)
 
 void emulate_request_drop(struct emulate_ring *ring, struct emulate_request *request)
 {
-    emulate_poll_forget(request);
+    emulate_poll_forget(ring, request);
     emulate_release(ring, request);
 }
 

@@ -60,7 +60,7 @@ int emulate_thread_start(pthread_t *thread, void *(*function)(void *), void *dat
 bool emulate_workers_interrupting(struct emulate_ring *ring);
 
 /* poll.c: closes what a poll holds. */
-void emulate_poll_forget(struct emulate_request *request);
+void emulate_poll_forget(struct emulate_ring *ring, struct emulate_request *request);
 
 /* complete.c: `res` came of a selected buffer. */
 void emulate_buffer_used(struct emulate_ring *ring, struct emulate_request *request, int64_t res);

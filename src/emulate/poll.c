@@ -36,10 +36,12 @@ static bool is_multishot(const struct emulate_request *request)
     return (request->sqe.len & IORING_POLL_ADD_MULTI) != 0;
 }
 
-void emulate_poll_forget(struct emulate_request *request)
+void emulate_poll_forget(struct emulate_ring *ring, struct emulate_request *request)
 {
     if (request->sqe.opcode != IORING_OP_POLL_ADD || !request->hook[OWN])
         return;
+    /* The file stays open elsewhere: epoll would keep it, under a number that is another's soon. */
+    emulate_file_forget(ring, (int)request->hook[OWN] - 1);
     close((int)request->hook[OWN] - 1);
     request->hook[OWN] = 0;
 }
@@ -62,7 +64,7 @@ static int64_t wait_edges(struct emulate_ring *ring, struct emulate_request *req
     ret = emulate_wait_ready(ring, request);
     request->fd = fd;
     if (ret < 0)
-        emulate_poll_forget(request);
+        emulate_poll_forget(ring, request);
     return ret < 0 ? ret : EMULATE_PENDING;
 }
 
@@ -110,7 +112,7 @@ void emulate_poll_event(struct emulate_ring *ring, struct emulate_request *reque
         emulate_list_add(&request->node, &request->file->waiting);
         return;
     }
-    emulate_poll_forget(request);
+    emulate_poll_forget(ring, request);
     emulate_end(ring, request, ready);
 }
 
@@ -135,7 +137,7 @@ EMULATE_HOOK(poll_remove)
     if (!poll_request)
         return -ENOENT;
     emulate_unwait(ring, poll_request);
-    emulate_poll_forget(poll_request);
+    emulate_poll_forget(ring, poll_request);
     if (!(sqe->len & (IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA))) {
         emulate_end_later(ring, poll_request, -ECANCELED);
         return 0;

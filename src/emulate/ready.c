@@ -59,7 +59,8 @@ static int control(struct emulate_ring *ring, struct emulate_file *file, int wha
 
 static void disarm(struct emulate_ring *ring, struct emulate_file *file)
 {
-    if (file->added)
+    /* A forked child shares the epoll: what the parent waits for stays. */
+    if (file->added && ring->forks == emulate_forks)
         (void)control(ring, file, EPOLL_CTL_DEL, 0);
     file->added = false;
     file->armed = 0;
@@ -112,9 +113,13 @@ int emulate_wait_ready(struct emulate_ring *ring, struct emulate_request *reques
 
 void emulate_unwait(struct emulate_ring *ring, struct emulate_request *request)
 {
-    (void)ring;
+    struct emulate_file *file = request->file;
+
     emulate_list_del(&request->node);
     request->state = EMULATE_NEW;
+    /* Now, while it is open: later its number may be another file's. */
+    if (file && file->armed && emulate_list_empty(&file->waiting))
+        disarm(ring, file);
 }
 
 void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events)
