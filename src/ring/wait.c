@@ -308,7 +308,8 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (ret < 0 && ret != -EINTR)
             return early(taken, ret);
         if (ret >= 0) {
-            uint32_t head = ring->cq.cqe_head;
+            /* The other side's, who may be another thread: only who waits may look. */
+            uint32_t head = wait_nr ? ring->cq.cqe_head : 0;
 
             if ((uint32_t)ret > submit)
                 ret = (int)submit; /* more than there were no kernel takes */
