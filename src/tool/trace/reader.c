@@ -257,7 +257,7 @@ int reader_start(struct reader *reader)
 void reader_stop(struct reader *reader)
 {
     struct model *model = reader->stops->model;
-    bool eager;
+    bool eager = false; /* nobody waits here */
 
     if (reader->started) {
         __atomic_store_n(&reader->stop, 1, __ATOMIC_RELAXED);
