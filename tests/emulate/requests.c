@@ -62,13 +62,13 @@ static void data(struct twin *t)
 {
     static char in[8192], out[8192];
     struct iovec iov[2] = {{in, 5}, {in + 5, 3}}, two[2] = {{out, 4}, {out + 4, 8}};
-    struct iovec *gone;
+    struct iovec *gone; /* memory that cannot be read */
     struct statx about;
     int fd = openat(at, "data", O_CREAT | O_RDWR | O_TRUNC, 0600);
 
     memcpy(in, "0123456789", 10);
-    gone = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (gone == MAP_FAILED || munmap(gone, 4096))
+    gone = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (gone == MAP_FAILED)
         bail("mmap");
     say(t, "%d", ONE(t, write(q, fd, in, 10, 4096)));
     say(t, " %d", ONE(t, writev(q, fd, iov, 2, 0)));
@@ -102,6 +102,7 @@ static void data(struct twin *t)
     say(t, " %d", ONE(t, fsync(q, 12345, 0)));
     say(t, " %d", ONE(t, ftruncate(q, at, 10)));
     close(fd);
+    munmap(gone, 4096);
 }
 
 static void attributes(struct twin *t)

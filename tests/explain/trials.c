@@ -31,7 +31,7 @@ static int answer(struct live *l, const struct live_trial *t, const struct io_ur
 
     if (!sqe)
         return -EBUSY;
-    memcpy(sqe, request, sizeof(*sqe));
+    memcpy(sqe, request, (l->ring.flags & IORING_SETUP_SQE128 ? 2 : 1) * sizeof(*sqe));
     ret = rota_submit(&l->ring);
     if (ret < 0)
         return ret;
@@ -51,10 +51,10 @@ static int answer(struct live *l, const struct live_trial *t, const struct io_ur
     }
 }
 
-/* What the trial would send. */
+/* What the trial would send, in the room of two SQEs. */
 static void prepare(const struct live_trial *t, struct live *l, struct io_uring_sqe *sqe)
 {
-    memset(sqe, 0, sizeof(*sqe));
+    memset(sqe, 0, 2 * sizeof(*sqe));
     t->send(l, sqe);
     sqe->user_data = USER_DATA;
 }
@@ -182,7 +182,7 @@ static bool try_broken(const struct live_trial *t, unsigned n, bool *more)
 {
     const struct rota_op_info *op = rota_opcode_info(t->opcode);
     struct rota_finding findings[8];
-    struct io_uring_sqe sqe;
+    struct io_uring_sqe sqe[2]; /* room for a large one */
     bool agreed = true;
     struct live l;
     int count, res;
@@ -191,11 +191,11 @@ static bool try_broken(const struct live_trial *t, unsigned n, bool *more)
     *more = false;
     if (t->scenario->open(&l) < 0 || l.skip)
         goto close;
-    prepare(t, &l, &sqe);
-    *more = break_at_issue(op, n, &sqe);
+    prepare(t, &l, sqe);
+    *more = break_at_issue(op, n, sqe);
     if (!*more)
         goto close;
-    count = rota_sqe_check(&l.ring, &caps, &sqe, findings, 8);
+    count = rota_sqe_check(&l.ring, &caps, sqe, findings, 8);
     /* Only what is found when the request runs is of interest here. */
     for (int i = 0; i < count && i < 8; i++) {
         if (findings[i].stage != ROTA_STAGE_ISSUE)
@@ -204,7 +204,7 @@ static bool try_broken(const struct live_trial *t, unsigned n, bool *more)
     if (count <= 0)
         goto close; /* this kernel does not check it yet */
     broken++;
-    res = answer(&l, t, &sqe, 1);
+    res = answer(&l, t, sqe, 1);
     agreed = false;
     for (int i = 0; i < count && i < 8; i++)
         agreed |= findings[i].error == res;
@@ -214,7 +214,7 @@ static bool try_broken(const struct live_trial *t, unsigned n, bool *more)
     if (!agreed) {
         char text[600];
 
-        rota_sqe_format(&sqe, 0, text, sizeof(text));
+        rota_sqe_format(sqe, 0, text, sizeof(text));
         diag("%s", text);
         diag("  kernel: %d %s", res, rota_error_name(res) ? rota_error_name(res) : "");
         for (int i = 0; i < count && i < 8; i++)
@@ -262,15 +262,15 @@ static void judge_text(const char *title, const char *text, const struct rota_er
 static void explain_request(const struct live_trial *t, struct live *l)
 {
     const struct rota_op_info *op = rota_opcode_info(t->opcode);
-    struct io_uring_sqe sqe;
+    struct io_uring_sqe sqe[2]; /* room for a large one */
     char text[4096];
     int res, expected;
 
-    prepare(t, l, &sqe);
-    res = answer(l, t, &sqe, PATIENCE);
+    prepare(t, l, sqe);
+    res = answer(l, t, sqe, PATIENCE);
     expected = t->result(l);
     if (res != expected && rota_caps_opcode(&caps, t->opcode, NULL) == ROTA_NO) {
-        rota_explain(&l->ring, &caps, &sqe, res, text, sizeof(text));
+        rota_explain(&l->ring, &caps, sqe, res, text, sizeof(text));
         ok(strstr(text, "certain: this kernel has no "), "%s: this kernel lacks it", t->title);
         return;
     }
@@ -279,7 +279,7 @@ static void explain_request(const struct live_trial *t, struct live *l)
         skip(1, "%s: the answer is %d", t->title, res);
         return;
     }
-    rota_explain(&l->ring, &caps, &sqe, res, text, sizeof(text));
+    rota_explain(&l->ring, &caps, sqe, res, text, sizeof(text));
     judge_text(t->title, text, &rota_info_errors(op->errors)[t->error - 1], res);
 }
 
@@ -310,26 +310,26 @@ static void check_right(const struct live_trial *t, struct live *l)
 {
     const char *name = rota_op_name(t->opcode);
     struct rota_finding findings[4];
-    struct io_uring_sqe sqe;
+    struct io_uring_sqe sqe[2]; /* room for a large one */
     bool too_new = true;
     char text[1024];
     int count;
 
-    prepare(t, l, &sqe);
-    count = rota_sqe_check(&l->ring, &caps, &sqe, findings, 4);
+    prepare(t, l, sqe);
+    count = rota_sqe_check(&l->ring, &caps, sqe, findings, 4);
     if (rota_caps_opcode(&caps, t->opcode, NULL) != ROTA_YES) {
         ok(count == 1 && findings[0].code == ROTA_FINDING_MISSING, "%s: this kernel has no %s",
            t->title, name);
         return;
     }
-    rota_sqe_format(&sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    rota_sqe_format(sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
     ok(!strncmp(text, name, strlen(name)), "%s as text", t->title);
     for (int i = 0; i < count && i < 4; i++)
         too_new &= findings[i].code == ROTA_FINDING_TOO_NEW;
     /* Beside what is too new there may be rules that a later kernel has lifted. */
     too_new |= ROTA_KERNEL(t->since[0], t->since[1]) > caps.kernel_from;
     if (count > 0 && too_new) {
-        int res = answer(l, t, &sqe, PATIENCE);
+        int res = answer(l, t, sqe, PATIENCE);
 
         bool as_said = false;
 
