@@ -347,9 +347,10 @@ static void test_kernels(void)
     is_int(rota_liburing_fall_back(&other, ROTA_FALLBACK_EPERM), EPERM, "of this one there is");
     asked = 0;
     is_int(io_uring_queue_init(2, &ring, 0), 0, "a ring on the fallback");
-    is_int(asked, 1, "which made it");
+    ok(asked > 0, "which made it"); /* an old kernel is asked again, with fewer flags */
+    asked = 0;
     submit_nops(&ring, 1);
-    is_int(asked, 2, "and is entered");
+    is_int(asked, 1, "and is entered");
     io_uring_queue_exit(&ring);
     asked = 0;
     fd = io_uring_setup(2, &p);
