@@ -249,11 +249,13 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     const struct rota_op_info *op;
     struct rota_text text;
     struct list list = {&text, false};
-    struct rota_command_set commands = {.count = 0};
+    struct rota_command_set commands; /* cleared below: at once it would be by libc */
     unsigned said = 0; /* bytes of the second half that the command's structure has shown */
 
     if (!sqe)
         return -EINVAL;
+    commands.count = 0;
+    commands.certain = false;
     rota_text_start(&text, buf, size);
     op = rota_opcode_info(sqe->opcode);
     if (op) {
