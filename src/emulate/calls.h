@@ -27,10 +27,29 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* For members of a message header, which have another type in each libc. */
+#define EMULATE_SET(member, value) ((member) = (__typeof__(member))(value))
+
 /* What libc returns as the kernel returned it. */
 static inline int64_t emulate_result(int64_t result)
 {
     return result < 0 ? -errno : result;
+}
+
+/* preadv2 and pwritev2 with errno, which not every libc has; -1: at the file's own position. */
+static inline ssize_t emulate_preadv2(int fd, const struct iovec *iov, int count, uint64_t offset,
+                                      int flags)
+{
+    /* The upper half is looked at where a long has 32 bits only. */
+    return syscall(SYS_preadv2, fd, iov, (long)count, (long)offset, (long)(offset >> 32),
+                   (long)flags);
+}
+
+static inline ssize_t emulate_pwritev2(int fd, const struct iovec *iov, int count, uint64_t offset,
+                                       int flags)
+{
+    return syscall(SYS_pwritev2, fd, iov, (long)count, (long)offset, (long)(offset >> 32),
+                   (long)flags);
 }
 
 static inline int64_t emulate_call_sync_file_range(int fd, uint64_t offset, uint32_t length,
@@ -49,10 +68,12 @@ static inline int64_t emulate_call_ftruncate(int fd, int64_t length)
     return emulate_result(ftruncate(fd, (off_t)length));
 }
 
+struct statx; /* not every libc has it */
+
 static inline int64_t emulate_call_statx(int dfd, const char *path, int flags, unsigned mask,
                                          struct statx *out)
 {
-    return emulate_result(statx(dfd, path, flags, mask, out));
+    return emulate_result(syscall(SYS_statx, dfd, path, flags, mask, out));
 }
 
 static inline int64_t emulate_call_epoll_ctl(int epoll, int op, int fd,

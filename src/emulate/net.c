@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
 
@@ -215,7 +217,7 @@ EMULATE_HOOK(recv)
     if (request->iov) {
         memset(&header, 0, sizeof(header));
         header.msg_iov = request->iov;
-        header.msg_iovlen = request->iov_count;
+        EMULATE_SET(header.msg_iovlen, request->iov_count);
         got = recvmsg(request->fd, &header, receive_flags(request));
     } else {
         got =
@@ -271,10 +273,11 @@ int emulate_keep_msghdr(struct emulate_ring *ring, struct emulate_request *reque
     if (header.msg_iovlen) {
         struct iovec *iov;
 
-        iov = emulate_keep(request, NULL, header.msg_iovlen * sizeof(*iov));
+        iov = emulate_keep(request, NULL, (size_t)header.msg_iovlen * sizeof(*iov));
         if (!iov)
             return -ENOMEM;
-        ret = emulate_copy_in(iov, (uintptr_t)header.msg_iov, header.msg_iovlen * sizeof(*iov));
+        ret = emulate_copy_in(iov, (uintptr_t)header.msg_iov,
+                              (size_t)header.msg_iovlen * sizeof(*iov));
         if (ret < 0)
             return ret;
         kept->msg_iov = iov;
@@ -333,7 +336,7 @@ static int64_t receive_record(struct emulate_request *request, const struct msgh
     header.msg_name = name_room ? at + sizeof(out) : NULL;
     header.msg_namelen = (socklen_t)name_room;
     header.msg_control = control_room ? at + sizeof(out) + name_room : NULL;
-    header.msg_controllen = control_room;
+    EMULATE_SET(header.msg_controllen, control_room);
     header.msg_iov = &payload;
     header.msg_iovlen = 1;
     got = recvmsg(request->fd, &header, receive_flags(request));
@@ -371,14 +374,15 @@ EMULATE_HOOK(recvmsg)
         selected.iov_base = request->addr;
         selected.iov_len = request->len;
         header.msg_iov = request->iov ? request->iov : &selected;
-        header.msg_iovlen = request->iov ? request->iov_count : 1;
+        EMULATE_SET(header.msg_iovlen, request->iov ? request->iov_count : 1);
     }
-    length = vector_length(header.msg_iov, header.msg_iovlen);
+    length = vector_length(header.msg_iov, (size_t)header.msg_iovlen);
     if (request->total) {
         /* MSG_WAITALL goes on where it was. */
         size_t skip = (size_t)request->total, count = 0;
 
-        for (size_t i = 0; i < header.msg_iovlen && count < sizeof(rest) / sizeof(rest[0]); i++) {
+        for (size_t i = 0; i < (size_t)header.msg_iovlen && count < sizeof(rest) / sizeof(rest[0]);
+             i++) {
             const struct iovec *from = &header.msg_iov[i];
 
             if (skip >= from->iov_len) {
@@ -390,7 +394,7 @@ EMULATE_HOOK(recvmsg)
             skip = 0;
         }
         header.msg_iov = rest;
-        header.msg_iovlen = count;
+        EMULATE_SET(header.msg_iovlen, count);
         length -= (size_t)request->total;
     }
     got = recvmsg(request->fd, &header, receive_flags(request));
@@ -419,9 +423,9 @@ EMULATE_HOOK(read_multishot)
     iov.iov_base = request->addr;
     iov.iov_len = request->len;
     if (!request->blocking) {
-        got = preadv2(request->fd, &iov, 1, (off_t)request->sqe.off, RWF_NOWAIT);
+        got = emulate_preadv2(request->fd, &iov, 1, request->sqe.off, RWF_NOWAIT);
         if (got < 0 && errno == ESPIPE)
-            got = preadv2(request->fd, &iov, 1, -1, RWF_NOWAIT);
+            got = emulate_preadv2(request->fd, &iov, 1, UINT64_MAX, RWF_NOWAIT);
         if (got < 0 && errno == EOPNOTSUPP)
             return is_ready(request->fd, POLLIN) ? EMULATE_PUNT : -EAGAIN;
     } else {

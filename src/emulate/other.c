@@ -141,7 +141,8 @@ static int64_t get_name(int fd, const struct io_uring_sqe *sqe)
 static int64_t count_bytes(int fd, unsigned long command)
 {
     int bytes = 0;
-    int64_t ret = emulate_result(ioctl(fd, command, &bytes));
+    /* Not by libc, which disagrees with others about the type of a command. */
+    int64_t ret = emulate_result(syscall(SYS_ioctl, fd, command, &bytes));
 
     return ret < 0 ? ret : bytes;
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/resources.h"
 
@@ -89,9 +90,9 @@ static int64_t call(int fd, const struct transfer *transfer, uint64_t done)
         iov = rest;
     }
     if (transfer->writes)
-        ret = pwritev2(fd, iov, (int)count, (off_t)at, transfer->flags);
+        ret = emulate_pwritev2(fd, iov, (int)count, at, transfer->flags);
     else
-        ret = preadv2(fd, iov, (int)count, (off_t)at, transfer->flags);
+        ret = emulate_preadv2(fd, iov, (int)count, at, transfer->flags);
     return ret < 0 ? -errno : ret;
 }
 

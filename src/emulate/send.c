@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/resources.h"
 
@@ -37,7 +38,7 @@ static bool is_stream(int fd)
 static void skip(struct msghdr *header, struct iovec *rest, uint64_t bytes)
 {
     const struct iovec *iov = header->msg_iov;
-    size_t count = header->msg_iovlen;
+    size_t count = (size_t)header->msg_iovlen;
 
     while (count && bytes >= iov->iov_len) {
         bytes -= iov->iov_len;
@@ -50,7 +51,7 @@ static void skip(struct msghdr *header, struct iovec *rest, uint64_t bytes)
         rest[0].iov_len -= (size_t)bytes;
     }
     header->msg_iov = rest;
-    header->msg_iovlen = count;
+    EMULATE_SET(header->msg_iovlen, count);
 }
 
 static int64_t send_message(struct emulate_request *request, struct msghdr *header)
@@ -62,7 +63,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
     ssize_t sent;
     int64_t res;
 
-    for (size_t i = 0; i < header->msg_iovlen; i++)
+    for (size_t i = 0; i < (size_t)header->msg_iovlen; i++)
         length += header->msg_iov[i].iov_len;
     if (sqe->msg_flags & MSG_DONTWAIT)
         request->flags |= EMULATE_REQ_NOWAIT;
@@ -108,7 +109,7 @@ static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *re
     }
     if (request->iov) {
         header.msg_iov = request->iov;
-        header.msg_iovlen = request->iov_count;
+        EMULATE_SET(header.msg_iovlen, request->iov_count);
     } else if ((sqe->ioprio & IORING_SEND_VECTORIZED) && !(request->flags & EMULATE_REQ_SELECTED)) {
         ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
         if (!ret && (sqe->ioprio & IORING_RECVSEND_FIXED_BUF))
@@ -116,7 +117,7 @@ static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *re
         if (ret)
             return ret;
         header.msg_iov = copy;
-        header.msg_iovlen = sqe->len;
+        EMULATE_SET(header.msg_iovlen, sqe->len);
     } else {
         one.iov_base = request->addr;
         one.iov_len = request->len;
@@ -144,7 +145,8 @@ static int64_t send_header(struct emulate_ring *ring, struct emulate_request *re
     if (ret < 0)
         return ret;
     if (header.msg_iovlen) {
-        ret = emulate_copy_in(copy, (uintptr_t)header.msg_iov, header.msg_iovlen * sizeof(*copy));
+        ret = emulate_copy_in(copy, (uintptr_t)header.msg_iov,
+                              (size_t)header.msg_iovlen * sizeof(*copy));
         if (ret)
             return ret;
         header.msg_iov = copy;
