@@ -43,7 +43,7 @@ EMULATE_HOOK(openat2)
     if (sqe->file_index && (how.flags & O_CLOEXEC))
         return -EINVAL;
     fd = emulate_result(
-        syscall(SYS_openat2, sqe->fd, path, (const void *)(uintptr_t)sqe->addr2, sqe->len));
+        syscall(SYS_openat2, sqe->fd, path, (const void *)(uintptr_t)sqe->addr2, (size_t)sqe->len));
     if (fd >= 0 && sqe->file_index)
         (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
     return fd;

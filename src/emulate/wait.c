@@ -18,7 +18,10 @@
 #define EVENTS 64
 #define ROUNDS 16u
 #define SECOND UINT64_C(1000000000)
-#define MILLI  UINT64_C(1000000)
+/* What is passed on without a type has to have the size that the kernel reads. */
+#define SIGSET ((size_t)ROTA_SIGSET_SIZE)
+
+#define MILLI UINT64_C(1000000)
 /* Waits in a row that find what they want before the epoll is looked at all the same. */
 #define IMPATIENT 8u
 
@@ -68,7 +71,7 @@ static int pwait(int fd, struct epoll_event *events, uint64_t timeout, const voi
             .tv_sec = (int64_t)(timeout / SECOND),
             .tv_nsec = (long long)(timeout % SECOND),
         };
-        long ret = syscall(SYS_epoll_pwait2, fd, events, EVENTS, &ts, sigmask, ROTA_SIGSET_SIZE);
+        long ret = syscall(SYS_epoll_pwait2, fd, events, EVENTS, &ts, sigmask, SIGSET);
 
         if (ret >= 0 || (errno != ENOSYS && errno != EPERM))
             return (int)ret;
@@ -76,8 +79,7 @@ static int pwait(int fd, struct epoll_event *events, uint64_t timeout, const voi
     }
 #endif
     return (int)syscall(SYS_epoll_pwait, fd, events, EVENTS,
-                        timeout == UINT64_MAX ? -1 : milliseconds(timeout), sigmask,
-                        ROTA_SIGSET_SIZE);
+                        timeout == UINT64_MAX ? -1 : milliseconds(timeout), sigmask, SIGSET);
 }
 
 static void retry_all(struct emulate_ring *ring)
@@ -154,8 +156,7 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
             if (ring->closing)
                 return -EBADF;
         } else {
-            count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL,
-                                 ROTA_SIGSET_SIZE);
+            count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL, SIGSET);
         }
         for (int i = 0; i < count; i++) {
             raised |= events[i].data.u64 == EMULATE_EVENT_WAKE;
