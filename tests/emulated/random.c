@@ -943,7 +943,7 @@ static void prepare(struct world *w, struct trace *t, const struct program *p, u
         break;
     case EVENT_WRITE:
         memset(memory, 0, AREA);
-        *(uint64_t *)(void *)memory = 1;
+        memcpy(memory, &(uint64_t){1}, 8);
         rota_prep_write(sqe, w->event[lane], memory, 8, 0);
         break;
     case ADVISE:
