@@ -15,9 +15,6 @@
 #include "emulate/inside.h"
 #include "ring/setup_rules.h"
 
-#define SQ_MOST 32768u
-#define CQ_MOST 65536u
-
 /* All of IORING_SETUP_* but polling of devices. */
 #define SETUP_KNOWN                                                                         \
     (IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | \
@@ -220,10 +217,10 @@ static int size_queues(uint32_t entries, struct io_uring_params *p)
 
     if (!entries)
         return -EINVAL;
-    if (entries > SQ_MOST) {
+    if (entries > ROTA_SQ_ENTRIES_MOST) {
         if (!(p->flags & IORING_SETUP_CLAMP))
             return -EINVAL;
-        entries = SQ_MOST;
+        entries = ROTA_SQ_ENTRIES_MOST;
     }
     p->sq_entries = power_of_two(entries);
     if (!(p->flags & IORING_SETUP_CQSIZE)) {
@@ -232,10 +229,10 @@ static int size_queues(uint32_t entries, struct io_uring_params *p)
     }
     if (!cq)
         return -EINVAL;
-    if (cq > CQ_MOST) {
+    if (cq > ROTA_CQ_ENTRIES_MOST) {
         if (!(p->flags & IORING_SETUP_CLAMP))
             return -EINVAL;
-        cq = CQ_MOST;
+        cq = ROTA_CQ_ENTRIES_MOST;
     }
     p->cq_entries = power_of_two(cq);
     return p->cq_entries < p->sq_entries ? -EINVAL : 0;

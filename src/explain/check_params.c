@@ -2,11 +2,10 @@
 /* Checks the arguments of io_uring_setup(2). */
 #include "ring/core.h"
 #include "explain/understand.h"
+#include "ring/setup_rules.h"
 
-/* Sizes that every kernel has; no header names them. */
-#define MAX_ENTRIES    32768u
-#define MAX_CQ_ENTRIES (2 * MAX_ENTRIES)
-#define PAGE_MASK      4095u
+/* A size that every kernel has; no header names it. */
+#define PAGE_MASK 4095u
 
 struct check {
     struct rota_finding *findings;
@@ -103,7 +102,7 @@ static uint32_t round_up(uint32_t entries)
 {
     uint32_t power = 1;
 
-    while (power < entries && power < MAX_CQ_ENTRIES)
+    while (power < entries && power < ROTA_CQ_ENTRIES_MOST)
         power *= 2;
     return power;
 }
@@ -148,16 +147,16 @@ static void check_entries(struct check *c, unsigned entries, const struct io_uri
     bool clamp = p->flags & IORING_SETUP_CLAMP;
     struct rota_text text;
 
-    check_size(c, "entries", 0xff, entries, MAX_ENTRIES, clamp);
+    check_size(c, "entries", 0xff, entries, ROTA_SQ_ENTRIES_MOST, clamp);
     if (p->flags & IORING_SETUP_SQE_MIXED)
         check_room(c, "IORING_SETUP_SQE_MIXED", "entries", 0xff, entries);
     if (!(p->flags & IORING_SETUP_CQSIZE))
         return;
-    check_size(c, "cq_entries", place, p->cq_entries, MAX_CQ_ENTRIES, clamp);
+    check_size(c, "cq_entries", place, p->cq_entries, ROTA_CQ_ENTRIES_MOST, clamp);
     if (p->flags & IORING_SETUP_CQE_MIXED)
         check_room(c, "IORING_SETUP_CQE_MIXED", "cq_entries", place, p->cq_entries);
     if (!entries || !p->cq_entries || round_up(p->cq_entries) >= round_up(entries) ||
-        entries > MAX_ENTRIES)
+        entries > ROTA_SQ_ENTRIES_MOST)
         return;
     if (found(c, ROTA_FINDING_ENTRIES, &text, "cq_entries", place, 4, p->cq_entries)) {
         rota_text_put(&text, "cq_entries is ");

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rings in the caller's memory: how much they take, what lies where, and making one. */
 #include "ring/core.h"
-
-/* What the kernels that there are take, without or with CLAMP. */
-#define SQ_LIMIT 32768u
-#define CQ_LIMIT 65536u
+#include "ring/setup_rules.h"
 
 /* The kernel's queue header in front of the CQEs: 64 to 512 bytes, by the size of a cache line. */
 #define HEADER_BOUND 1024u
@@ -39,11 +36,11 @@ static uint64_t planned_size(struct io_uring_params *p, uint32_t flags, uint64_t
 {
     uint64_t ring_bytes;
 
-    p->sq_entries = planned_entries(p->sq_entries, SQ_LIMIT, flags);
+    p->sq_entries = planned_entries(p->sq_entries, ROTA_SQ_ENTRIES_MOST, flags);
     if (!p->sq_entries)
         return 0;
     if (flags & IORING_SETUP_CQSIZE)
-        p->cq_entries = planned_entries(p->cq_entries, CQ_LIMIT, flags);
+        p->cq_entries = planned_entries(p->cq_entries, ROTA_CQ_ENTRIES_MOST, flags);
     else
         p->cq_entries = 2 * p->sq_entries;
     if (p->cq_entries < p->sq_entries)
