@@ -306,9 +306,7 @@ void emulate_end(struct emulate_ring *ring, struct emulate_request *request, int
         emulate_buffer_used(ring, request, res);
     if (res < 0 && !(request->flags & EMULATE_REQ_SUCCESS))
         request->flags |= EMULATE_REQ_FAIL;
-    if ((request->way->flags & EMULATE_WAY_SHORT_FAILS) &&
-        !(request->flags & EMULATE_REQ_SHORT_PASSES) && res >= 0 && !request->iov &&
-        (uint64_t)res < request->len)
+    if ((request->way->flags & EMULATE_WAY_SHORT_FAILS) && res >= 0 && (uint64_t)res < request->len)
         request->flags |= EMULATE_REQ_FAIL;
     failed = request->flags & EMULATE_REQ_FAIL;
     post_end(ring, request, failed);

@@ -66,8 +66,8 @@ enum emulate_way_kind {
 /* Takes IOSQE_BUFFER_SELECT: the engine selects before `run` and commits after it. */
 #define EMULATE_WAY_BUFFER (1U << 1)
 /*
- * A result below request->len fails the links behind it. With vectors `run` sees to that itself,
- * with EMULATE_REQ_FAIL.
+ * A result below request->len fails the links behind it. Where sqe.len counts vectors, `run` sets
+ * request->len to their bytes.
  */
 #define EMULATE_WAY_SHORT_FAILS (1U << 2)
 /* The request's buf_index names a registered buffer, which the engine resolves before `run`. */
@@ -130,10 +130,8 @@ extern const struct emulate_way emulate_ways[IORING_OP_LAST];
 #define EMULATE_REQ_SUCCESS    (1U << 15) /* set by `run`: an -errno that is no failure for links */
 #define EMULATE_REQ_MORE       (1U << 16) /* set by `run` of a multishot: this one is not the last */
 #define EMULATE_REQ_WATCHES    (1U << 17) /* LINK_TIMEOUT: of the request before it in the chain */
+#define EMULATE_REQ_DRAIN      (1U << 18) /* head of a chain: starts when all before have ended */
 #define EMULATE_REQ_UNBOUNDED  (1U << 19) /* set by `run` before EMULATE_PUNT: waits for others */
-#define EMULATE_REQ_SHORT_PASSES \
-    (1U << 20) /* set by `check` or `run`: EMULATE_WAY_SHORT_FAILS does not hold */
-#define EMULATE_REQ_DRAIN (1U << 18) /* head of a chain: starts when all before have ended */
 
 enum emulate_state {
     EMULATE_NEW,      /* being submitted, or ended */

@@ -16,6 +16,7 @@
 #include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
+#include "emulate/vector.h"
 
 static bool is_nonblocking(int fd)
 {
@@ -239,15 +240,6 @@ EMULATE_HOOK(recv)
  * Messages
  */
 
-static size_t vector_length(const struct iovec *iov, size_t count)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < count; i++)
-        total += iov[i].iov_len;
-    return total;
-}
-
 int emulate_read_msghdr(const struct emulate_request *request, struct msghdr *header)
 {
     int ret = emulate_copy_in(header, request->sqe.addr, sizeof(*header));
@@ -356,7 +348,7 @@ static int64_t receive_record(struct emulate_request *request, const struct msgh
 EMULATE_HOOK(recvmsg)
 {
     struct msghdr asked, header, *user;
-    struct iovec selected, rest[IOV_MAX > 64 ? 64 : IOV_MAX];
+    struct iovec selected, rest[EMULATE_VECTORS];
     size_t length;
     ssize_t got;
     int ret = emulate_read_msghdr(request, &asked);
@@ -376,25 +368,13 @@ EMULATE_HOOK(recvmsg)
         header.msg_iov = request->iov ? request->iov : &selected;
         EMULATE_SET(header.msg_iovlen, request->iov ? request->iov_count : 1);
     }
-    length = vector_length(header.msg_iov, (size_t)header.msg_iovlen);
+    length = (size_t)emulate_vector_length(header.msg_iov, (size_t)header.msg_iovlen);
     if (request->total) {
         /* MSG_WAITALL goes on where it was. */
-        size_t skip = (size_t)request->total, count = 0;
-
-        for (size_t i = 0; i < (size_t)header.msg_iovlen && count < sizeof(rest) / sizeof(rest[0]);
-             i++) {
-            const struct iovec *from = &header.msg_iov[i];
-
-            if (skip >= from->iov_len) {
-                skip -= from->iov_len;
-                continue;
-            }
-            rest[count].iov_base = (char *)from->iov_base + skip;
-            rest[count++].iov_len = from->iov_len - skip;
-            skip = 0;
-        }
+        EMULATE_SET(
+            header.msg_iovlen,
+            emulate_vector_skip(header.msg_iov, (size_t)header.msg_iovlen, rest, request->total));
         header.msg_iov = rest;
-        EMULATE_SET(header.msg_iovlen, count);
         length -= (size_t)request->total;
     }
     got = recvmsg(request->fd, &header, receive_flags(request));

@@ -53,8 +53,6 @@ EMULATE_HOOK(splice)
         return 0;
     moved = splice(sqe->splice_fd_in, in == -1 ? NULL : &in, request->fd, out == -1 ? NULL : &out,
                    sqe->len, flags);
-    if (moved < 0 || (uint64_t)moved != sqe->len)
-        request->flags |= EMULATE_REQ_FAIL;
     return emulate_result(moved);
 }
 
@@ -68,8 +66,6 @@ EMULATE_HOOK(tee)
     if (!sqe->len)
         return 0;
     moved = tee(sqe->splice_fd_in, request->fd, sqe->len, flags);
-    if (moved < 0 || (uint64_t)moved != sqe->len)
-        request->flags |= EMULATE_REQ_FAIL;
     return emulate_result(moved);
 }
 

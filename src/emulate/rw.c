@@ -16,12 +16,11 @@
 #include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/resources.h"
+#include "emulate/vector.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
-
-#define VECTORS 1024u /* what one call takes */
 
 struct transfer {
     struct iovec one;
@@ -31,15 +30,6 @@ struct transfer {
     int flags;
     bool writes;
 };
-
-static uint64_t length_of(const struct iovec *iov, uint32_t count)
-{
-    uint64_t length = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        length += iov[i].iov_len;
-    return length;
-}
 
 /* The memory of the request. `copy` has room for its vectors. 0 or -errno. */
 static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
@@ -70,23 +60,14 @@ static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
 
 static int64_t call(int fd, const struct transfer *transfer, uint64_t done)
 {
-    struct iovec rest[VECTORS];
+    struct iovec rest[EMULATE_VECTORS];
     const struct iovec *iov = transfer->iov;
     uint64_t at = transfer->offset == UINT64_MAX ? UINT64_MAX : transfer->offset + done;
-    uint32_t count = transfer->count;
+    size_t count = transfer->count;
     ssize_t ret;
 
     if (done) {
-        while (count && done >= iov->iov_len) {
-            done -= iov->iov_len;
-            iov++;
-            count--;
-        }
-        memcpy(rest, iov, count * sizeof(*iov));
-        if (count) {
-            rest[0].iov_base = (char *)rest[0].iov_base + done;
-            rest[0].iov_len -= (size_t)done;
-        }
+        count = emulate_vector_skip(iov, count, rest, done);
         iov = rest;
     }
     if (transfer->writes)
@@ -106,7 +87,7 @@ static bool is_regular(int fd)
 static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *request, bool writes)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
-    struct iovec copy[VECTORS];
+    struct iovec copy[EMULATE_VECTORS];
     struct transfer transfer = {.offset = sqe->off, .writes = writes};
     bool own_nowait = (sqe->rw_flags & RWF_NOWAIT) != 0, regular = false;
     int64_t got = 0;
@@ -114,8 +95,6 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
 
     if (sqe->attr_type_mask)
         return -EINVAL; /* no file of ours takes any */
-    /* len may count vectors: whether it was short is said below */
-    request->flags |= EMULATE_REQ_SHORT_PASSES;
     ret = memory_of(ring, request, &transfer, copy);
     if (ret)
         return ret;
@@ -131,11 +110,10 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
         }
         if (got < 0)
             break;
-        if (!got)
-            break;
+        /* A call has read the vectors: they are there. What is short is judged by bytes. */
+        request->len = (size_t)emulate_vector_length(transfer.iov, transfer.count);
         request->total += (uint64_t)got;
-        /* A call has read the vectors: they are there. */
-        if (request->total >= length_of(transfer.iov, transfer.count) || own_nowait)
+        if (!got || request->total >= request->len || own_nowait)
             break;
         if (!regular && !is_regular(request->fd))
             break;
@@ -149,8 +127,6 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
         return EMULATE_PUNT; /* it cannot say whether it would block */
     if (request->total)
         got = (int64_t)request->total;
-    if (got >= 0 && (uint64_t)got < length_of(transfer.iov, transfer.count))
-        request->flags |= EMULATE_REQ_FAIL;
     return got;
 }
 

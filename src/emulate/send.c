@@ -14,8 +14,7 @@
 #include "emulate/calls.h"
 #include "emulate/hooks.h"
 #include "emulate/resources.h"
-
-#define VECTORS 1024u
+#include "emulate/vector.h"
 
 /* Readiness first, if that was asked for. */
 static bool waits_first(struct emulate_request *request)
@@ -37,34 +36,20 @@ static bool is_stream(int fd)
 /* Leaves out the first bytes of the vectors. `rest` has room for all of them. */
 static void skip(struct msghdr *header, struct iovec *rest, uint64_t bytes)
 {
-    const struct iovec *iov = header->msg_iov;
-    size_t count = (size_t)header->msg_iovlen;
-
-    while (count && bytes >= iov->iov_len) {
-        bytes -= iov->iov_len;
-        iov++;
-        count--;
-    }
-    memcpy(rest, iov, count * sizeof(*iov));
-    if (count) {
-        rest[0].iov_base = (char *)rest[0].iov_base + bytes;
-        rest[0].iov_len -= (size_t)bytes;
-    }
+    EMULATE_SET(header->msg_iovlen,
+                emulate_vector_skip(header->msg_iov, (size_t)header->msg_iovlen, rest, bytes));
     header->msg_iov = rest;
-    EMULATE_SET(header->msg_iovlen, count);
 }
 
 static int64_t send_message(struct emulate_request *request, struct msghdr *header)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
-    struct iovec rest[VECTORS];
-    uint64_t length = 0;
+    struct iovec rest[EMULATE_VECTORS];
+    uint64_t length = emulate_vector_length(header->msg_iov, (size_t)header->msg_iovlen);
     int flags = (int)sqe->msg_flags | MSG_NOSIGNAL;
     ssize_t sent;
     int64_t res;
 
-    for (size_t i = 0; i < (size_t)header->msg_iovlen; i++)
-        length += header->msg_iov[i].iov_len;
     if (sqe->msg_flags & MSG_DONTWAIT)
         request->flags |= EMULATE_REQ_NOWAIT;
     if (!request->blocking)
@@ -95,7 +80,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
 static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
-    struct iovec one, copy[VECTORS];
+    struct iovec one, copy[EMULATE_VECTORS];
     struct msghdr header;
     int64_t res;
     int ret;
@@ -135,7 +120,7 @@ static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *re
 
 static int64_t send_header(struct emulate_ring *ring, struct emulate_request *request)
 {
-    struct iovec copy[VECTORS];
+    struct iovec copy[EMULATE_VECTORS];
     struct msghdr header;
     int ret;
 

@@ -284,6 +284,50 @@ static void receives(struct twin *t)
     close(s[0]);
 }
 
+/* MSG_WAITALL goes on in the middle of a piece: what follows the message is left alone. */
+static void whole_messages(struct twin *t)
+{
+    static char in[16], out[100000], back[100000];
+    struct iovec parts[2] = {{in, 4}, {in + 4, 6}},
+                 halves[2] = {{out, 50001}, {out + 50001, 49999}};
+    struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+    struct io_uring_cqe *cqe;
+    size_t length = 0;
+    int s[2], room = 4096;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+        bail("socketpair");
+    memset(in, 0, sizeof(in));
+    PREP(t, 1, recvmsg(q, s[0], &header, MSG_WAITALL));
+    submit(t);
+    put(s[1], "abcdef");
+    quiet(t);
+    put(s[1], "ghijklm");
+    reap(t, 1);
+    say(t, " %s", in);
+    say(t, " %d", (int)recv(s[0], in, 4, 0));
+
+    for (size_t i = 0; i < sizeof(out); i++)
+        out[i] = (char)(i * 7 / 3);
+    setsockopt(s[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    header.msg_iov = halves;
+    PREP(t, 2, sendmsg(q, s[1], &header, MSG_WAITALL));
+    submit(t);
+    /* Until it is there, in pieces of a size that no vector has. */
+    while (length < sizeof(back)) {
+        ssize_t got = recv(s[0], back + length, 777, MSG_DONTWAIT);
+
+        if (got > 0)
+            length += (size_t)got;
+        else if (rota_peek_cqe(&t->ring, &cqe) == 0 && cqe->res != (int)sizeof(out))
+            break;
+    }
+    reap(t, 1);
+    say(t, " %d", !memcmp(out, back, sizeof(out)));
+    say(t, " %d", (int)recv(s[0], in, 1, MSG_DONTWAIT));
+    close_both(s);
+}
+
 static void messages(struct twin *t)
 {
     char name[16] = "", in[8] = "";
@@ -366,6 +410,8 @@ static const struct scenario scenarios[] = {
              .opcode = IORING_OP_SOCKET),
     SCENARIO("connects", connects, "[1] 1:0[1] 2:-111"),
     SCENARIO("receives", receives, "[1] 1:3[1] 2:-11[1] 3:6 abcdef[2] 4:3 5:-125",
+             .opcode = IORING_OP_SOCKET),
+    SCENARIO("whole messages", whole_messages, "[1] 1:10 abcdefghij 3[1] 2:100000 1 -1",
              .opcode = IORING_OP_SOCKET),
     SCENARIO("messages", messages, "[1] 1:6 abcdef 1 0", .features = IORING_FEAT_SUBMIT_STABLE),
     SCENARIO("polls first", polls_first, "[1] 1:3", .opcode = IORING_OP_SOCKET),
