@@ -123,11 +123,7 @@ int emulate_buffers_make(struct emulate_ring *ring, uint64_t data, uint32_t coun
             ret = make_node(&iov, tag, &made.nodes[i]);
     }
     if (ret) {
-        for (uint32_t i = 0; i < made.count; i++) {
-            if (made.nodes[i])
-                made.nodes[i]->tag = 0;
-        }
-        emulate_slots_free(ring, &made);
+        emulate_slots_drop(ring, &made);
         return ret;
     }
     all->buffers = made;

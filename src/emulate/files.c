@@ -142,12 +142,7 @@ int emulate_files_make(struct emulate_ring *ring, uint64_t data, uint32_t count,
         made.nodes[i] = node;
     }
     if (ret) {
-        /* What was never registered posts no tag. */
-        for (uint32_t i = 0; i < made.count; i++) {
-            if (made.nodes[i])
-                made.nodes[i]->tag = 0;
-        }
-        emulate_slots_free(ring, &made);
+        emulate_slots_drop(ring, &made);
         return ret;
     }
     all->files = made;

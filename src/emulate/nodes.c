@@ -58,3 +58,12 @@ void emulate_slots_free(struct emulate_ring *ring, struct emulate_slots *slots)
     slots->nodes = NULL;
     slots->count = 0;
 }
+
+void emulate_slots_drop(struct emulate_ring *ring, struct emulate_slots *slots)
+{
+    for (uint32_t i = 0; i < slots->count; i++) {
+        if (slots->nodes[i])
+            slots->nodes[i]->tag = 0;
+    }
+    emulate_slots_free(ring, slots);
+}

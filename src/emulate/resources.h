@@ -74,6 +74,8 @@ bool emulate_slot_clear(struct emulate_ring *ring, struct emulate_slots *slots, 
 /* 0 or -ENOMEM */
 int emulate_slots_make(struct emulate_slots *slots, uint32_t count);
 void emulate_slots_free(struct emulate_ring *ring, struct emulate_slots *slots);
+/* The same of slots that nobody has seen: what was never registered posts no tag. */
+void emulate_slots_drop(struct emulate_ring *ring, struct emulate_slots *slots);
 
 /* What FILES2 and BUFFERS2 share with calls that take arrays. `data` 0: all slots are empty. */
 int emulate_files_make(struct emulate_ring *ring, uint64_t data, uint32_t count, uint64_t tags);
