@@ -144,24 +144,24 @@ unsigned rota_command_lacks(const struct rota_ring *ring, const struct rota_op_i
     return lacks;
 }
 
-void rota_command_put_needs(struct rota_text *text, unsigned lacks)
+static void put_lacks(struct rota_text *text, unsigned lacks, const char *sqe, const char *cqe)
 {
     if (lacks & ROTA_LACK_SQE)
-        rota_text_put(text, "an SQE of 128 bytes");
+        rota_text_put(text, sqe);
     if (lacks == (ROTA_LACK_SQE | ROTA_LACK_CQE))
         rota_text_put(text, " and ");
     if (lacks & ROTA_LACK_CQE)
-        rota_text_put(text, "completions of 32 bytes");
+        rota_text_put(text, cqe);
+}
+
+void rota_command_put_needs(struct rota_text *text, unsigned lacks)
+{
+    put_lacks(text, lacks, "an SQE of 128 bytes", "completions of 32 bytes");
 }
 
 void rota_command_put_flags(struct rota_text *text, unsigned lacks)
 {
-    if (lacks & ROTA_LACK_SQE)
-        rota_text_put(text, "IORING_SETUP_SQE128");
-    if (lacks == (ROTA_LACK_SQE | ROTA_LACK_CQE))
-        rota_text_put(text, " and ");
-    if (lacks & ROTA_LACK_CQE)
-        rota_text_put(text, "IORING_SETUP_CQE32");
+    put_lacks(text, lacks, "IORING_SETUP_SQE128", "IORING_SETUP_CQE32");
 }
 
 void rota_command_put(struct rota_text *text, uint32_t number, const struct rota_command_set *set)
@@ -179,25 +179,6 @@ void rota_command_put(struct rota_text *text, uint32_t number, const struct rota
         rota_text_char(text, ')');
 }
 
-static void put_array(struct rota_text *text, const unsigned char *bytes, unsigned size)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (unsigned i = 0; i < size; i++) {
-        rota_text_char(text, digits[bytes[i] >> 4]);
-        rota_text_char(text, digits[bytes[i] & 15]);
-    }
-}
-
-static bool is_zero(const unsigned char *bytes, unsigned size)
-{
-    for (unsigned i = 0; i < size; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
 void rota_command_put_payload(struct rota_text *text, const struct io_uring_sqe *sqe,
                               const struct rota_command_info *command, unsigned room)
 {
@@ -211,13 +192,13 @@ void rota_command_put_payload(struct rota_text *text, const struct io_uring_sqe 
         const struct rota_member_info *m = &members[i];
 
         /* Of members that share bytes the first is shown, and none that is zero. */
-        if (m->offset < shown || m->offset + m->size > end || is_zero(bytes + m->offset, m->size))
+        if (m->offset < shown || m->offset + m->size > end || rota_all_zero(bytes + m->offset, m->size))
             continue;
         shown = m->offset + m->size;
         rota_text_all(text, any ? ", " : "", rota_word(m->name), "=", NULL);
         any = true;
         if (m->count > 1 || (m->size != 1 && m->size != 2 && m->size != 4 && m->size != 8))
-            put_array(text, bytes + m->offset, m->size);
+            rota_text_bytes(text, bytes + m->offset, m->size);
         else if (m->size == 8) /* most of them are addresses */
             rota_text_hex(text, rota_sqe_field(sqe, PAYLOAD_AT + m->offset, 8));
         else

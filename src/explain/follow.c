@@ -122,14 +122,9 @@ static void put_address(struct rota_text *text, const struct rota_process *proce
     } else if (family == 10 && got >= 24) {
         rota_text_put(text, " {AF_INET6, [");
         for (unsigned i = 8; i < 24; i += 2) {
-            static const char digits[] = "0123456789abcdef";
-
             if (i > 8)
                 rota_text_char(text, ':');
-            for (unsigned k = 0; k < 2; k++) {
-                rota_text_char(text, digits[bytes[i + k] >> 4]);
-                rota_text_char(text, digits[bytes[i + k] & 15]);
-            }
+            rota_text_bytes(text, &bytes[i], 2);
         }
         rota_text_put(text, "]:");
         rota_text_decimal(text, (uint64_t)bytes[2] << 8 | bytes[3]);

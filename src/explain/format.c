@@ -222,25 +222,6 @@ static void put_rest(struct rota_text *text, const struct io_uring_sqe *sqe, uin
     }
 }
 
-static void put_bytes(struct rota_text *text, const unsigned char *bytes, unsigned count)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (unsigned i = 0; i < count; i++) {
-        rota_text_char(text, digits[bytes[i] >> 4]);
-        rota_text_char(text, digits[bytes[i] & 15]);
-    }
-}
-
-static bool all_zero(const unsigned char *bytes, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
 static int sqe_format(const struct rota_process *process, const struct io_uring_sqe *sqe,
                       unsigned options, char *buf, size_t size)
 {
@@ -293,9 +274,9 @@ static int sqe_format(const struct rota_process *process, const struct io_uring_
     if (options & ROTA_FORMAT_BIG) {
         const unsigned char *second = (const unsigned char *)sqe + 64;
 
-        if (!all_zero(second + said, 64 - said)) {
+        if (!rota_all_zero(second + said, 64 - said)) {
             rota_text_put(&text, said ? "; behind it " : "; second half ");
-            put_bytes(&text, second + said, 64 - said);
+            rota_text_bytes(&text, second + said, 64 - said);
         }
     }
     return rota_text_result(&text);
@@ -348,7 +329,7 @@ int rota_cqe_format(const struct io_uring_cqe *cqe, const struct io_uring_sqe *s
 
         if (options & ROTA_FORMAT_BIG) {
             rota_text_put(&text, " big_cqe=");
-            put_bytes(&text, second, 16);
+            rota_text_bytes(&text, second, 16);
         }
     }
     return rota_text_result(&text);

@@ -169,6 +169,15 @@ void rota_proc_path(char *path, const struct rota_process *process, const char *
 
 #define ROTA_COMMANDS_MAX 8 /* meanings of one number */
 
+static inline bool rota_all_zero(const unsigned char *bytes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (bytes[i])
+            return false;
+    }
+    return true;
+}
+
 /* The meanings that a number may have. */
 struct rota_command_set {
     const struct rota_command_info *found[ROTA_COMMANDS_MAX];

@@ -108,6 +108,16 @@ void rota_text_hex(struct rota_text *text, uint64_t value)
         rota_text_char(text, "0123456789abcdef"[value >> shift & 15]);
 }
 
+void rota_text_bytes(struct rota_text *text, const unsigned char *bytes, unsigned count)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned i = 0; i < count; i++) {
+        rota_text_char(text, digits[bytes[i] >> 4]);
+        rota_text_char(text, digits[bytes[i] & 15]);
+    }
+}
+
 void rota_text_number(struct rota_text *text, uint64_t value)
 {
     if (value < 1000000)

@@ -38,6 +38,9 @@ void rota_text_decimal(struct rota_text *text, uint64_t value);
 void rota_text_signed(struct rota_text *text, int64_t value);
 void rota_text_hex(struct rota_text *text, uint64_t value); /* 0x..., and 0 as 0 */
 
+/* Two digits for each byte. */
+void rota_text_bytes(struct rota_text *text, const unsigned char *bytes, unsigned count);
+
 /* Small numbers as decimals, others in hexadecimal. */
 void rota_text_number(struct rota_text *text, uint64_t value);
 
