@@ -396,16 +396,22 @@ def cross() -> Iterator[Case]:
     yield from script("cross", "tests/cross/run")
 
 
+def long_run(name: str, seconds: int, *command: str) -> Iterator[Case]:
+    """A script that goes on for long and speaks TAP."""
+    done = run_within(seconds, *command)
+    if done.returncode == 77:
+        yield Case(name, "skipped", done.stdout.strip().splitlines()[-1])
+        return
+    yield from tap(name, done.stdout, done.returncode)
+
+
 @long_stage
 def fuzz() -> Iterator[Case]:
     """New inputs for the fuzz targets, an hour long (ROTA_FUZZ_SECONDS): only when it is named."""
     seconds = int(os.environ.get("ROTA_FUZZ_SECONDS", "3600"))
     targets = len(list((ROOT / "tests" / "fuzz").glob("fuzz_*.c")))
-    done = run_within(seconds + LIMIT, "tests/fuzz/run", ROOT, str(max(1, seconds // targets)))
-    if done.returncode == 77:
-        yield Case("fuzz", "skipped", done.stdout.strip().splitlines()[-1])
-        return
-    yield from tap("fuzz", done.stdout, done.returncode)
+    yield from long_run("fuzz", seconds + LIMIT, "tests/fuzz/run", str(ROOT),
+                        str(max(1, seconds // targets)))
 
 
 @long_stage
@@ -413,11 +419,7 @@ def stress() -> Iterator[Case]:
     """Rings and handles at random for some hours (ROTA_STRESS_STEPS, _COMPLETIONS): only when it is named."""
     steps = os.environ.get("ROTA_STRESS_STEPS", "10000000")
     completions = os.environ.get("ROTA_STRESS_COMPLETIONS", "100000000")
-    done = run_within(12 * 3600, "tests/stress/run", ROOT, steps, completions)
-    if done.returncode == 77:
-        yield Case("stress", "skipped", done.stdout.strip().splitlines()[-1])
-        return
-    yield from tap("stress", done.stdout, done.returncode)
+    yield from long_run("stress", 12 * 3600, "tests/stress/run", str(ROOT), steps, completions)
 
 
 @long_stage
@@ -425,8 +427,7 @@ def emulated() -> Iterator[Case]:
     """The emulated kernel: random programs on both kernels and stress for long: only when it is named."""
     sequences = os.environ.get("ROTA_EMULATED_SEQUENCES", "100000")
     completions = os.environ.get("ROTA_EMULATED_COMPLETIONS", "10000000")
-    done = run_within(4 * 3600, "tests/emulated/run", ROOT, sequences, completions)
-    yield from tap("emulated", done.stdout, done.returncode)
+    yield from long_run("emulated", 4 * 3600, "tests/emulated/run", str(ROOT), sequences, completions)
 
 
 def guarded(name: str, function: Stage) -> Iterator[Case]:
