@@ -227,6 +227,7 @@ static void buffer_tags(struct twin *t)
 static void buffer_vectors(struct twin *t)
 {
     static char area[64];
+    static struct iovec many[1025];
     struct iovec whole = {area, 64}, iov[2] = {{area, 2}, {area + 62, 2}}, out = {area + 63, 2};
     int p[2];
 
@@ -238,6 +239,11 @@ static void buffer_vectors(struct twin *t)
     say(t, " %.2s%.2s", area, area + 62);
     say(t, " %d", ONE(t, writev_fixed(q, p[1], iov, 2, 0, 0, 0)));
     say(t, " %d", ONE(t, readv_fixed(q, p[0], iov, 2, 0, 0, 1)));
+    /* More than one call takes. */
+    for (unsigned i = 0; i < 1025; i++)
+        many[i] = (struct iovec){area, 0};
+    say(t, " %d", ONE(t, readv_fixed(q, p[0], many, 1025, 0, 0, 0)));
+    say(t, " %d", ONE(t, writev_fixed(q, p[1], many, 1025, 0, 0, 0)));
     close(p[0]);
     close(p[1]);
 }
@@ -320,7 +326,7 @@ static const struct scenario scenarios[] = {
              "-22 0 1 1 -22 1 { 41:0 } -14 -22 -75 0 { 42:0 50:0 } 0 1 1",
              .features = IORING_FEAT_RSRC_TAGS | IORING_FEAT_LINKED_FILE,
              .opcode = IORING_OP_SENDMSG_ZC),
-    SCENARIO("vectors of registered buffers", buffer_vectors, "0 -14 4 abcd 4 -14",
+    SCENARIO("vectors of registered buffers", buffer_vectors, "0 -14 4 abcd 4 -14 -22 -22",
              .opcode = IORING_OP_READV_FIXED),
     SCENARIO("buffers of another ring", clones, "-6 -75 -22 0 -14 1 -16 0 1 1 -14 0",
              .opcode = IORING_OP_READV_FIXED),

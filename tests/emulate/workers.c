@@ -267,8 +267,20 @@ static const struct scenario scenarios[] = {
     SCENARIO("no workers", no_workers, "[2] 2 1:3 2:0"),
 };
 
+/* How many there may be: what it was is told, and what cannot be changes nothing. */
+static void limits(void)
+{
+    int before = rota_emulate_workers(64);
+
+    is_int(before, 4, "four workers unless it is said");
+    is_int(rota_emulate_workers(65), -EINVAL, "more than sixty-four cannot be");
+    is_int(rota_emulate_workers(UINT32_MAX), -EINVAL, "by far");
+    is_int(rota_emulate_workers((unsigned)before), 64, "and nothing has changed");
+}
+
 int main(void)
 {
     PLAY(scenarios);
+    limits();
     return done();
 }

@@ -184,6 +184,39 @@ static void check_nothing(void)
        "no rows are NULL, wherever they would be");
 }
 
+static void check_commands(void)
+{
+    const struct rota_family_info *families;
+    const struct rota_command_info *commands, *add = NULL;
+    unsigned count, family_count, bad = 0, family = 0;
+
+    families = rota_family_infos(&family_count);
+    commands = rota_command_infos(&count);
+    ok(family_count > 8 && count > 40, "%u commands of %u families", count, family_count);
+    for (unsigned i = 0; i < family_count; i++)
+        bad += !is_whole(families[i].name) || !is_whole(families[i].summary) ||
+               !is_whole(families[i].place) || families[i].ring_error > 0;
+    ok(!bad, "each family says what it is, and what takes its commands");
+    for (unsigned i = 0; i < count; i++) {
+        const struct rota_command_info *command = &commands[i];
+        const struct rota_member_info *members = rota_info_members(command->members);
+
+        bad += command->family < family || command->family >= family_count;
+        family = command->family;
+        bad += !is_text_or_none(command->name) || !is_whole(command->summary) ||
+               command->bytes > 80 || !members != !command->members.count;
+        for (unsigned k = 0; members && k < command->members.count; k++)
+            bad += !is_whole(members[k].name) || !members[k].size || !members[k].count ||
+                   members[k].offset + members[k].size > 80;
+        if (command->name.at && !strcmp(rota_info_text(command->name), "UBLK_U_CMD_ADD_DEV"))
+            add = command;
+    }
+    ok(!bad, "the commands stand by families, and no member outside of the SQE");
+    ok(add && add->coded && add->bytes == 32 && (add->number & 0xffff) == ('u' << 8 | 4),
+       "one has the letter and the number that its driver gave it");
+    ok(!rota_info_members((struct rota_member_rows){3, 0}), "no members are NULL");
+}
+
 static void check_errors(void)
 {
     unsigned bad = 0, known = 0;
@@ -212,6 +245,7 @@ int main(void)
     check_preps();
     check_facts();
     check_nothing();
+    check_commands();
     check_errors();
     return done();
 }
