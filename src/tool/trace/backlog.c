@@ -2,7 +2,7 @@
 /*
  * What was read and has not been told. To read a queue costs a twentieth of what a
  * line costs, and a queue that nobody stops is written over soon: so it is read
- * first, and told a few lines at a time, in the order in which it was read.
+ * first, and matched and told a little at a time, in the order in which it was read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +48,8 @@ static void put_entry(struct backlog *backlog, struct entry *entry)
     else
         backlog->first = entry;
     backlog->last = entry;
+    if (!backlog->undigested)
+        backlog->undigested = entry;
     backlog->bytes += bytes_of(entry);
 }
 
@@ -72,7 +74,6 @@ void backlog_read(struct model *model, struct ring *ring, int pid, int tid, uint
     look_running(&entry->look);
     if (entry->look.raw_count || entry->look.completion_count || entry->look.lost_requests ||
         entry->look.lost_completions) {
-        look_digest(&entry->look);
         put_entry(backlog, entry);
         return;
     }
@@ -97,12 +98,26 @@ void backlog_event(struct model *model, const struct event *event)
     put_entry(&model->backlog, entry);
 }
 
+bool backlog_digest(struct backlog *backlog, unsigned count)
+{
+    bool any = backlog->undigested != NULL;
+
+    while (count && backlog->undigested) {
+        struct entry *entry = backlog->undigested;
+
+        if (entry->kind == ENTRY_LOOK && !look_digest(&entry->look, &count))
+            break;
+        backlog->undigested = entry->next;
+    }
+    return any;
+}
+
 bool backlog_tell(struct model *model, unsigned count, uint64_t until)
 {
     struct backlog *backlog = &model->backlog;
     bool any = false;
 
-    while (count && backlog->first) {
+    while (count && backlog->first && backlog->first != backlog->undigested) {
         struct entry *entry = backlog->first;
         size_t bytes = bytes_of(entry);
 
@@ -130,6 +145,8 @@ bool backlog_tell(struct model *model, unsigned count, uint64_t until)
 
 void backlog_tell_all(struct model *model)
 {
+    while (backlog_digest(&model->backlog, UINT32_MAX))
+        continue;
     while (backlog_tell(model, UINT32_MAX, UINT64_MAX))
         continue;
 }

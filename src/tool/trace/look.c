@@ -337,9 +337,9 @@ static void match(struct looked *look, unsigned n)
         pending_hide(&look->ring->pending, request);
 }
 
-void look_digest(struct looked *look)
+bool look_digest(struct looked *look, unsigned *count)
 {
-    for (; look->digested_raw < look->raw_count; look->digested_raw++) {
+    for (; *count && look->digested_raw < look->raw_count; look->digested_raw++, --*count) {
         const struct raw_request *raw = &look->raw[look->digested_raw];
         struct request *request = add_request(look, raw->sqe, raw->big);
 
@@ -351,8 +351,9 @@ void look_digest(struct looked *look)
             request->text = text_of_sqe(&process, raw->sqe, raw->big);
         }
     }
-    for (; look->digested < look->completion_count; look->digested++)
+    for (; *count && look->digested < look->completion_count; look->digested++, --*count)
         match(look, look->digested);
+    return look->digested_raw == look->raw_count && look->digested == look->completion_count;
 }
 
 /* The same for completions that the kernel may have written over meanwhile. */
@@ -431,6 +432,7 @@ void look_stopped(struct looked *look)
 {
     struct ring *ring = look->ring;
     struct indices before, now;
+    unsigned all = UINT32_MAX;
 
     if (!ring_indices(ring, &before) || !ring_indices(ring, &now))
         return;
@@ -438,7 +440,7 @@ void look_stopped(struct looked *look)
     if (!(ring_flags(ring) & IORING_SETUP_SQ_REWIND))
         look_taken(look, now.sq_head);
     look_completions(look, before.cq_tail);
-    look_digest(look);
+    look_digest(look, &all);
 }
 
 void look_running(struct looked *look)
@@ -562,7 +564,6 @@ bool look_tell(struct looked *look, unsigned *count)
 {
     struct model *model = look->model;
 
-    look_digest(look);
     if (!tell_some(look, count))
         return false;
     for (unsigned i = 0; i < look->completion_count; i++) {
@@ -589,6 +590,9 @@ void look_report(struct looked *look)
     unsigned count = UINT32_MAX;
 
     backlog_tell_all(look->model);
+    while (!look_digest(look, &count))
+        count = UINT32_MAX;
+    count = UINT32_MAX;
     while (!look_tell(look, &count))
         count = UINT32_MAX;
     free(look->raw);

@@ -19,6 +19,12 @@
 
 void model_start(struct model *model)
 {
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&model->new_ring, &attributes);
+    pthread_condattr_destroy(&attributes);
     model->last_ring = &model->rings;
     list_start(&model->busy);
     list_start(&model->quiet);
@@ -113,6 +119,7 @@ struct ring *model_ring(struct model *model, int pid, int fd, int file,
         table_add(&model->ring_files, &ring->link, status.st_ino);
         ring->linked = true;
     }
+    pthread_cond_signal(&model->new_ring);
     return ring;
 }
 
@@ -286,6 +293,12 @@ struct ring *model_fetch(struct model *model, int pid, int fd)
     return ring;
 }
 
+void model_find_at(struct model *model, int pid, int fd)
+{
+    if (is_ring(pid, fd) && !model_named(model, pid, fd))
+        model_fetch(model, pid, fd);
+}
+
 void model_find(struct model *model, int pid)
 {
     char path[64];
@@ -297,10 +310,8 @@ void model_find(struct model *model, int pid)
     if (!directory)
         return;
     while ((entry = readdir(directory))) {
-        int fd = atoi(entry->d_name);
-
-        if (entry->d_name[0] != '.' && is_ring(pid, fd) && !model_named(model, pid, fd))
-            model_fetch(model, pid, fd);
+        if (entry->d_name[0] != '.')
+            model_find_at(model, pid, atoi(entry->d_name));
     }
     closedir(directory);
 }

@@ -113,13 +113,15 @@ struct task {
 /* What was read and has not been told, in its order; see backlog.c. */
 struct backlog {
     struct entry *first, *last;
+    struct entry *undigested; /* from here on; NULL: all is */
     struct entry *unused;
     size_t bytes;
 };
 
 struct model {
     pthread_mutex_t lock;
-    unsigned wanted; /* how many wait for the lock in model_lock() */
+    pthread_cond_t new_ring; /* wakes who sleeps until it looks at rings again */
+    unsigned wanted;         /* how many wait for the lock in model_lock() */
     struct ring *rings;
     struct ring **last_ring;
     unsigned ring_count;
@@ -206,7 +208,8 @@ struct ring *model_ring(struct model *model, int pid, int fd, int file,
 int fetch_descriptor(int pid, int fd);
 /* The ring behind a descriptor of another process, made known when it is new; NULL: none. */
 struct ring *model_fetch(struct model *model, int pid, int fd);
-/* The same of each descriptor of a process. */
+/* The same of one that may be new, and of each descriptor of a process. */
+void model_find_at(struct model *model, int pid, int fd);
 void model_find(struct model *model, int pid);
 /* The queues have another size now. */
 void model_resized(struct model *model, struct ring *ring, const struct io_uring_params *params);
@@ -263,8 +266,11 @@ void look_stopped(struct looked *look);
 void look_running(struct looked *look);
 /* With SQ_REWIND a call takes the first `count` of the queue, and no index tells. */
 void look_rewound(struct looked *look, uint32_t count);
-/* Makes requests of what was copied, and finds those that the completions answer. */
-void look_digest(struct looked *look);
+/*
+ * Makes requests of what was copied, and finds those that the completions answer: at
+ * most `*count` of both, which is counted down; true when it was all of them.
+ */
+bool look_digest(struct looked *look, unsigned *count);
 /*
  * Tells the sinks, and forgets what is complete: at most `*count` lines, which is
  * counted down; true when it was all of it.
@@ -284,9 +290,12 @@ void backlog_event(struct model *model, const struct event *event);
 bool backlog_is_empty(const struct backlog *backlog);
 /* Nothing should be read before some of it is told. */
 bool backlog_is_full(const struct backlog *backlog);
+/* Matches about so many requests and completions; false when there was nothing. */
+bool backlog_digest(struct backlog *backlog, unsigned count);
 /*
- * Tells about so many lines of what was read before `until`; false when there was
- * nothing. A request that waits a little longer has its result on its line.
+ * Tells about so many lines of what was read before `until` and is digested; false
+ * when there was nothing. A request that waits a little longer has its result on its
+ * line.
  */
 bool backlog_tell(struct model *model, unsigned count, uint64_t until);
 void backlog_tell_all(struct model *model);
@@ -304,7 +313,7 @@ void model_describe(const struct ring *ring, struct rota_ring *description);
  * request.c: what the row of a request says
  */
 
-/* Whether it points to memory that is worth to be shown when it is submitted. */
+/* Whether its text needs a look into its process, at its memory or its file, when it is submitted. */
 bool request_follows(const unsigned char *sqe);
 /* Whether a result with F_MORE means that a notification follows. */
 bool request_notifies(const struct request *request);

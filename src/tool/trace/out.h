@@ -44,5 +44,10 @@ __attribute__((format(printf, 2, 3))) void out_format(struct out *out, const cha
 /* A JSON string in quotes, or null. */
 void out_json(struct out *out, const char *text);
 void out_flush(struct out *out);
+/* Whether the block should be written soon; who adds a line or two then does not wait for it. */
+static inline bool out_is_long(const struct out *out)
+{
+    return out->length >= OUT_BLOCK / 4;
+}
 
 #endif /* ROTA_SRC_TOOL_TRACE_OUT_H */

@@ -4,11 +4,13 @@
  * calls, for rings whose requests are taken by a polling thread or in a process
  * that is not stopped, and whether the programs still have their rings.
  *
- * Reading comes first. What it brings is told a few lines at a time, and all other
- * work is done in small pieces, too: a queue of 64 entries is written over in 64
- * microseconds at a million requests a second. As long as requests come it spins, at
- * a low priority, so that it takes little but what is left of the processors; then it
- * sleeps longer and longer.
+ * A queue of 64 entries is written over in 64 microseconds at a million requests a
+ * second, and an interrupt may take half of that. So between two looks only one small
+ * piece of other work is done: a few lines, a block of output, or a system call or
+ * two, of which each costs about as much. A second thread for that work would take the
+ * same processor, and whole time slices of it. As long as requests come this one
+ * spins, at a low priority, so that it takes little but what is left of the
+ * processors; then it sleeps longer and longer.
  */
 #include "tool/trace/reader.h"
 
@@ -35,10 +37,10 @@
 #define FIND_NSEC     10000000u
 
 #define HOLD_NSEC     150000u /* a result that comes so soon stands on the line of its request */
-#define LINES_AT_ONCE 12      /* told between two looks */
+#define LINES_AT_ONCE 8       /* told between two looks */
+#define MATCH_AT_ONCE 32      /* requests and completions */
 #define RINGS_AT_ONCE 16      /* between two chances for who waits for the lock */
-#define NAMES_AT_ONCE 4       /* checked at least */
-#define TASKS_AT_ONCE 4       /* whose names are read */
+#define FILES_AT_ONCE 4       /* of which is looked whether they are rings */
 #define IDLE_LOOKS    32      /* in vain, until a ring is a quiet one */
 
 static void pause_briefly(void)
@@ -51,12 +53,11 @@ static void pause_briefly(void)
 }
 
 /* Reads one ring; true when there was something. */
-static bool read_ring(struct model *model, struct ring *ring)
+static bool read_ring(struct model *model, struct ring *ring, uint64_t now)
 {
     uint32_t sq = ring->sq_next, cq = ring->cq_next;
     struct looked look = {0};
     struct indices indices;
-    uint64_t now = now_ns();
 
     if (ring->running) {
         backlog_read(model, ring, ring->pid, 0, now);
@@ -79,12 +80,12 @@ static bool read_ring(struct model *model, struct ring *ring)
 }
 
 /* The next of the busy rings; those at which nothing comes become quiet. */
-static bool read_busy(struct model *model, bool *eager)
+static bool read_busy(struct model *model, uint64_t now, bool *eager)
 {
     struct ring *ring = entry_of(list_turn(&model->busy), struct ring, node);
 
     *eager |= ring->running;
-    if (read_ring(model, ring)) {
+    if (read_ring(model, ring, now)) {
         ring->idle = 0;
         return true;
     }
@@ -93,12 +94,12 @@ static bool read_busy(struct model *model, bool *eager)
     return false;
 }
 
-static bool read_quiet(struct model *model, bool *eager)
+static bool read_quiet(struct model *model, uint64_t now, bool *eager)
 {
     struct ring *ring = entry_of(list_turn(&model->quiet), struct ring, node);
 
     *eager |= ring->running;
-    if (!read_ring(model, ring))
+    if (!read_ring(model, ring, now))
         return false;
     ring->idle = 0;
     model_set_quiet(model, ring, false);
@@ -106,7 +107,7 @@ static bool read_quiet(struct model *model, bool *eager)
 }
 
 /* All the busy ones, and some of the others. */
-static bool read_rings(struct model *model, bool all, bool *eager)
+static bool read_rings(struct model *model, uint64_t now, bool all, bool *eager)
 {
     unsigned busy = model->open_count - model->quiet_count;
     unsigned quiet = all ? model->quiet_count : BUSY_RINGS + model->quiet_count / 32;
@@ -114,14 +115,18 @@ static bool read_rings(struct model *model, bool all, bool *eager)
 
     /* Both may change where somebody else goes first. */
     for (unsigned i = 1; i <= busy && !list_empty(&model->busy); i++) {
-        any |= read_busy(model, eager);
-        if (!(i % RINGS_AT_ONCE))
+        any |= read_busy(model, now, eager);
+        if (!(i % RINGS_AT_ONCE)) {
             model_yield(model);
+            now = now_ns();
+        }
     }
     for (unsigned i = 1; i <= quiet && !list_empty(&model->quiet); i++) {
-        any |= read_quiet(model, eager);
-        if (!(i % RINGS_AT_ONCE))
+        any |= read_quiet(model, now, eager);
+        if (!(i % RINGS_AT_ONCE)) {
             model_yield(model);
+            now = now_ns();
+        }
     }
     return any;
 }
@@ -144,11 +149,11 @@ static bool is_worker(int pid, const char *tid)
 
 /*
  * The kernel's workers of a process are threads of it with a name of their own.
- * They are counted a few at a time, in one process after the other.
+ * They are counted one at a time, in one process after the other.
  */
 static void count_workers(struct model *model, struct workers *workers)
 {
-    struct dirent *entry = NULL;
+    struct dirent *entry;
     char path[64];
 
     if (!workers->directory) {
@@ -158,13 +163,13 @@ static void count_workers(struct model *model, struct workers *workers)
         workers->count = 0;
         snprintf(path, sizeof(path), "/proc/%d/task", workers->pid);
         workers->directory = opendir(path);
-        if (!workers->directory)
-            return;
-    }
-    for (unsigned i = 0; i < TASKS_AT_ONCE && (entry = readdir(workers->directory)); i++)
-        workers->count += entry->d_name[0] != '.' && is_worker(workers->pid, entry->d_name);
-    if (entry)
         return;
+    }
+    entry = readdir(workers->directory);
+    if (entry) {
+        workers->count += entry->d_name[0] != '.' && is_worker(workers->pid, entry->d_name);
+        return;
+    }
     closedir(workers->directory);
     workers->directory = NULL;
     model_workers(model, workers->pid, workers->count);
@@ -177,66 +182,111 @@ bool process_ended(int process)
     return process < 0 || poll(&ended, 1, 0) > 0;
 }
 
-/* What is done once in a while. */
-static void look_around(struct reader *reader, uint64_t now)
+/* The descriptors of a process, a few at a time, in search of new rings; false: that was all. */
+static bool find_some(struct reader *reader)
+{
+    struct dirent *entry = NULL;
+    char path[64];
+
+    if (!reader->files) {
+        snprintf(path, sizeof(path), "/proc/%d/fd", reader->find_in);
+        reader->files = opendir(path);
+        return reader->files;
+    }
+    for (unsigned i = 0; i < FILES_AT_ONCE && (entry = readdir(reader->files)); i++) {
+        if (entry->d_name[0] != '.')
+            model_find_at(reader->stops->model, reader->find_in, atoi(entry->d_name));
+    }
+    if (entry)
+        return true;
+    closedir(reader->files);
+    reader->files = NULL;
+    return false;
+}
+
+/* A piece of what is done once in a while; false: nothing of it is due. */
+static bool look_around(struct reader *reader, uint64_t now)
 {
     struct model *model = reader->stops->model;
 
+    if (reader->names_due) {
+        reader->names_due--;
+        model_check_names(model, 1);
+        return true;
+    }
     if (now - reader->checked > CHECK_NSEC) {
         reader->checked = now;
-        for (unsigned i = 0; i <= model->name_count / 1024; i++) {
-            model_check_names(model, NAMES_AT_ONCE);
-            model_yield(model);
-        }
+        reader->names_due = 1 + model->name_count / 128;
         if (!model->follow)
             count_workers(model, &reader->workers);
+        return true;
     }
-    if (reader->find_in && now - reader->found > FIND_NSEC) {
+    if (reader->find_in && (reader->files || now - reader->found > FIND_NSEC)) {
         reader->found = now;
-        model_find(model, reader->find_in);
-        if (process_ended(reader->process))
+        if (!find_some(reader) && process_ended(reader->process))
             __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
+        return true;
     }
+    return false;
+}
+
+/* A piece of the telling; false: there was nothing that may be told yet. */
+static bool tell_some(struct model *model, uint64_t now)
+{
+    if (out_is_long(model->out)) {
+        out_flush(model->out);
+        return true;
+    }
+    return backlog_digest(&model->backlog, MATCH_AT_ONCE) ||
+           backlog_tell(model, LINES_AT_ONCE, now - HOLD_NSEC);
+}
+
+/* Sleeps, with the lock open; true when a ring is new, whose requests will come at once. */
+static bool sleep_usec(struct model *model, unsigned usec)
+{
+    uint64_t until = now_ns() + UINT64_C(1000) * usec;
+    struct timespec time = {(time_t)(until / 1000000000U), (long)(until % 1000000000U)};
+
+    return !pthread_cond_timedwait(&model->new_ring, &model->lock, &time);
 }
 
 static void *run(void *arg)
 {
     struct reader *reader = arg;
     struct model *model = reader->stops->model;
-    unsigned sleep_usec = SHORTEST;
+    unsigned usec = SHORTEST;
     uint64_t last = 0;
 
-    /* Of this thread only. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    /* Of this thread only, and below what the user asked for. */
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + 10);
     prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
-    while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
-        bool eager = false;
-        uint64_t now;
+    pthread_mutex_lock(&model->lock);
+    while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED) && !reader->ended) {
+        uint64_t now = now_ns();
+        bool eager = false, around;
 
-        while (__atomic_load_n(&model->wanted, __ATOMIC_RELAXED))
-            sched_yield();
-        pthread_mutex_lock(&model->lock);
-        now = now_ns();
-        if (!backlog_is_full(&model->backlog) && read_rings(model, false, &eager)) {
+        if (!backlog_is_full(&model->backlog) && read_rings(model, now, false, &eager)) {
             last = now;
-            sleep_usec = SHORTEST;
+            usec = SHORTEST;
         }
-        look_around(reader, now);
-        if (backlog_tell(model, LINES_AT_ONCE, now - HOLD_NSEC))
+        around = look_around(reader, now);
+        if (!around && tell_some(model, now))
             last = now;
-        pthread_mutex_unlock(&model->lock);
-        if (reader->ended)
-            break;
-        if (!backlog_is_empty(&model->backlog))
+        model_yield(model);
+        if (around || !backlog_is_empty(&model->backlog))
             continue;
         if (eager && now - last < SPIN_NSEC) {
             pause_briefly();
             continue;
         }
-        nanosleep(&(struct timespec){0, (long)sleep_usec * 1000}, NULL);
-        if (sleep_usec < (eager && now - last < LATELY_NSEC ? LONGEST_EAGER : LONGEST))
-            sleep_usec *= 2;
+        if (sleep_usec(model, usec)) {
+            last = now_ns();
+            usec = SHORTEST;
+        } else if (usec < (eager && now - last < LATELY_NSEC ? LONGEST_EAGER : LONGEST)) {
+            usec *= 2;
+        }
     }
+    pthread_mutex_unlock(&model->lock);
     return NULL;
 }
 
@@ -265,9 +315,11 @@ void reader_stop(struct reader *reader)
     }
     if (reader->workers.directory)
         closedir(reader->workers.directory);
+    if (reader->files)
+        closedir(reader->files);
     /* What came since. */
     pthread_mutex_lock(&model->lock);
-    read_rings(model, true, &eager);
+    read_rings(model, now_ns(), true, &eager);
     backlog_tell_all(model);
     pthread_mutex_unlock(&model->lock);
 }

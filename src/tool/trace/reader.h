@@ -19,6 +19,8 @@ struct reader {
     int find_in;             /* a process whose new rings are looked for; 0: none */
     int process;             /* the same as a descriptor */
     uint64_t checked, found; /* times */
+    unsigned names_due;      /* to be checked, one at a time */
+    DIR *files;              /* a search for new rings that goes on; NULL: none does */
     struct workers workers;
     pthread_t thread;
     bool started;
