@@ -500,6 +500,7 @@ static void fails(void)
     struct io_uring_cqe *cqe;
     struct rota_ring ring;
     struct io_uring_params params = {.flags = IORING_SETUP_SQ_AFF};
+    int files[2];
 
     printf("setup %ld\n", syscall(__NR_io_uring_setup, 8, &params));
     make(&ring, 8, 0);
@@ -511,12 +512,17 @@ static void fails(void)
     rota_submit_and_wait(&ring, 1);
     rota_peek_cqe(&ring, &cqe);
     rota_cqe_seen(&ring, cqe);
-    /* A command of sockets; this is none. */
-    rota_prep_cmd_sock(rota_get_sqe(&ring), SOCKET_URING_OP_GETSOCKOPT, 0, SOL_SOCKET, SO_TYPE,
-                       &params, sizeof(params.flags));
-    rota_submit_and_wait(&ring, 1);
-    rota_peek_cqe(&ring, &cqe);
-    rota_cqe_seen(&ring, cqe);
+    /* A number that is a command of sockets: to one, and to a file that has none of that number. */
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, files))
+        exit(1);
+    files[1] = open("/dev/null", O_RDWR);
+    for (unsigned i = 0; i < 2; i++) {
+        rota_prep_cmd_sock(rota_get_sqe(&ring), SOCKET_URING_OP_GETSOCKOPT, files[i], SOL_SOCKET,
+                           SO_TYPE, &params, sizeof(params.flags));
+        rota_submit_and_wait(&ring, 1);
+        rota_peek_cqe(&ring, &cqe);
+        rota_cqe_seen(&ring, cqe);
+    }
     printf("register %d\n", rota_register_buffers(&ring, NULL, 1));
     rota_queue_exit(&ring);
 }

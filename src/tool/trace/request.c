@@ -18,6 +18,7 @@ static struct {
     bool notifies;
     bool polls;
     bool receives;     /* into memory at `addr` */
+    bool commands;     /* carries a number to which its file gives a meaning */
     bool counts_bytes; /* `len` is the size of its buffer, and the result what of it was used */
 } rows[256];
 
@@ -36,6 +37,7 @@ static void learn(unsigned opcode)
         const struct rota_field_info *field = &fields[i];
         const char *type = rota_info_text(field->type);
 
+        rows[opcode].commands |= field->role == ROTA_ROLE_COMMAND;
         if (!type || !strchr(type, '*'))
             continue;
         if (field->memory == ROTA_MEMORY_READ || field->memory == ROTA_MEMORY_BOTH)
@@ -53,6 +55,8 @@ bool request_follows(const unsigned char *sqe)
 {
     if (!rows[sqe[0]].known)
         learn(sqe[0]);
+    if (rows[sqe[0]].commands)
+        return true;
     for (uint64_t left = rows[sqe[0]].follows; left; left &= left - 1) {
         uint64_t address;
 
