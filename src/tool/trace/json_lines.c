@@ -49,12 +49,10 @@ static void string(struct out *out, const char *name, const char *value)
 static void flags(struct out *out, const char *name, const char *group, uint64_t value)
 {
     char names[1024];
-    const char *at = flags_text(group, value, "|", names, sizeof(names));
+    const char *at = value ? flags_text(group, value, "|", names, sizeof(names)) : "";
 
     key(out, name);
     out_char(out, '[');
-    if (!value)
-        at = "";
     while (*at) {
         size_t length = strcspn(at, "|");
 

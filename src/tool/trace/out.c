@@ -163,19 +163,25 @@ void out_json(struct out *out, const char *text)
         return;
     }
     out_char(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    while (*text) {
+        size_t plain = 0;
+        unsigned char c;
 
+        while ((c = (unsigned char)text[plain]) >= 0x20 && c != '"' && c != '\\')
+            plain++;
+        out_put(out, text, plain);
+        text += plain;
+        if (!c)
+            break;
         if (c == '"' || c == '\\') {
             out_char(out, '\\');
             out_char(out, (char)c);
         } else if (c == '\n') {
             out_text(out, "\\n");
-        } else if (c < 0x20) {
-            out_format(out, "\\u%04x", c);
         } else {
-            out_char(out, (char)c);
+            out_format(out, "\\u%04x", c);
         }
+        text++;
     }
     out_char(out, '"');
 }
