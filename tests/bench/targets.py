@@ -16,6 +16,10 @@ NOP_LOOP = {"default 1": 64, "single-owner 1": 64, "default 32": 32, "single-own
 HANDLE = 30
 NULL_CONFIG = 1.2
 EMULATED = 0.9  # of the speed of what does the same without a ring
+TRACED = {"strace": 1.3, "alone": 1.05}  # of the time beside it: stopped at each enter, and not
+UNTOUCHED = 1.01
+FILTER = 25  # ns: what the kernel needs to find that a filter lets a call pass
+SEEN = 99  # per cent
 EMULATED_NOP = 60  # ns more than a function call, whose own one or two are counted in
 SIZE = 1.0
 RELOCATIONS = 300
@@ -97,6 +101,28 @@ def emulated(parts: dict[str, dict[str, Case]]) -> Iterator[Target]:
                      value <= EMULATED_NOP, f"{value:.0f}", False)
 
 
+def traced(parts: dict[str, dict[str, Case]]) -> Iterator[Target]:
+    """What a program pays for being looked at, and how much of it is seen."""
+    cases = parts.get("trace", {})
+    for name, side, other, limit in (("32 cached reads per enter", "trace", "strace", TRACED["strace"]),
+                                     ("32 cached reads per enter", "summary", "alone", TRACED["alone"]),
+                                     ("32 cached reads per enter", "no-stop", "alone", TRACED["alone"]),
+                                     ("32 cached reads per enter", "top", "alone", UNTOUCHED)):
+        if name in cases and (ratio := cases[name].ratio(side, other)) is not None:
+            yield Target(f"looked at, {name}: {side} at most {limit} of {other}", ratio <= limit,
+                         f"{ratio:.3f}", False)
+    calls = cases.get("other system calls")
+    if calls and (more := calls.difference("trace", "alone")) is not None:
+        yield Target(f"looked at, other system calls: at most {FILTER} ns more each", more <= FILTER,
+                     f"{more:.1f}", False)
+    for case in parts.get("trace-seen", {}).values():
+        for side in sorted(case.samples):
+            if (value := case.value(side)) is not None:
+                yield Target(f"without a stop, {case.name}, {side}: {SEEN} % of a million a second",
+                             value >= SEEN, f"{value:.2f} %, from {min(case.samples[side]):.2f}",
+                             False)
+
+
 def check(cases: Iterable[Case]) -> list[Target]:
     """The targets that the measured cases say something about."""
     parts: dict[str, dict[str, Case]] = {}
@@ -130,4 +156,5 @@ def check(cases: Iterable[Case]) -> list[Target]:
         targets.append(Target(f"NULL config at depth 1: at least {NULL_CONFIG} times as fast as "
                               "liburing's defaults", ratio >= NULL_CONFIG, f"{ratio:.2f}", False))
     targets += emulated(parts)
+    targets += traced(parts)
     return targets
