@@ -68,6 +68,21 @@ static inline int64_t emulate_call_ftruncate(int fd, int64_t length)
     return emulate_result(ftruncate(fd, (off_t)length));
 }
 
+/*
+ * These without libc, in which they are points where a thread may be cancelled: it would end with
+ * the ring's lock held. To look whether it was costs as much as some calls do.
+ */
+static inline int64_t emulate_sendto(int fd, const void *data, size_t size, int flags,
+                                     const struct sockaddr *to, size_t to_size)
+{
+    return emulate_result(syscall(SYS_sendto, fd, data, size, (long)flags, to, to_size));
+}
+
+static inline int64_t emulate_recv(int fd, void *data, size_t size, int flags)
+{
+    return emulate_result(syscall(SYS_recvfrom, fd, data, size, (long)flags, NULL, NULL));
+}
+
 struct statx; /* not every libc has it */
 
 static inline int64_t emulate_call_statx(int dfd, const char *path, int flags, unsigned mask,

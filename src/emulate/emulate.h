@@ -132,6 +132,7 @@ extern const struct emulate_way emulate_ways[IORING_OP_LAST];
 #define EMULATE_REQ_WATCHES    (1U << 17) /* LINK_TIMEOUT: of the request before it in the chain */
 #define EMULATE_REQ_DRAIN      (1U << 18) /* head of a chain: starts when all before have ended */
 #define EMULATE_REQ_UNBOUNDED  (1U << 19) /* set by `run` before EMULATE_PUNT: waits for others */
+#define EMULATE_REQ_DRAINED    (1U << 20) /* set by `run` with MORE: the next try is for an event */
 
 enum emulate_state {
     EMULATE_NEW,      /* being submitted, or ended */

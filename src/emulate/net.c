@@ -156,13 +156,42 @@ static int begin_receive(struct emulate_request *request)
     return 0;
 }
 
-/* More than that waits, as far as it costs little to know. */
+/* Of a multishot: does the file have no bounds between what is received? Asked once. */
+static bool is_stream(struct emulate_request *request)
+{
+    enum {
+        UNKNOWN,
+        STREAM,
+        OTHER
+    };
+    uint64_t *known = &request->hook[2];
+    socklen_t size = sizeof(int);
+    int type = 0;
+
+    if (*known == UNKNOWN) {
+        (void)getsockopt(request->fd, SOL_SOCKET, SO_TYPE, &type, &size);
+        *known = type == SOCK_STREAM ? STREAM : OTHER;
+    }
+    return *known == STREAM;
+}
+
+/*
+ * More than that waits, as far as it costs little to know. A stream that has given all it had need
+ * not be asked again before the next event, which tells of its end as well.
+ */
 static void note_more(struct emulate_request *request, int64_t got, size_t asked)
 {
     int waiting = 0;
 
-    if (got > 0 && (size_t)got == asked && !ioctl(request->fd, FIONREAD, &waiting) && waiting > 0)
-        request->cqe_flags |= IORING_CQE_F_SOCK_NONEMPTY;
+    if (got <= 0)
+        return;
+    if ((size_t)got == asked && (ioctl(request->fd, FIONREAD, &waiting) || waiting > 0)) {
+        if (waiting > 0)
+            request->cqe_flags |= IORING_CQE_F_SOCK_NONEMPTY;
+    } else if ((request->flags & EMULATE_REQ_MULTISHOT) && (request->flags & EMULATE_REQ_WAITED) &&
+               is_stream(request)) {
+        request->flags |= EMULATE_REQ_DRAINED;
+    }
 }
 
 /* More of a multishot's: unless the peer has ended, or its total was reached. */
@@ -203,7 +232,7 @@ EMULATE_HOOK(recv)
 {
     size_t done = (size_t)request->total, length = request->len;
     struct msghdr header;
-    ssize_t got;
+    int64_t got;
 
     (void)ring;
     if (begin_receive(request) < 0)
@@ -219,21 +248,21 @@ EMULATE_HOOK(recv)
         memset(&header, 0, sizeof(header));
         header.msg_iov = request->iov;
         EMULATE_SET(header.msg_iovlen, request->iov_count);
-        got = recvmsg(request->fd, &header, receive_flags(request));
+        got = emulate_result(recvmsg(request->fd, &header, receive_flags(request)));
     } else {
-        got =
-            recv(request->fd, (char *)request->addr + done, length - done, receive_flags(request));
+        got = emulate_recv(request->fd, (char *)request->addr + done, length - done,
+                           receive_flags(request));
     }
-    if (got < 0 && errno == EINTR && !request->blocking)
+    if (got == -EINTR && !request->blocking)
         return -EAGAIN;
     if (!request->iov)
         note_more(request, got, length - done);
     if (request->flags & EMULATE_REQ_MULTISHOT) {
         if (got >= 0)
             count_shot(request, got);
-        return got < 0 ? -errno : got;
+        return got;
     }
-    return whole(request, got < 0 ? -errno : got, length - done);
+    return whole(request, got, length - done);
 }
 
 /*

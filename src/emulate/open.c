@@ -16,12 +16,56 @@ static int close_on_exec(const struct io_uring_sqe *sqe, int flag)
     return sqe->file_index ? flag : 0;
 }
 
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+/* Those that F_SETFL sets: what the file is to have of them stays, but for O_NONBLOCK. */
+#define STATUS_FLAGS ((uint64_t)(O_APPEND | O_DIRECT | O_NOATIME))
+
+/*
+ * Opens what is found without waiting for a disk. As in the kernel a worker creates and empties
+ * files, and nobody waits for the other end of a FIFO when the file is opened here. EMULATE_PUNT
+ * where it has to be tried by a worker, who finds out what is wrong, too.
+ */
+static int64_t open_cached(const struct emulate_request *request, const char *path,
+                           struct open_how how)
+{
+    bool nonblock = (how.flags & (O_NONBLOCK | O_PATH)) != 0;
+    int64_t fd;
+
+    if ((request->sqe.flags & IOSQE_ASYNC) ||
+        (how.flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))))
+        return EMULATE_PUNT;
+    if (!nonblock)
+        how.flags |= O_NONBLOCK;
+    how.resolve |= RESOLVE_CACHED;
+    fd = emulate_result(syscall(SYS_openat2, request->sqe.fd, path, &how, sizeof(how)));
+    switch (fd) {
+    case -EAGAIN: /* not in memory, or it changed */
+    case -EINTR:
+    case -EINVAL: /* an older kernel, or the caller's mistake */
+    case -ENOSYS: /* a profile that does not know the call */
+    case -EPERM:
+        return EMULATE_PUNT;
+    default:
+        break;
+    }
+    /* Nobody but us knows the file yet. */
+    if (fd >= 0 && !nonblock)
+        (void)fcntl((int)fd, F_SETFL, (int)(how.flags & STATUS_FLAGS));
+    return fd;
+}
+
 EMULATE_HOOK(openat)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     int flags = (int)sqe->open_flags | O_LARGEFILE | close_on_exec(sqe, O_CLOEXEC);
 
     (void)ring;
+    if (!request->blocking)
+        return open_cached(request, (const char *)(uintptr_t)sqe->addr,
+                           (struct open_how){.flags = (uint32_t)flags});
     return emulate_result(
         syscall(SYS_openat, sqe->fd, (const char *)(uintptr_t)sqe->addr, flags, sqe->len));
 }
@@ -42,8 +86,13 @@ EMULATE_HOOK(openat2)
         return ret;
     if (sqe->file_index && (how.flags & O_CLOEXEC))
         return -EINVAL;
-    fd = emulate_result(
-        syscall(SYS_openat2, sqe->fd, path, (const void *)(uintptr_t)sqe->addr2, (size_t)sqe->len));
+    if (request->blocking)
+        fd = emulate_result(syscall(SYS_openat2, sqe->fd, path, (const void *)(uintptr_t)sqe->addr2,
+                                    (size_t)sqe->len));
+    else if (sqe->len == sizeof(how))
+        fd = open_cached(request, path, how);
+    else
+        return EMULATE_PUNT; /* larger than we know it */
     if (fd >= 0 && sqe->file_index)
         (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
     return fd;

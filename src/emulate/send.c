@@ -41,14 +41,25 @@ static void skip(struct msghdr *header, struct iovec *rest, uint64_t bytes)
     header->msg_iov = rest;
 }
 
+/* Once. Most messages are no more than some bytes, for which there is a cheaper call; it judges
+ * lengths that nobody has otherwise. */
+static int64_t send_some(int fd, const struct msghdr *header, int flags)
+{
+    if (header->msg_iovlen == 1 && !header->msg_controllen &&
+        header->msg_iov->iov_len <= INT32_MAX &&
+        header->msg_namelen <= sizeof(struct sockaddr_storage))
+        return emulate_sendto(fd, header->msg_iov->iov_base, header->msg_iov->iov_len, flags,
+                              header->msg_name, header->msg_namelen);
+    return emulate_result(sendmsg(fd, header, flags));
+}
+
 static int64_t send_message(struct emulate_request *request, struct msghdr *header)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     struct iovec rest[EMULATE_VECTORS];
     uint64_t length = emulate_vector_length(header->msg_iov, (size_t)header->msg_iovlen);
     int flags = (int)sqe->msg_flags | MSG_NOSIGNAL;
-    ssize_t sent;
-    int64_t res;
+    int64_t sent, res;
 
     if (sqe->msg_flags & MSG_DONTWAIT)
         request->flags |= EMULATE_REQ_NOWAIT;
@@ -57,7 +68,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
     if (request->total)
         skip(header, rest, request->total);
     for (;;) {
-        sent = sendmsg(request->fd, header, flags);
+        sent = send_some(request->fd, header, flags);
         if (sent < 0)
             break;
         request->total += (uint64_t)sent;
@@ -66,11 +77,11 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
             break;
         skip(header, rest, (uint64_t)sent);
     }
-    if (sent < 0 && errno == EINTR && !request->blocking)
+    if (sent == -EINTR && !request->blocking)
         return -EAGAIN;
-    if (sent < 0 && errno == EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
+    if (sent == -EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
         return -EAGAIN;
-    res = sent < 0 && !request->total ? -errno : (int64_t)request->total;
+    res = sent < 0 && !request->total ? sent : (int64_t)request->total;
     if (res >= 0 && (uint64_t)res < length && (sqe->msg_flags & MSG_WAITALL))
         request->flags |= EMULATE_REQ_FAIL;
     return res;

@@ -61,10 +61,12 @@ static bool waits_for_others(const struct emulate_request *request)
     }
 }
 
-/* Those of which the first look is the submitter's, and a worker's only the wait. */
+/* Those of which the first try is the submitter's, and a worker's only what has to wait. */
 static bool looks_first(const struct emulate_request *request)
 {
     switch (request->sqe.opcode) {
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
     case IORING_OP_FUTEX_WAIT:
     case IORING_OP_FUTEX_WAITV:
     case IORING_OP_WAITID:
@@ -118,7 +120,9 @@ static enum outcome to_wait(struct emulate_ring *ring, struct emulate_request *r
 static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *request,
                              int64_t res, unsigned *shots)
 {
-    request->flags &= ~EMULATE_REQ_MORE;
+    bool drained = (request->flags & EMULATE_REQ_DRAINED) != 0;
+
+    request->flags &= ~(EMULATE_REQ_MORE | EMULATE_REQ_DRAINED);
     if (request->flags & EMULATE_REQ_SELECTED)
         emulate_buffer_used(ring, request, res);
     if (!emulate_post_more(ring, request, (int32_t)res, request->cqe_flags)) {
@@ -126,7 +130,7 @@ static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *
         return ENDED;
     }
     request->cqe_flags = 0;
-    return ++*shots < SHOTS ? AGAIN : to_wait(ring, request);
+    return !drained && ++*shots < SHOTS ? AGAIN : to_wait(ring, request);
 }
 
 /* What `run` answered, here or on a worker. */

@@ -2,9 +2,16 @@
 /* What is done elsewhere than in the owner's call: by workers, by other rings, in other memory. */
 #include "twin.h"
 
+#include <dirent.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
 
 static void files(struct twin *t)
 {
@@ -268,6 +275,131 @@ static const struct scenario scenarios[] = {
 };
 
 /* How many there may be: what it was is told, and what cannot be changes nothing. */
+/*
+ * What is in memory is opened in the call that submits, where nobody waits for the other end of a
+ * FIFO; a request that is told to goes to a worker, and waits.
+ */
+static char fifo[] = "/tmp/emulate-fifo-XXXXXX";
+
+static void say_open(struct twin *t)
+{
+    struct io_uring_cqe *cqe;
+
+    if (rota_peek_cqe(&t->ring, &cqe)) {
+        say(t, " later");
+        return;
+    }
+    say(t, " %d", cqe->res < 0 ? cqe->res : 0);
+    if (cqe->res >= 0) {
+        int flags = fcntl(cqe->res, F_GETFL);
+
+        say(t, "%s%s", flags & O_NONBLOCK ? "n" : "", flags & O_APPEND ? "a" : "");
+        close(cqe->res);
+    }
+    rota_cqe_seen(&t->ring, cqe);
+}
+
+static void open_now(struct twin *t)
+{
+    (void)rota_submit(&t->ring);
+    say_open(t);
+}
+
+/* When it has ended. */
+static void reap_opened(struct twin *t)
+{
+    struct __kernel_timespec limit = {.tv_sec = 30};
+    struct io_uring_cqe *cqe;
+
+    (void)rota_submit(&t->ring);
+    (void)rota_wait_cqe_timeout(&t->ring, &cqe, &limit);
+    say_open(t);
+}
+
+static void opens(struct twin *t)
+{
+    struct open_how how = {.flags = O_RDONLY}, nonblock = {.flags = O_RDONLY | O_NONBLOCK};
+    int fd;
+
+    PREP(t, 1, openat(q, AT_FDCWD, fifo, O_RDONLY | O_APPEND, 0));
+    open_now(t);
+    PREP(t, 2, openat(q, AT_FDCWD, fifo, O_WRONLY, 0));
+    open_now(t);
+    PREP(t, 3, openat2(q, AT_FDCWD, fifo, &how));
+    open_now(t);
+    PREP(t, 4, openat2(q, AT_FDCWD, fifo, &nonblock));
+    open_now(t);
+    PREP(t, 5, openat(q, AT_FDCWD, fifo, O_PATH, 0));
+    reap_opened(t);
+    PREP(t, 6, openat(q, AT_FDCWD, fifo, O_RDONLY, 0))->flags |= IOSQE_ASYNC;
+    submit(t);
+    quiet(t);
+    fd = open(fifo, O_WRONLY);
+    reap_opened(t);
+    close(fd);
+}
+
+static const struct scenario cached[] = {
+    SCENARIO("opens what is in memory", opens, " 0a -6 0 0n 0[1] 0", .opcode = IORING_OP_OPENAT2),
+};
+
+/* Nor does that need a thread. */
+static unsigned threads(void)
+{
+    unsigned count = 0;
+    DIR *all = opendir("/proc/self/task");
+
+    while (all && readdir(all))
+        count++;
+    if (all)
+        closedir(all);
+    return count;
+}
+
+static void opens_alone(void)
+{
+    struct rota_config config = {.kernel = &rota_kernel_emulated};
+    struct io_uring_cqe *cqe;
+    struct rota_ring ring;
+    unsigned before = threads();
+
+    if (rota_init(&ring, 8, &config) < 0)
+        bail("no ring");
+    rota_prep_openat(rota_get_sqe(&ring), AT_FDCWD, "/tmp", O_RDONLY, 0);
+    is_int(rota_submit_and_wait(&ring, 1), 1, "a directory is opened");
+    if (rota_peek_cqe(&ring, &cqe) || cqe->res < 0)
+        bail("no directory");
+    close(cqe->res);
+    is_int(threads(), before, "by no other thread");
+    rota_queue_exit(&ring);
+}
+
+/* Has the kernel such a look, and does the file system of /tmp? */
+static bool looks(void)
+{
+    struct open_how how = {.flags = O_RDONLY | O_NONBLOCK, .resolve = RESOLVE_CACHED};
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, fifo, &how, sizeof(how));
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static void memory_opens(void)
+{
+    int fd = mkstemp(fifo);
+
+    if (fd < 0 || close(fd) || unlink(fifo) || mkfifo(fifo, 0600))
+        bail("mkfifo");
+    if (looks()) {
+        opens_alone();
+        PLAY(cached);
+    } else {
+        skip(1, "no open that only looks at memory");
+    }
+    unlink(fifo);
+}
+
 static void limits(void)
 {
     int before = rota_emulate_workers(64);
@@ -282,5 +414,6 @@ int main(void)
 {
     PLAY(scenarios);
     limits();
+    memory_opens();
     return done();
 }
