@@ -53,33 +53,27 @@ static void drain(int fd)
         ;
 }
 
-static int milliseconds(uint64_t timeout)
+/*
+ * Sleeps until the epoll has something to tell, a time is up or a signal was handled: 0 or -errno.
+ * That is poll's to do. The kernel begins it anew when there was no signal to handle but work of
+ * its own, as when another ring of the process, a real one, ends; a wait of epoll ends with EINTR.
+ */
+static int sleep_until(const struct emulate_ring *ring, uint64_t timeout, const void *sigmask)
 {
-    uint64_t ms = timeout / MILLI + (timeout % MILLI ? 1 : 0);
-
-    return ms > INT32_MAX ? INT32_MAX : (int)ms;
-}
-
-/* epoll_pwait with nanoseconds; where the kernel lacks it, with milliseconds that are not fewer. */
-static int pwait(int fd, struct epoll_event *events, uint64_t timeout, const void *sigmask)
-{
-#ifdef SYS_epoll_pwait2
-    static uint32_t lacking;
-
-    if (timeout != UINT64_MAX && timeout % MILLI && !__atomic_load_n(&lacking, __ATOMIC_RELAXED)) {
-        struct __kernel_timespec ts = {
-            .tv_sec = (int64_t)(timeout / SECOND),
-            .tv_nsec = (long long)(timeout % SECOND),
-        };
-        long ret = syscall(SYS_epoll_pwait2, fd, events, EVENTS, &ts, sigmask, SIGSET);
-
-        if (ret >= 0 || (errno != ENOSYS && errno != EPERM))
-            return (int)ret;
-        __atomic_store_n(&lacking, 1, __ATOMIC_RELAXED);
-    }
+    struct pollfd ready = {.fd = ring->ready_fd, .events = POLLIN};
+    struct __kernel_timespec ts = {
+        .tv_sec = (int64_t)(timeout / SECOND),
+        .tv_nsec = (long long)(timeout % SECOND),
+    };
+#ifdef SYS_ppoll_time64
+    const long call = SYS_ppoll_time64;
+#else
+    const long call = SYS_ppoll;
 #endif
-    return (int)syscall(SYS_epoll_pwait, fd, events, EVENTS,
-                        timeout == UINT64_MAX ? -1 : milliseconds(timeout), sigmask, SIGSET);
+
+    if (syscall(call, &ready, 1L, timeout == UINT64_MAX ? NULL : &ts, sigmask, SIGSET) < 0)
+        return -errno;
+    return 0;
 }
 
 static void retry_all(struct emulate_ring *ring)
@@ -143,21 +137,19 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
     int count, ret = 0;
 
     if (sigmask && !timeout)
-        timeout = 1; /* ns: without a wait epoll lets no signal in */
+        timeout = 1; /* ns: it is a wait, into which signals are let */
     do {
         if (timeout) {
             if (timeout > MILLI &&
                 (!emulate_list_empty(&ring->retrying) || emulate_workers_interrupting(ring)))
                 timeout = MILLI;
             emulate_ring_unlock(ring);
-            count = pwait(ring->ready_fd, events, timeout, sigmask);
-            ret = count < 0 ? -errno : 0;
+            ret = sleep_until(ring, timeout, sigmask);
             emulate_lock_take(&ring->lock);
             if (ring->closing)
                 return -EBADF;
-        } else {
-            count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL, SIGSET);
         }
+        count = (int)syscall(SYS_epoll_pwait, ring->ready_fd, events, EVENTS, 0, NULL, SIGSET);
         for (int i = 0; i < count; i++) {
             raised |= events[i].data.u64 == EMULATE_EVENT_WAKE;
             dispatch(ring, &events[i]);

@@ -360,8 +360,36 @@ static const struct scenario scenarios[] = {
     SCENARIO("a fork", forked, "[1] 0 1:3"),
 };
 
+/* A real ring that ends leaves work for the thread that had it, which is no signal. */
+static void beside_a_real_ring(void)
+{
+    struct rota_config config = {.kernel = &rota_kernel_emulated,
+                                 .options = ROTA_WAIT_INTERRUPTIBLE};
+    struct rota_ring ring, real;
+    unsigned interrupted = 0;
+
+    if (rota_init(&ring, 8, &config) < 0)
+        bail("no ring");
+    for (unsigned i = 0; i < 8; i++) {
+        struct __kernel_timespec limit = {.tv_nsec = 30000000};
+        struct io_uring_cqe *cqe;
+
+        if (rota_init(&real, 8, NULL) < 0) {
+            skip(1, "no real ring");
+            break;
+        }
+        rota_prep_nop(rota_get_sqe(&real));
+        (void)rota_submit_and_wait(&real, 1);
+        rota_queue_exit(&real);
+        interrupted += rota_wait_cqe_timeout(&ring, &cqe, &limit) == -EINTR;
+    }
+    is_int(interrupted, 0, "the end of a real ring interrupts no wait");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
     PLAY(scenarios);
+    beside_a_real_ring();
     return done();
 }
