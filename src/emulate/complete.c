@@ -24,9 +24,16 @@ static struct io_uring_cqe *slot(const struct emulate_ring *ring, uint32_t index
     return (struct io_uring_cqe *)(void *)(ring->queues.cqes + offset);
 }
 
-/* Writes a CQE, if there is room; `big` may be NULL. */
-static bool put(struct emulate_ring *ring, uint64_t user_data, int32_t res, uint32_t cqe_flags,
-                const uint64_t *big)
+static void show_tail(struct emulate_ring *ring)
+{
+    /* Release: whoever sees the tail sees the CQE. */
+    __atomic_store_n(ring->queues.cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+}
+
+/* put() on a ring that has large CQEs, or some. */
+__attribute__((noinline)) static bool put_large(struct emulate_ring *ring, uint64_t user_data,
+                                                int32_t res, uint32_t cqe_flags,
+                                                const uint64_t *big)
 {
     static const uint64_t none[2];
     bool mixed = (ring->flags & IORING_SETUP_CQE_MIXED) && (cqe_flags & IORING_CQE_F_32);
@@ -55,8 +62,25 @@ static bool put(struct emulate_ring *ring, uint64_t user_data, int32_t res, uint
         cqe->big_cqe[1] = big[1];
     }
     ring->cq_tail += mixed ? 2 : 1;
-    /* Release: whoever sees the tail sees the CQE. */
-    __atomic_store_n(ring->queues.cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+    show_tail(ring);
+    return true;
+}
+
+/* Writes a CQE, if there is room; `big` may be NULL. */
+static inline bool put(struct emulate_ring *ring, uint64_t user_data, int32_t res,
+                       uint32_t cqe_flags, const uint64_t *big)
+{
+    struct io_uring_cqe *cqe;
+
+    if (ring->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED))
+        return put_large(ring, user_data, res, cqe_flags, big);
+    if (emulate_cq_ready(ring) >= ring->queues.cq_entries)
+        return false;
+    cqe = slot(ring, ring->cq_tail++);
+    cqe->user_data = user_data;
+    cqe->res = res;
+    cqe->flags = cqe_flags;
+    show_tail(ring);
     return true;
 }
 
@@ -68,14 +92,13 @@ static void note_posted(struct emulate_ring *ring)
         ring->posted_async = true;
 }
 
-bool emulate_post(struct emulate_ring *ring, uint64_t user_data, int32_t res, uint32_t cqe_flags,
-                  const uint64_t *big)
+/* There is no room, or others wait for some already. */
+__attribute__((noinline)) static bool keep_late(struct emulate_ring *ring, uint64_t user_data,
+                                                int32_t res, uint32_t cqe_flags,
+                                                const uint64_t *big)
 {
     struct emulate_overflow *late;
 
-    note_posted(ring);
-    if (emulate_list_empty(&ring->overflow) && put(ring, user_data, res, cqe_flags, big))
-        return true;
     late = calloc(1, sizeof(*late));
     if (!late) {
         uint32_t lost = __atomic_load_n(ring->queues.cq_overflow, __ATOMIC_RELAXED);
@@ -90,6 +113,15 @@ bool emulate_post(struct emulate_ring *ring, uint64_t user_data, int32_t res, ui
         memcpy(late->big, big, sizeof(late->big));
     emulate_list_add(&late->node, &ring->overflow);
     return true;
+}
+
+bool emulate_post(struct emulate_ring *ring, uint64_t user_data, int32_t res, uint32_t cqe_flags,
+                  const uint64_t *big)
+{
+    note_posted(ring);
+    if (emulate_list_empty(&ring->overflow) && put(ring, user_data, res, cqe_flags, big))
+        return true;
+    return keep_late(ring, user_data, res, cqe_flags, big);
 }
 
 bool emulate_post_more(struct emulate_ring *ring, struct emulate_request *request, int32_t res,

@@ -6,15 +6,14 @@
 
 #include "emulate/hooks.h"
 
-EMULATE_HOOK(nop)
+__attribute__((noinline)) static int64_t do_as_told(struct emulate_ring *ring,
+                                                    struct emulate_request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     uint32_t flags = sqe->nop_flags;
     int64_t res = flags & IORING_NOP_INJECT_RESULT ? (int32_t)sqe->len : 0;
     int ret;
 
-    if (!flags)
-        return 0;
     if (flags & IORING_NOP_FILE) {
         request->sqe.flags &= (uint8_t)~IOSQE_FIXED_FILE;
         if (flags & IORING_NOP_FIXED_FILE)
@@ -41,4 +40,9 @@ EMULATE_HOOK(nop)
         return EMULATE_PENDING;
     }
     return res;
+}
+
+EMULATE_HOOK(nop)
+{
+    return request->sqe.nop_flags ? do_as_told(ring, request) : 0;
 }
