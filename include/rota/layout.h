@@ -120,7 +120,7 @@ struct rota_ring {
     int enter_ring_fd;                /* what io_uring_enter gets: ring_fd or a registered index */
     uint32_t enter_flags;             /* flags that every io_uring_enter of this ring carries */
     uint32_t wait_flags;              /* the same and IORING_ENTER_GETEVENTS */
-    uint32_t int_flags;               /* the library's own, see src/core.h */
+    uint32_t int_flags;               /* the library's own, see src/ring/core.h */
     int owner;                        /* SINGLE_ISSUER: the thread that made it; 0: not known */
     struct rota_calls calls;
 

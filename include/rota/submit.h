@@ -141,7 +141,8 @@ ROTA_INLINE unsigned rota_sq_dropped(const struct rota_ring *ring)
  *   has registered none, or not so many
  * - ENOMEM: no memory for what a thread needs at its first call
  * - ENXIO: the ring is being torn down at this very moment
- * - EPROTO: the kernel has ended the wait a million times without a reason
+ * - EPROTO: the kernel has ended the wait a million times without a reason, and
+ *   faster than signals could
  * - EOWNERDEAD: the SQPOLL thread is gone (the SQEs are visible all the same)
  */
 ROTA_API int rota_submit(struct rota_ring *ring);

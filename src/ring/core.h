@@ -343,8 +343,22 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wait);
 /* The first CQE that is ready, past gap fillers; NULL if there is none. */
 struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring);
 
-/* So often a wait goes on that the kernel ended without a reason: not a million signals at once. */
+/*
+ * Rounds of a wait that ended without a result and, as far as is told, without
+ * a reason. Each may have been a signal, of which a rightful program takes as
+ * many as it likes, but not more at a time than can be handled: a kernel that
+ * does not sleep is known by its speed.
+ */
+struct rota_in_vain {
+    uint32_t rounds;
+    struct __kernel_timespec since;
+};
+
+/* After so many rounds it is looked how long they took. */
 #define ROTA_IN_VAIN_MOST (1u << 20)
+
+/* Counts one more; true when the last `most` were too fast for signals. */
+bool rota_is_hopeless(const struct rota_ring *ring, struct rota_in_vain *in_vain, uint32_t most);
 
 /* What is common to all that wait without submitting; 0 or -errno. */
 int rota_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,

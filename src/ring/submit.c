@@ -211,7 +211,7 @@ int rota_submit_and_get_events(struct rota_ring *ring)
 
 int rota_sqring_wait(struct rota_ring *ring)
 {
-    uint32_t in_vain = 0;
+    struct rota_in_vain in_vain = {0};
 
     if (rota_is_dead(ring))
         return -EBADF;
@@ -232,7 +232,7 @@ int rota_sqring_wait(struct rota_ring *ring)
         /* Only a signal ends this wait before there is space; the kernel does not say so. */
         if (ring->int_flags & ROTA_INT_INTERRUPTIBLE)
             return -EINTR;
-        if (++in_vain == ROTA_IN_VAIN_MOST)
+        if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
             return -EPROTO;
     }
 }

@@ -9,11 +9,16 @@
 #define USEC_PER_SEC  1000000u
 
 /*
- * So often a wait goes on that the kernel ended without a reason when it has
- * lost completions: no wait sleeps until it has said so, which it does not
- * while a CQE is ready.
+ * The same number where the kernel has lost completions: no wait sleeps until
+ * it has said so, which it does not while a CQE is ready.
  */
 #define IN_VAIN_LOST (1u << 10)
+
+/* The first rounds in vain are not worth a look at the clock. */
+#define IN_VAIN_FREE 64u
+
+/* A signal takes at least so long: sent, slept for, handled, and returned from. */
+#define SIGNAL_NSEC 4000
 
 const struct rota_limit rota_unlimited = {.ts = NULL};
 
@@ -251,6 +256,25 @@ static int check_clock(const struct rota_ring *ring, const struct rota_limit *li
     return 0;
 }
 
+bool rota_is_hopeless(const struct rota_ring *ring, struct rota_in_vain *in_vain, uint32_t most)
+{
+    struct __kernel_timespec now, least;
+
+    in_vain->rounds++;
+    if (in_vain->rounds == IN_VAIN_FREE)
+        (void)read_clock(ring, &in_vain->since);
+    if (in_vain->rounds < most)
+        return false;
+    in_vain->rounds = 0;
+    if (read_clock(ring, &now) < 0)
+        return true; /* nothing else tells signals from a kernel that does not sleep */
+    least.tv_sec = 0;
+    least.tv_nsec = (int64_t)(most - IN_VAIN_FREE) * SIGNAL_NSEC;
+    time_normal(&least, &least);
+    time_add(&least, &in_vain->since);
+    return time_left(&least, &now, &least);
+}
+
 /* What a wait says that failed: what was taken goes before the reason. */
 static int early(int taken, int reason)
 {
@@ -272,7 +296,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     const struct rota_limit *limit = wanted->limit;
     bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
     struct clocked time;
-    uint32_t in_vain = 0;
+    struct rota_in_vain in_vain = {0};
     bool skipped = false;
     int taken = 0, ret;
 
@@ -346,9 +370,9 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
             return ended(ring, taken, -EINTR);
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
-        /* A signal may end a wait without a word, but not a million times at once. */
-        if (ret >= 0 && !(ring->flags & IORING_SETUP_IOPOLL) &&
-            ++in_vain >= (rota_cq_lost(ring) ? IN_VAIN_LOST : ROTA_IN_VAIN_MOST))
+        if (!(ring->flags & IORING_SETUP_IOPOLL) &&
+            rota_is_hopeless(ring, &in_vain,
+                             rota_cq_lost(ring) ? IN_VAIN_LOST : ROTA_IN_VAIN_MOST))
             return early(taken, rota_cq_lost(ring) ? -EBADR : -EPROTO);
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))
             return taken;

@@ -169,6 +169,14 @@ static int says_one(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, c
     return 1;
 }
 
+/* A signal each time, says a kernel that does not sleep. */
+static int says_interrupted(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags,
+                            const void *arg, size_t size)
+{
+    (void)says_nothing(fd, submit, wait_nr, flags, arg, size);
+    return -EINTR;
+}
+
 static int clock_before(int id, struct __kernel_timespec *now)
 {
     (void)id;
@@ -212,6 +220,7 @@ static void endless(void)
     is_int(rota_op_cancel(&ring, &op), -EAGAIN, "and cancelling");
 
     kernel.enter = says_one; /* and takes nothing */
+    is_int(rota_await(&ring, &op), -EAGAIN, "nor does it help to say that it was");
     for (unsigned i = 0; i <= FAKE_ENTRIES && !ret && i < FAKE_ENTRIES; i++) {
         rota_op_init(&ops[i]);
         ret = rota_start_nop(&ring, &ops[i]);
@@ -223,6 +232,71 @@ static void endless(void)
     is_int(rota_await_timeout(&ring, &op, 1000), -EPROTO, "for handles, too");
     is_int(rota_wait_cqes_reg(&ring, &cqe, 1, -1), -EFAULT, "an index that is none");
     ring.kernel = &fake_kernel;
+    rota_queue_exit(&ring);
+}
+
+/* Signals that the kernel does not tell of, a millisecond apart, and then what is waited for. */
+static unsigned signals;
+
+static int is_signalled(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                        size_t size)
+{
+    (void)says_nothing(fd, submit, wait_nr, flags, arg, size);
+    fake.now_ms++;
+    if (calls == signals) {
+        fake_post(8, 0, 0);
+        fake_take(FAKE_ALL);
+    }
+    return 0;
+}
+
+static void many_signals(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+    struct rota_op op = ROTA_OP_INIT;
+
+    kernel.enter = is_signalled;
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    ring.kernel = &kernel;
+    fake_post(7, 0, 0);
+    calls = 0;
+    signals = 3u << 19;
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "signals do not end a wait, however many");
+    is_int((int)calls, (int)signals, "it goes on until there is what it waits for");
+    rota_cq_advance(&ring, 1);
+    fake.header->overflow = 1;
+    calls = 0;
+    signals = 5000;
+    is_int(rota_wait_cqe_nr(&ring, &cqe, 2), 0, "nor where completions were lost once");
+    rota_queue_exit(&ring);
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQPOLL, 0);
+    ring.kernel = &kernel;
+    fake_prepare(&ring, FAKE_ENTRIES, 1);
+    calls = 0;
+    signals = 3u << 19;
+    is_int(rota_sqring_wait(&ring), 0, "nor one for room");
+    kernel.enter = says_nothing;
+    fake_prepare(&ring, FAKE_ENTRIES, 1);
+    is_int(rota_sqring_wait(&ring), -EPROTO, "which ends where nothing else can be the reason");
+    rota_queue_exit(&ring);
+
+    /* What is told is no better a reason when no time passes. */
+    kernel.enter = says_interrupted;
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    ring.kernel = &kernel;
+    is_int(rota_wait_cqe(&ring, &cqe), -EPROTO, "signals without end come to an end");
+    rota_queue_exit(&ring);
+    fake_reset();
+    fake_plain_ring(&ring, 0, ROTA_WAIT_INTERRUPTIBLE);
+    ring.kernel = &kernel;
+    is_int(rota_wait_cqe(&ring, &cqe), -EINTR, "where they end a wait, the first one does");
+    rota_start_nop(&ring, &op);
+    is_int(rota_op_cancel(&ring, &op), -EPROTO, "and cancelling, which they do not end");
+    is_int(rota_cancel_all(&ring), -EPROTO, "of everything, too");
     rota_queue_exit(&ring);
 }
 
@@ -278,6 +352,7 @@ int main(void)
     refused(both_sqes, IORING_SETUP_SQE128, "SQEs of both sizes and of one");
     refused(both_cqes, 0, "CQEs of all sizes");
     endless();
+    many_signals();
     far_head(0, "plain");
     far_head(IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY, "mixed");
     far_head(IORING_SETUP_SQE128, "large");
