@@ -9,6 +9,9 @@
 /* How long a call whose completion may have been lost waits for it. */
 #define LOST_NSEC 1000000000u
 
+/* How often a call asks for memory without sleeping, where it could not wake up to ask again. */
+#define UNTIMED_ATTEMPTS 1000u
+
 int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
 {
     int ret;
@@ -30,8 +33,38 @@ int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
     return 0;
 }
 
+/* rota_calls_wait() for those whom no signal ends. */
+static int wait_through(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline)
+{
+    struct rota_in_vain in_vain = {0};
+
+    for (;;) {
+        int ret = rota_calls_wait(ring, scan, deadline);
+
+        if (ret != -EINTR)
+            return ret;
+        if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
+            return -EPROTO;
+    }
+}
+
+/* One look at what has come, where no wait ends by time (before 5.11); -ETIME after the last one. */
+static int look(struct rota_ring *ring, struct rota_scan *scan, uint64_t until)
+{
+    uint64_t now;
+    int ret = rota_calls_enter(ring, 0, NULL);
+
+    if (ret >= 0)
+        ret = rota_get_events(ring);
+    if (ret >= 0 || ret == -EINTR)
+        ret = rota_calls_clock(ring, &now);
+    rota_scan_queue(ring, scan);
+    return ret >= 0 && now >= until ? -ETIME : ret;
+}
+
 void rota_calls_tidy(struct rota_ring *ring)
 {
+    struct rota_in_vain in_vain = {0};
     uint64_t until;
     int ret = 0;
 
@@ -42,9 +75,12 @@ void rota_calls_tidy(struct rota_ring *ring)
         struct rota_scan scan;
 
         rota_scan_start(&scan, ring, NULL);
-        ret = rota_calls_wait(ring, &scan, ring->features & IORING_FEAT_EXT_ARG ? &until : NULL);
-        if (ret == -EINTR)
-            ret = 0;
+        if (ring->features & IORING_FEAT_EXT_ARG)
+            ret = wait_through(ring, &scan, &until);
+        else if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
+            return; /* the clock stands still */
+        else
+            ret = look(ring, &scan, until);
     }
 }
 
@@ -56,8 +92,8 @@ static int wait_end(struct rota_ring *ring, struct rota_op *op, int *res)
 
     do {
         rota_scan_start(&scan, ring, op);
-        ret = rota_calls_wait(ring, &scan, NULL);
-        if (ret < 0 && ret != -EINTR)
+        ret = wait_through(ring, &scan, NULL);
+        if (ret < 0)
             return ret;
         *res = scan.res;
     } while (!scan.ended);
@@ -109,15 +145,13 @@ static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
             if (ret < 0 || !deadline || until < *deadline)
                 deadline = &until;
         }
-        ret = rota_calls_wait(ring, &scan, deadline);
+        ret = wait_through(ring, &scan, deadline);
         if (scan.cancel_all != INT32_MIN) {
             if (scan.cancel_all == -EINVAL && !answered)
                 return -EOPNOTSUPP;
             answered = true;
             in_vain = scan.cancel_all > 0 ? 0 : in_vain + 1;
         }
-        if (ret == -EINTR)
-            ret = 0;
         if (ret == -ETIME && !ring->calls.in_flight)
             return 0;
         if (ret < 0 || ring->calls.in_flight || ring->calls.cancels)
@@ -199,6 +233,24 @@ int rota_call_refused(const struct rota_ring *ring)
 }
 
 /*
+ * There is no memory for requests behind the call's own, which is on its way.
+ * Sleeps until that one has ended, or a while, longer each time, after which
+ * there may be some. Where no wait ends by time (before 5.11), after many
+ * attempts, only for its end: what is behind goes along with the next call.
+ */
+static int rest(struct rota_ring *ring, uint32_t kept, unsigned times)
+{
+    bool timed = ring->features & IORING_FEAT_EXT_ARG;
+    struct __kernel_timespec ts = {0, ROTA_PAUSE_NSEC};
+    struct io_uring_cqe *cqe;
+
+    ts.tv_nsec <<= times < ROTA_PAUSE_DOUBLINGS ? times : ROTA_PAUSE_DOUBLINGS;
+    if (!timed && times < UNTIMED_ATTEMPTS)
+        return rota_get_events(ring);
+    return rota_wait_cqes(ring, &cqe, kept + 1, timed ? &ts : NULL, NULL);
+}
+
+/*
  * The handle of a call is gone when the call returns, so this one does not
  * return before the request has ended, or was never submitted. A signal, or the
  * news that completions were lost, stops it: then there is a reason.
@@ -210,20 +262,25 @@ static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, boo
     int ret = entered == -EINTR || entered == -EBADR ? entered : 0;
     bool first = true; /* no result yet */
     uint64_t until = 0;
+    uint32_t kept = 0; /* completions that stay in the queue */
+    unsigned refused = 0;
+    struct rota_in_vain in_vain = {0};
 
     for (;;) {
         struct rota_scan scan;
 
+        if (ret == -EAGAIN && rest(ring, kept, refused++) == -EINTR)
+            ret = -EINTR;
+        if (ret < 0 && rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
+            ret = -EPROTO;
         if (ret == -EINTR || ret == -EBADR) {
             reason = ret;
             (void)rota_op_request_cancel(ring, op);
-            if (ret == -EBADR)
+            if (ret == -EBADR && !until)
                 (void)rota_calls_deadline(ring, LOST_NSEC, &until);
         } else if (ret == -EBUSY && (ring->calls.mode & ROTA_CALLS_CHAIN)) {
             rota_chain_drop(ring); /* a callback has left it open: nothing could go on */
-        } else if (ret == -EAGAIN) {
-            (void)rota_get_events(ring); /* no memory for the requests behind it */
-        } else if (ret < 0) {
+        } else if (ret < 0 && ret != -EAGAIN) {
             rota_op_misuse(op, ret == -ETIME
                                    ? "a call cannot be finished: its completion was lost"
                                    : "a call cannot be finished: the completion queue is full of "
@@ -233,6 +290,7 @@ static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, boo
             break;
         rota_scan_start(&scan, ring, op);
         ret = rota_calls_wait(ring, &scan, until ? &until : NULL);
+        kept = scan.pos - ring->cq.cqe_head;
         if (ret == 0) {
             if (first)
                 res = scan.res;

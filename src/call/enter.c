@@ -38,13 +38,17 @@ int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered
     return -EINTR;
 }
 
-/* rota_calls_enter() for a wait. A kernel that takes nothing and does not wait will not do so later. */
+/*
+ * rota_calls_enter() for a wait. A kernel that takes nothing and does not wait
+ * will not do so later, whatever it says.
+ */
 static int enter(struct rota_ring *ring, uint32_t wait_nr, const struct __kernel_timespec *ts)
 {
+    uint32_t before = rota_sq_ready(ring);
     int ret = rota_calls_enter(ring, wait_nr, ts);
 
-    if (!ret && !(ring->flags & IORING_SETUP_SQPOLL) && rota_sq_ready(ring) &&
-        rota_cq_ready(ring) < wait_nr)
+    if (ret >= 0 && before && !(ring->flags & IORING_SETUP_SQPOLL) &&
+        rota_sq_ready(ring) == before && rota_cq_ready(ring) < wait_nr)
         return -EAGAIN;
     return ret;
 }

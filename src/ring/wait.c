@@ -371,8 +371,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
         if (!(ring->flags & IORING_SETUP_IOPOLL) &&
-            rota_is_hopeless(ring, &in_vain,
-                             rota_cq_lost(ring) ? IN_VAIN_LOST : ROTA_IN_VAIN_MOST))
+            rota_is_hopeless(ring, &in_vain, rota_cq_lost(ring) ? IN_VAIN_LOST : ROTA_IN_VAIN_MOST))
             return early(taken, rota_cq_lost(ring) ? -EBADR : -EPROTO);
         if (!submit && wait_nr && is_satisfied(ring, wait_nr))
             return taken;

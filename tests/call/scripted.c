@@ -415,8 +415,117 @@ static void test_lost(void)
     rota_queue_exit(&ring);
 }
 
+/*
+ * A call that is on its way, and behind it a request, of a callback, for which
+ * the kernel has no memory. It completes the call only for who sleeps.
+ */
+static struct rota_op behind;
+static unsigned asked, sleeps;
+
+static void start_behind(struct rota_ring *r, struct rota_op *op)
+{
+    (void)op;
+    rota_op_init(&behind);
+    rota_start_nop(r, &behind);
+}
+
+static int has_no_memory(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                         size_t size)
+{
+    if (submit == 2) {
+        fake_take(2);
+        fake_complete(1);
+        return 2;
+    }
+    if (submit) {
+        if (++asked > 100000)
+            bail("a call that asks for memory in a circle");
+        return -EAGAIN;
+    }
+    if (!wait_nr)
+        return 0;
+    if (sleeps++ == 20) {
+        fake_complete(1);
+        return 0;
+    }
+    if (!(flags & IORING_ENTER_EXT_ARG))
+        return fake_kernel.enter(fd, submit, wait_nr, flags, arg, size);
+    fake.now_ms += 1000;
+    return -ETIME;
+}
+
+static void test_no_memory(uint32_t features)
+{
+    struct rota_kernel kernel = fake_kernel;
+    struct rota_op first = ROTA_OP_INIT;
+
+    fake_reset();
+    fake.features = features;
+    fake_plain_ring(&ring, 0, 0);
+    kernel.enter = has_no_memory;
+    ring.kernel = &kernel;
+    rota_op_on_result(&first, start_behind);
+    rota_start_nop(&ring, &first);
+    asked = 0;
+    sleeps = features & IORING_FEAT_EXT_ARG ? 0 : 20;
+    is_int(rota_call_nop(&ring), 0, "a call that the kernel takes ends, whatever is behind it");
+    is_int((int)sleeps, 21, "who waits for it sleeps");
+    ok(asked <= 1001, "and seldom asks for memory: %u times", asked);
+    is_int(rota_in_flight(&ring), 1, "what is behind");
+    ring.kernel = &fake_kernel;
+    is_int(rota_await(&ring, &behind), 0, "goes when there is some");
+    rota_queue_exit(&ring);
+}
+
+/* A kernel without waits that end (before 5.11), and a cancel request behind a drain. */
+static int cancels_late(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                        size_t size)
+{
+    fake.now_ms += (fake.enters & 15) == 0;
+    if (!submit) {
+        fake.enters++;
+        if (!wait_nr)
+            return 0;
+    }
+    if (!submit || fake.taken)
+        return fake_kernel.enter(fd, submit, wait_nr, flags, arg, size);
+    fake_take(submit);
+    fake_post((uint64_t)(uintptr_t)&stopped + ROTA_OP_DATA, -ECANCELED, 0);
+    fake.posted = fake.taken;
+    return (int)submit;
+}
+
+static void test_late_cancel(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+
+    fake_reset();
+    fake.features = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP;
+    fake_plain_ring(&ring, 0, 0);
+    kernel.enter = cancels_late;
+    ring.kernel = &kernel;
+    rota_op_init(&stopped);
+    rota_start_nop(&ring, &stopped);
+    is_int(rota_op_cancel(&ring, &stopped), -ECANCELED, "a handle that was cancelled");
+    ok(!fake.stuck, "does not wait for its cancel request");
+    is_int((int)ring.calls.cancels, 1, "which is still under way");
+    ok(fake.now_ms >= 100 && fake.now_ms < 200, "but was looked for: %ld ms", fake.now_ms);
+    fake.now_ms = 0;
+    rota_op_init(&stopped);
+    kernel.enter = fake_enter;
+    rota_start_nop(&ring, &stopped);
+    is_int(rota_await(&ring, &stopped), 0, "the ring goes on");
+    fake_post(ROTA_OP_DATA ^ 1 ^ 3, -ENOENT, 0);
+    is_int(rota_run(&ring), 0, "until it comes");
+    is_int((int)ring.calls.cancels, 0, "to its end");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
+    test_no_memory(FAKE_FEATURES);
+    test_no_memory(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP);
+    test_late_cancel();
     test_large(true);
     test_large(false);
     test_replaced();
