@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "../tap.h"
 
 /* How many descriptors this process has open. */
 __attribute__((unused)) static int count_fds(void)
