@@ -93,6 +93,14 @@ class Table:
                 for command in (*family.commands, *((family.every,) if family.every else ()))
                 if command.function}
 
+    def command_slot(self, command: Command, member: str) -> Slot:
+        """Where a member of a command's structure lies, or else one of that name, in the SQE."""
+        start = self.slots["cmd"].offset
+        for item in command.payload.placed if command.payload else ():
+            if item.path == member:
+                return Slot(member, start + item.offset, item.size, item.ctype)
+        return self.slots[member]
+
     @property
     def payload_sample(self) -> bytes:
         """What the whole-SQE tests copy."""

@@ -430,6 +430,27 @@ struct rota_member_rows {
 /* The first of `count` rows that stand beside each other, or NULL when there are none. */
 ROTA_API const struct rota_member_info *rota_info_members(struct rota_member_rows rows);
 
+/* Memory that a command leads to, by a member of its structure or of the SQE. */
+struct rota_point_info {
+    struct rota_text_place name; /* of the member */
+    struct rota_text_place summary;
+    uint8_t offset;      /* of the address, from the start of the SQE */
+    uint8_t size;        /* and its bytes */
+    uint8_t length_at;   /* of the member that says how many bytes of memory there are */
+    uint8_t length_size; /* and its bytes; 0: there is none */
+    uint8_t memory;      /* enum rota_memory */
+    uint8_t lives;       /* enum rota_lives */
+};
+
+/* What a command leads to. */
+struct rota_point_rows {
+    uint16_t first;
+    uint16_t count;
+};
+
+/* The first of `count` rows that stand beside each other, or NULL when there are none. */
+ROTA_API const struct rota_point_info *rota_info_points(struct rota_point_rows rows);
+
 /* A command: what a number means to the files of a family. */
 struct rota_command_info {
     struct rota_text_place name; /* or none where every number means the same */
@@ -439,6 +460,7 @@ struct rota_command_info {
     struct rota_text_place res;     /* meaning of the result */
     struct rota_member_rows members;
     struct rota_error_rows errors; /* particular to it */
+    struct rota_point_rows points;
     uint32_t number;
     uint16_t since;
     uint8_t family; /* its place in rota_family_infos() */

@@ -13,25 +13,33 @@
  * What it finds, by the table's `memory` and `lives`:
  *
  * - memory that AddressSanitizer knows to be freed, out of bounds or out of
- *   scope, when a request that names it is submitted; vectors, what they
- *   point to, names and structures as well as buffers. Compile the program
- *   that calls rota_watch_begin() with -fsanitize=address for it;
+ *   scope, when a request that names it is submitted: buffers, names to their
+ *   end, structures, vectors and messages with what they point to, and what
+ *   commands lead to whose number is known. Compile the program that calls
+ *   rota_watch_begin() with -fsanitize=address for it;
  * - memory on a part of the stack that has been left, with or without it;
  * - memory that is freed (AddressSanitizer) or left on the stack while a
- *   request in flight lends it to the kernel: at the next submit or wait, at
- *   rota_watch_look(), and with rota_watch_frees() in the free() itself;
+ *   request in flight lends it to the kernel, or while it is a buffer of a
+ *   group (rota_prep_provide_buffers()) that no completion has handed out: at
+ *   the next submit or wait, at rota_watch_look(), and with
+ *   rota_watch_frees() in the free() itself;
  * - memory that the program says it is going to use again, with
  *   rota_watch_reuse(), while it is lent.
  *
  * It follows the completion queue to know which requests are over. Where it
  * cannot (more completions between two looks than the queue has places, a
- * queue with completions of both sizes, requests without completion) it
- * forgets what is lent: it never reports what is none. Nothing is allocated
- * and no lock is taken; everything here belongs to the thread that submits.
+ * queue with completions of both sizes, requests without completion, several
+ * in flight with the same user_data) it forgets what is lent: it never reports
+ * what is none. One thing it has to be told: a program that submits on stacks
+ * of less than 256 KiB, as coroutines have, sets `stack` of the watch to what
+ * is stack in any case below the function that submits, or to 0. Nothing is
+ * allocated and no lock is taken; everything here belongs to the thread that
+ * submits.
  */
 #ifndef ROTA_WATCH_H
 #define ROTA_WATCH_H
 
+#include <rota/info.h>
 #include <rota/ring.h>
 
 ROTA_BEGIN_DECLS
@@ -51,13 +59,14 @@ struct rota_loan {
     uint64_t sqe[8]; /* the first 64 bytes of the request */
     uint64_t address;
     uint64_t size;
-    uint32_t serial; /* of the request: all of its loans have the same */
-    uint16_t field;  /* of the row of its opcode */
-    uint8_t memory;  /* enum rota_memory */
-    uint8_t lives;   /* enum rota_lives */
-    bool stack;      /* it lay on the stack of the thread that submitted it */
-    bool told;       /* it was reported */
-    uint8_t reserved[6];
+    uint32_t serial;             /* of the request: all of its loans have the same */
+    struct rota_text_place name; /* of the field that names it, see rota/info.h */
+    uint8_t memory;              /* enum rota_memory */
+    uint8_t lives;               /* enum rota_lives */
+    bool stack;                  /* it lay on the stack of the thread that submitted it */
+    bool told;                   /* it was reported */
+    bool held;                   /* the request is over, and the buffer in its group */
+    uint8_t reserved[3];
 };
 
 struct rota_watch;
@@ -66,7 +75,7 @@ struct rota_watch;
 typedef void rota_watch_report(struct rota_watch *watch, enum rota_watch_kind kind,
                                const struct io_uring_sqe *sqe, const char *text);
 
-/* A watch; members are for reading. */
+/* A watch; members are for reading, except `stack`. */
 struct rota_watch {
     struct rota_ring *ring;
     rota_watch_report *report;                     /* NULL: the program ends with the text */
@@ -80,7 +89,7 @@ struct rota_watch {
     uint32_t looked;    /* the tail up to which SQEs were looked at */
     uint32_t seen;      /* the place in the completion queue up to which CQEs were */
     uint32_t serial;
-    uint32_t reserved0;
+    uint32_t stack; /* bytes below the running function that are taken for stack: 256 KiB */
     char text[768];
 };
 
@@ -105,7 +114,7 @@ ROTA_API int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring,
  * rota_watch_begin - watch a ring.
  *
  * `loans` is room for as many pieces of memory in flight; a request has up to
- * three, and one for each element of a vector. `report` is called with each
+ * three, and one for each element of a vector or buffer of a group. `report` is called with each
  * mistake, and may look at everything but must not use the ring; NULL writes
  * it to standard error and ends the program. `watch`, `loans` and `ring` must
  * stay where they are until rota_watch_end(). It takes the ring's hook,

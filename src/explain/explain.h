@@ -37,8 +37,9 @@ void rota_subject_file(const struct rota_subject *s, const struct rota_field_inf
  * reach.c
  */
 
-/* Whether a pointer leads to an array of struct iovec, or to bytes of any kind. */
+/* Whether a pointer leads to an array of struct iovec, to a text with its end, or to bytes of any kind. */
 bool rota_field_is_vector(const struct rota_field_info *field, const struct io_uring_sqe *sqe);
+bool rota_field_is_text(const struct rota_field_info *field);
 bool rota_field_is_data(const struct rota_field_info *field);
 /* Whether its type says so: "struct sockaddr *". */
 bool rota_field_points_to(const struct rota_field_info *field, const char *what);

@@ -94,15 +94,13 @@ bool rota_field_points_to(const struct rota_field_info *field, const char *what)
     return false;
 }
 
-#define VECTOR_SIZE (sizeof(void *) + sizeof(size_t))
-
 uint64_t rota_field_element(const struct rota_field_info *field)
 {
     static const struct {
         const char *type;
         unsigned size;
     } sizes[] = {
-        {"struct iovec *", VECTOR_SIZE},
+        {"struct iovec *", ROTA_VECTOR_SIZE},
         {"struct msghdr *", sizeof(struct rota_message)},
         {"struct __kernel_timespec *", 16},
         {"struct open_how *", 24},
@@ -135,7 +133,8 @@ static uint64_t extent_of(const struct rota_subject *s, const struct rota_field_
     /* Of an address whose length lies elsewhere: as much as the shortest usual one has. */
     if (field->length == 1 && rota_field_points_to(field, "struct sockaddr *"))
         count = 16;
-    return count * (rota_field_is_vector(field, s->sqe) ? VECTOR_SIZE : rota_field_element(field));
+    return count *
+           (rota_field_is_vector(field, s->sqe) ? ROTA_VECTOR_SIZE : rota_field_element(field));
 }
 
 /* One range; `name` may have a second part. NO with a sentence where it is not as it should be. */
@@ -211,7 +210,7 @@ static enum rota_answer message(const struct rota_subject *s, const struct rota_
                        write, text);
     if (answer == ROTA_YES && m.vector_count <= ROTA_VECTORS_TAKEN)
         answer = range(s, rota_word(field->name), "->msg_iov", m.vectors,
-                       m.vector_count * VECTOR_SIZE, false, text);
+                       m.vector_count * ROTA_VECTOR_SIZE, false, text);
     if (answer == ROTA_YES && !(s->sqe->flags & IOSQE_BUFFER_SELECT) && !rota_subject_buffer(s) &&
         field->elements)
         answer = vectors(s, m.vectors, m.vector_count, write, text);
@@ -261,6 +260,13 @@ bool rota_field_is_data(const struct rota_field_info *field)
            rota_field_points_to(field, "void *");
 }
 
+bool rota_field_is_text(const struct rota_field_info *field)
+{
+    return field->role == ROTA_ROLE_PATH || field->role == ROTA_ROLE_NEW_PATH ||
+           field->role == ROTA_ROLE_ANY_PATH || field->role == ROTA_ROLE_ATTRIBUTE ||
+           field->role == ROTA_ROLE_TEXT;
+}
+
 bool rota_field_is_vector(const struct rota_field_info *field, const struct io_uring_sqe *sqe)
 {
     return rota_field_points_to(field, "struct iovec *") ||
@@ -281,16 +287,14 @@ enum rota_answer rota_subject_memory(const struct rota_subject *s,
     if (rota_field_is_data(field) &&
         ((s->sqe->flags & IOSQE_BUFFER_SELECT) || rota_subject_buffer(s)))
         return ROTA_YES;
-    if (field->role == ROTA_ROLE_PATH || field->role == ROTA_ROLE_NEW_PATH ||
-        field->role == ROTA_ROLE_ANY_PATH || field->role == ROTA_ROLE_ATTRIBUTE ||
-        field->role == ROTA_ROLE_TEXT)
+    if (rota_field_is_text(field))
         return string(s, field, address, text);
     if (rota_field_points_to(field, "struct msghdr *"))
         return message(s, field, address, text);
     answer = range(s, rota_word(field->name), "", address, extent_of(s, field), write, text);
     if (answer == ROTA_YES && rota_field_is_vector(field, s->sqe) && field->elements &&
         !(s->sqe->flags & IOSQE_BUFFER_SELECT))
-        answer = vectors(s, address, extent_of(s, field) / VECTOR_SIZE,
+        answer = vectors(s, address, extent_of(s, field) / ROTA_VECTOR_SIZE,
                          field->elements == ROTA_MEMORY_WRITTEN, text);
     return answer;
 }

@@ -142,6 +142,8 @@ struct rota_message {
 /* False when it cannot be read. */
 bool rota_peek_message(const struct rota_process *process, uint64_t address,
                        struct rota_message *message);
+/* Bytes of a struct iovec. */
+#define ROTA_VECTOR_SIZE (sizeof(void *) + sizeof(size_t))
 /* Elements of a vector that the kernel takes at most. */
 #define ROTA_VECTORS_TAKEN 1024u
 /* Bytes that a socket address of a family has at least. */

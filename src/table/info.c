@@ -58,6 +58,11 @@ const struct rota_member_info *rota_info_members(struct rota_member_rows rows)
     return rows.count ? rota_members(rows) : NULL;
 }
 
+const struct rota_point_info *rota_info_points(struct rota_point_rows rows)
+{
+    return rows.count ? rota_points(rows) : NULL;
+}
+
 const struct rota_family_info *rota_family_infos(unsigned *count)
 {
     *count = rota_family_table_count;

@@ -42,6 +42,7 @@ extern const struct rota_rule_table rota_rule_table;
 extern const struct rota_look_table rota_look_table;
 extern const struct rota_error_table rota_error_table;
 extern const struct rota_member_table rota_member_table;
+extern const struct rota_point_table rota_point_table;
 
 /*
  * What the public functions of the longer names do, inline and without a look
@@ -95,6 +96,11 @@ static inline const struct rota_error_info *rota_errors(struct rota_error_rows r
 static inline const struct rota_member_info *rota_members(struct rota_member_rows rows)
 {
     return (const struct rota_member_info *)&rota_member_table + rows.first;
+}
+
+static inline const struct rota_point_info *rota_points(struct rota_point_rows rows)
+{
+    return (const struct rota_point_info *)&rota_point_table + rows.first;
 }
 
 extern const struct rota_family_info rota_family_table[];

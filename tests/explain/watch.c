@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Twelve mistakes with the memory of requests, one for each time that memory
- * may have to live and each kind of it: every one is found, and nothing else.
- * Those that only AddressSanitizer can see need it in this program.
+ * Mistakes with the memory of requests: one with every pointer of the table
+ * when it is submitted, and for each time that memory may have to live and
+ * each kind of it one in flight. Every one is found, and nothing else. Those
+ * that only AddressSanitizer can see need it in this program.
  */
 #include <rota.h>
 #include <rota/call.h>
@@ -200,6 +201,383 @@ static void planted(void)
     ok(!rota_watch_reuse(&watch, buffer, sizeof(buffer), true), "with the completion it may again");
 }
 
+/*
+ * What no kernel has to answer: requests are shown to the watch and never
+ * submitted, and the test writes the completions itself.
+ */
+
+static struct rota_ring lab;
+static struct rota_watch lab_watch;
+static struct rota_loan lab_loans[32];
+
+static struct io_uring_sqe *lab_sqe(void)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(&lab);
+
+    if (!sqe) { /* they were all shown: the queue begins anew */
+        rota_watch_end(&lab_watch);
+        rota_queue_exit(&lab);
+        if (rota_queue_init(64, &lab, 0) < 0 ||
+            rota_watch_begin(&lab_watch, &lab, lab_loans, 32, note, NULL))
+            exit(1);
+        sqe = rota_get_sqe(&lab);
+    }
+    return sqe;
+}
+
+static void show(void)
+{
+    lab.submit_hook(&lab, __builtin_frame_address(0), lab.submit_data);
+}
+
+static void answer(uint64_t user_data, int res, unsigned flags)
+{
+    uint32_t tail = *lab.cq.ktail;
+    struct io_uring_cqe *cqe = &lab.cq.cqes[tail & lab.cq.ring_mask];
+
+    cqe->user_data = user_data;
+    cqe->res = res;
+    cqe->flags = flags;
+    __atomic_store_n(lab.cq.ktail, tail + 1, __ATOMIC_RELEASE);
+}
+
+/* The memory is given back while it is lent, and once more when it is not. */
+static void planted_in_flight(void *memory, size_t size, const char *what, const char *name)
+{
+    rota_watch_freed(&lab_watch, memory, size);
+    expect(ROTA_WATCH_FREED, what, name);
+}
+
+static bool lent(const void *memory, size_t size)
+{
+    bool yes = rota_watch_reuse(&lab_watch, memory, size, true);
+
+    forget();
+    return yes;
+}
+
+static void each_life(void)
+{
+    static char bytes[256], more[64];
+    static struct sockaddr_in name;
+    struct iovec vector = {bytes, 64};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    struct rota_prep_data {
+        uint64_t words[4];
+    } command = {{0}};
+    struct io_uring_sqe *sqe;
+
+    if (rota_queue_init(64, &lab, 0) < 0 ||
+        rota_watch_begin(&lab_watch, &lab, lab_loans, 32, note, NULL)) {
+        ok(false, "a ring to look at");
+        return;
+    }
+
+    sqe = lab_sqe();
+    rota_prep_write(sqe, 1, bytes, 64, 0);
+    sqe->user_data = 1;
+    show();
+    ok(!rota_watch_reuse(&lab_watch, bytes, 64, false), "what is read may be read as well");
+    planted_in_flight(bytes + 8, 8, "reads it until the completion", "until completion, read");
+    answer(1, 64, 0);
+    ok(!lent(bytes, 64), "and afterwards it is the program's");
+
+    sqe = lab_sqe();
+    rota_prep_accept(sqe, 1, (void *)&name, (void *)more, 0);
+    sqe->user_data = 2;
+    show();
+    planted_in_flight(&name, sizeof(name), "addr (", "until completion, written: an address");
+    planted_in_flight(more, 4, "reads and writes it until the completion",
+                      "until completion, both: its length");
+    answer(2, -ECANCELED, 0);
+    ok(!lent(&name, sizeof(name)) && !lent(more, sizeof(more)), "both end together");
+
+    sqe = lab_sqe();
+    message.msg_name = &name;
+    message.msg_namelen = sizeof(name);
+    message.msg_control = more;
+    message.msg_controllen = sizeof(more);
+    rota_prep_recvmsg(sqe, 1, &message, 0);
+    sqe->user_data = 3;
+    show();
+    ok(!lent(&vector, sizeof(vector)), "the vectors of a message were copied");
+    planted_in_flight(&message, sizeof(message), "reads and writes it",
+                      "until completion, both: a message");
+    planted_in_flight(bytes + 63, 1, "writes to it", "until completion, written: what it receives");
+    planted_in_flight(&name, 1, "writes to it", "until completion, written: where it came from");
+    planted_in_flight(more, 1, "writes to it", "until completion, written: its control data");
+    answer(3, 0, 0);
+
+    sqe = lab_sqe();
+    rota_prep_writev(sqe, 1, &vector, 1, 0);
+    sqe->user_data = 4;
+    show();
+    ok(!lent(&vector, sizeof(vector)), "vectors need to live until submit only");
+    planted_in_flight(bytes, 1, "reads it until the completion",
+                      "until completion, read: what a vector names");
+    answer(4, 0, 0);
+
+    sqe = lab_sqe();
+    rota_prep_send_zc(sqe, 1, bytes, 64, 0, 0);
+    sqe->user_data = 5;
+    show();
+    answer(5, 64, IORING_CQE_F_MORE);
+    planted_in_flight(bytes, 64, "until the notification",
+                      "until notification, read: between result and notification");
+    answer(5, 0, IORING_CQE_F_NOTIF);
+    ok(!lent(bytes, 64), "and afterwards it is the program's");
+
+    sqe = lab_sqe();
+    rota_prep_provide_buffers(sqe, bytes, 64, 4, 9, 10);
+    sqe->user_data = 6;
+    show();
+    planted_in_flight(bytes + 250, 1, "in flight", "until unregistered, written: provided");
+    answer(6, 0, 0);
+    planted_in_flight(bytes + 130, 1, "in the group", "until unregistered, written: in the group");
+    answer(99, 5, IORING_CQE_F_BUFFER | 11 << IORING_CQE_BUFFER_SHIFT);
+    ok(!lent(bytes + 64, 64), "the buffer of a completion is the program's");
+    ok(lent(bytes + 63, 1) && lent(bytes + 128, 1), "those beside it are not");
+    rota_prep_remove_buffers(lab_sqe(), 1, 8);
+    show();
+    ok(lent(bytes, 1), "nor when another group is taken away");
+    rota_prep_remove_buffers(lab_sqe(), 1, 9);
+    show();
+    ok(!lent(bytes, 256), "with their own group it may be any");
+    sqe = lab_sqe();
+    rota_prep_provide_buffers(sqe, bytes, 64, 4, 9, 10);
+    sqe->user_data = 7;
+    show();
+    answer(7, -EINVAL, 0);
+    ok(!lent(bytes, 256), "buffers that were refused are in no group");
+
+    /* UBLK_U_IO_FETCH_REQ: the letter and number of its driver say what it is. */
+    sqe = lab_sqe();
+    rota_prep_uring_cmd(sqe, (int)(3u << 30 | 16u << 16 | 'u' << 8 | 0x20), 1);
+    command.words[1] = (uintptr_t)bytes;
+    memcpy(sqe->cmd, &command, 16);
+    sqe->user_data = 8;
+    show();
+    planted_in_flight(bytes, 1, "until it is unregistered", "until unregistered, both: a command");
+    answer(8, 0, 0);
+    ok(!lent(bytes, 1), "with its completion it is over");
+
+    for (int i = 0; i < 2; i++) {
+        sqe = lab_sqe();
+        rota_prep_read(sqe, i, bytes + 64 * i, 64, 0);
+        sqe->user_data = 0;
+    }
+    show();
+    ok(lent(bytes, 1) && lent(bytes + 64, 1), "two requests with the same user_data are followed");
+    answer(0, 64, 0);
+    ok(!lent(bytes, 128), "which of them is over is not known");
+
+    lab_watch.stack = 0;
+    sqe = lab_sqe();
+    rota_prep_timeout(sqe, on_a_stack(), 0, 0);
+    show();
+    ok(!reports, "a program on small stacks turns the look at them off");
+    lab_watch.stack = 256 << 10;
+    forget();
+}
+
+#ifdef ROTA_WATCH_ASAN
+/* Makes a condition hold, where it is one on the request. */
+static void satisfy(struct io_uring_sqe *sqe, const struct rota_condition *c)
+{
+    unsigned char *at = (unsigned char *)sqe + c->offset;
+    uint64_t value = 0;
+
+    if (c->offset == ROTA_COND_ON_RING)
+        return;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    memcpy((unsigned char *)&value + 8 - c->size, at, c->size);
+#else
+    memcpy(&value, at, c->size);
+#endif
+    if (c->kind == ROTA_COND_HAS)
+        value |= c->value;
+    else if (c->kind == ROTA_COND_IS)
+        value = c->value;
+    else if (c->kind == ROTA_COND_ABOVE || (c->kind == ROTA_COND_IS_NOT && value == c->value))
+        value = c->value + 1;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    memcpy(at, (unsigned char *)&value + 8 - c->size, c->size);
+#else
+    memcpy(at, &value, c->size);
+#endif
+}
+
+static void put(struct io_uring_sqe *sqe, unsigned offset, unsigned size, uint64_t value)
+{
+    uint32_t word = (uint32_t)value;
+    uint16_t half = (uint16_t)value;
+
+    memcpy((char *)sqe + offset,
+           size == 8   ? (void *)&value
+           : size == 4 ? (void *)&word
+                       : &half,
+           size);
+}
+
+/* Every pointer that a request of the table has, with memory that was freed. */
+static void each_pointer(void)
+{
+    unsigned pointers = 0, seen = 0, kinds[ROTA_LIVES_UNREGISTER + 1][ROTA_MEMORY_BOTH + 1] = {0};
+
+    for (unsigned opcode = 0; opcode < 256; opcode++) {
+        const struct rota_op_info *op = rota_opcode_info(opcode);
+        const struct rota_field_info *fields = op ? rota_info_fields(op->fields) : NULL;
+
+        for (unsigned i = 0; op && i < op->fields.count; i++) {
+            const struct rota_field_info *field = &fields[i];
+            const struct rota_condition *when = rota_info_conditions(field->when);
+            struct io_uring_sqe *sqe;
+
+            if (!field->memory)
+                continue;
+            sqe = lab_sqe();
+            sqe->opcode = (uint8_t)opcode;
+            sqe->fd = 1;
+            sqe->len = 8;
+            if (field->length_size)
+                put(sqe, field->length_at, field->length_size, 8);
+            for (unsigned k = 0; k < field->when.count; k++)
+                satisfy(sqe, &when[k]);
+            put(sqe, field->offset, field->size, (uintptr_t)freed(8));
+            show();
+            pointers++;
+            if (reports && found == ROTA_WATCH_POISONED) {
+                seen++;
+                kinds[field->lives][field->memory]++;
+            } else {
+                printf("# not seen: %s of %s\n", rota_info_text(field->name),
+                       rota_info_text(op->name));
+            }
+            forget();
+        }
+    }
+    ok(pointers > 50 && seen == pointers, "%u of %u pointers of requests are looked at", seen,
+       pointers);
+    ok(kinds[ROTA_LIVES_SUBMIT][ROTA_MEMORY_READ] &&
+           kinds[ROTA_LIVES_COMPLETION][ROTA_MEMORY_READ] &&
+           kinds[ROTA_LIVES_COMPLETION][ROTA_MEMORY_WRITTEN] &&
+           kinds[ROTA_LIVES_COMPLETION][ROTA_MEMORY_BOTH] &&
+           kinds[ROTA_LIVES_NOTIFICATION][ROTA_MEMORY_READ] &&
+           kinds[ROTA_LIVES_UNREGISTER][ROTA_MEMORY_WRITTEN],
+       "for each time that memory lives and each kind of it");
+}
+
+/* And every one of a command that can be told by its number, or by the socket that takes it. */
+static void each_command(int socket)
+{
+    const struct rota_family_info *families;
+    const struct rota_command_info *commands;
+    unsigned count, family_count, pointers = 0, seen = 0;
+
+    families = rota_family_infos(&family_count);
+    commands = rota_command_infos(&count);
+    for (unsigned i = 0; i < count; i++) {
+        const struct rota_point_info *points = rota_info_points(commands[i].points);
+
+        for (unsigned k = 0; k < commands[i].points.count; k++) {
+            struct io_uring_sqe *sqe;
+
+            if (commands[i].bytes > 16 ||
+                (!commands[i].coded && families[commands[i].family].kind != ROTA_COMMAND_OF_SOCKET))
+                continue;
+            sqe = lab_sqe();
+            rota_prep_uring_cmd(sqe, (int)commands[i].number, socket);
+            sqe->opcode = families[commands[i].family].opcode;
+            if (points[k].length_size)
+                put(sqe, points[k].length_at, points[k].length_size, 8);
+            put(sqe, points[k].offset, points[k].size, (uintptr_t)freed(8));
+            show();
+            pointers++;
+            seen += reports == 1 && found == ROTA_WATCH_POISONED;
+            if (!reports)
+                printf("# not seen: %s of %s\n", rota_info_text(points[k].name),
+                       rota_info_text(commands[i].name));
+            forget();
+        }
+    }
+    ok(pointers > 8 && seen == pointers, "%u of %u pointers of commands are looked at", seen,
+       pointers);
+}
+
+/* Parts that lie behind a part. */
+static void each_part(void)
+{
+    static char bytes[64];
+    struct iovec vector = {bytes, 8}, gone = {NULL, 8};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    char *name = malloc(8);
+    struct io_uring_sqe *sqe;
+
+    gone.iov_base = freed(8);
+    message.msg_name = freed(16);
+    message.msg_namelen = 16;
+    rota_prep_sendmsg(lab_sqe(), 1, &message, 0);
+    show();
+    expect(ROTA_WATCH_POISONED, "16 bytes", "a message to an address that was freed");
+    message.msg_name = NULL;
+    message.msg_control = freed(24);
+    message.msg_controllen = 24;
+    rota_prep_sendmsg(lab_sqe(), 1, &message, 0);
+    show();
+    expect(ROTA_WATCH_POISONED, "24 bytes", "a message with control data that was freed");
+    message.msg_control = NULL;
+    message.msg_controllen = 0;
+    message.msg_iov = &gone;
+    rota_prep_sendmsg(lab_sqe(), 1, &message, 0);
+    show();
+    expect(ROTA_WATCH_POISONED, "reads it", "a message of bytes that were freed");
+    message.msg_iov = freed(sizeof(vector));
+    rota_prep_sendmsg(lab_sqe(), 1, &message, 0);
+    show();
+    expect(ROTA_WATCH_POISONED, "until the submission", "a message whose vector was freed");
+
+    sqe = lab_sqe();
+    rota_prep_send(sqe, 1, &gone, 1, 0);
+    sqe->ioprio = IORING_SEND_VECTORIZED;
+    show();
+    expect(ROTA_WATCH_POISONED, "8 bytes", "a vector to send that names what was freed");
+
+    memset(name, 'x', 8);
+    rota_prep_openat(lab_sqe(), AT_FDCWD, name, O_RDONLY, 0);
+    show();
+    expect(ROTA_WATCH_POISONED, "memory of path", "a name that does not end in its memory");
+    name[7] = 0;
+    rota_prep_openat(lab_sqe(), AT_FDCWD, name, O_RDONLY, 0);
+    show();
+    ok(!reports, "and nothing when it does");
+    free(name);
+
+    /* What cannot be read is the kernel's to refuse. */
+    rota_prep_readv(lab_sqe(), 1, (void *)(uintptr_t)4096, 1, 0);
+    rota_prep_recvmsg(lab_sqe(), 1, (void *)(uintptr_t)4096, 0);
+    rota_prep_openat(lab_sqe(), AT_FDCWD, (void *)(uintptr_t)4096, O_RDONLY, 0);
+    show();
+    ok(!reports, "addresses of nothing do no harm");
+    forget();
+}
+#else
+static void each_pointer(void)
+{
+    skip(2, "it takes AddressSanitizer to see what was freed");
+}
+
+static void each_command(int socket)
+{
+    (void)socket;
+    skip(1, "it takes AddressSanitizer to see what was freed");
+}
+
+static void each_part(void)
+{
+    skip(8, "it takes AddressSanitizer to see what was freed");
+}
+#endif
+
 /* Requests without a mistake, by handles and by hand, more than the watch has room for. */
 static void innocent(void)
 {
@@ -242,6 +620,13 @@ int main(void)
     innocent();
     planted_for_asan(sockets[0]);
     planted();
+    each_life();
+    each_pointer();
+    each_command(sockets[0]);
+    each_part();
+    rota_watch_end(&lab_watch);
+    rota_queue_exit(&lab);
+    forget();
     innocent();
     ok(rota_watch_end(&watch) >= 3, "the end tells how many there were");
     rota_queue_exit(&ring);

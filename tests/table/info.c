@@ -188,6 +188,7 @@ static void check_commands(void)
 {
     const struct rota_family_info *families;
     const struct rota_command_info *commands, *add = NULL;
+    const struct rota_point_info *points;
     unsigned count, family_count, bad = 0, family = 0;
 
     families = rota_family_infos(&family_count);
@@ -208,13 +209,26 @@ static void check_commands(void)
         for (unsigned k = 0; members && k < command->members.count; k++)
             bad += !is_whole(members[k].name) || !members[k].size || !members[k].count ||
                    members[k].offset + members[k].size > 80;
+        points = rota_info_points(command->points);
+        bad += !points != !command->points.count;
+        for (unsigned k = 0; points && k < command->points.count; k++)
+            bad += !is_whole(points[k].name) || !is_whole(points[k].summary) ||
+                   points[k].size != 8 || points[k].offset + 8 > 128 || !points[k].memory ||
+                   !points[k].lives || (points[k].length_size && points[k].length_at < 4);
         if (command->name.at && !strcmp(rota_info_text(command->name), "UBLK_U_CMD_ADD_DEV"))
             add = command;
     }
     ok(!bad, "the commands stand by families, and no member outside of the SQE");
     ok(add && add->coded && add->bytes == 32 && (add->number & 0xffff) == ('u' << 8 | 4),
        "one has the letter and the number that its driver gave it");
-    ok(!rota_info_members((struct rota_member_rows){3, 0}), "no members are NULL");
+    points = add ? rota_info_points(add->points) : NULL;
+    ok(points && add->points.count == 1 && points->offset == 48 + 8 &&
+           points->length_at == 48 + 6 && points->length_size == 2 &&
+           points->memory == ROTA_MEMORY_BOTH && points->lives == ROTA_LIVES_COMPLETION,
+       "and the memory that its structure leads to");
+    ok(!rota_info_members((struct rota_member_rows){3, 0}) &&
+           !rota_info_points((struct rota_point_rows){3, 0}),
+       "no members and no memory are NULL");
 }
 
 static void check_errors(void)

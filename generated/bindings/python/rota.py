@@ -1092,8 +1092,16 @@ class rota_member_rows(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=4, ilp32_4=4, ilp32_8=4))]
 
 
+class rota_point_info(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=16, ilp32_4=16, ilp32_8=16))]
+
+
+class rota_point_rows(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=4, ilp32_4=4, ilp32_8=4))]
+
+
 class rota_command_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=40, ilp32_8=40))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=44, ilp32_4=44, ilp32_8=44))]
 
 
 class rota_register_info(_Record):
@@ -1730,6 +1738,16 @@ rota_member_info.size = _member(_abi(lp64=5, ilp32_4=5, ilp32_8=5), c_uint8)
 rota_member_info.count = _member(_abi(lp64=6, ilp32_4=6, ilp32_8=6), c_uint8)
 rota_member_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_member_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
+rota_point_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
+rota_point_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
+rota_point_info.offset = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint8)
+rota_point_info.size = _member(_abi(lp64=9, ilp32_4=9, ilp32_8=9), c_uint8)
+rota_point_info.length_at = _member(_abi(lp64=10, ilp32_4=10, ilp32_8=10), c_uint8)
+rota_point_info.length_size = _member(_abi(lp64=11, ilp32_4=11, ilp32_8=11), c_uint8)
+rota_point_info.memory = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), c_uint8)
+rota_point_info.lives = _member(_abi(lp64=13, ilp32_4=13, ilp32_8=13), c_uint8)
+rota_point_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
+rota_point_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_command_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_command_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_command_info.note = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -1737,13 +1755,14 @@ rota_command_info.payload = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_
 rota_command_info.res = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_text_place)
 rota_command_info.members = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_member_rows)
 rota_command_info.errors = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_error_rows)
-rota_command_info.number = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), c_uint32)
-rota_command_info.since = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint16)
-rota_command_info.family = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_uint8)
-rota_command_info.bytes = _member(_abi(lp64=35, ilp32_4=35, ilp32_8=35), c_uint8)
-rota_command_info.every_number = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_bool)
-rota_command_info.coded = _member(_abi(lp64=37, ilp32_4=37, ilp32_8=37), c_bool)
-rota_command_info.stream = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_bool)
+rota_command_info.points = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_point_rows)
+rota_command_info.number = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint32)
+rota_command_info.since = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint16)
+rota_command_info.family = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_uint8)
+rota_command_info.bytes = _member(_abi(lp64=39, ilp32_4=39, ilp32_8=39), c_uint8)
+rota_command_info.every_number = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_bool)
+rota_command_info.coded = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_bool)
+rota_command_info.stream = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_bool)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -1897,12 +1916,13 @@ rota_loan.sqe = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint64, 8)
 rota_loan.address = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint64)
 rota_loan.size = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_uint64)
 rota_loan.serial = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_uint32)
-rota_loan.field = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), c_uint16)
-rota_loan.memory = _member(_abi(lp64=86, ilp32_4=86, ilp32_8=86), c_uint8)
-rota_loan.lives = _member(_abi(lp64=87, ilp32_4=87, ilp32_8=87), c_uint8)
-rota_loan.stack = _member(_abi(lp64=88, ilp32_4=88, ilp32_8=88), c_bool)
-rota_loan.told = _member(_abi(lp64=89, ilp32_4=89, ilp32_8=89), c_bool)
-rota_loan.reserved = _member(_abi(lp64=90, ilp32_4=90, ilp32_8=90), c_uint8, 6)
+rota_loan.name = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), rota_text_place)
+rota_loan.memory = _member(_abi(lp64=88, ilp32_4=88, ilp32_8=88), c_uint8)
+rota_loan.lives = _member(_abi(lp64=89, ilp32_4=89, ilp32_8=89), c_uint8)
+rota_loan.stack = _member(_abi(lp64=90, ilp32_4=90, ilp32_8=90), c_bool)
+rota_loan.told = _member(_abi(lp64=91, ilp32_4=91, ilp32_8=91), c_bool)
+rota_loan.held = _member(_abi(lp64=92, ilp32_4=92, ilp32_8=92), c_bool)
+rota_loan.reserved = _member(_abi(lp64=93, ilp32_4=93, ilp32_8=93), c_uint8, 3)
 rota_watch.ring = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_watch.report = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_watch.data = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_void_p)
@@ -1915,7 +1935,7 @@ rota_watch.mistakes = _member(_abi(lp64=52, ilp32_4=32, ilp32_8=32), c_uint32)
 rota_watch.looked = _member(_abi(lp64=56, ilp32_4=36, ilp32_8=36), c_uint32)
 rota_watch.seen = _member(_abi(lp64=60, ilp32_4=40, ilp32_8=40), c_uint32)
 rota_watch.serial = _member(_abi(lp64=64, ilp32_4=44, ilp32_8=44), c_uint32)
-rota_watch.reserved0 = _member(_abi(lp64=68, ilp32_4=48, ilp32_8=48), c_uint32)
+rota_watch.stack = _member(_abi(lp64=68, ilp32_4=48, ilp32_8=48), c_uint32)
 rota_watch.text = _member(_abi(lp64=72, ilp32_4=52, ilp32_8=52), c_char, 768)
 rota_zcrx_rq.khead = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_zcrx_rq.ktail = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
@@ -2606,6 +2626,7 @@ rota_info_looks = _function("rota_info_looks", c_void_p, rota_look_rows)
 rota_info_errors = _function("rota_info_errors", c_void_p, rota_error_rows)
 rota_opcode_info = _function("rota_opcode_info", c_void_p, c_uint)
 rota_info_members = _function("rota_info_members", c_void_p, rota_member_rows)
+rota_info_points = _function("rota_info_points", c_void_p, rota_point_rows)
 rota_family_infos = _function("rota_family_infos", c_void_p, c_void_p)
 rota_command_infos = _function("rota_command_infos", c_void_p, c_void_p)
 rota_register_opcode_info = _function("rota_register_opcode_info", c_void_p, c_uint)

@@ -174,6 +174,36 @@ struct rota_info_strings {
     char t_din_xferp[10];
     char t_din_xfer_len[13];
     char t_din_iovec_count[16];
+    char t_optval[7];
+    char t_Where_the_value_goes[22];
+    char t_The_value[11];
+    char t_Where_the_address_goes[24];
+    char t_addr3[6];
+    char t_Its_room_then_its_length[27];
+    char t_Where_the_set_of_processors_goes_as[68];
+    char t_Where_a_struct_ublksrv_ctrl_dev_info[43];
+    char t_A_struct_ublksrv_ctrl_dev_info_into[80];
+    char t_A_struct_ublk_params[22];
+    char t_A_struct_ublk_params_of_which_the[73];
+    char t_The_path_of_the_character_device_then[80];
+    char t_Where_64_bits_of_flags_go[27];
+    char t_A_struct_ublk_shmem_buf_reg[29];
+    char t_The_request_s_data_unless_it_is_moved[52];
+    char t_The_next_request_s_data_unless_it_is[57];
+    char t_The_data[10];
+    char t_Elements_each_a_struct_ublk_elem[66];
+    char t_The_data_read_or_written_as_the_opcode[46];
+    char t_The_metadata[14];
+    char t_An_array_of_struct_iovec_and_what_they[46];
+    char t_Two_struct_iovec_the_struct_fuse_uring[66];
+    char t_A_struct_btrfs_ioctl_encoded_io_args[70];
+    char t_The_command_descriptor[24];
+    char t_Sense_data[12];
+    char t_Data_for_the_device[21];
+    char t_Data_of_the_device[20];
+    char t_A_struct_io_uring_mock_probe[30];
+    char t_A_struct_io_uring_mock_create[31];
+    char t_The_plain_memory_read_or_written_as[54];
     char t_nop_flags_has_IORING_NOP_INJECT_RESULT[39];
     char t_nop_flags_has_IORING_NOP_FILE[30];
     char t_nop_flags_has_IORING_NOP_FIXED_FILE[36];
@@ -1249,7 +1279,6 @@ struct rota_info_strings {
     char t_msg_ring_cmd[13];
     char t_The_user_data_of_the_completion_on_the[51];
     char t_The_result_of_that_completion_0_when_a[54];
-    char t_addr3[6];
     char t_source_fd[10];
     char t_The_slot_of_the_file_in_this_ring_s[48];
     char t_target_fd[10];
@@ -1260,14 +1289,12 @@ struct rota_info_strings {
     char t_name[5];
     char t_The_name_of_the_attribute[27];
     char t_value[6];
-    char t_The_value[11];
     char t_The_bytes_of_the_value[24];
     char t_xattr_flags[12];
     char t_Whether_the_attribute_may_exist[41];
     char t_xattr[6];
     char t_The_path_relative_to_the_current[45];
     char t_char[7];
-    char t_Where_the_value_goes[22];
     char t_Room_for_the_value_in_bytes_0_only[55];
     char t_domain[7];
     char t_The_address_family[20];
@@ -2843,7 +2870,6 @@ struct rota_info_strings {
     char t_waitid_flags[13];
     char t_personality[12];
     char t_pad3[7];
-    char t_optval[7];
     char t_cmd[4];
 };
 #define TEXT(name) offsetof(struct rota_info_strings, name)
@@ -2900,6 +2926,36 @@ const struct rota_info_strings rota_info_strings = {
     .t_din_xferp = "din_xferp",
     .t_din_xfer_len = "din_xfer_len",
     .t_din_iovec_count = "din_iovec_count",
+    .t_optval = "optval",
+    .t_Where_the_value_goes = "Where the value goes.",
+    .t_The_value = "The value.",
+    .t_Where_the_address_goes = "Where the address goes.",
+    .t_addr3 = "addr3",
+    .t_Its_room_then_its_length = "Its room, then its length.",
+    .t_Where_the_set_of_processors_goes_as = "Where the set of processors goes, as sched_getaffinity(2) gives it.",
+    .t_Where_a_struct_ublksrv_ctrl_dev_info = "Where a struct ublksrv_ctrl_dev_info goes.",
+    .t_A_struct_ublksrv_ctrl_dev_info_into = "A struct ublksrv_ctrl_dev_info, into which the kernel writes what was obtained.",
+    .t_A_struct_ublk_params = "A struct ublk_params.",
+    .t_A_struct_ublk_params_of_which_the = "A struct ublk_params, of which the kernel reads len and writes the rest.",
+    .t_The_path_of_the_character_device_then = "The path of the character device, then room for a struct ublksrv_ctrl_dev_info.",
+    .t_Where_64_bits_of_flags_go = "Where 64 bits of flags go.",
+    .t_A_struct_ublk_shmem_buf_reg = "A struct ublk_shmem_buf_reg.",
+    .t_The_request_s_data_unless_it_is_moved = "The request's data, unless it is moved another way.",
+    .t_The_next_request_s_data_unless_it_is = "The next request's data, unless it is moved another way.",
+    .t_The_data = "The data.",
+    .t_Elements_each_a_struct_ublk_elem = "Elements: each a struct ublk_elem_header, and what the flags say.",
+    .t_The_data_read_or_written_as_the_opcode = "The data, read or written as the opcode says.",
+    .t_The_metadata = "The metadata.",
+    .t_An_array_of_struct_iovec_and_what_they = "An array of struct iovec, and what they name.",
+    .t_Two_struct_iovec_the_struct_fuse_uring = "Two struct iovec: the struct fuse_uring_req_header, and the data.",
+    .t_A_struct_btrfs_ioctl_encoded_io_args = "A struct btrfs_ioctl_encoded_io_args, its vectors and what they name.",
+    .t_The_command_descriptor = "The command descriptor.",
+    .t_Sense_data = "Sense data.",
+    .t_Data_for_the_device = "Data for the device.",
+    .t_Data_of_the_device = "Data of the device.",
+    .t_A_struct_io_uring_mock_probe = "A struct io_uring_mock_probe.",
+    .t_A_struct_io_uring_mock_create = "A struct io_uring_mock_create.",
+    .t_The_plain_memory_read_or_written_as = "The plain memory, read or written as file_index says.",
     .t_nop_flags_has_IORING_NOP_INJECT_RESULT = "nop_flags has IORING_NOP_INJECT_RESULT",
     .t_nop_flags_has_IORING_NOP_FILE = "nop_flags has IORING_NOP_FILE",
     .t_nop_flags_has_IORING_NOP_FIXED_FILE = "nop_flags has IORING_NOP_FIXED_FILE",
@@ -3975,7 +4031,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_msg_ring_cmd = "msg_ring_cmd",
     .t_The_user_data_of_the_completion_on_the = "The user_data of the completion on the other ring.",
     .t_The_result_of_that_completion_0_when_a = "The result of that completion; 0 when a file is sent.",
-    .t_addr3 = "addr3",
     .t_source_fd = "source_fd",
     .t_The_slot_of_the_file_in_this_ring_s = "The slot of the file in this ring's file table.",
     .t_target_fd = "target_fd",
@@ -3986,14 +4041,12 @@ const struct rota_info_strings rota_info_strings = {
     .t_name = "name",
     .t_The_name_of_the_attribute = "The name of the attribute.",
     .t_value = "value",
-    .t_The_value = "The value.",
     .t_The_bytes_of_the_value = "The bytes of the value.",
     .t_xattr_flags = "xattr_flags",
     .t_Whether_the_attribute_may_exist = "Whether the attribute may exist already.",
     .t_xattr = "xattr",
     .t_The_path_relative_to_the_current = "The path, relative to the current directory.",
     .t_char = "char *",
-    .t_Where_the_value_goes = "Where the value goes.",
     .t_Room_for_the_value_in_bytes_0_only = "Room for the value in bytes; 0 only asks for its size.",
     .t_domain = "domain",
     .t_The_address_family = "The address family.",
@@ -5569,7 +5622,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_waitid_flags = "waitid_flags",
     .t_personality = "personality",
     .t_pad3 = "__pad3",
-    .t_optval = "optval",
     .t_cmd = "cmd",
 };
 
@@ -6628,6 +6680,37 @@ struct rota_member_table {
     struct rota_member_info bsg_uring_cmd[14];
 };
 
+struct rota_point_table {
+    struct rota_point_info none;
+    struct rota_point_info socket_points_2[1];
+    struct rota_point_info socket_points_3[1];
+    struct rota_point_info socket_points_5[2];
+    struct rota_point_info ublk_control_points_0[1];
+    struct rota_point_info ublk_control_points_1[1];
+    struct rota_point_info ublk_control_points_2[1];
+    struct rota_point_info ublk_control_points_6[1];
+    struct rota_point_info ublk_control_points_7[1];
+    struct rota_point_info ublk_control_points_10[1];
+    struct rota_point_info ublk_control_points_11[1];
+    struct rota_point_info ublk_control_points_16[1];
+    struct rota_point_info ublk_io_points_0[1];
+    struct rota_point_info ublk_io_points_1[1];
+    struct rota_point_info ublk_io_points_2[1];
+    struct rota_point_info ublk_io_points_5[1];
+    struct rota_point_info ublk_io_points_6[1];
+    struct rota_point_info nvme_points_0[2];
+    struct rota_point_info nvme_points_1[1];
+    struct rota_point_info nvme_points_2[1];
+    struct rota_point_info nvme_points_3[1];
+    struct rota_point_info fuse_points_0[1];
+    struct rota_point_info btrfs_points_0[1];
+    struct rota_point_info btrfs_points_1[1];
+    struct rota_point_info bsg_points_0[4];
+    struct rota_point_info mock_manager_points_0[1];
+    struct rota_point_info mock_manager_points_1[1];
+    struct rota_point_info mock_file_points_0[1];
+};
+
 struct rota_error_table {
     struct rota_error_info none;
     struct rota_error_info socket_errors_2[1];
@@ -6772,6 +6855,7 @@ ROWS_FIT(rota_rule_table);
 ROWS_FIT(rota_look_table);
 ROWS_FIT(rota_error_table);
 ROWS_FIT(rota_member_table);
+ROWS_FIT(rota_point_table);
 
 /* Structures of other owners that commands bring in the SQE. */
 const struct rota_member_table rota_member_table = {
@@ -6845,6 +6929,96 @@ const struct rota_member_table rota_member_table = {
         {{TEXT(t_din_iovec_count)}, 60, 4, 1},
         {{TEXT(t_timeout_ms)}, 64, 4, 1},
         {{TEXT(t_reserved)}, 68, 12, 12},
+    },
+};
+
+/* Memory that such a structure, or the rest of the SQE, leads to. */
+const struct rota_point_table rota_point_table = {
+    .socket_points_2 = {
+        {{TEXT(t_optval)}, {TEXT(t_Where_the_value_goes)}, 48, 8, 44, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .socket_points_3 = {
+        {{TEXT(t_optval)}, {TEXT(t_The_value)}, 48, 8, 44, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .socket_points_5 = {
+        {{TEXT(t_addr)}, {TEXT(t_Where_the_address_goes)}, 16, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr3)}, {TEXT(t_Its_room_then_its_length)}, 48, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_Where_the_set_of_processors_goes_as)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_1 = {
+        {{TEXT(t_addr)}, {TEXT(t_Where_a_struct_ublksrv_ctrl_dev_info)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_2 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublksrv_ctrl_dev_info_into)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_6 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_7 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params_of_which_the)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_10 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_path_of_the_character_device_then)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_11 = {
+        {{TEXT(t_addr)}, {TEXT(t_Where_64_bits_of_flags_go)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_control_points_16 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_shmem_buf_reg)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_io_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_request_s_data_unless_it_is_moved)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+    },
+    .ublk_io_points_1 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_next_request_s_data_unless_it_is)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+    },
+    .ublk_io_points_2 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_data)}, 56, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_io_points_5 = {
+        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .ublk_io_points_6 = {
+        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .nvme_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_metadata)}, {TEXT(t_The_metadata)}, 64, 8, 80, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .nvme_points_1 = {
+        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .nvme_points_2 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .nvme_points_3 = {
+        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .fuse_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_Two_struct_iovec_the_struct_fuse_uring)}, 16, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+    },
+    .btrfs_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .btrfs_points_1 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .bsg_points_0 = {
+        {{TEXT(t_request)}, {TEXT(t_The_command_descriptor)}, 48, 8, 56, 4, ROTA_MEMORY_READ, ROTA_LIVES_SUBMIT},
+        {{TEXT(t_response)}, {TEXT(t_Sense_data)}, 72, 8, 68, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_dout_xferp)}, {TEXT(t_Data_for_the_device)}, 80, 8, 88, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_din_xferp)}, {TEXT(t_Data_of_the_device)}, 96, 8, 104, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+    },
+    .mock_manager_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_probe)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .mock_manager_points_1 = {
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_create)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+    },
+    .mock_file_points_0 = {
+        {{TEXT(t_addr)}, {TEXT(t_The_plain_memory_read_or_written_as)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
     },
 };
 
@@ -31406,6 +31580,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_The_bytes_that_wait)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 6),
         .family = 0,
@@ -31422,6 +31597,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_The_bytes_that_are_not_acknowledged)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 6),
         .family = 0,
@@ -31438,6 +31614,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_of_the_value)},
         .members = {0, 0},
         .errors = ROWS(rota_error_table, socket_errors_2),
+        .points = ROWS(rota_point_table, socket_points_2),
         .number = (uint32_t)2,
         .since = ROTA_KERNEL(6, 7),
         .family = 0,
@@ -31454,6 +31631,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, socket_points_3),
         .number = (uint32_t)3,
         .since = ROTA_KERNEL(6, 7),
         .family = 0,
@@ -31470,6 +31648,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_with_the_time_in_the_second_half_of)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)4,
         .since = ROTA_KERNEL(6, 17),
         .family = 0,
@@ -31486,6 +31665,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, socket_points_5),
         .number = (uint32_t)5,
         .since = ROTA_KERNEL(6, 19),
         .family = 0,
@@ -31502,6 +31682,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = ROWS(rota_error_table, block_errors_0),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_NONE, 0x12, 0x0, 0),
         .since = ROTA_KERNEL(6, 12),
         .family = 1,
@@ -31518,6 +31699,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = ROWS(rota_error_table, block_errors_1),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_NONE, 0x12, 0x1, 0),
         .since = ROTA_KERNEL(7, 3),
         .family = 1,
@@ -31534,6 +31716,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_0),
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x1, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31550,6 +31733,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_1),
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x2, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31566,6 +31750,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_2),
+        .points = ROWS(rota_point_table, ublk_control_points_2),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x4, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31582,6 +31767,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_3),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x5, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31598,6 +31784,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_4),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x6, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31614,6 +31801,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x7, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31630,6 +31818,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_6),
+        .points = ROWS(rota_point_table, ublk_control_points_6),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x8, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31646,6 +31835,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_7),
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x9, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31662,6 +31852,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_8),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x10, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31678,6 +31869,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x11, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31694,6 +31886,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_10),
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x12, 32),
         .since = ROTA_KERNEL(6, 4),
         .family = 2,
@@ -31710,6 +31903,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_11),
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x13, 32),
         .since = ROTA_KERNEL(6, 5),
         .family = 2,
@@ -31726,6 +31920,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ, 'u', 0x14, 32),
         .since = ROTA_KERNEL(6, 9),
         .family = 2,
@@ -31742,6 +31937,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x15, 32),
         .since = ROTA_KERNEL(6, 16),
         .family = 2,
@@ -31758,6 +31954,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_14),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x16, 32),
         .since = ROTA_KERNEL(6, 16),
         .family = 2,
@@ -31774,6 +31971,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = ROWS(rota_error_table, ublk_control_errors_15),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x17, 32),
         .since = ROTA_KERNEL(7, 0),
         .family = 2,
@@ -31790,6 +31988,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_The_index_of_the_memory)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_control_points_16),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x18, 32),
         .since = ROTA_KERNEL(7, 1),
         .family = 2,
@@ -31806,6 +32005,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x19, 32),
         .since = ROTA_KERNEL(7, 1),
         .family = 2,
@@ -31822,6 +32022,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_UBLK_IO_RES_OK_there_is_a_request_UBLK)},
         .members = ROWS(rota_member_table, ublksrv_io_cmd),
         .errors = ROWS(rota_error_table, ublk_io_errors_0),
+        .points = ROWS(rota_point_table, ublk_io_points_0),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x20, 16),
         .since = ROTA_KERNEL(6, 4),
         .family = 3,
@@ -31838,6 +32039,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_UBLK_IO_RES_OK_there_is_a_request_UBLK)},
         .members = ROWS(rota_member_table, ublksrv_io_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_io_points_1),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x21, 16),
         .since = ROTA_KERNEL(6, 4),
         .family = 3,
@@ -31854,6 +32056,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_UBLK_IO_RES_OK_the_data_is_there)},
         .members = ROWS(rota_member_table, ublksrv_io_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_io_points_2),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x22, 16),
         .since = ROTA_KERNEL(6, 4),
         .family = 3,
@@ -31870,6 +32073,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_io_cmd),
         .errors = ROWS(rota_error_table, ublk_io_errors_3),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x23, 16),
         .since = ROTA_KERNEL(6, 15),
         .family = 3,
@@ -31886,6 +32090,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_io_cmd),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x24, 16),
         .since = ROTA_KERNEL(6, 15),
         .family = 3,
@@ -31902,6 +32107,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublk_batch_io),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_io_points_5),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x25, 16),
         .since = ROTA_KERNEL(7, 0),
         .family = 3,
@@ -31918,6 +32124,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_of_the_elements_that_were_taken)},
         .members = ROWS(rota_member_table, ublk_batch_io),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, ublk_io_points_6),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x26, 16),
         .since = ROTA_KERNEL(7, 0),
         .family = 3,
@@ -31934,6 +32141,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_of_tags)},
         .members = ROWS(rota_member_table, ublk_batch_io),
         .errors = ROWS(rota_error_table, ublk_io_errors_7),
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x27, 16),
         .since = ROTA_KERNEL(7, 0),
         .family = 3,
@@ -31950,6 +32158,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
         .members = ROWS(rota_member_table, nvme_uring_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, nvme_points_0),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x80, 72),
         .since = ROTA_KERNEL(5, 19),
         .family = 4,
@@ -31966,6 +32175,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
         .members = ROWS(rota_member_table, nvme_uring_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, nvme_points_1),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x81, 72),
         .since = ROTA_KERNEL(5, 19),
         .family = 4,
@@ -31982,6 +32192,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
         .members = ROWS(rota_member_table, nvme_uring_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, nvme_points_2),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x82, 72),
         .since = ROTA_KERNEL(5, 19),
         .family = 4,
@@ -31998,6 +32209,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_or_NVMe_s_own_status_a_positive)},
         .members = ROWS(rota_member_table, nvme_uring_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, nvme_points_3),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'N', 0x83, 72),
         .since = ROTA_KERNEL(5, 19),
         .family = 4,
@@ -32014,6 +32226,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_there_is_a_request)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
         .errors = ROWS(rota_error_table, fuse_errors_0),
+        .points = ROWS(rota_point_table, fuse_points_0),
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 14),
         .family = 5,
@@ -32030,6 +32243,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_there_is_a_request)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
         .errors = ROWS(rota_error_table, fuse_errors_1),
+        .points = {0, 0},
         .number = (uint32_t)2,
         .since = ROTA_KERNEL(6, 14),
         .family = 5,
@@ -32046,6 +32260,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)3,
         .since = ROTA_KERNEL(7, 3),
         .family = 5,
@@ -32062,6 +32277,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)4,
         .since = ROTA_KERNEL(7, 3),
         .family = 5,
@@ -32078,6 +32294,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_of_encoded_data)},
         .members = {0, 0},
         .errors = ROWS(rota_error_table, btrfs_errors_0),
+        .points = ROWS(rota_point_table, btrfs_points_0),
         .number = (uint32_t)_IOC(_IOC_READ, 0x94, 0x40, 112 + 2 * sizeof(void *)),
         .since = ROTA_KERNEL(6, 13),
         .family = 6,
@@ -32094,6 +32311,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_of_encoded_data)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, btrfs_points_1),
         .number = (uint32_t)_IOC(_IOC_WRITE, 0x94, 0x40, 112 + 2 * sizeof(void *)),
         .since = ROTA_KERNEL(6, 14),
         .family = 6,
@@ -32110,6 +32328,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_0_the_second_half_of_the_completion)},
         .members = ROWS(rota_member_table, bsg_uring_cmd),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, bsg_points_0),
         .number = 0,
         .since = ROTA_KERNEL(7, 1),
         .family = 7,
@@ -32126,6 +32345,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, mock_manager_points_0),
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 17),
         .family = 8,
@@ -32142,6 +32362,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, mock_manager_points_1),
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 17),
         .family = 8,
@@ -32158,6 +32379,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Bytes_copied)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, mock_file_points_0),
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 17),
         .family = 9,
@@ -32174,6 +32396,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = 0,
         .since = ROTA_KERNEL(6, 1),
         .family = 10,

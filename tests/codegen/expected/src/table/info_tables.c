@@ -38,6 +38,8 @@ struct rota_info_strings {
     char t_bytes[6];
     char t_loud[5];
     char t_number[7];
+    char t_More_words[12];
+    char t_A_word[8];
     char t_fd_is_1[9];
     char t_look_flags_has_LOOK_TWICE[26];
     char t_flags_has_IOSQE_BUFFER_SELECT[30];
@@ -307,6 +309,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_bytes = "bytes",
     .t_loud = "loud",
     .t_number = "number",
+    .t_More_words = "More words.",
+    .t_A_word = "A word.",
     .t_fd_is_1 = "fd is -1",
     .t_look_flags_has_LOOK_TWICE = "look_flags has LOOK_TWICE",
     .t_flags_has_IOSQE_BUFFER_SELECT = "flags has IOSQE_BUFFER_SELECT",
@@ -666,6 +670,12 @@ struct rota_member_table {
     struct rota_member_info wall_say[1];
 };
 
+struct rota_point_table {
+    struct rota_point_info none;
+    struct rota_point_info ear_points_0[1];
+    struct rota_point_info wall_points_0[1];
+};
+
 struct rota_error_table {
     struct rota_error_info none;
     struct rota_error_info ear_family_errors[1];
@@ -687,6 +697,7 @@ ROWS_FIT(rota_rule_table);
 ROWS_FIT(rota_look_table);
 ROWS_FIT(rota_error_table);
 ROWS_FIT(rota_member_table);
+ROWS_FIT(rota_point_table);
 
 /* Structures of other owners that commands bring in the SQE. */
 const struct rota_member_table rota_member_table = {
@@ -701,6 +712,16 @@ const struct rota_member_table rota_member_table = {
     },
     .wall_say = {
         {{TEXT(t_word)}, 0, 8, 1},
+    },
+};
+
+/* Memory that such a structure, or the rest of the SQE, leads to. */
+const struct rota_point_table rota_point_table = {
+    .ear_points_0 = {
+        {{TEXT(t_ptr)}, {TEXT(t_More_words)}, 56, 8, 64, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+    },
+    .wall_points_0 = {
+        {{TEXT(t_word)}, {TEXT(t_A_word)}, 48, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_UNREGISTER},
     },
 };
 
@@ -2206,6 +2227,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_How_much_was_heard)},
         .members = ROWS(rota_member_table, ear_say),
         .errors = ROWS(rota_error_table, ear_errors_0),
+        .points = ROWS(rota_point_table, ear_points_0),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'e', 0x1, 24),
         .since = ROTA_KERNEL(6, 1),
         .family = 0,
@@ -2222,6 +2244,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_The_answer)},
         .members = ROWS(rota_member_table, ear_ask),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ, 'e', 0x2, 8 + 1 * sizeof(void *)),
         .since = ROTA_KERNEL(6, 2),
         .family = 0,
@@ -2238,6 +2261,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)3,
         .since = ROTA_KERNEL(6, 2),
         .family = 0,
@@ -2254,6 +2278,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ear_say),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_WRITE, 'e', 0x4, 0),
         .since = ROTA_KERNEL(6, 2),
         .family = 0,
@@ -2270,6 +2295,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ear_say),
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_NONE, 'e', 0x5, 0),
         .since = ROTA_KERNEL(6, 2),
         .family = 0,
@@ -2286,6 +2312,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 1),
         .family = 1,
@@ -2302,6 +2329,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 0),
         .family = 2,
@@ -2318,6 +2346,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = {0, 0},
         .errors = {0, 0},
+        .points = {0, 0},
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 0),
         .family = 3,
@@ -2334,6 +2363,7 @@ const struct rota_command_info rota_command_table[] = {
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, wall_say),
         .errors = {0, 0},
+        .points = ROWS(rota_point_table, wall_points_0),
         .number = 0,
         .since = ROTA_KERNEL(6, 2),
         .family = 4,
