@@ -63,7 +63,9 @@ def bit_constant(flag: str) -> str:
 
 
 def declaration(ctype: str, name: str) -> str:
-    """`char *` and `p` make `char *p`; `int` and `fd` make `int fd`."""
+    """`char *` and `p` make `char *p`; `int` and `fd` `int fd`; `void (*)(void)` and `f` `void (*f)(void)`."""
+    if "(*)" in ctype:
+        return ctype.replace("(*)", f"(*{name})", 1)
     return f"{ctype}{name}" if ctype.endswith("*") else f"{ctype} {name}"
 
 

@@ -14,7 +14,7 @@ import pytest
 from codegen.table import checks, images, load, model
 from codegen.table.build import build_table
 from codegen.write import export, render
-from conftest import TINY, Command, whole_table
+from conftest import ROOT, TINY, Command, compile_c, whole_table
 
 SCHEMA = render.TEMPLATES / "ops.schema.json"
 
@@ -163,6 +163,23 @@ def test_register_by_hand(exported: Any) -> None:
 
 
 # -- references and stores --------------------------------------------------
+
+def test_prototypes_are_those_of_the_headers(exported: Any, tmp_path: Path) -> None:
+    """A compiler takes each once more beside the headers, and no other of the same name."""
+    lines = [f"#include <{header}>" for header in
+             ("rota.h", *sorted({row["header"] for row in exported["functions"]}))]
+    for row in (*exported["functions"], *exported["callbacks"]):
+        lines.append(f"#undef {row['name']}")
+    lines += [f"{row['prototype']};" for row in exported["functions"]]
+    for row in exported["callbacks"]:
+        arguments = ", ".join(arg["type"] for arg in row["args"])
+        lines.append(f"typedef {row['returns']} {row['name']}({arguments});")
+    source = tmp_path / "prototypes.c"
+    source.write_text("\n".join(["#define _GNU_SOURCE", *lines, ""]), "utf-8")
+    compile_c(source, "-c", "-o", tmp_path / "prototypes.o", "-I", ROOT / "include",
+              "-I", ROOT / "generated" / "include")
+    assert len(exported["functions"]) > 800
+
 
 def test_references_lead_somewhere(exported: Any) -> None:
     groups = {group["name"]: {entry["name"] for entry in group["entries"]}
