@@ -103,7 +103,6 @@ uint64_t rota_field_element(const struct rota_field_info *field)
         {"struct iovec *", ROTA_VECTOR_SIZE},
         {"struct msghdr *", sizeof(struct rota_message)},
         {"struct __kernel_timespec *", 16},
-        {"struct open_how *", 24},
         {"struct statx *", 256},
 #if defined(__x86_64__)
         {"struct epoll_event *", 12},
