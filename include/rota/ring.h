@@ -49,6 +49,8 @@
  * - A signal ends its waits: with -EINTR, or with 0 when a CQE is ready. Those
  *   of rota_init() go on, with the time that is left, until as many are ready
  *   as were wanted (ROTA_WAIT_INTERRUPTIBLE: as the others).
+ * - A wait without a time goes on to the next signal when the first of several
+ *   CQEs, or nothing but the submit in front of it, came before this one.
  * - rota_submit_and_wait_timeout() and its like return 0, not the number of
  *   SQEs taken, when a CQE was ready before.
  * - rota_register_ring_fd() says -EEXIST when called again, and
@@ -69,9 +71,6 @@
  *   look at memory. No other flag is added (liburing adds NO_SQARRAY).
  * - Before 5.11 a wait with a time says -EOPNOTSUPP; liburing submits a timeout
  *   request, and whatever else is in the queue.
- * - A wait without a time for several CQEs that a signal ends when some, but
- *   not all, have come since it began returns at that signal; liburing's goes
- *   on to the next one.
  * - rota_submit_and_wait_min_timeout() heeds the minimum also without a time,
  *   and a minimum of 0 is no minimum on every kernel.
  * - With SQPOLL, submits count what they made visible, each SQE once;

@@ -316,6 +316,7 @@ struct rota_limit {
     uint32_t min_usec;                  /* after this time, one CQE is enough; 0: never */
     bool absolute;                      /* `ts` is a point in time */
     bool registered;                    /* all of it is in the registered element `index` */
+    bool looks_again;                   /* liburing's rule for a wait without a time */
     int index;
 };
 
@@ -332,6 +333,12 @@ struct rota_wait {
 
 /* Returns 0 when this ring can wait with that limit, else -errno. */
 int rota_limit_check(const struct rota_ring *ring, const struct rota_limit *limit);
+
+/*
+ * True when a wait without a time goes on at a signal that finds its first CQE:
+ * liburing ends it only if one was there before the system call.
+ */
+bool rota_looks_again(const struct rota_ring *ring, const struct __kernel_timespec *ts);
 
 /*
  * The one loop under every wait: enters until wait_nr CQEs are ready, the time

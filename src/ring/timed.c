@@ -53,7 +53,8 @@ int rota_submit_and_wait_timeout(struct rota_ring *ring, struct io_uring_cqe **c
                                  unsigned wait_nr, const struct __kernel_timespec *ts,
                                  const void *sigmask)
 {
-    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
+    struct rota_limit limit = {
+        .ts = ts, .sigmask = sigmask, .looks_again = rota_looks_again(ring, ts)};
 
     return submit_and_wait_within(ring, cqe_ptr, wait_nr, &limit);
 }

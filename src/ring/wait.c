@@ -116,6 +116,11 @@ static bool is_zero(const struct __kernel_timespec *ts)
     return !ts->tv_sec && !ts->tv_nsec;
 }
 
+bool rota_looks_again(const struct rota_ring *ring, const struct __kernel_timespec *ts)
+{
+    return !ts && (ring->int_flags & ROTA_INT_LIKE_LIBURING);
+}
+
 struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring)
 {
     struct rota_cq *cq = &ring->cq;
@@ -297,7 +302,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
     struct clocked time;
     struct rota_in_vain in_vain = {0};
-    bool skipped = false;
+    bool skipped = false, goes_on;
     int taken = 0, ret;
 
     if (wait_nr > ring->cq.ring_entries)
@@ -326,6 +331,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     for (;;) {
         if (flags & IORING_ENTER_GETEVENTS)
             rota_count_overflow(ring);
+        goes_on = limit->looks_again && !(wait_nr && rota_cq_ready(ring));
         ret = enter_once(ring, submit, wait_nr, flags, limit, &time);
         if (ret == -ETIME)
             return ended(ring, taken, ret);
@@ -348,7 +354,9 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
         }
 
         /* The wait ended early. What was taken is reported first, as the kernel does. */
-        if (taken && !retry)
+        if (ret < 0)
+            goes_on = false;
+        if (taken && !retry && !goes_on)
             return taken;
         if (limit->registered)
             return ret < 0 ? ended(ring, taken, ret)
@@ -366,7 +374,7 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
                     return taken;
             }
         }
-        if (!retry && (ret < 0 || hides_a_reason(ring, wait_nr, skipped)))
+        if (!retry && !goes_on && (ret < 0 || hides_a_reason(ring, wait_nr, skipped)))
             return ended(ring, taken, -EINTR);
         if (ret >= 0)
             flags = IORING_ENTER_GETEVENTS;
@@ -432,7 +440,8 @@ int rota_wait_within(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsi
 int rota_wait_cqes(struct rota_ring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
                    const struct __kernel_timespec *ts, const void *sigmask)
 {
-    struct rota_limit limit = {.ts = ts, .sigmask = sigmask};
+    struct rota_limit limit = {
+        .ts = ts, .sigmask = sigmask, .looks_again = rota_looks_again(ring, ts)};
 
     return rota_wait_within(ring, cqe_ptr, wait_nr, &limit);
 }

@@ -482,8 +482,73 @@ static void test_polled_handles(void)
     rota_queue_exit(&ring);
 }
 
+/* As liburing: a wait without a time ends with the system call before which a CQE was there. */
+static void start_like_liburing(unsigned count)
+{
+    struct io_uring_params params = {0};
+
+    fake_reset();
+    is_int(rota_queue_init_on(FAKE_ENTRIES, &ring, &params, &fake_kernel), 0, "like liburing");
+    if (!count)
+        return;
+    fake_prepare(&ring, count, 0);
+    fake_then(0)->count = true;
+    fake.script[0].take = count;
+    rota_submit(&ring);
+    fake.enters = 0;
+}
+
+static void test_looks_again(void)
+{
+    struct __kernel_timespec ts = {1, 0};
+
+    start_like_liburing(4);
+    then(0, 1, 0);
+    then(0, 1, 0);
+    is_int(rota_wait_cqes(&ring, &cqe, 4, NULL, NULL), 0, "one came, and a signal: it goes on");
+    is_int(fake.enters, 2, "to the next signal");
+    then(0, 1, 0);
+    is_int(rota_wait_cqes(&ring, &cqe, 4, NULL, NULL), 0, "some were there before");
+    is_int(fake.enters, 3, "one system call");
+    rota_queue_exit(&ring);
+
+    start_like_liburing(4);
+    then(0, 1, 0);
+    then(-EINTR, 0, 0);
+    is_int(rota_wait_cqes(&ring, &cqe, 4, NULL, NULL), 0, "what is there goes before EINTR");
+    ok(cqe && fake.enters == 2, "  and is shown");
+    rota_queue_exit(&ring);
+
+    start_like_liburing(4);
+    then(-EINTR, 0, 0);
+    is_int(rota_wait_cqes(&ring, &cqe, 4, NULL, NULL), -EINTR, "none came");
+    is_int(fake.enters, 1, "at the first signal");
+    then(0, 1, 0);
+    is_int(rota_wait_cqes(&ring, &cqe, 4, &ts, NULL), 0, "with a time");
+    is_int(fake.enters, 2, "at the first, too");
+    rota_queue_exit(&ring);
+
+    start_like_liburing(4);
+    then(0, 1, 0);
+    is_int(rota_submit_and_wait(&ring, 4), 0, "submit_and_wait is one system call");
+    is_int(fake.enters, 1, "whatever came");
+    rota_queue_exit(&ring);
+
+    start_like_liburing(0);
+    fake_prepare(&ring, 2, 0);
+    then(0, 0, 0)->count = true;
+    fake.script[0].take = 2;
+    then(0, 1, 0);
+    then(-EINTR, 0, 0);
+    is_int(rota_submit_and_wait_timeout(&ring, &cqe, 2, NULL, NULL), 2,
+           "behind a submit the signal is another's, and so is the one that finds the first");
+    ok(cqe && fake.enters == 3, "  it ends with the third");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
+    test_looks_again();
     test_polled_handles();
     test_min_timeout();
     test_until();
