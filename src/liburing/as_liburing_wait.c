@@ -44,7 +44,9 @@ static int submit_timeout(struct io_uring *ring, unsigned wait_nr, struct __kern
 
 /*
  * A wait before 5.11. The kernel wakes a waiter when a timeout ends, however
- * few completions there are; what it ended with decides.
+ * few completions there are; what it ended with decides. liburing's says how
+ * many were submitted where this says why it has no completion: its callers
+ * look for a negative number before they look at the CQE.
  */
 int rota_liburing_wait(struct io_uring *ring, struct io_uring_cqe **cqe_ptr, unsigned wait_nr,
                        struct __kernel_timespec *ts, sigset_t *sigmask)
@@ -67,6 +69,8 @@ int rota_liburing_wait(struct io_uring *ring, struct io_uring_cqe **cqe_ptr, uns
             return submitted ? submitted : rota_liburing_peek(ring, cqe_ptr);
         ret = rota_sys_enter(ring->rota.enter_ring_fd, 0, wait_nr, ring->rota.wait_flags, sigmask,
                              ROTA_SIGSET_SIZE);
+        if (*cqe_ptr) /* a signal, and one was there before */
+            return submitted;
         if (ret < 0)
             return ret;
     }

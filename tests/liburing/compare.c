@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What calls of liburing's return where programs seldom go: empty and full
- * queues, waits for nothing and in time, batches, overflow, descriptors that
+ * queues, waits for nothing and in time, signals, batches, overflow, descriptors that
  * are registered, closed and asked for again, set-up of every kind, calls that
  * the kernel refuses. tests/liburing/run builds it with the drop-in and with
  * liburing, and compares what both print.
  */
 #include <liburing.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void say(const char *what, long long value)
@@ -317,6 +321,210 @@ static void look_at_calls(struct io_uring *ring)
     SAY(fcntl(fd, F_GETFD));
 }
 
+static volatile sig_atomic_t signals;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* Signals come again and again, since the first may come before the wait. */
+static void alarms(long microseconds)
+{
+    struct itimerval every = {{0, microseconds}, {0, microseconds}};
+
+    setitimer(ITIMER_REAL, &every, NULL);
+    signals = 0;
+}
+
+/* A call that signals come into, after `count` requests were taken; the second submits them before. */
+#define SAY_SIGNALLED(count, call)             \
+    do {                                       \
+        for (unsigned i = 0; i < (count); i++) \
+            nop(ring, i);                      \
+        alarms(20000);                         \
+        SAY_CQE(call);                         \
+        alarms(0);                             \
+        SAY(io_uring_sq_ready(ring));          \
+        drain(ring);                           \
+    } while (0)
+
+#define SAY_WAIT_SIGNALLED(count, call)        \
+    do {                                       \
+        for (unsigned i = 0; i < (count); i++) \
+            nop(ring, i);                      \
+        SAY(io_uring_submit(ring));            \
+        SAY_SIGNALLED(0, call);                \
+    } while (0)
+
+static void look_at_signals(struct io_uring *ring, int flags)
+{
+    struct __kernel_timespec ts = {10, 0}, brief = {0, 100000000};
+    struct sigaction action;
+    sigset_t blocked, none;
+
+    printf("signals, flags 0x%x\n", (unsigned)flags);
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_alarm;
+    action.sa_flags = flags;
+    sigemptyset(&none);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    for (unsigned count = 0; count < 2; count++) {
+        SAY_SIGNALLED(count, (cqe = NULL, io_uring_submit_and_wait(ring, count + 1)));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqe(ring, &cqe));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqe_nr(ring, &cqe, count + 1));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqe_timeout(ring, &cqe, &ts));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqe_timeout(ring, &cqe, &brief) == -ETIME);
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqes(ring, &cqe, count + 1, &ts, NULL));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqes(ring, &cqe, count + 1, NULL, NULL));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqes(ring, &cqe, count + 1, &ts, &none));
+        SAY_WAIT_SIGNALLED(count, io_uring_wait_cqes(ring, &cqe, count + 1, &brief, &blocked));
+        SAY_SIGNALLED(count, io_uring_submit_and_wait_timeout(ring, &cqe, count + 1, &ts, NULL));
+        SAY_SIGNALLED(count, io_uring_submit_and_wait_timeout(ring, &cqe, count + 1, NULL, &none));
+        SAY_SIGNALLED(count, io_uring_submit_and_wait_timeout(ring, &cqe, count + 1, NULL, NULL));
+        SAY_SIGNALLED(count,
+                      io_uring_submit_and_wait_timeout(ring, &cqe, count + 1, &brief, &blocked));
+        SAY_WAIT_SIGNALLED(count,
+                           io_uring_wait_cqes_min_timeout(ring, &cqe, count + 1, &ts, 1000, NULL));
+        SAY_SIGNALLED(count,
+                      io_uring_submit_and_wait_min_timeout(ring, &cqe, count + 1, &ts, 1000, NULL));
+        SAY_WAIT_SIGNALLED(count, (cqe = NULL, io_uring_enter((unsigned)ring->ring_fd, 0, count + 1,
+                                                              IORING_ENTER_GETEVENTS, NULL)));
+    }
+    /* One that is pending when the wait lets it in. */
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    raise(SIGALRM);
+    signals = 0;
+    SAY_CQE(io_uring_wait_cqes(ring, &cqe, 1, &ts, &none));
+    SAY(signals);
+    raise(SIGALRM);
+    SAY_CQE(io_uring_submit_and_wait_timeout(ring, &cqe, 1, NULL, &none));
+    SAY(signals);
+    raise(SIGALRM);
+    SAY_CQE(io_uring_wait_cqe_timeout(ring, &cqe, &brief));
+    SAY(signals);
+    /* With something there nothing waits, and the signal stays. */
+    nop(ring, 1);
+    SAY(io_uring_submit(ring));
+    SAY_CQE(io_uring_wait_cqes(ring, &cqe, 1, &ts, &none));
+    SAY(signals);
+    drain(ring);
+    sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+    SAY(signals);
+}
+
+/* A child that makes an event happen, and then sends signals, each long after the other. */
+static pid_t disturber(int event)
+{
+    unsigned long long one = 1;
+    pid_t parent = getpid(), child = fork();
+
+    if (child)
+        return child;
+    usleep(150000);
+    if (event >= 0 && write(event, &one, sizeof(one)) < 0)
+        _exit(1);
+    for (;;) {
+        usleep(250000);
+        if (getppid() != parent || kill(parent, SIGALRM))
+            _exit(0);
+    }
+}
+
+/* What it returns, and with which signal. */
+#define SAY_DISTURBED(with_event, call)                                    \
+    do {                                                                   \
+        struct io_uring_cqe *cqe = NULL;                                   \
+        pid_t child;                                                       \
+                                                                           \
+        if (with_event) {                                                  \
+            io_uring_prep_poll_add(io_uring_get_sqe(ring), event, POLLIN); \
+            io_uring_submit(ring);                                         \
+        }                                                                  \
+        signals = 0;                                                       \
+        child = disturber((with_event) ? event : -1);                      \
+        say(#call, (call));                                                \
+        say("is set", cqe != NULL);                                        \
+        say("at signal", signals);                                         \
+        kill(child, SIGKILL);                                              \
+        waitpid(child, NULL, 0);                                           \
+        drain(ring);                                                       \
+        if (with_event)                                                    \
+            SAY(read(event, &value, sizeof(value)));                       \
+    } while (0)
+
+/* The first of several completions comes during the wait, and then a signal. */
+static void look_at_parts(struct io_uring *ring)
+{
+    struct __kernel_timespec ts = {20, 0};
+    int event = eventfd(0, EFD_NONBLOCK);
+    unsigned long long value;
+    sigset_t none;
+
+    puts("parts");
+    sigemptyset(&none);
+    SAY_DISTURBED(true, io_uring_wait_cqe_nr(ring, &cqe, 2));
+    SAY_DISTURBED(true, io_uring_wait_cqes(ring, &cqe, 3, NULL, &none));
+    SAY_DISTURBED(true, io_uring_wait_cqes(ring, &cqe, 2, &ts, NULL));
+    SAY_DISTURBED(true, io_uring_submit_and_wait(ring, 2));
+    SAY_DISTURBED(true, io_uring_submit_and_wait_timeout(ring, &cqe, 2, NULL, NULL));
+    SAY_DISTURBED(true, io_uring_submit_and_wait_timeout(ring, &cqe, 2, &ts, NULL));
+    close(event);
+}
+
+/* The same behind a submit, whose system call a signal ends without a word. */
+static void look_at_submitted_parts(struct io_uring *ring)
+{
+    struct __kernel_timespec ts = {20, 0};
+    int event = eventfd(0, EFD_NONBLOCK);
+    unsigned long long value;
+
+    puts("submitted parts");
+    nop(ring, 5);
+    SAY_DISTURBED(false, io_uring_submit_and_wait_timeout(ring, &cqe, 2, NULL, NULL));
+    nop(ring, 5);
+    SAY_DISTURBED(false, io_uring_submit_and_wait_timeout(ring, &cqe, 2, &ts, NULL));
+    nop(ring, 5);
+    SAY_DISTURBED(false, io_uring_submit_and_wait(ring, 2));
+    io_uring_prep_poll_add(io_uring_get_sqe(ring), event, POLLIN);
+    SAY_DISTURBED(false, io_uring_submit_and_wait_timeout(ring, &cqe, 1, NULL, NULL));
+    close(event);
+}
+
+/* What a ring of a kernel before 5.11 is: time is kept by a request. */
+static void make_old(struct io_uring *ring)
+{
+    ring->features &= ~IORING_FEAT_EXT_ARG;
+#ifdef ROTA_LIBURING
+    ring->rota.cq.kpeek = ring->rota.cq.khead;
+#endif
+}
+
+/* On rings where task work runs by itself, where a wait has to run it, and on old ones. */
+static void look_at_signalled(void)
+{
+    static const unsigned flags[] = {0, IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER, 0};
+    struct io_uring ring;
+
+    for (unsigned i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+        if (io_uring_queue_init(8, &ring, flags[i]))
+            continue;
+        if (i < 2) {
+            look_at_signals(&ring, 0);
+            look_at_signals(&ring, SA_RESTART);
+            look_at_submitted_parts(&ring);
+        } else {
+            puts("before 5.11");
+            make_old(&ring);
+        }
+        look_at_parts(&ring);
+        io_uring_queue_exit(&ring);
+    }
+}
+
 int main(void)
 {
     /* SQPOLL's thread is as fast as the machine: what it leaves differs from run to run. */
@@ -344,6 +552,7 @@ int main(void)
 
     for (unsigned i = 0; i < sizeof(flags) / sizeof(*flags); i++)
         look_at_setup(flags[i]);
+    look_at_signalled();
     look_at_sizes();
     look_at_memory();
     if (io_uring_queue_init(8, &ring, 0))

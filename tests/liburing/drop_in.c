@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A program of liburing's as it would be written: what its ring shows, and how its calls behave. */
 #include <liburing.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -132,8 +134,14 @@ static void make_old(struct io_uring *ring)
     ring->rota.cq.kpeek = ring->rota.cq.khead;
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
 static void test_old_kernel(void)
 {
+    static const struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
     struct __kernel_timespec ts = {0, 20000000};
     struct io_uring_cqe *cqe;
     struct io_uring ring;
@@ -160,6 +168,15 @@ static void test_old_kernel(void)
     is_int(io_uring_wait_cqes_min_timeout(&ring, &cqe, 1, &ts, 10, NULL), -EINVAL,
            "no minimum of time");
     is_int(io_uring_submit_and_wait_reg(&ring, &cqe, 1, 0), -EINVAL, "no registered arguments");
+    io_uring_queue_exit(&ring);
+
+    make_old(&ring);
+    submit_nops(&ring, 1);
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &often, NULL);
+    is_int(io_uring_wait_cqe_nr(&ring, &cqe, 2), 0, "a wait for two with one ends at a signal");
+    ok(cqe && cqe->user_data == 1, "which shows the one");
+    setitimer(ITIMER_REAL, &never, NULL);
     io_uring_queue_exit(&ring);
 }
 
