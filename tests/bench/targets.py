@@ -26,6 +26,11 @@ RELOCATIONS = 300
 START = 1.0
 CHANCE = 0.001  # that so many rounds are slower when both sides are equally fast
 SLOWER = 1.01  # less is no difference that a program would notice
+# Instructions that the drop-in's may take more, and why.
+MORE = {
+    "close_direct": 1,  # rota's adds 1 in a way that the compiler takes out of the loop
+    "send_set_addr": 2,  # alone it is no request: liburing's leaves the opcode alone, rota's clears all
+}
 NAMED = 8  # cases that one line names
 
 
@@ -47,10 +52,10 @@ def costs_nothing(cases: list[Case], text: str) -> Iterator[Target]:
     more = sorted(((difference, case.name) for case in cases
                    if (difference := case.difference("drop-in", "rota")) is not None), reverse=True)
     if more:
-        above = [item for item in more if item[0] > 0.05]
+        above = [item for item in more if item[0] > MORE.get(item[1], 0) + 0.05]
         yield Target(f"{text}: the drop-in's no more than rota's", not above,
                      f"{len(above)} of {len(more)} above, by {listed(above)}" if above
-                     else f"at most {more[0][0]:+.1f}", True)
+                     else f"at most {more[0][0]:+.1f}, by {more[0][1]}", True)
 
 
 def at_most(limit: float, text: str, cases: list[Case], side: str) -> Iterator[Target]:

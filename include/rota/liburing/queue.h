@@ -91,12 +91,14 @@ struct io_uring_sqe *rota_liburing_get_sqe128(struct io_uring *ring) LIBURING_NO
 /* What liburing clears in an SQE that it hands out: all but user_data and what each prep function writes. */
 IOURINGINLINE void io_uring_initialize_sqe(struct io_uring_sqe *sqe) LIBURING_NOEXCEPT
 {
-    sqe->flags = 0;
-    sqe->ioprio = 0;
-    sqe->rw_flags = 0;
     sqe->buf_index = 0;
     sqe->personality = 0;
     sqe->file_index = 0;
+    /* Says nothing, but that one store for the three must not become two when a prep function sets buf_index. */
+    __asm__("" : "+m"(sqe->buf_index));
+    sqe->flags = 0;
+    sqe->ioprio = 0;
+    sqe->rw_flags = 0;
     sqe->addr3 = 0;
     sqe->__pad2[0] = 0;
 }
