@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,30 @@ def test_one_line_sources(tmp_path: Path) -> None:
 def test_no_source_of_this_release(tmp_path: Path) -> None:
     with pytest.raises(fetch.CannotFetch, match="no apt source"):
         machine(tmp_path, "debian.list", "deb http://stranger.invalid/thing stable main\n")
+
+
+def test_sources_of_older_suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists outlive packages: what the newest suite no longer hands out may be had of an older one."""
+    asked = []
+
+    def source(self: Any, package: str, target: Path) -> None:
+        asked.append(self.source_suite)
+        if self.source_suite != "bookworm":
+            raise fetch.CannotFetch("gone")
+        (target / "source").mkdir()
+
+    monkeypatch.setattr(fetch.Apt, "update", lambda self, force=False: None)
+    monkeypatch.setattr(fetch.Apt, "source", source)
+    store = fetch.Store(tmp_path, "amd64", False)
+    assert fetch.fetch_source(store, "thing").is_dir()
+    assert asked == ["sid", "trixie", "bookworm"]
+    monkeypatch.setattr(fetch.Apt, "source", lambda self, package, target: fail())
+    with pytest.raises(fetch.CannotFetch, match="gone"):
+        fetch.fetch_source(store, "another")
+
+
+def fail() -> None:
+    raise fetch.CannotFetch("gone")
 
 
 def package(name: str, version: str) -> object:
