@@ -304,8 +304,9 @@ def liburing_guests() -> Iterator[Case]:
 
 @long_stage
 def programs() -> Iterator[Case]:
-    """A program of Debian's, built against the prefix for liburing without a change."""
-    yield from script("programs", "tests/liburing/programs")
+    """Programs of Debian's, built against the prefix for liburing without a change, and their tests."""
+    # PostgreSQL is built and tested for half an hour, or longer.
+    yield from script("programs", "tests/liburing/programs", limit=4 * LIMIT)
 
 
 @stage
