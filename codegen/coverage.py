@@ -64,14 +64,14 @@ def tallies(table: Table) -> list[Tally]:
             found[1].count(prep.function, prep.function in hit or prep.tried is not None,
                            prep.untried)
         for error in op.errors:
-            found[2].count(f"{op.name} {error.errno}", error.trial is not None, error.untried)
+            found[2].count(f"{op.name} {error.errno}", error.provoked, error.untried)
     for row in table.registers:
         hit = {f"rota_{trial.function}" for trial in _trials(row.calls, row.errors)}
         _row(found[3], row.name, row.calls, hit)
         for call in row.calls:
             found[4].count(call.function, call.function in hit, call.untried)
         for error in row.errors:
-            found[5].count(f"{row.name} {error.errno}", error.trial is not None, error.untried)
+            found[5].count(f"{row.name} {error.errno}", error.provoked, error.untried)
     return found
 
 

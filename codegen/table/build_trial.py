@@ -78,4 +78,5 @@ class TrialBuilder:
                      tuple(map(parse, raw.get("when", ()))),
                      tuple(map(looks.parse, raw.get("looks", ()))), raw.get("partial", False),
                      raw.get("sole", False), tuple(map(parse, raw.get("done", ()))),
-                     raw.get("since"), raw.get("until"), trial, raw.get("untried"))
+                     raw.get("since"), raw.get("until"), trial, raw.get("untried"),
+                     raw.get("broken"))

@@ -443,7 +443,7 @@ class _Checker:
 
     def _proof(self, at: Place, item: Any) -> None:
         """Whatever the table claims is tried, or says why not."""
-        if len({"live", "tried", "untried"} & item.keys()) != 1:
+        if len({"live", "tried", "broken", "untried"} & item.keys()) != 1:
             self.error(at, "needs either 'live' or 'untried'")
 
     def _trial(self, at: Place, trial: Any, arity: int, request: bool) -> None:

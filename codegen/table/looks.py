@@ -21,11 +21,12 @@ _SUBJECTS = {
     "new_path": "path",
     "any_path": "path",
     "text": "path",
+    "descriptors": "descriptors",
 }
 
 # Each word, and what it can be said of.
 WORDS = {
-    "open": ("descriptor", "slot"),
+    "open": ("descriptor", "slot", "descriptors"),
     "readable": ("descriptor", "memory", "path"),
     "writable": ("descriptor", "memory", "path"),
     "appending": ("descriptor",),
@@ -34,13 +35,15 @@ WORDS = {
     "seekable": ("descriptor",),
     "regular": ("descriptor",),
     "directory": ("descriptor", "path"),
-    "socket": ("descriptor",),
-    "pipe": ("descriptor",),
+    "socket": ("descriptor", "path"),
+    "pipe": ("descriptor", "path"),
     "character": ("descriptor",),
     "block": ("descriptor",),
     "epoll": ("descriptor",),
     "eventfd": ("descriptor",),
-    "ring": ("descriptor",),
+    "ring": ("descriptor", "descriptors"),
+    "own": ("descriptor",),
+    "same": ("descriptor",),
     "listening": ("descriptor",),
     "connected": ("descriptor",),
     "bound": ("descriptor",),
@@ -63,11 +66,14 @@ WORDS = {
     "linkless": ("memory",),
     "known": ("memory",),
     "crowded": ("memory",),
+    "bounded": ("memory",),
     "related": ("memory",),
     "whole": ("memory",),
     "valid": ("memory",),
     "buffered": ("ring",),
     "aligned": ("memory",),
+    "paged": ("memory",),
+    "mapped": ("memory",),
 }
 
 

@@ -13,7 +13,7 @@ from codegen.table.conditions import Condition, is_number
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.requests import Op, Prep
 from codegen.table.structs import Slot, Struct, sqe_slots
-from codegen.table.trials import Scenario, Trial
+from codegen.table.trials import Error, Scenario, Trial
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,12 @@ class Table:
     def payloads(self) -> tuple[tuple[Family, Struct], ...]:
         """Structures of other owners that commands bring."""
         return tuple((family, struct) for family in self.families for struct in family.payloads)
+
+    @cached_property
+    def breakages(self) -> tuple[tuple[Op, int, Error], ...]:
+        """The errors that a breakage provokes, with the number of each in its row, from 1 on."""
+        return tuple((op, number, error) for op in self.ops
+                     for number, error in enumerate(op.errors, 1) if error.broken)
 
     @cached_property
     def call_trials(self) -> tuple[tuple[Op, Prep, Trial], ...]:

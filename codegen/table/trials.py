@@ -47,3 +47,8 @@ class Error:
     until: str | None
     trial: Trial | None
     untried: str | None
+    broken: str | None  # the breakage of the oracle of explanations that provokes it
+
+    @property
+    def provoked(self) -> bool:
+        return self.trial is not None or self.broken is not None

@@ -2123,73 +2123,74 @@ static int result_106(struct live *l)
 static int start_107(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
+    return rota_start_accept(&l->ring, op, (int)l->sock, (struct sockaddr *)(uintptr_t)0,
+                             (unsigned *)(uintptr_t)0, 0);
 }
 
-static int call_107(struct live *l)
+static void amend_107(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_107(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_108(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, 0, (int)IORING_ASYNC_CANCEL_ANY);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
 }
 
 static int call_108(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, 0, (int)IORING_ASYNC_CANCEL_ANY);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
 }
 
 static int result_108(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_109(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
+    return rota_start_cancel64(&l->ring, op, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int call_109(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
+    return rota_call_cancel64(&l->ring, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int result_109(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(1);
 }
 
 static int start_110(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int call_110(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_110(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(2);
 }
 
 static int start_111(struct live *l, struct rota_op *op)
@@ -2213,31 +2214,31 @@ static int result_111(struct live *l)
 static int start_112(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel(&l->ring, op, (const void *)l->target_ptr, 0);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
 }
 
 static int call_112(struct live *l)
 {
     (void)l;
-    return rota_call_cancel(&l->ring, (const void *)l->target_ptr, 0);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
 }
 
 static int result_112(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static int start_113(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, 0);
+    return rota_start_cancel(&l->ring, op, (const void *)l->target_ptr, 0);
 }
 
 static int call_113(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, 0);
+    return rota_call_cancel(&l->ring, (const void *)l->target_ptr, 0);
 }
 
 static int result_113(struct live *l)
@@ -2249,49 +2250,49 @@ static int result_113(struct live *l)
 static int start_114(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, 0);
 }
 
 static int call_114(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, 0);
 }
 
 static int result_114(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(0);
 }
 
 static int start_115(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int call_115(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    return rota_call_cancel_fd(&l->ring, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_115(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(2);
 }
 
 static int start_116(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, 0, 0);
+    return rota_start_cancel_fd(&l->ring, op, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
-static void amend_116(struct live *l, struct io_uring_sqe *sqe)
+static int call_116(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_cancel_fd(&l->ring, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
 static int result_116(struct live *l)
@@ -2303,13 +2304,13 @@ static int result_116(struct live *l)
 static int start_117(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_op(&l->ring, op, (unsigned)IORING_OP_READ, 0);
+    return rota_start_cancel_fd(&l->ring, op, 0, 0);
 }
 
-static int call_117(struct live *l)
+static void amend_117(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_cancel_op(&l->ring, (unsigned)IORING_OP_READ, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_117(struct live *l)
@@ -2321,105 +2322,103 @@ static int result_117(struct live *l)
 static int start_118(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, 77, 0);
+    return rota_start_cancel_op(&l->ring, op, (unsigned)IORING_OP_READ, 0);
 }
 
 static int call_118(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, 77, 0);
+    return rota_call_cancel_op(&l->ring, (unsigned)IORING_OP_READ, 0);
 }
 
 static int result_118(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_119(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
+    return rota_start_cancel64(&l->ring, op, 77, 0);
 }
 
 static int call_119(struct live *l)
 {
     (void)l;
-    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
+    return rota_call_cancel64(&l->ring, 77, 0);
 }
 
 static int result_119(struct live *l)
 {
     (void)l;
-    return (int)(-EALREADY);
+    return (int)(-ENOENT);
 }
 
 static int start_120(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_op(&l->ring, op, 250, 0);
+    return rota_start_cancel64(&l->ring, op, (__u64)l->target, 0);
 }
 
 static int call_120(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_op(&l->ring, 250, 0);
+    return rota_call_cancel64(&l->ring, (__u64)l->target, 0);
 }
 
 static int result_120(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EALREADY);
 }
 
 static int start_121(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cancel_fd(&l->ring, op, (int)l->fd, 0);
+    return rota_start_cancel_op(&l->ring, op, 250, 0);
 }
 
 static int call_121(struct live *l)
 {
     (void)l;
-    return rota_call_cancel_fd(&l->ring, (int)l->fd, 0);
+    return rota_call_cancel_op(&l->ring, 250, 0);
 }
 
 static int result_121(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int start_122(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_cancel_fd(&l->ring, op, (int)l->fd, 0);
 }
 
 static int call_122(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_call_cancel_fd(&l->ring, (int)l->fd, 0);
 }
 
 static int result_122(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EBADF);
 }
 
 static int start_123(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts,
-                                   (unsigned)IORING_TIMEOUT_ABS);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int call_123(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts,
-                                  (unsigned)IORING_TIMEOUT_ABS);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_123(struct live *l)
@@ -2431,13 +2430,15 @@ static int result_123(struct live *l)
 static int start_124(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout_nsec(&l->ring, op, (__u64)l->nsec, 0);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts,
+                                   (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int call_124(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout_nsec(&l->ring, (__u64)l->nsec, 0);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts,
+                                  (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_124(struct live *l)
@@ -2449,13 +2450,13 @@ static int result_124(struct live *l)
 static int start_125(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_link_timeout_nsec(&l->ring, op, (__u64)l->nsec, 0);
 }
 
 static int call_125(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_call_link_timeout_nsec(&l->ring, (__u64)l->nsec, 0);
 }
 
 static int result_125(struct live *l)
@@ -2467,76 +2468,74 @@ static int result_125(struct live *l)
 static int start_126(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 0);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int call_126(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 0);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_126(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ETIME);
 }
 
 static int start_127(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int call_127(struct live *l)
 {
     (void)l;
-    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int result_127(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ECANCELED);
 }
 
 static int start_128(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)l->ts, 0);
+}
+
+static int call_128(struct live *l)
+{
+    (void)l;
+    return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)l->ts, 0);
+}
+
+static int result_128(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_129(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_link_timeout(&l->ring, op, (const struct __kernel_timespec *)(uintptr_t)0,
                                    0);
 }
 
-static int call_128(struct live *l)
+static int call_129(struct live *l)
 {
     (void)l;
     return rota_call_link_timeout(&l->ring, (const struct __kernel_timespec *)(uintptr_t)0, 0);
 }
 
-static int result_128(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_129(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
-}
-
-static int call_129(struct live *l)
-{
-    (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
-}
-
 static int result_129(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_130(struct live *l, struct rota_op *op)
@@ -2556,7 +2555,7 @@ static int call_130(struct live *l)
 static int result_130(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNREFUSED);
+    return (int)(0);
 }
 
 static int start_131(struct live *l, struct rota_op *op)
@@ -2576,96 +2575,98 @@ static int call_131(struct live *l)
 static int result_131(struct live *l)
 {
     (void)l;
-    return (int)(-EISCONN);
+    return (int)(-ECONNREFUSED);
 }
 
 static int start_132(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0,
-                              16);
-}
-
-static int call_132(struct live *l)
-{
-    (void)l;
-    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
-}
-
-static int result_132(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_133(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_connect(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
-                              (unsigned)l->sa_len);
-}
-
-static int call_133(struct live *l)
-{
-    (void)l;
-    return rota_call_connect(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
-                             (unsigned)l->sa_len);
-}
-
-static int result_133(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOTSOCK);
-}
-
-static int start_134(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                               (unsigned)l->sa_len);
 }
 
-static int call_134(struct live *l)
+static int call_132(struct live *l)
 {
     (void)l;
     return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                              (unsigned)l->sa_len);
 }
 
+static int result_132(struct live *l)
+{
+    (void)l;
+    return (int)(-EISCONN);
+}
+
+static int start_133(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0,
+                              16);
+}
+
+static int call_133(struct live *l)
+{
+    (void)l;
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+}
+
+static int result_133(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_134(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_connect(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
+}
+
+static int call_134(struct live *l)
+{
+    (void)l;
+    return rota_call_connect(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
+}
+
 static int result_134(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_135(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 0, 16384);
+    return rota_start_connect(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                              (unsigned)l->sa_len);
 }
 
 static int call_135(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 0, 16384);
+    return rota_call_connect(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                             (unsigned)l->sa_len);
 }
 
 static int result_135(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_136(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 3, 0, 4096);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 0, 16384);
 }
 
 static int call_136(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 3, 0, 4096);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 0, 16384);
 }
 
 static int result_136(struct live *l)
@@ -2677,105 +2678,103 @@ static int result_136(struct live *l)
 static int start_137(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd2, 0, 0, 4096);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 3, 0, 4096);
 }
 
 static int call_137(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd2, 0, 0, 4096);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 3, 0, 4096);
 }
 
 static int result_137(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_138(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->pipe_w, 0, 0, 4096);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd2, 0, 0, 4096);
 }
 
 static int call_138(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->pipe_w, 0, 0, 4096);
+    return rota_call_fallocate(&l->ring, (int)l->fd2, 0, 0, 4096);
 }
 
 static int result_138(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EBADF);
 }
 
 static int start_139(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 2, 0, 4096);
+    return rota_start_fallocate(&l->ring, op, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int call_139(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 2, 0, 4096);
+    return rota_call_fallocate(&l->ring, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int result_139(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ESPIPE);
 }
 
 static int start_140(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 9223372036854771712, 8192);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 2, 0, 4096);
 }
 
 static int call_140(struct live *l)
 {
     (void)l;
-    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 9223372036854771712, 8192);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 2, 0, 4096);
 }
 
 static int result_140(struct live *l)
 {
     (void)l;
-    return (int)(-EFBIG);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_141(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_start_fallocate(&l->ring, op, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int call_141(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    return rota_call_fallocate(&l->ring, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int result_141(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFBIG);
 }
 
 static int start_142(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                    (int)O_RDONLY, 0, (unsigned)l->slot);
+    return rota_start_openat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int call_142(struct live *l)
 {
     (void)l;
-    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                                   (unsigned)l->slot);
+    return rota_call_openat(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_142(struct live *l)
@@ -2788,52 +2787,52 @@ static int start_143(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
-                                    (int)O_RDONLY, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+                                    (int)O_RDONLY, 0, (unsigned)l->slot);
 }
 
 static int call_143(struct live *l)
 {
     (void)l;
     return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                                   (unsigned)IORING_FILE_INDEX_ALLOC);
+                                   (unsigned)l->slot);
 }
 
 static int result_143(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_144(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_RDWR, 0);
+    return rota_start_openat_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
+                                    (int)O_RDONLY, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_144(struct live *l)
 {
     (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path, (int)O_RDWR, 0);
+    return rota_call_openat_direct(&l->ring, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_144(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static int start_145(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
-                                  (unsigned)l->slot);
+    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int call_145(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
-                                 (unsigned)l->slot);
+    return rota_call_open(&l->ring, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int result_145(struct live *l)
@@ -2845,547 +2844,549 @@ static int result_145(struct live *l)
 static int start_146(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY,
-                             0);
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
+                                  (unsigned)l->slot);
 }
 
 static int call_146(struct live *l)
 {
     (void)l;
-    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
+                                 (unsigned)l->slot);
 }
 
 static int result_146(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_147(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_DIRECTORY, 0);
+    return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY,
+                             0);
 }
 
 static int call_147(struct live *l)
 {
     (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path, (int)O_DIRECTORY, 0);
+    return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_147(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-ENOENT);
 }
 
 static int start_148(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    return rota_start_open(&l->ring, op, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
 static int call_148(struct live *l)
 {
     (void)l;
-    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    return rota_call_open(&l->ring, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
 static int result_148(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENOTDIR);
 }
 
 static int start_149(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 0);
+}
+
+static int call_149(struct live *l)
+{
+    (void)l;
+    return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 0);
+}
+
+static int result_149(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int start_150(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0,
                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_149(struct live *l)
+static int call_150(struct live *l)
 {
     (void)l;
     return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0,
                                  (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_149(struct live *l)
+static int result_150(struct live *l)
 {
     (void)l;
     return (int)(-ENFILE);
 }
 
-static int start_150(struct live *l, struct rota_op *op)
+static int start_151(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_open_direct(&l->ring, op, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
-static int call_150(struct live *l)
+static int call_151(struct live *l)
 {
     (void)l;
     return rota_call_open_direct(&l->ring, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
-static int result_150(struct live *l)
+static int result_151(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_151(struct live *l, struct rota_op *op)
+static int start_152(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
-static int call_151(struct live *l)
+static int call_152(struct live *l)
 {
     (void)l;
     return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
-static int result_151(struct live *l)
+static int result_152(struct live *l)
 {
     (void)l;
     return (int)(-EMFILE);
 }
 
-static int start_152(struct live *l, struct rota_op *op)
+static int start_153(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_open(&l->ring, op, (const char *)l->path, 192, 0);
 }
 
-static int call_152(struct live *l)
+static int call_153(struct live *l)
 {
     (void)l;
     return rota_call_open(&l->ring, (const char *)l->path, 192, 0);
 }
 
-static int result_152(struct live *l)
+static int result_153(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static int start_153(struct live *l, struct rota_op *op)
+static int start_154(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_open(&l->ring, op, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
-static int call_153(struct live *l)
+static int call_154(struct live *l)
 {
     (void)l;
     return rota_call_open(&l->ring, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
-static int result_153(struct live *l)
+static int result_154(struct live *l)
 {
     (void)l;
     return (int)(-EISDIR);
 }
 
-static int start_154(struct live *l, struct rota_op *op)
+static int start_155(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat(&l->ring, op, (int)AT_FDCWD, (const char *)(uintptr_t)0,
                              (int)O_RDONLY, 0);
 }
 
-static int call_154(struct live *l)
+static int call_155(struct live *l)
 {
     (void)l;
     return rota_call_openat(&l->ring, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
-static int result_154(struct live *l)
+static int result_155(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_155(struct live *l, struct rota_op *op)
+static int start_156(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat(&l->ring, op, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
-static int call_155(struct live *l)
+static int call_156(struct live *l)
 {
     (void)l;
     return rota_call_openat(&l->ring, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
-static int result_155(struct live *l)
-{
-    (void)l;
-    return (int)(-EBADF);
-}
-
-static int start_156(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_open(&l->ring, op, (const char *)l->path2, (int)O_RDONLY, 0);
-}
-
-static int call_156(struct live *l)
-{
-    (void)l;
-    return rota_call_open(&l->ring, (const char *)l->path2, (int)O_RDONLY, 0);
-}
-
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EBADF);
 }
 
 static int start_157(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close(&l->ring, op, (int)l->fd2);
+    return rota_start_open(&l->ring, op, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int call_157(struct live *l)
 {
     (void)l;
-    return rota_call_close(&l->ring, (int)l->fd2);
+    return rota_call_open(&l->ring, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_157(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ELOOP);
 }
 
 static int start_158(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, (unsigned)l->slot);
+    return rota_start_open(&l->ring, op, (const char *)l->dir, (int)O_TMPFILE, 0);
 }
 
 static int call_158(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, (unsigned)l->slot);
+    return rota_call_open(&l->ring, (const char *)l->dir, (int)O_TMPFILE, 0);
 }
 
 static int result_158(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_159(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close(&l->ring, op, (int)l->fd);
+    return rota_start_close(&l->ring, op, (int)l->fd2);
 }
 
 static int call_159(struct live *l)
 {
     (void)l;
-    return rota_call_close(&l->ring, (int)l->fd);
+    return rota_call_close(&l->ring, (int)l->fd2);
 }
 
 static int result_159(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_160(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 3);
+    return rota_start_close_direct(&l->ring, op, (unsigned)l->slot);
 }
 
 static int call_160(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 3);
+    return rota_call_close_direct(&l->ring, (unsigned)l->slot);
 }
 
 static int result_160(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_161(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 99);
+    return rota_start_close(&l->ring, op, (int)l->fd);
 }
 
 static int call_161(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 99);
+    return rota_call_close(&l->ring, (int)l->fd);
 }
 
 static int result_161(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static int start_162(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_close_direct(&l->ring, op, 0);
+    return rota_start_close_direct(&l->ring, op, 3);
 }
 
 static int call_162(struct live *l)
 {
     (void)l;
-    return rota_call_close_direct(&l->ring, 0);
+    return rota_call_close_direct(&l->ring, 3);
 }
 
 static int result_162(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static int start_163(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 2);
+    return rota_start_close_direct(&l->ring, op, 99);
 }
 
 static int call_163(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 2);
+    return rota_call_close_direct(&l->ring, 99);
 }
 
 static int result_163(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static int start_164(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+    return rota_start_close_direct(&l->ring, op, 0);
 }
 
 static int call_164(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+    return rota_call_close_direct(&l->ring, 0);
 }
 
 static int result_164(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ENXIO);
 }
 
 static int start_165(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)(uintptr_t)0, 1, 0);
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 2);
 }
 
 static int call_165(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)(uintptr_t)0, 1, 0);
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 2);
 }
 
 static int result_165(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(1);
 }
 
 static int start_166(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 4);
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
 }
 
 static int call_166(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 4);
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
 }
 
 static int result_166(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int start_167(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 0);
+    return rota_start_files_update(&l->ring, op, (int *)(uintptr_t)0, 1, 0);
 }
 
 static int call_167(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 0);
+    return rota_call_files_update(&l->ring, (int *)(uintptr_t)0, 1, 0);
 }
 
 static int result_167(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ENXIO);
 }
 
 static int start_168(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 4);
 }
 
 static int call_168(struct live *l)
 {
     (void)l;
-    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 4);
 }
 
 static int result_168(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EINVAL);
 }
 
 static int start_169(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, 0);
+}
+
+static int call_169(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, 0);
+}
+
+static int result_169(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_170(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_files_update(&l->ring, op, (int *)l->fds, 1, -1);
+}
+
+static int call_170(struct live *l)
+{
+    (void)l;
+    return rota_call_files_update(&l->ring, (int *)l->fds, 1, -1);
+}
+
+static int result_170(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static int start_171(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_statx(&l->ring, op, (int)l->dfd, (const char *)l->name, 0, 2047,
                             (struct statx *)l->statxbuf);
 }
 
-static int call_169(struct live *l)
+static int call_171(struct live *l)
 {
     (void)l;
     return rota_call_statx(&l->ring, (int)l->dfd, (const char *)l->name, 0, 2047,
                            (struct statx *)l->statxbuf);
 }
 
-static int result_169(struct live *l)
+static int result_171(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_170(struct live *l, struct rota_op *op)
+static int start_172(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_statx(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH,
                             2047, (struct statx *)l->statxbuf);
 }
 
-static int call_170(struct live *l)
+static int call_172(struct live *l)
 {
     (void)l;
     return rota_call_statx(&l->ring, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
                            (struct statx *)l->statxbuf);
 }
 
-static int result_170(struct live *l)
+static int result_172(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_171(struct live *l, struct rota_op *op)
+static int start_173(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
                             (struct statx *)l->statxbuf);
 }
 
-static int call_171(struct live *l)
+static int call_173(struct live *l)
 {
     (void)l;
     return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
                            (struct statx *)l->statxbuf);
 }
 
-static int result_171(struct live *l)
+static int result_173(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_172(struct live *l, struct rota_op *op)
+static int start_174(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_statx(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
                             (struct statx *)(uintptr_t)0);
 }
 
-static int call_172(struct live *l)
+static int call_174(struct live *l)
 {
     (void)l;
     return rota_call_statx(&l->ring, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
                            (struct statx *)(uintptr_t)0);
 }
 
-static int result_172(struct live *l)
+static int result_174(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_173(struct live *l, struct rota_op *op)
+static int start_175(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0);
 }
 
-static int call_173(struct live *l)
+static int call_175(struct live *l)
 {
     (void)l;
     return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0);
-}
-
-static int result_173(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static int start_174(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
-}
-
-static int call_174(struct live *l)
-{
-    (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
-}
-
-static int result_174(struct live *l)
-{
-    (void)l;
-    return (int)(100);
-}
-
-static int start_175(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_read(&l->ring, op, (int)l->slot, (void *)l->buf, 8192, 0);
-}
-
-static void amend_175(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_175(struct live *l)
@@ -3397,31 +3398,31 @@ static int result_175(struct live *l)
 static int start_176(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read2(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
 }
 
 static int call_176(struct live *l)
 {
     (void)l;
-    return rota_call_read2(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
 }
 
 static int result_176(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(100);
 }
 
 static int start_177(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 8192, 0, (int)l->bgid);
+    return rota_start_read(&l->ring, op, (int)l->slot, (void *)l->buf, 8192, 0);
 }
 
-static int call_177(struct live *l)
+static void amend_177(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 8192, 0, (int)l->bgid);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_177(struct live *l)
@@ -3433,13 +3434,13 @@ static int result_177(struct live *l)
 static int start_178(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 0, 0, (int)l->bgid);
+    return rota_start_read2(&l->ring, op, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
 }
 
 static int call_178(struct live *l)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 0, 0, (int)l->bgid);
+    return rota_call_read2(&l->ring, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
 }
 
 static int result_178(struct live *l)
@@ -3451,123 +3452,123 @@ static int result_178(struct live *l)
 static int start_179(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 8192, 0, (int)l->bgid);
 }
 
 static int call_179(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_read_select(&l->ring, (int)l->fd, 8192, 0, (int)l->bgid);
 }
 
 static int result_179(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(8192);
 }
 
 static int start_180(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 0, 0, (int)l->bgid);
 }
 
-static void amend_180(struct live *l, struct io_uring_sqe *sqe)
+static int call_180(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_read_select(&l->ring, (int)l->fd, 0, 0, (int)l->bgid);
 }
 
 static int result_180(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(8192);
 }
 
 static int start_181(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_select(&l->ring, op, (int)l->fd, 16, 0, 77);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_181(struct live *l)
 {
     (void)l;
-    return rota_call_read_select(&l->ring, (int)l->fd, 16, 0, 77);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_181(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EISDIR);
 }
 
 static int start_182(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read2(&l->ring, op, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
 }
 
-static int call_182(struct live *l)
+static void amend_182(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_read2(&l->ring, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_182(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EFAULT);
 }
 
 static int start_183(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_select(&l->ring, op, (int)l->fd, 16, 0, 77);
+}
+
+static int call_183(struct live *l)
+{
+    (void)l;
+    return rota_call_read_select(&l->ring, (int)l->fd, 16, 0, 77);
+}
+
+static int result_183(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static int start_184(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read2(&l->ring, op, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+}
+
+static int call_184(struct live *l)
+{
+    (void)l;
+    return rota_call_read2(&l->ring, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
+}
+
+static int result_184(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_185(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_read_attr(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0,
                                 (const struct io_uring_attr_pi *)l->attr);
 }
 
-static int call_183(struct live *l)
+static int call_185(struct live *l)
 {
     (void)l;
     return rota_call_read_attr(&l->ring, (int)l->fd, (void *)l->buf, 16, 0,
                                (const struct io_uring_attr_pi *)l->attr);
-}
-
-static int result_183(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_184(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
-}
-
-static int call_184(struct live *l)
-{
-    (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
-}
-
-static int result_184(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_185(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
-}
-
-static int call_185(struct live *l)
-{
-    (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_185(struct live *l)
@@ -3579,31 +3580,31 @@ static int result_185(struct live *l)
 static int start_186(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_186(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_186(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_187(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int call_187(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_187(struct live *l)
@@ -3615,68 +3616,67 @@ static int result_187(struct live *l)
 static int start_188(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->pipe_w, (void *)l->buf, 16, 0);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int call_188(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->pipe_w, (void *)l->buf, 16, 0);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int result_188(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int start_189(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_189(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_189(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static int start_190(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write2(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0,
-                             (int)RWF_DSYNC);
+    return rota_start_read(&l->ring, op, (int)l->pipe_w, (void *)l->buf, 16, 0);
 }
 
 static int call_190(struct live *l)
 {
     (void)l;
-    return rota_call_write2(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    return rota_call_read(&l->ring, (int)l->pipe_w, (void *)l->buf, 16, 0);
 }
 
 static int result_190(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EBADF);
 }
 
 static int start_191(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_stream(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0);
 }
 
 static int call_191(struct live *l)
 {
     (void)l;
-    return rota_call_write_stream(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0);
 }
 
 static int result_191(struct live *l)
@@ -3688,143 +3688,144 @@ static int result_191(struct live *l)
 static int start_192(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0);
+    return rota_start_write2(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0,
+                             (int)RWF_DSYNC);
 }
 
 static int call_192(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0);
+    return rota_call_write2(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
 }
 
 static int result_192(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static int start_193(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
+    return rota_start_write_stream(&l->ring, op, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
 }
 
-static void amend_193(struct live *l, struct io_uring_sqe *sqe)
+static int call_193(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(8);
+    return rota_call_write_stream(&l->ring, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
 }
 
 static int result_193(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(8192);
 }
 
 static int start_194(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_start_write(&l->ring, op, (int)l->fd2, (const void *)l->buf, 16, 0);
 }
 
 static int call_194(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_call_write(&l->ring, (int)l->fd2, (const void *)l->buf, 16, 0);
 }
 
 static int result_194(struct live *l)
 {
     (void)l;
-    return (int)(-ENOSPC);
+    return (int)(-EBADF);
 }
 
 static int start_195(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
 }
 
-static int call_195(struct live *l)
+static void amend_195(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_195(struct live *l)
 {
     (void)l;
-    return (int)(-EPIPE);
+    return (int)(-EFAULT);
 }
 
 static int start_196(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
+}
+
+static int call_196(struct live *l)
+{
+    (void)l;
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
+}
+
+static int result_196(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOSPC);
+}
+
+static int start_197(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+}
+
+static int call_197(struct live *l)
+{
+    (void)l;
+    return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
+}
+
+static int result_197(struct live *l)
+{
+    (void)l;
+    return (int)(-EPIPE);
+}
+
+static int start_198(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_write2(&l->ring, op, (int)l->pipe_w, (const void *)l->buf, 4096, 0,
                              (int)RWF_NOWAIT);
 }
 
-static int call_196(struct live *l)
+static int call_198(struct live *l)
 {
     (void)l;
     return rota_call_write2(&l->ring, (int)l->pipe_w, (const void *)l->buf, 4096, 0,
                             (int)RWF_NOWAIT);
 }
 
-static int result_196(struct live *l)
+static int result_198(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static int start_197(struct live *l, struct rota_op *op)
+static int start_199(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_write_attr(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0,
                                  (const struct io_uring_attr_pi *)l->attr);
 }
 
-static int call_197(struct live *l)
+static int call_199(struct live *l)
 {
     (void)l;
     return rota_call_write_attr(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0,
                                 (const struct io_uring_attr_pi *)l->attr);
-}
-
-static int result_197(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_198(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int call_198(struct live *l)
-{
-    (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_198(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_199(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
-}
-
-static int call_199(struct live *l)
-{
-    (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_199(struct live *l)
@@ -3836,214 +3837,211 @@ static int result_199(struct live *l)
 static int start_200(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int call_200(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_201(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int call_201(struct live *l)
 {
     (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_201(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_202(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fadvise64(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int call_202(struct live *l)
 {
     (void)l;
-    return rota_call_fadvise64(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_202(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_203(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
+    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_203(struct live *l)
 {
     (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
+    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_203(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(0);
 }
 
 static int start_204(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 0, 99);
+    return rota_start_fadvise64(&l->ring, op, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_204(struct live *l)
 {
     (void)l;
-    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 0, 99);
+    return rota_call_fadvise64(&l->ring, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_204(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_205(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    return rota_start_fadvise(&l->ring, op, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int call_205(struct live *l)
 {
     (void)l;
-    return rota_call_madvise(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    return rota_call_fadvise(&l->ring, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_205(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ESPIPE);
 }
 
 static int start_206(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_madvise64(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    return rota_start_fadvise(&l->ring, op, (int)l->fd, 0, 0, 99);
 }
 
 static int call_206(struct live *l)
 {
     (void)l;
-    return rota_call_madvise64(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    return rota_call_fadvise(&l->ring, (int)l->fd, 0, 0, 99);
 }
 
 static int result_206(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_207(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
-static void amend_207(struct live *l, struct io_uring_sqe *sqe)
+static int call_207(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(1);
+    return rota_call_madvise(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_207(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_208(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
+    return rota_start_madvise64(&l->ring, op, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
-static void amend_208(struct live *l, struct io_uring_sqe *sqe)
+static int call_208(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(65536);
+    return rota_call_madvise64(&l->ring, (void *)l->buf, 8192, (int)MADV_DONTNEED);
 }
 
 static int result_208(struct live *l)
 {
     (void)l;
-    return (int)(-ENOMEM);
+    return (int)(0);
 }
 
 static int start_209(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
 }
 
-static int call_209(struct live *l)
+static void amend_209(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
+    sqe->addr = (__u64)(1);
 }
 
 static int result_209(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_210(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_bundle(&l->ring, op, (int)l->sock, 128, 0);
+    return rota_start_madvise(&l->ring, op, (void *)l->buf, 4096, (int)MADV_DONTNEED);
 }
 
 static void amend_210(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
+    sqe->addr = (__u64)(65536);
 }
 
 static int result_210(struct live *l)
 {
     (void)l;
-    return (int)(128);
+    return (int)(-ENOMEM);
 }
 
 static int start_211(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int call_211(struct live *l)
 {
     (void)l;
-    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_211(struct live *l)
@@ -4055,43 +4053,52 @@ static int result_211(struct live *l)
 static int start_212(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
+    return rota_start_send_bundle(&l->ring, op, (int)l->sock, 128, 0);
 }
 
-static int call_212(struct live *l)
+static void amend_212(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_212(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(128);
 }
 
 static int start_213(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
+    return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+}
+
+static int call_213(struct live *l)
+{
+    (void)l;
+    return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                            (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_213(struct live *l)
 {
     (void)l;
-    return (int)(128);
+    return (int)(64);
 }
 
 static int start_214(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendv(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
+    return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int call_214(struct live *l)
 {
     (void)l;
-    return rota_call_sendv(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
+    return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_214(struct live *l)
@@ -4103,271 +4110,264 @@ static int result_214(struct live *l)
 static int start_215(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
-}
-
-static int call_215(struct live *l)
-{
-    (void)l;
-    return rota_call_send_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_send_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_215(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(128);
 }
 
 static int start_216(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
+    return rota_start_sendv(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int call_216(struct live *l)
 {
     (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
+    return rota_call_sendv(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_216(struct live *l)
 {
     (void)l;
-    return (int)(-EPIPE);
+    return (int)(64);
 }
 
 static int start_217(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
+    return rota_start_send_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_217(struct live *l)
 {
     (void)l;
-    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
+    return rota_call_send_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_217(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(64);
 }
 
 static int start_218(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int call_218(struct live *l)
+{
+    (void)l;
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int result_218(struct live *l)
+{
+    (void)l;
+    return (int)(-EPIPE);
+}
+
+static int start_219(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int call_219(struct live *l)
+{
+    (void)l;
+    return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int result_219(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static int start_220(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
                              (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
-static int call_218(struct live *l)
+static int call_220(struct live *l)
 {
     (void)l;
     return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
                             (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
-static int result_218(struct live *l)
+static int result_220(struct live *l)
 {
     (void)l;
     return (int)(-EMSGSIZE);
 }
 
-static int start_219(struct live *l, struct rota_op *op)
+static int start_221(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
-static int call_219(struct live *l)
+static int call_221(struct live *l)
 {
     (void)l;
     return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
-static int result_219(struct live *l)
+static int result_221(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static int start_220(struct live *l, struct rota_op *op)
+static int start_222(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_select(&l->ring, op, (int)l->sock, 0, 0, 99);
 }
 
-static int call_220(struct live *l)
+static int call_222(struct live *l)
 {
     (void)l;
     return rota_call_send_select(&l->ring, (int)l->sock, 0, 0, 99);
 }
 
-static int result_220(struct live *l)
+static int result_222(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_221(struct live *l, struct rota_op *op)
+static int start_223(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
-static int call_221(struct live *l)
+static int call_223(struct live *l)
 {
     (void)l;
     return rota_call_send(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
-static int result_221(struct live *l)
+static int result_223(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static int start_222(struct live *l, struct rota_op *op)
+static int start_224(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64,
                            (int)MSG_DONTWAIT);
 }
 
-static int call_222(struct live *l)
+static int call_224(struct live *l)
 {
     (void)l;
     return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
-static int result_222(struct live *l)
+static int result_224(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static int start_223(struct live *l, struct rota_op *op)
+static int start_225(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send(&l->ring, op, (int)l->sock, (const void *)(uintptr_t)0, 64, 0);
 }
 
-static void amend_223(struct live *l, struct io_uring_sqe *sqe)
+static void amend_225(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr = (__u64)(8);
 }
 
-static int result_223(struct live *l)
+static int result_225(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_224(struct live *l, struct rota_op *op)
+static int start_226(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int call_224(struct live *l)
+static int call_226(struct live *l)
 {
     (void)l;
     return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int result_224(struct live *l)
+static int result_226(struct live *l)
 {
     (void)l;
     return (int)(-ENOTCONN);
 }
 
-static int start_225(struct live *l, struct rota_op *op)
+static int start_227(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int call_225(struct live *l)
+static int call_227(struct live *l)
 {
     (void)l;
     return rota_call_send(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int result_225(struct live *l)
+static int result_227(struct live *l)
 {
     (void)l;
     return (int)(-ECONNRESET);
 }
 
-static int start_226(struct live *l, struct rota_op *op)
+static int start_228(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendto(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
                              (const struct sockaddr *)l->sa, 2);
 }
 
-static int call_226(struct live *l)
+static int call_228(struct live *l)
 {
     (void)l;
     return rota_call_sendto(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
                             (const struct sockaddr *)l->sa, 2);
 }
 
-static int result_226(struct live *l)
+static int result_228(struct live *l)
 {
     (void)l;
     return (int)(-EISCONN);
 }
 
-static int start_227(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int call_227(struct live *l)
-{
-    (void)l;
-    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_227(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_228(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static void amend_228(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
-}
-
-static int result_228(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
 static int start_229(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_multishot(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static void amend_229(struct live *l, struct io_uring_sqe *sqe)
+static int call_229(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
+    return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_229(struct live *l)
@@ -4379,13 +4379,13 @@ static int result_229(struct live *l)
 static int start_230(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_select(&l->ring, op, (int)l->sock, 64, 0, (int)l->bgid);
+    return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int call_230(struct live *l)
+static void amend_230(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_recv_select(&l->ring, (int)l->sock, 64, 0, (int)l->bgid);
+    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
 static int result_230(struct live *l)
@@ -4397,13 +4397,14 @@ static int result_230(struct live *l)
 static int start_231(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
+    return rota_start_recv_multishot(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int call_231(struct live *l)
+static void amend_231(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_recv_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_231(struct live *l)
@@ -4415,25 +4416,31 @@ static int result_231(struct live *l)
 static int start_232(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
+    return rota_start_recv_select(&l->ring, op, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int call_232(struct live *l)
 {
     (void)l;
-    return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 128, 0, (int)l->bgid);
+    return rota_call_recv_select(&l->ring, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int result_232(struct live *l)
 {
     (void)l;
-    return (int)(128);
+    return (int)(64);
 }
 
 static int start_233(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_multishot_select(&l->ring, op, (int)l->sock, 0, (int)l->bgid);
+    return rota_start_recv_select(&l->ring, op, (int)l->sock, 0, 0, (int)l->bgid);
+}
+
+static int call_233(struct live *l)
+{
+    (void)l;
+    return rota_call_recv_select(&l->ring, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_233(struct live *l)
@@ -4445,25 +4452,25 @@ static int result_233(struct live *l)
 static int start_234(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_multishot_limit(&l->ring, op, (int)l->sock, 32, 64, 0, (int)l->bgid);
+    return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 128, 0, (int)l->bgid);
+}
+
+static int call_234(struct live *l)
+{
+    (void)l;
+    return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_234(struct live *l)
 {
     (void)l;
-    return (int)(32);
+    return (int)(128);
 }
 
 static int start_235(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_fixed(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0, 0);
-}
-
-static int call_235(struct live *l)
-{
-    (void)l;
-    return rota_call_recv_fixed(&l->ring, (int)l->sock, (void *)l->buf, 64, 0, 0);
+    return rota_start_recv_multishot_select(&l->ring, op, (int)l->sock, 0, (int)l->bgid);
 }
 
 static int result_235(struct live *l)
@@ -4475,189 +4482,219 @@ static int result_235(struct live *l)
 static int start_236(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_recv_multishot_limit(&l->ring, op, (int)l->sock, 32, 64, 0, (int)l->bgid);
+}
+
+static int result_236(struct live *l)
+{
+    (void)l;
+    return (int)(32);
+}
+
+static int start_237(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_fixed(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0, 0);
+}
+
+static int call_237(struct live *l)
+{
+    (void)l;
+    return rota_call_recv_fixed(&l->ring, (int)l->sock, (void *)l->buf, 64, 0, 0);
+}
+
+static int result_237(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_238(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static void amend_236(struct live *l, struct io_uring_sqe *sqe)
+static void amend_238(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
     sqe->buf_group = (__u16)(l->bgid);
 }
 
-static int result_236(struct live *l)
+static int result_238(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static int start_237(struct live *l, struct rota_op *op)
+static int start_239(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
-static int call_237(struct live *l)
+static int call_239(struct live *l)
 {
     (void)l;
     return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
-static int result_237(struct live *l)
+static int result_239(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static int start_238(struct live *l, struct rota_op *op)
+static int start_240(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
-static int call_238(struct live *l)
+static int call_240(struct live *l)
 {
     (void)l;
     return rota_call_recv(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
-static int result_238(struct live *l)
+static int result_240(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static int start_239(struct live *l, struct rota_op *op)
+static int start_241(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv_bundle_select(&l->ring, op, (int)l->sock, 0, 0, 99);
 }
 
-static int call_239(struct live *l)
+static int call_241(struct live *l)
 {
     (void)l;
     return rota_call_recv_bundle_select(&l->ring, (int)l->sock, 0, 0, 99);
 }
 
-static int result_239(struct live *l)
+static int result_241(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_240(struct live *l, struct rota_op *op)
+static int start_242(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 64, 0);
 }
 
-static void amend_240(struct live *l, struct io_uring_sqe *sqe)
+static void amend_242(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr = (__u64)(8);
 }
 
-static int result_240(struct live *l)
+static int result_242(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_241(struct live *l, struct rota_op *op)
+static int start_243(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int call_241(struct live *l)
+static int call_243(struct live *l)
 {
     (void)l;
     return rota_call_recv(&l->ring, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int result_241(struct live *l)
+static int result_243(struct live *l)
 {
     (void)l;
     return (int)(-ENOTCONN);
 }
 
-static int start_242(struct live *l, struct rota_op *op)
+static int start_244(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int call_242(struct live *l)
+static int call_244(struct live *l)
 {
     (void)l;
     return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int result_242(struct live *l)
+static int result_244(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_243(struct live *l, struct rota_op *op)
+static int start_245(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_recv(&l->ring, op, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int call_243(struct live *l)
+static int call_245(struct live *l)
 {
     (void)l;
     return rota_call_recv(&l->ring, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
-static int result_243(struct live *l)
+static int result_245(struct live *l)
 {
     (void)l;
     return (int)(-ECONNRESET);
 }
 
-static int start_244(struct live *l, struct rota_op *op)
+static int start_246(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
                               (const struct open_how *)l->how);
 }
 
-static int call_244(struct live *l)
+static int call_246(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->name,
                              (const struct open_how *)l->how);
 }
 
-static int result_244(struct live *l)
+static int result_246(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_245(struct live *l, struct rota_op *op)
+static int start_247(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
                                      (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
-static int call_245(struct live *l)
+static int call_247(struct live *l)
 {
     (void)l;
     return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
                                     (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
-static int result_245(struct live *l)
+static int result_247(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_246(struct live *l, struct rota_op *op)
+static int start_248(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
@@ -4665,7 +4702,7 @@ static int start_246(struct live *l, struct rota_op *op)
                                      (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_246(struct live *l)
+static int call_248(struct live *l)
 {
     (void)l;
     return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
@@ -4673,132 +4710,132 @@ static int call_246(struct live *l)
                                     (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_246(struct live *l)
+static int result_248(struct live *l)
 {
     (void)l;
     return (int)(1);
 }
 
-static int start_247(struct live *l, struct rota_op *op)
+static int start_249(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
                               (const struct open_how *)l->how);
 }
 
-static int call_247(struct live *l)
+static int call_249(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
                              (const struct open_how *)l->how);
 }
 
-static int result_247(struct live *l)
+static int result_249(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_248(struct live *l, struct rota_op *op)
+static int start_250(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->path,
                               (const struct open_how *)l->beneath);
 }
 
-static int call_248(struct live *l)
+static int call_250(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)l->dfd, (const char *)l->path,
                              (const struct open_how *)l->beneath);
 }
 
-static int result_248(struct live *l)
+static int result_250(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static int start_249(struct live *l, struct rota_op *op)
+static int start_251(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2_direct(&l->ring, op, (int)l->dfd, (const char *)l->name,
                                      (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
-static int call_249(struct live *l)
+static int call_251(struct live *l)
 {
     (void)l;
     return rota_call_openat2_direct(&l->ring, (int)l->dfd, (const char *)l->name,
                                     (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
-static int result_249(struct live *l)
+static int result_251(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_250(struct live *l, struct rota_op *op)
+static int start_252(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)l->dfd, (const char *)l->name,
                               (const struct open_how *)l->long_how);
 }
 
-static void amend_250(struct live *l, struct io_uring_sqe *sqe)
+static void amend_252(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->len = (__u32)(32);
 }
 
-static int result_250(struct live *l)
+static int result_252(struct live *l)
 {
     (void)l;
     return (int)(-E2BIG);
 }
 
-static int start_251(struct live *l, struct rota_op *op)
+static int start_253(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)l->how);
 }
 
-static int call_251(struct live *l)
+static int call_253(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
                              (const struct open_how *)l->how);
 }
 
-static int result_251(struct live *l)
+static int result_253(struct live *l)
 {
     (void)l;
     return (int)(-EMFILE);
 }
 
-static int start_252(struct live *l, struct rota_op *op)
+static int start_254(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2_direct(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
                                      (const struct open_how *)l->how, 0);
 }
 
-static int call_252(struct live *l)
+static int call_254(struct live *l)
 {
     (void)l;
     return rota_call_openat2_direct(&l->ring, (int)AT_FDCWD, (const char *)l->path,
                                     (const struct open_how *)l->how, 0);
 }
 
-static int result_252(struct live *l)
+static int result_254(struct live *l)
 {
     (void)l;
     return (int)(-ENXIO);
 }
 
-static int start_253(struct live *l, struct rota_op *op)
+static int start_255(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2_direct(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
@@ -4806,7 +4843,7 @@ static int start_253(struct live *l, struct rota_op *op)
                                      (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_253(struct live *l)
+static int call_255(struct live *l)
 {
     (void)l;
     return rota_call_openat2_direct(&l->ring, (int)AT_FDCWD, (const char *)l->path,
@@ -4814,183 +4851,143 @@ static int call_253(struct live *l)
                                     (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_253(struct live *l)
-{
-    (void)l;
-    return (int)(-ENFILE);
-}
-
-static int start_254(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
-                              (const struct open_how *)l->cached);
-}
-
-static int call_254(struct live *l)
-{
-    (void)l;
-    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
-                             (const struct open_how *)l->cached);
-}
-
-static int result_254(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static int start_255(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
-                              (const struct open_how *)l->how_mode);
-}
-
-static int call_255(struct live *l)
-{
-    (void)l;
-    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
-                             (const struct open_how *)l->how_mode);
-}
-
 static int result_255(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static int start_256(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
-                              (const struct open_how *)l->how_directory);
+                              (const struct open_how *)l->cached);
 }
 
 static int call_256(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
-                             (const struct open_how *)l->how_directory);
+                             (const struct open_how *)l->cached);
 }
 
 static int result_256(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EAGAIN);
 }
 
 static int start_257(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
-                              (const struct open_how *)(uintptr_t)0);
+                              (const struct open_how *)l->how_mode);
 }
 
 static int call_257(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
-                             (const struct open_how *)(uintptr_t)0);
+                             (const struct open_how *)l->how_mode);
 }
 
 static int result_257(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_258(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)l->how_directory);
+}
+
+static int call_258(struct live *l)
+{
+    (void)l;
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)l->how_directory);
+}
+
+static int result_258(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTDIR);
+}
+
+static int start_259(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path,
+                              (const struct open_how *)(uintptr_t)0);
+}
+
+static int call_259(struct live *l)
+{
+    (void)l;
+    return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path,
+                             (const struct open_how *)(uintptr_t)0);
+}
+
+static int result_259(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_260(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, -1, (const char *)l->name,
                               (const struct open_how *)l->how);
 }
 
-static int call_258(struct live *l)
+static int call_260(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
-static int result_258(struct live *l)
+static int result_260(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int start_259(struct live *l, struct rota_op *op)
+static int start_261(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_openat2(&l->ring, op, (int)AT_FDCWD, (const char *)l->path2,
                               (const struct open_how *)l->how);
 }
 
-static int call_259(struct live *l)
+static int call_261(struct live *l)
 {
     (void)l;
     return rota_call_openat2(&l->ring, (int)AT_FDCWD, (const char *)l->path2,
                              (const struct open_how *)l->how);
 }
 
-static int result_259(struct live *l)
+static int result_261(struct live *l)
 {
     (void)l;
     return (int)(-ELOOP);
 }
 
-static int start_260(struct live *l, struct rota_op *op)
+static int start_262(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)l->event);
 }
 
-static int call_260(struct live *l)
+static int call_262(struct live *l)
 {
     (void)l;
     return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)l->event);
-}
-
-static int result_260(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_261(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                                (const struct epoll_event *)l->event);
-}
-
-static int call_261(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                               (const struct epoll_event *)l->event);
-}
-
-static int result_261(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_262(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                                (const struct epoll_event *)(uintptr_t)0);
-}
-
-static int call_262(struct live *l)
-{
-    (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                               (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_262(struct live *l)
@@ -5002,191 +4999,195 @@ static int result_262(struct live *l)
 static int start_263(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_263(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                                (const struct epoll_event *)l->event);
 }
 
 static int result_263(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static int start_264(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                                (const struct epoll_event *)l->event);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                                (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int call_264(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                               (const struct epoll_event *)l->event);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                               (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_264(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_265(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_265(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)l->event);
 }
 
 static int result_265(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-EEXIST);
 }
 
 static int start_266(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_266(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                                (const struct epoll_event *)l->event);
 }
 
 static int result_266(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static int start_267(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_267(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)l->event);
 }
 
 static int result_267(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EPERM);
 }
 
 static int start_268(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)l->event);
 }
 
 static int call_268(struct live *l)
 {
     (void)l;
-    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    return rota_call_epoll_ctl(&l->ring, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)l->event);
 }
 
 static int result_268(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static int start_269(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_ctl(&l->ring, op, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
+}
+
+static int call_269(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_ctl(&l->ring, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
+}
+
+static int result_269(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_270(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
+}
+
+static int call_270(struct live *l)
+{
+    (void)l;
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
+}
+
+static int result_270(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_271(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                 (const struct epoll_event *)(uintptr_t)0);
 }
 
-static int call_269(struct live *l)
+static int call_271(struct live *l)
 {
     (void)l;
     return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                                (const struct epoll_event *)(uintptr_t)0);
 }
 
-static int result_269(struct live *l)
+static int result_271(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_270(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
-}
-
-static int call_270(struct live *l)
-{
-    (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
-}
-
-static int result_270(struct live *l)
-{
-    (void)l;
-    return (int)(4096);
-}
-
-static int start_271(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
-                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
-}
-
-static int call_271(struct live *l)
-{
-    (void)l;
-    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                            (unsigned)SPLICE_F_FD_IN_FIXED);
-}
-
-static int result_271(struct live *l)
-{
-    (void)l;
-    return (int)(4096);
-}
-
 static int start_272(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_start_epoll_ctl(&l->ring, op, (int)l->epfd, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                                (const struct epoll_event *)l->event);
 }
 
 static int call_272(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    return rota_call_epoll_ctl(&l->ring, (int)l->epfd, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                               (const struct epoll_event *)l->event);
 }
 
 static int result_272(struct live *l)
@@ -5198,111 +5199,113 @@ static int result_272(struct live *l)
 static int start_273(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int call_273(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_273(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(4096);
 }
 
 static int start_274(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_start_splice(&l->ring, op, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1,
+                             4096, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int call_274(struct live *l)
 {
     (void)l;
-    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    return rota_call_splice(&l->ring, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                            (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(4096);
 }
 
 static int start_275(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+}
+
+static int call_275(struct live *l)
+{
+    (void)l;
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+}
+
+static int result_275(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_276(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_splice(&l->ring, op, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+}
+
+static int call_276(struct live *l)
+{
+    (void)l;
+    return rota_call_splice(&l->ring, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+}
+
+static int result_276(struct live *l)
+{
+    (void)l;
+    return (int)(-ESPIPE);
+}
+
+static int start_277(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_splice(&l->ring, op, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int call_277(struct live *l)
+{
+    (void)l;
+    return rota_call_splice(&l->ring, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int result_277(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_278(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_splice(&l->ring, op, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                              (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int call_275(struct live *l)
+static int call_278(struct live *l)
 {
     (void)l;
     return rota_call_splice(&l->ring, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                             (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int result_275(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static int start_276(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int call_276(struct live *l)
-{
-    (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int result_276(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_277(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int call_277(struct live *l)
-{
-    (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int result_277(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_278(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static void amend_278(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->addr = (__u64)(-281474976710656);
-}
-
 static int result_278(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAGAIN);
 }
 
 static int start_279(struct live *l, struct rota_op *op)
@@ -5311,156 +5314,154 @@ static int start_279(struct live *l, struct rota_op *op)
     return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static void amend_279(struct live *l, struct io_uring_sqe *sqe)
+static int call_279(struct live *l)
 {
     (void)l;
-    sqe->addr = (__u64)(-1024);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(0);
 }
 
 static int start_280(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int call_280(struct live *l)
 {
     (void)l;
-    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static int start_281(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static int call_281(struct live *l)
+static void amend_281(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EFAULT);
 }
 
 static int start_282(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
-static int call_282(struct live *l)
+static void amend_282(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_282(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EOVERFLOW);
 }
 
 static int start_283(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, 77);
+    return rota_start_provide_buffers(&l->ring, op, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int call_283(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, 77);
+    return rota_call_provide_buffers(&l->ring, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_283(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EOVERFLOW);
 }
 
 static int start_284(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
+    return rota_start_remove_buffers(&l->ring, op, 3, (int)l->bgid);
 }
 
 static int call_284(struct live *l)
 {
     (void)l;
-    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
+    return rota_call_remove_buffers(&l->ring, 3, (int)l->bgid);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(3);
 }
 
 static int start_285(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_start_remove_buffers(&l->ring, op, 100, (int)l->bgid);
 }
 
 static int call_285(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    return rota_call_remove_buffers(&l->ring, 100, (int)l->bgid);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(4);
 }
 
 static int start_286(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
-                          (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_start_remove_buffers(&l->ring, op, 4, 77);
 }
 
 static int call_286(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
-                         (unsigned)SPLICE_F_FD_IN_FIXED);
+    return rota_call_remove_buffers(&l->ring, 4, 77);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOENT);
 }
 
 static int start_287(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
+    return rota_start_remove_buffers(&l->ring, op, 4, (int)l->bgid);
 }
 
 static int call_287(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
+    return rota_call_remove_buffers(&l->ring, 4, (int)l->bgid);
 }
 
 static int result_287(struct live *l)
@@ -5472,344 +5473,345 @@ static int result_287(struct live *l)
 static int start_288(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
+    return rota_start_tee(&l->ring, op, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int call_288(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
+    return rota_call_tee(&l->ring, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_288(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(64);
 }
 
 static int start_289(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_start_tee(&l->ring, op, (int)l->slot, (int)l->pipe_w, 64,
+                          (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int call_289(struct live *l)
 {
     (void)l;
-    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    return rota_call_tee(&l->ring, (int)l->slot, (int)l->pipe_w, 64,
+                         (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(64);
 }
 
 static int start_290(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+    return rota_start_tee(&l->ring, op, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int call_290(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+    return rota_call_tee(&l->ring, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_291(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+    return rota_start_tee(&l->ring, op, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int call_291(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+    return rota_call_tee(&l->ring, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_291(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(-EBADF);
 }
 
 static int start_292(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
+    return rota_start_tee(&l->ring, op, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int call_292(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
+    return rota_call_tee(&l->ring, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_292(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static int start_293(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
 }
 
 static int call_293(struct live *l)
 {
     (void)l;
-    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
+    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_293(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static int start_294(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, (int)SHUT_WR);
+}
+
+static int call_294(struct live *l)
+{
+    (void)l;
+    return rota_call_shutdown(&l->ring, (int)l->sock, (int)SHUT_WR);
+}
+
+static int result_294(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static int start_295(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_shutdown(&l->ring, op, (int)l->sock, 9);
+}
+
+static int call_295(struct live *l)
+{
+    (void)l;
+    return rota_call_shutdown(&l->ring, (int)l->sock, 9);
+}
+
+static int result_295(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_296(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_shutdown(&l->ring, op, (int)l->fd, (int)SHUT_WR);
+}
+
+static int call_296(struct live *l)
+{
+    (void)l;
+    return rota_call_shutdown(&l->ring, (int)l->fd, (int)SHUT_WR);
+}
+
+static int result_296(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_297(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                                (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
-static int call_294(struct live *l)
+static int call_297(struct live *l)
 {
     (void)l;
     return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                               (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_294(struct live *l)
+static int result_297(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_295(struct live *l, struct rota_op *op)
+static int start_298(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_renameat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                                (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
-static int call_295(struct live *l)
+static int call_298(struct live *l)
 {
     (void)l;
     return rota_call_renameat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                               (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
-static int result_295(struct live *l)
+static int result_298(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_296(struct live *l, struct rota_op *op)
+static int start_299(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
-static int call_296(struct live *l)
+static int call_299(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
-static int result_296(struct live *l)
+static int result_299(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_297(struct live *l, struct rota_op *op)
+static int start_300(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->path2, (const char *)l->path);
 }
 
-static int call_297(struct live *l)
+static int call_300(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->path2, (const char *)l->path);
 }
 
-static int result_297(struct live *l)
+static int result_300(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static int start_298(struct live *l, struct rota_op *op)
+static int start_301(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_renameat(&l->ring, op, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                                (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int call_298(struct live *l)
+static int call_301(struct live *l)
 {
     (void)l;
     return rota_call_renameat(&l->ring, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                               (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_298(struct live *l)
+static int result_301(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static int start_299(struct live *l, struct rota_op *op)
+static int start_302(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int call_299(struct live *l)
+static int call_302(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int result_299(struct live *l)
+static int result_302(struct live *l)
 {
     (void)l;
     return (int)(-ENOTEMPTY);
 }
 
-static int start_300(struct live *l, struct rota_op *op)
+static int start_303(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int call_300(struct live *l)
+static int call_303(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int result_300(struct live *l)
+static int result_303(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static int start_301(struct live *l, struct rota_op *op)
+static int start_304(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->path, (const char *)l->dir2);
 }
 
-static int call_301(struct live *l)
+static int call_304(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->path, (const char *)l->dir2);
 }
 
-static int result_301(struct live *l)
+static int result_304(struct live *l)
 {
     (void)l;
     return (int)(-EISDIR);
 }
 
-static int start_302(struct live *l, struct rota_op *op)
+static int start_305(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_rename(&l->ring, op, (const char *)l->dir2, (const char *)l->path);
 }
 
-static int call_302(struct live *l)
+static int call_305(struct live *l)
 {
     (void)l;
     return rota_call_rename(&l->ring, (const char *)l->dir2, (const char *)l->path);
 }
 
-static int result_302(struct live *l)
+static int result_305(struct live *l)
 {
     (void)l;
     return (int)(-ENOTDIR);
 }
 
-static int start_303(struct live *l, struct rota_op *op)
+static int start_306(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name, 0);
 }
 
-static int call_303(struct live *l)
-{
-    (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
-}
-
-static int result_303(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_304(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
-                               (int)AT_REMOVEDIR);
-}
-
-static int call_304(struct live *l)
-{
-    (void)l;
-    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
-}
-
-static int result_304(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_305(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
-}
-
-static int call_305(struct live *l)
-{
-    (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
-}
-
-static int result_305(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_306(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
-}
-
 static int call_306(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_306(struct live *l)
@@ -5821,159 +5823,158 @@ static int result_306(struct live *l)
 static int start_307(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
+    return rota_start_unlinkat(&l->ring, op, (int)l->dfd, (const char *)l->name2,
+                               (int)AT_REMOVEDIR);
 }
 
 static int call_307(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
+    return rota_call_unlinkat(&l->ring, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_307(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_308(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, 0);
 }
 
 static int call_308(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
+    return rota_call_unlink(&l->ring, (const char *)l->path, 0);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(0);
 }
 
 static int start_309(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int call_309(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_309(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(0);
 }
 
 static int start_310(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path2, 0);
 }
 
 static int call_310(struct live *l)
 {
     (void)l;
-    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
+    return rota_call_unlink(&l->ring, (const char *)l->path2, 0);
 }
 
 static int result_310(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-ENOENT);
 }
 
 static int start_311(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, 0);
 }
 
 static int call_311(struct live *l)
 {
     (void)l;
-    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, 0);
 }
 
 static int result_311(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EISDIR);
 }
 
 static int start_312(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
+    return rota_start_unlink(&l->ring, op, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int call_312(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
+    return rota_call_unlink(&l->ring, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTDIR);
 }
 
 static int start_313(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
+    return rota_start_unlink(&l->ring, op, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int call_313(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
+    return rota_call_unlink(&l->ring, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOTEMPTY);
 }
 
 static int start_314(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
+    return rota_start_mkdirat(&l->ring, op, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int call_314(struct live *l)
 {
     (void)l;
-    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
+    return rota_call_mkdirat(&l->ring, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_315(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlinkat(&l->ring, op, (const char *)l->path, (int)l->dfd,
-                                (const char *)l->name2);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->path2, 448);
 }
 
 static int call_315(struct live *l)
 {
     (void)l;
-    return rota_call_symlinkat(&l->ring, (const char *)l->path, (int)l->dfd,
-                               (const char *)l->name2);
+    return rota_call_mkdir(&l->ring, (const char *)l->path2, 448);
 }
 
 static int result_315(struct live *l)
@@ -5985,69 +5986,69 @@ static int result_315(struct live *l)
 static int start_316(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->dir, 448);
 }
 
 static int call_316(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
+    return rota_call_mkdir(&l->ring, (const char *)l->dir, 448);
 }
 
 static int result_316(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static int start_317(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
+    return rota_start_mkdir(&l->ring, op, (const char *)l->lost, 448);
 }
 
 static int call_317(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
+    return rota_call_mkdir(&l->ring, (const char *)l->lost, 448);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static int start_318(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
+    return rota_start_symlinkat(&l->ring, op, (const char *)l->path, (int)l->dfd,
+                                (const char *)l->name2);
 }
 
 static int call_318(struct live *l)
 {
     (void)l;
-    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
+    return rota_call_symlinkat(&l->ring, (const char *)l->path, (int)l->dfd,
+                               (const char *)l->name2);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_319(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_linkat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                             (const char *)l->name2, 0);
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path2);
 }
 
 static int call_319(struct live *l)
 {
     (void)l;
-    return rota_call_linkat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
-                            (const char *)l->name2, 0);
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_319(struct live *l)
@@ -6059,179 +6060,179 @@ static int result_319(struct live *l)
 static int start_320(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_symlink(&l->ring, op, (const char *)l->path, (const char *)l->path);
+}
+
+static int call_320(struct live *l)
+{
+    (void)l;
+    return rota_call_symlink(&l->ring, (const char *)l->path, (const char *)l->path);
+}
+
+static int result_320(struct live *l)
+{
+    (void)l;
+    return (int)(-EEXIST);
+}
+
+static int start_321(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_symlink(&l->ring, op, (const char *)l->empty, (const char *)l->path2);
+}
+
+static int call_321(struct live *l)
+{
+    (void)l;
+    return rota_call_symlink(&l->ring, (const char *)l->empty, (const char *)l->path2);
+}
+
+static int result_321(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_322(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_linkat(&l->ring, op, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                             (const char *)l->name2, 0);
+}
+
+static int call_322(struct live *l)
+{
+    (void)l;
+    return rota_call_linkat(&l->ring, (int)l->dfd, (const char *)l->name, (int)l->dfd,
+                            (const char *)l->name2, 0);
+}
+
+static int result_322(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_323(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_linkat(&l->ring, op, (int)l->fd, (const char *)l->empty, (int)l->dfd,
                              (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
-static int call_320(struct live *l)
+static int call_323(struct live *l)
 {
     (void)l;
     return rota_call_linkat(&l->ring, (int)l->fd, (const char *)l->empty, (int)l->dfd,
                             (const char *)l->name2, (int)AT_EMPTY_PATH);
 }
 
-static int result_320(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_321(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
-}
-
-static int call_321(struct live *l)
-{
-    (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
-}
-
-static int result_321(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_322(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
-}
-
-static int call_322(struct live *l)
-{
-    (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
-}
-
-static int result_322(struct live *l)
-{
-    (void)l;
-    return (int)(-EEXIST);
-}
-
-static int start_323(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
-}
-
-static int call_323(struct live *l)
-{
-    (void)l;
-    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
-}
-
 static int result_323(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static int start_324(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int call_324(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_324(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(0);
 }
 
 static int start_325(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int call_325(struct live *l)
 {
     (void)l;
-    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
+    return rota_call_link(&l->ring, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-EEXIST);
 }
 
 static int start_326(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int call_326(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_link(&l->ring, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static int start_327(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_start_link(&l->ring, op, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int call_327(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
+    return rota_call_link(&l->ring, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EPERM);
 }
 
 static int start_328(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_link(&l->ring, op, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int call_328(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_link(&l->ring, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EXDEV);
 }
 
 static int start_329(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int call_329(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_329(struct live *l)
@@ -6243,141 +6244,141 @@ static int result_329(struct live *l)
 static int start_330(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int call_330(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_330(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static int start_331(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_331(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static int start_332(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                  (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int call_332(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                                 (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static int start_333(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int call_333(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(1);
 }
 
 static int start_334(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int call_334(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring(&l->ring, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_334(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADFD);
 }
 
 static int start_335(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_start_msg_ring(&l->ring, op, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int call_335(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    return rota_call_msg_ring(&l->ring, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADFD);
 }
 
 static int start_336(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int call_336(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EBADF);
 }
 
 static int start_337(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0,
-                                         (unsigned)IORING_CQE_F_32);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_337(struct live *l)
 {
     (void)l;
-    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0,
-                                        (unsigned)IORING_CQE_F_32);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_337(struct live *l)
@@ -6401,553 +6402,555 @@ static int call_338(struct live *l)
 static int result_338(struct live *l)
 {
     (void)l;
-    return (int)(-EOWNERDEAD);
+    return (int)(-ENXIO);
 }
 
 static int start_339(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, 0, 4);
+    return rota_start_msg_ring_fd_alloc(&l->ring, op, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int call_339(struct live *l)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, 0, 4);
+    return rota_call_msg_ring_fd_alloc(&l->ring, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENFILE);
 }
 
 static int start_340(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
-                                (const char *)l->xvalue, 0, 4);
+    return rota_start_msg_ring_cqe_flags(&l->ring, op, (int)l->ring_fd2, 42, 77, 0,
+                                         (unsigned)IORING_CQE_F_32);
 }
 
-static void amend_340(struct live *l, struct io_uring_sqe *sqe)
+static int call_340(struct live *l)
 {
     (void)l;
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    return rota_call_msg_ring_cqe_flags(&l->ring, (int)l->ring_fd2, 42, 77, 0,
+                                        (unsigned)IORING_CQE_F_32);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_341(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    return rota_start_msg_ring_fd(&l->ring, op, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int call_341(struct live *l)
 {
     (void)l;
-    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+    return rota_call_msg_ring_fd(&l->ring, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_341(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EOWNERDEAD);
 }
 
 static int start_342(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
-                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+                                (const char *)l->xvalue, 0, 4);
 }
 
 static int call_342(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
-                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+                               (const char *)l->xvalue, 0, 4);
 }
 
 static int result_342(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(0);
 }
 
 static int start_343(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fsetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
+                                (const char *)l->xvalue, 0, 4);
+}
+
+static void amend_343(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+}
+
+static int result_343(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_344(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+}
+
+static int call_344(struct live *l)
+{
+    (void)l;
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, (int)XATTR_CREATE, 4);
+}
+
+static int result_344(struct live *l)
+{
+    (void)l;
+    return (int)(-EEXIST);
+}
+
+static int start_345(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
+                                (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+}
+
+static int call_345(struct live *l)
+{
+    (void)l;
+    return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname,
+                               (const char *)l->xvalue, (int)XATTR_REPLACE, 4);
+}
+
+static int result_345(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_346(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->empty,
                                 (const char *)l->xvalue, 0, 4);
 }
 
-static int call_343(struct live *l)
+static int call_346(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->empty,
                                (const char *)l->xvalue, 0, 4);
 }
 
-static int result_343(struct live *l)
+static int result_346(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_344(struct live *l, struct rota_op *op)
+static int start_347(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fsetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
                                 (const char *)l->xvalue, 0, 4);
 }
 
-static int call_344(struct live *l)
+static int call_347(struct live *l)
 {
     (void)l;
     return rota_call_fsetxattr(&l->ring, (int)l->fd, (const char *)l->xname3,
                                (const char *)l->xvalue, 0, 4);
 }
 
-static int result_344(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_345(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
-static int call_345(struct live *l)
-{
-    (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
-static int result_345(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_346(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path2, 0, 4);
-}
-
-static int call_346(struct live *l)
-{
-    (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path2, 0, 4);
-}
-
-static int result_346(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static int start_347(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
-static int call_347(struct live *l)
-{
-    (void)l;
-    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_CREATE, 4);
-}
-
 static int result_347(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_348(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
-                               (const char *)l->path, (int)XATTR_REPLACE, 4);
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int call_348(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
-                              (const char *)l->path, (int)XATTR_REPLACE, 4);
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
 }
 
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(0);
 }
 
 static int start_349(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path2, 0, 4);
+}
+
+static int call_349(struct live *l)
+{
+    (void)l;
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path2, 0, 4);
+}
+
+static int result_349(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_350(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_CREATE, 4);
+}
+
+static int call_350(struct live *l)
+{
+    (void)l;
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_CREATE, 4);
+}
+
+static int result_350(struct live *l)
+{
+    (void)l;
+    return (int)(-EEXIST);
+}
+
+static int start_351(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_setxattr(&l->ring, op, (const char *)l->xname, (const char *)l->xvalue,
+                               (const char *)l->path, (int)XATTR_REPLACE, 4);
+}
+
+static int call_351(struct live *l)
+{
+    (void)l;
+    return rota_call_setxattr(&l->ring, (const char *)l->xname, (const char *)l->xvalue,
+                              (const char *)l->path, (int)XATTR_REPLACE, 4);
+}
+
+static int result_351(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_352(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_setxattr(&l->ring, op, (const char *)l->xname3, (const char *)l->xvalue,
                                (const char *)l->path, 0, 4);
 }
 
-static int call_349(struct live *l)
+static int call_352(struct live *l)
 {
     (void)l;
     return rota_call_setxattr(&l->ring, (const char *)l->xname3, (const char *)l->xvalue,
                               (const char *)l->path, 0, 4);
 }
 
-static int result_349(struct live *l)
+static int result_352(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_350(struct live *l, struct rota_op *op)
+static int start_353(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
                                 16);
 }
 
-static int call_350(struct live *l)
+static int call_353(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
 }
 
-static int result_350(struct live *l)
+static int result_353(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static int start_351(struct live *l, struct rota_op *op)
+static int start_354(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->slot_fd, (const char *)l->xname,
                                 (char *)l->xbuf, 16);
 }
 
-static void amend_351(struct live *l, struct io_uring_sqe *sqe)
+static void amend_354(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
-static int result_351(struct live *l)
+static int result_354(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static int start_352(struct live *l, struct rota_op *op)
+static int start_355(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname,
                                 (char *)(uintptr_t)0, 0);
 }
 
-static int call_352(struct live *l)
+static int call_355(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0,
                                0);
 }
 
-static int result_352(struct live *l)
+static int result_355(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static int start_353(struct live *l, struct rota_op *op)
+static int start_356(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname2,
                                 (char *)l->xbuf, 16);
 }
 
-static int call_353(struct live *l)
+static int call_356(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
 }
 
-static int result_353(struct live *l)
+static int result_356(struct live *l)
 {
     (void)l;
     return (int)(-ENODATA);
 }
 
-static int start_354(struct live *l, struct rota_op *op)
+static int start_357(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname, (char *)l->xbuf,
                                 2);
 }
 
-static int call_354(struct live *l)
+static int call_357(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
-static int result_354(struct live *l)
+static int result_357(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_355(struct live *l, struct rota_op *op)
+static int start_358(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_fgetxattr(&l->ring, op, (int)l->fd, (const char *)l->xname3,
                                 (char *)l->xbuf, 16);
 }
 
-static int call_355(struct live *l)
+static int call_358(struct live *l)
 {
     (void)l;
     return rota_call_fgetxattr(&l->ring, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
-static int result_355(struct live *l)
+static int result_358(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_356(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
-                               (const char *)l->path, 16);
-}
-
-static int call_356(struct live *l)
-{
-    (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
-                              (const char *)l->path, 16);
-}
-
-static int result_356(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static int start_357(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
-                               (const char *)l->path, 0);
-}
-
-static int call_357(struct live *l)
-{
-    (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
-                              (const char *)l->path, 0);
-}
-
-static int result_357(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static int start_358(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
-                               (const char *)l->path2, 16);
-}
-
-static int call_358(struct live *l)
-{
-    (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
-                              (const char *)l->path2, 16);
-}
-
-static int result_358(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
 static int start_359(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_getxattr(&l->ring, op, (const char *)l->xname2, (char *)l->xbuf,
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
                                (const char *)l->path, 16);
 }
 
 static int call_359(struct live *l)
 {
     (void)l;
-    return rota_call_getxattr(&l->ring, (const char *)l->xname2, (char *)l->xbuf,
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
                               (const char *)l->path, 16);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(4);
 }
 
 static int start_360(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)(uintptr_t)0,
+                               (const char *)l->path, 0);
+}
+
+static int call_360(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)(uintptr_t)0,
+                              (const char *)l->path, 0);
+}
+
+static int result_360(struct live *l)
+{
+    (void)l;
+    return (int)(4);
+}
+
+static int start_361(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
+                               (const char *)l->path2, 16);
+}
+
+static int call_361(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
+                              (const char *)l->path2, 16);
+}
+
+static int result_361(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static int start_362(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_getxattr(&l->ring, op, (const char *)l->xname2, (char *)l->xbuf,
+                               (const char *)l->path, 16);
+}
+
+static int call_362(struct live *l)
+{
+    (void)l;
+    return rota_call_getxattr(&l->ring, (const char *)l->xname2, (char *)l->xbuf,
+                              (const char *)l->path, 16);
+}
+
+static int result_362(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static int start_363(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname, (char *)l->xbuf,
                                (const char *)l->path, 2);
 }
 
-static int call_360(struct live *l)
+static int call_363(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname, (char *)l->xbuf,
                               (const char *)l->path, 2);
 }
 
-static int result_360(struct live *l)
+static int result_363(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static int start_361(struct live *l, struct rota_op *op)
+static int start_364(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_getxattr(&l->ring, op, (const char *)l->xname3, (char *)l->xbuf,
                                (const char *)l->path, 16);
 }
 
-static int call_361(struct live *l)
+static int call_364(struct live *l)
 {
     (void)l;
     return rota_call_getxattr(&l->ring, (const char *)l->xname3, (char *)l->xbuf,
                               (const char *)l->path, 16);
 }
 
-static int result_361(struct live *l)
+static int result_364(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static int start_362(struct live *l, struct rota_op *op)
+static int start_365(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
-static int call_362(struct live *l)
+static int call_365(struct live *l)
 {
     (void)l;
     return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
-static int result_362(struct live *l)
+static int result_365(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static int start_363(struct live *l, struct rota_op *op)
+static int start_366(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0,
                                     (unsigned)l->slot, 0);
 }
 
-static int call_363(struct live *l)
+static int call_366(struct live *l)
 {
     (void)l;
     return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot,
                                    0);
 }
 
-static int result_363(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_364(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
-}
-
-static int call_364(struct live *l)
-{
-    (void)l;
-    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
-}
-
-static int result_364(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_365(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
-}
-
-static int call_365(struct live *l)
-{
-    (void)l;
-    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
-}
-
-static int result_365(struct live *l)
-{
-    (void)l;
-    return (int)(-EAFNOSUPPORT);
-}
-
-static int start_366(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
-}
-
-static int call_366(struct live *l)
-{
-    (void)l;
-    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
-}
-
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(0);
 }
 
 static int start_367(struct live *l, struct rota_op *op)
@@ -6965,209 +6968,205 @@ static int call_367(struct live *l)
 static int result_367(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(0);
 }
 
 static int start_368(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_start_socket(&l->ring, op, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_368(struct live *l)
 {
     (void)l;
-    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    return rota_call_socket(&l->ring, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_368(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_369(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int call_369(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    return rota_call_socket(&l->ring, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_369(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static int start_370(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_INET, 15, 0, 0);
+    return rota_start_socket_direct_alloc(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_370(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_INET, 15, 0, 0);
+    return rota_call_socket_direct_alloc(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_370(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static int start_371(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_socket(&l->ring, op, (int)AF_UNIX, 4, 0, 0);
+    return rota_start_socket_direct(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int call_371(struct live *l)
 {
     (void)l;
-    return rota_call_socket(&l->ring, (int)AF_UNIX, 4, 0, 0);
+    return rota_call_socket_direct(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_371(struct live *l)
 {
     (void)l;
-    return (int)(-ESOCKTNOSUPPORT);
+    return (int)(-ENXIO);
 }
 
 static int start_372(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_socket(&l->ring, op, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int call_372(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_socket(&l->ring, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_372(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EMFILE);
 }
 
 static int start_373(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_socket(&l->ring, op, (int)AF_INET, 15, 0, 0);
+}
+
+static int call_373(struct live *l)
+{
+    (void)l;
+    return rota_call_socket(&l->ring, (int)AF_INET, 15, 0, 0);
+}
+
+static int result_373(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_374(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_socket(&l->ring, op, (int)AF_UNIX, 4, 0, 0);
+}
+
+static int call_374(struct live *l)
+{
+    (void)l;
+    return rota_call_socket(&l->ring, (int)AF_UNIX, 4, 0, 0);
+}
+
+static int result_374(struct live *l)
+{
+    (void)l;
+    return (int)(-ESOCKTNOSUPPORT);
+}
+
+static int start_375(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int call_375(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_375(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_376(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_uring_cmd16(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
                                   (const void *)l->buf);
 }
 
-static int call_373(struct live *l)
+static int call_376(struct live *l)
 {
     (void)l;
     return rota_call_uring_cmd16(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
                                  (const void *)l->buf);
 }
 
-static int result_373(struct live *l)
+static int result_376(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_374(struct live *l, struct rota_op *op)
+static int start_377(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_uring_cmd80(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
                                   (const void *)l->buf);
 }
 
-static int call_374(struct live *l)
+static int call_377(struct live *l)
 {
     (void)l;
     return rota_call_uring_cmd80(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock,
                                  (const void *)l->buf);
 }
 
-static int result_374(struct live *l)
+static int result_377(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_375(struct live *l, struct rota_op *op)
+static int start_378(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
                                (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
-static int call_375(struct live *l)
+static int call_378(struct live *l)
 {
     (void)l;
     return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock,
                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
-}
-
-static int result_375(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_376(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
-}
-
-static int call_376(struct live *l)
-{
-    (void)l;
-    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
-                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
-}
-
-static int result_376(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static int start_377(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
-                                      (unsigned *)l->sa_len_ptr, 0);
-}
-
-static int call_377(struct live *l)
-{
-    (void)l;
-    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
-                                     (unsigned *)l->sa_len_ptr, 0);
-}
-
-static int result_377(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_378(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
-}
-
-static void amend_378(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_378(struct live *l)
@@ -7179,141 +7178,143 @@ static int result_378(struct live *l)
 static int start_379(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_cmd_sock(&l->ring, op, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                               (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
+}
+
+static int call_379(struct live *l)
+{
+    (void)l;
+    return rota_call_cmd_sock(&l->ring, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock,
+                              (int)SOL_SOCKET, (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_379(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static int start_380(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
+    return rota_start_cmd_getsockname(&l->ring, op, (int)l->sock, (struct sockaddr *)l->sa,
+                                      (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int call_380(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
+    return rota_call_cmd_getsockname(&l->ring, (int)l->sock, (struct sockaddr *)l->sa,
+                                     (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_381(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 0, 65536);
 }
 
-static int call_381(struct live *l)
+static void amend_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_381(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_382(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_382(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static int start_383(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
+    return rota_start_uring_cmd(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_383(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd(&l->ring, 0, (int)l->fd);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_384(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_cmd_discard(&l->ring, op, (int)l->fd2, 1, 512);
 }
 
 static int call_384(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_cmd_discard(&l->ring, (int)l->fd2, 1, 512);
 }
 
 static int result_384(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_385(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
-}
-
-static int call_385(struct live *l)
-{
-    (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    return rota_start_uring_cmd_multishot(&l->ring, op, 0, (int)l->fd, 0);
 }
 
 static int result_385(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_386(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
-                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
-}
-
-static int call_386(struct live *l)
-{
-    (void)l;
-    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
-                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    return rota_start_cmd_tx_timestamp(&l->ring, op, (int)l->sock);
 }
 
 static int result_386(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static int start_387(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int call_387(struct live *l)
 {
     (void)l;
-    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_387(struct live *l)
@@ -7325,56 +7326,57 @@ static int result_387(struct live *l)
 static int start_388(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int call_388(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_388(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static int start_389(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
-                                    0);
+    return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0,
+                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int call_389(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0,
+                               (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_389(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static int start_390(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    return rota_start_sendv_zc(&l->ring, op, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int call_390(struct live *l)
 {
     (void)l;
-    return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    return rota_call_sendv_zc(&l->ring, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_390(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(64);
 }
 
 static int start_391(struct live *l, struct rota_op *op)
@@ -7392,137 +7394,137 @@ static int call_391(struct live *l)
 static int result_391(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_392(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send_zc_fixed(&l->ring, op, (int)l->sock, (const void *)l->buf2, 64, 0, 0,
+                                    0);
+}
+
+static int call_392(struct live *l)
+{
+    (void)l;
+    return rota_call_send_zc_fixed(&l->ring, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+}
+
+static int result_392(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_393(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send_zc(&l->ring, op, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+}
+
+static int call_393(struct live *l)
+{
+    (void)l;
+    return rota_call_send_zc(&l->ring, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_393(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_394(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int call_394(struct live *l)
+{
+    (void)l;
+    return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_394(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static int start_395(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendto_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 70000, 0,
                                 (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
-static int call_392(struct live *l)
+static int call_395(struct live *l)
 {
     (void)l;
     return rota_call_sendto_zc(&l->ring, (int)l->sock, (const void *)l->buf, 70000, 0,
                                (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
-static int result_392(struct live *l)
+static int result_395(struct live *l)
 {
     (void)l;
     return (int)(-EMSGSIZE);
 }
 
-static int start_393(struct live *l, struct rota_op *op)
+static int start_396(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_send_zc(&l->ring, op, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
-static int call_393(struct live *l)
+static int call_396(struct live *l)
 {
     (void)l;
     return rota_call_send_zc(&l->ring, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
-static int result_393(struct live *l)
+static int result_396(struct live *l)
 {
     (void)l;
     return (int)(-ECONNRESET);
 }
 
-static int start_394(struct live *l, struct rota_op *op)
+static int start_397(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int call_394(struct live *l)
+static int call_397(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
-static int result_394(struct live *l)
+static int result_397(struct live *l)
 {
     (void)l;
     return (int)(64);
 }
 
-static int start_395(struct live *l, struct rota_op *op)
+static int start_398(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_sendmsg_zc_fixed(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg,
                                        0, 0);
 }
 
-static int call_395(struct live *l)
+static int call_398(struct live *l)
 {
     (void)l;
     return rota_call_sendmsg_zc_fixed(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
-static int result_395(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static int start_396(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int call_396(struct live *l)
-{
-    (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int result_396(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_397(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
-                                 0);
-}
-
-static int call_397(struct live *l)
-{
-    (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
-}
-
-static int result_397(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_398(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int call_398(struct live *l)
-{
-    (void)l;
-    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
 static int result_398(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(64);
 }
 
 static int start_399(struct live *l, struct rota_op *op)
@@ -7540,110 +7542,111 @@ static int call_399(struct live *l)
 static int result_399(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_400(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)(uintptr_t)0,
+                                 0);
+}
+
+static int call_400(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_400(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static int start_401(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_401(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_401(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EDESTADDRREQ);
 }
 
 static int start_402(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+    return rota_start_sendmsg_zc(&l->ring, op, (int)l->sock, (const struct msghdr *)l->msg, 0);
+}
+
+static int call_402(struct live *l)
+{
+    (void)l;
+    return rota_call_sendmsg_zc(&l->ring, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_402(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EMSGSIZE);
 }
 
 static int start_403(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, (int)l->bgid);
+}
+
+static int result_403(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_404(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->fd, 0, 0, 1);
+}
+
+static int result_404(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADFD);
+}
+
+static int start_405(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_read_multishot(&l->ring, op, (int)l->pipe_r, 0, 0, 77);
+}
+
+static int result_405(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOBUFS);
+}
+
+static int start_406(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_403(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_403(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_404(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int call_404(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_404(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_405(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int call_405(struct live *l)
-{
-    (void)l;
-    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
-}
-
-static int result_405(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_406(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
-}
-
 static int call_406(struct live *l)
 {
     (void)l;
-    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_406(struct live *l)
@@ -7655,131 +7658,131 @@ static int result_406(struct live *l)
 static int start_407(struct live *l, struct rota_op *op)
 {
     (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_407(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_407(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_408(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int call_408(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_408(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_409(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int call_409(struct live *l)
+{
+    (void)l;
+    return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+}
+
+static int result_409(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_410(struct live *l, struct rota_op *op)
+{
+    (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->stranger, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_407(struct live *l)
+static int call_410(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED,
                             0);
 }
 
-static int result_407(struct live *l)
+static int result_410(struct live *l)
 {
     (void)l;
     return (int)(-ECHILD);
 }
 
-static int start_408(struct live *l, struct rota_op *op)
+static int start_411(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)l->info,
                              (int)WEXITED, 0);
 }
 
-static int call_408(struct live *l)
+static int call_411(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int result_408(struct live *l)
+static int result_411(struct live *l)
 {
     (void)l;
     return (int)(-ECANCELED);
 }
 
-static int start_409(struct live *l, struct rota_op *op)
+static int start_412(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int call_409(struct live *l)
+static int call_412(struct live *l)
 {
     (void)l;
     return rota_call_waitid(&l->ring, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
 }
 
-static int result_409(struct live *l)
+static int result_412(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int start_410(struct live *l, struct rota_op *op)
+static int start_413(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_waitid(&l->ring, op, (int)P_PID, (int)l->child, (void *)(uintptr_t)0,
                              (int)WEXITED, 0);
 }
 
-static void amend_410(struct live *l, struct io_uring_sqe *sqe)
+static void amend_413(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_410(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_411(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int call_411(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_411(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_412(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
-static int call_412(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
-static int result_412(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static int start_413(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
-}
-
-static int call_413(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
-}
-
 static int result_413(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EFAULT);
 }
 
 static int start_414(struct live *l, struct rota_op *op)
@@ -7797,131 +7800,129 @@ static int call_414(struct live *l)
 static int result_414(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static int start_415(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+}
+
+static int call_415(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
+}
+
+static int result_415(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_416(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int call_416(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
+}
+
+static int result_416(struct live *l)
+{
+    (void)l;
+    return (int)(-EAGAIN);
+}
+
+static int start_417(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int call_417(struct live *l)
+{
+    (void)l;
+    return rota_call_futex_wait(&l->ring, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
+}
+
+static int result_417(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static int start_418(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_415(struct live *l)
+static int call_418(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
-static int result_415(struct live *l)
+static int result_418(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static int start_416(struct live *l, struct rota_op *op)
+static int start_419(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_futex_wait(&l->ring, op, (const uint32_t *)l->crooked, 0, 4294967295, 130,
                                  0);
 }
 
-static int call_416(struct live *l)
+static int call_419(struct live *l)
 {
     (void)l;
     return rota_call_futex_wait(&l->ring, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
-static int result_416(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static int start_417(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
-}
-
-static int call_417(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
-}
-
-static int result_417(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int start_418(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
-}
-
-static int call_418(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
-}
-
-static int result_418(struct live *l)
-{
-    (void)l;
-    return (int)(1);
-}
-
-static int start_419(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
-                                 0);
-}
-
-static int call_419(struct live *l)
-{
-    (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
-}
-
 static int result_419(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static int start_420(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
-                                 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int call_420(struct live *l)
 {
     (void)l;
-    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static int start_421(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int call_421(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_421(struct live *l)
@@ -7933,31 +7934,33 @@ static int result_421(struct live *l)
 static int start_422(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2,
+                                 0);
 }
 
 static int call_422(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EFAULT);
 }
 
 static int start_423(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_start_futex_wake(&l->ring, op, (const uint32_t *)l->crooked, 1, 4294967295, 130,
+                                 0);
 }
 
 static int call_423(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    return rota_call_futex_wake(&l->ring, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_423(struct live *l)
@@ -7969,75 +7972,73 @@ static int result_423(struct live *l)
 static int start_424(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int call_424(struct live *l)
 {
     (void)l;
-    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_424(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static int start_425(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int call_425(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_425(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static int start_426(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
-                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int call_426(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
-                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_427(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
+    return rota_start_futex_waitv(&l->ring, op, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int call_427(struct live *l)
 {
     (void)l;
-    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
+    return rota_call_futex_waitv(&l->ring, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EFAULT);
 }
 
 static int start_428(struct live *l, struct rota_op *op)
@@ -8055,19 +8056,21 @@ static int call_428(struct live *l)
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(0);
 }
 
 static int start_429(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd,
+                                       (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int call_429(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd,
+                                      (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_429(struct live *l)
@@ -8079,73 +8082,67 @@ static int result_429(struct live *l)
 static int start_430(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->empty_slot_fd, 0);
 }
 
 static int call_430(struct live *l)
 {
     (void)l;
-    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->empty_slot_fd, 0);
 }
 
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static int start_431(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_fixed_fd_install(&l->ring, op, (int)l->slot_fd, 0);
 }
 
 static int call_431(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_fixed_fd_install(&l->ring, (int)l->slot_fd, 0);
 }
 
 static int result_431(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int start_432(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd, 100);
 }
 
 static int call_432(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_ftruncate(&l->ring, (int)l->fd, 100);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(0);
 }
 
 static int start_433(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
-                           (unsigned)l->sa_len);
+    return rota_start_ftruncate(&l->ring, op, (int)l->fd2, 100);
 }
 
 static int call_433(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
-                          (unsigned)l->sa_len);
+    return rota_call_ftruncate(&l->ring, (int)l->fd2, 100);
 }
 
 static int result_433(struct live *l)
@@ -8157,21 +8154,21 @@ static int result_433(struct live *l)
 static int start_434(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
 static int call_434(struct live *l)
 {
     (void)l;
-    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static int start_435(struct live *l, struct rota_op *op)
@@ -8191,99 +8188,105 @@ static int call_435(struct live *l)
 static int result_435(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-EADDRINUSE);
 }
 
 static int start_436(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
-}
-
-static int call_436(struct live *l)
-{
-    (void)l;
-    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
-}
-
-static int result_436(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_437(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
                            (unsigned)l->sa_len);
 }
 
-static int call_437(struct live *l)
+static int call_436(struct live *l)
 {
     (void)l;
     return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
                           (unsigned)l->sa_len);
 }
 
+static int result_436(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_437(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_bind(&l->ring, op, (int)l->fd, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
+}
+
+static int call_437(struct live *l)
+{
+    (void)l;
+    return rota_call_bind(&l->ring, (int)l->fd, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
+}
+
 static int result_437(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_438(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
 }
 
 static int call_438(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
 }
 
 static int result_438(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EADDRNOTAVAIL);
 }
 
 static int start_439(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int call_439(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->sock, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static int start_440(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+    return rota_start_bind(&l->ring, op, (int)l->sock, (const struct sockaddr *)l->sa,
+                           (unsigned)l->sa_len);
 }
 
 static int call_440(struct live *l)
 {
     (void)l;
-    return rota_call_listen(&l->ring, (int)l->fd, 4);
+    return rota_call_bind(&l->ring, (int)l->sock, (const struct sockaddr *)l->sa,
+                          (unsigned)l->sa_len);
 }
 
 static int result_440(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static int start_441(struct live *l, struct rota_op *op)
@@ -8301,182 +8304,179 @@ static int call_441(struct live *l)
 static int result_441(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_442(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+}
+
+static int call_442(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_443(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+    return rota_start_listen(&l->ring, op, (int)l->fd, 4);
+}
+
+static int call_443(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->fd, 4);
 }
 
 static int result_443(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTSOCK);
 }
 
 static int start_444(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
+    return rota_start_listen(&l->ring, op, (int)l->sock, 4);
+}
+
+static int call_444(struct live *l)
+{
+    (void)l;
+    return rota_call_listen(&l->ring, (int)l->sock, 4);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static int start_445(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(64);
 }
 
 static int start_446(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, 7);
+}
+
+static int result_446(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_447(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->fd, 0, (unsigned)l->id);
+}
+
+static int result_447(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static int start_448(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_recv_zc(&l->ring, op, (int)l->sock, 0, (unsigned)l->id);
+}
+
+static int result_448(struct live *l)
+{
+    (void)l;
+    return (int)(-EPROTONOSUPPORT);
+}
+
+static int start_449(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
                                  0);
 }
 
-static int call_446(struct live *l)
+static int call_449(struct live *l)
 {
     (void)l;
     return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
-static int result_446(struct live *l)
+static int result_449(struct live *l)
 {
     (void)l;
     return (int)(1);
 }
 
-static int start_447(struct live *l, struct rota_op *op)
+static int start_450(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->pipe_r, (struct epoll_event *)l->events, 4,
                                  0);
 }
 
-static int call_447(struct live *l)
+static int call_450(struct live *l)
 {
     (void)l;
     return rota_call_epoll_wait(&l->ring, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
 }
 
-static int result_447(struct live *l)
+static int result_450(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static int start_448(struct live *l, struct rota_op *op)
+static int start_451(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)l->events, 4,
                                  0);
 }
 
-static int call_448(struct live *l)
+static int call_451(struct live *l)
 {
     (void)l;
     return rota_call_epoll_wait(&l->ring, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
-static int result_448(struct live *l)
+static int result_451(struct live *l)
 {
     (void)l;
     return (int)(-ECANCELED);
 }
 
-static int start_449(struct live *l, struct rota_op *op)
+static int start_452(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_epoll_wait(&l->ring, op, (int)l->epfd, (struct epoll_event *)(uintptr_t)0,
                                  4, 0);
 }
 
-static void amend_449(struct live *l, struct io_uring_sqe *sqe)
+static void amend_452(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     sqe->addr = (__u64)(8);
-}
-
-static int result_449(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_450(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
-                                  0);
-}
-
-static int call_450(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
-}
-
-static int result_450(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static int start_451(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
-}
-
-static int call_451(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_451(struct live *l)
-{
-    (void)l;
-    return (int)(-EISDIR);
-}
-
-static int start_452(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
-                                  0);
-}
-
-static int call_452(struct live *l)
-{
-    (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_452(struct live *l)
@@ -8488,241 +8488,243 @@ static int result_452(struct live *l)
 static int start_453(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0,
                                   0);
 }
 
 static int call_453(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_453(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(8192);
 }
 
 static int start_454(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                  (__u64)-2, 0, 0);
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
 }
 
 static int call_454(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
-                                 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_454(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EISDIR);
 }
 
 static int start_455(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
                                   0);
 }
 
 static int call_455(struct live *l)
 {
     (void)l;
-    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_455(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_456(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0,
+                                  0);
+}
+
+static int call_456(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+}
+
+static int result_456(struct live *l)
+{
+    (void)l;
+    return (int)(-EOPNOTSUPP);
+}
+
+static int start_457(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
+}
+
+static int call_457(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2,
+                                 0, 0);
+}
+
+static int result_457(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_458(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_readv_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0,
+                                  0);
+}
+
+static int call_458(struct live *l)
+{
+    (void)l;
+    return rota_call_readv_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+}
+
+static int result_458(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static int start_459(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 2, 0,
                                    0, 0);
 }
 
-static int call_456(struct live *l)
+static int call_459(struct live *l)
 {
     (void)l;
     return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
-static int result_456(struct live *l)
+static int result_459(struct live *l)
 {
     (void)l;
     return (int)(8192);
 }
 
-static int start_457(struct live *l, struct rota_op *op)
+static int start_460(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_writev_fixed(&l->ring, op, (int)l->fd2, (const struct iovec *)l->iov, 1, 0,
                                    0, 0);
 }
 
-static int call_457(struct live *l)
+static int call_460(struct live *l)
 {
     (void)l;
     return rota_call_writev_fixed(&l->ring, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
-static int result_457(struct live *l)
+static int result_460(struct live *l)
 {
     (void)l;
     return (int)(-EBADF);
 }
 
-static int start_458(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
-}
-
-static int call_458(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_458(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_459(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
-                                   0, 0);
-}
-
-static int call_459(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
-}
-
-static int result_459(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static int start_460(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                   (__u64)-2, 0, 0);
-}
-
-static int call_460(struct live *l)
-{
-    (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
-                                  (__u64)-2, 0, 0);
-}
-
-static int result_460(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
 static int start_461(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
                                    0, 0);
 }
 
 static int call_461(struct live *l)
 {
     (void)l;
-    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static int start_462(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 0,
+                                   0, 0);
 }
 
 static int call_462(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_462(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_463(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                   (__u64)-2, 0, 0);
 }
 
 static int call_463(struct live *l)
 {
     (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1,
+                                  (__u64)-2, 0, 0);
 }
 
 static int result_463(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_464(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
+    return rota_start_writev_fixed(&l->ring, op, (int)l->fd, (const struct iovec *)l->iov, 1, 1,
+                                   0, 0);
 }
 
 static int call_464(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
+    return rota_call_writev_fixed(&l->ring, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_464(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static int start_465(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
-                                  (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
 static int call_465(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
 }
 
 static int result_465(struct live *l)
@@ -8734,176 +8736,177 @@ static int result_465(struct live *l)
 static int start_466(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int call_466(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+    return rota_call_pipe(&l->ring, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_466(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static int start_467(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 1);
 }
 
 static int call_467(struct live *l)
 {
     (void)l;
-    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 1);
 }
 
 static int result_467(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static int start_468(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
-}
-
-static void amend_468(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    sqe->addr = (__u64)(8);
-}
-
-static int result_468(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static int start_469(struct live *l, struct rota_op *op)
-{
-    (void)l;
-    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
-}
-
-static int call_469(struct live *l)
-{
-    (void)l;
-    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
-}
-
-static int result_469(struct live *l)
-{
-    (void)l;
-    return (int)(-EMFILE);
-}
-
-static int start_470(struct live *l, struct rota_op *op)
 {
     (void)l;
     return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
                                   (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int call_470(struct live *l)
+static int call_468(struct live *l)
 {
     (void)l;
     return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
+static int result_468(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static int start_469(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 0);
+}
+
+static int call_469(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 0);
+}
+
+static int result_469(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static int start_470(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0, 4);
+}
+
+static int call_470(struct live *l)
+{
+    (void)l;
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, 4);
+}
+
 static int result_470(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EINVAL);
 }
 
 static int start_471(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128(&l->ring, op);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
-static int call_471(struct live *l)
+static void amend_471(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    return rota_call_nop128(&l->ring);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_471(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static int start_472(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
+    return rota_start_pipe(&l->ring, op, (int *)l->fds, 0);
 }
 
 static int call_472(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
+    return rota_call_pipe(&l->ring, (int *)l->fds, 0);
 }
 
 static int result_472(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static int start_473(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, 42);
+    return rota_start_pipe_direct(&l->ring, op, (int *)l->fds, 0,
+                                  (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int call_473(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, 42);
+    return rota_call_pipe_direct(&l->ring, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_473(struct live *l)
 {
     (void)l;
-    return (int)(42);
+    return (int)(-ENFILE);
 }
 
 static int start_474(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
+    return rota_start_nop128(&l->ring, op);
 }
 
 static int call_474(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_result(&l->ring, (int)-EDOM);
+    return rota_call_nop128(&l->ring);
 }
 
 static int result_474(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(0);
 }
 
 static int start_475(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
+    return rota_start_nop128_flags(&l->ring, op, (unsigned)IORING_NOP_TW);
 }
 
 static int call_475(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, (int)l->fd);
+    return rota_call_nop128_flags(&l->ring, (unsigned)IORING_NOP_TW);
 }
 
 static int result_475(struct live *l)
@@ -8915,55 +8918,55 @@ static int result_475(struct live *l)
 static int start_476(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+    return rota_start_nop128_result(&l->ring, op, 42);
 }
 
 static int call_476(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+    return rota_call_nop128_result(&l->ring, 42);
 }
 
 static int result_476(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(42);
 }
 
 static int start_477(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
+    return rota_start_nop128_result(&l->ring, op, (int)-EDOM);
 }
 
 static int call_477(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_cqe32(&l->ring, 17, 18);
+    return rota_call_nop128_result(&l->ring, (int)-EDOM);
 }
 
 static int result_477(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static int start_478(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_nop128_file(&l->ring, op, -1);
+    return rota_start_nop128_file(&l->ring, op, (int)l->fd);
 }
 
 static int call_478(struct live *l)
 {
     (void)l;
-    return rota_call_nop128_file(&l->ring, -1);
+    return rota_call_nop128_file(&l->ring, (int)l->fd);
 }
 
 static int result_478(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static int start_479(struct live *l, struct rota_op *op)
@@ -8981,40 +8984,94 @@ static int call_479(struct live *l)
 static int result_479(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static int start_480(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_start_nop128_cqe32(&l->ring, op, 17, 18);
 }
 
 static int call_480(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    return rota_call_nop128_cqe32(&l->ring, 17, 18);
 }
 
 static int result_480(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static int start_481(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+    return rota_start_nop128_file(&l->ring, op, -1);
 }
 
 static int call_481(struct live *l)
 {
     (void)l;
-    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+    return rota_call_nop128_file(&l->ring, -1);
 }
 
 static int result_481(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static int start_482(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_nop128_fixed_buffer(&l->ring, op, 0);
+}
+
+static int call_482(struct live *l)
+{
+    (void)l;
+    return rota_call_nop128_fixed_buffer(&l->ring, 0);
+}
+
+static int result_482(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static int start_483(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int call_483(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_483(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static int start_484(struct live *l, struct rota_op *op)
+{
+    (void)l;
+    return rota_start_uring_cmd128(&l->ring, op, 0, (int)l->fd);
+}
+
+static int call_484(struct live *l)
+{
+    (void)l;
+    return rota_call_uring_cmd128(&l->ring, 0, (int)l->fd);
+}
+
+static int result_484(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -10309,13 +10366,25 @@ const struct call_trial call_trials[] = {
         .error = 9,
     },
     {
+        .title = "ACCEPT accept in listener_waiting: EFAULT",
+        .name = "accept",
+        .scenario = &live_listener_waiting,
+        .since = {5, 5},
+        .start = start_107,
+        .amend = amend_107,
+        .result = result_107,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 11,
+    },
+    {
         .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
         .name = "cancel64",
         .scenario = &live_read_in_flight,
         .since = {5, 5},
-        .start = start_107,
-        .call = call_107,
-        .result = result_107,
+        .start = start_108,
+        .call = call_108,
+        .result = result_108,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10325,9 +10394,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_read_in_flight,
         .since = {5, 19},
-        .start = start_108,
-        .call = call_108,
-        .result = result_108,
+        .start = start_109,
+        .call = call_109,
+        .result = result_109,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10337,9 +10406,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_two_reads_in_flight,
         .since = {5, 19},
-        .start = start_109,
-        .call = call_109,
-        .result = result_109,
+        .start = start_110,
+        .call = call_110,
+        .result = result_110,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10349,9 +10418,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_futex_in_flight,
         .since = {6, 7},
-        .start = start_110,
-        .call = call_110,
-        .result = result_110,
+        .start = start_111,
+        .call = call_111,
+        .result = result_111,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10361,9 +10430,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_child_in_flight,
         .since = {6, 7},
-        .start = start_111,
-        .call = call_111,
-        .result = result_111,
+        .start = start_112,
+        .call = call_112,
+        .result = result_112,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10373,9 +10442,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel",
         .scenario = &live_read_in_flight,
         .since = {5, 5},
-        .start = start_112,
-        .call = call_112,
-        .result = result_112,
+        .start = start_113,
+        .call = call_113,
+        .result = result_113,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10385,9 +10454,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_fd",
         .scenario = &live_read_in_flight,
         .since = {5, 19},
-        .start = start_113,
-        .call = call_113,
-        .result = result_113,
+        .start = start_114,
+        .call = call_114,
+        .result = result_114,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10397,9 +10466,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_fd",
         .scenario = &live_two_reads_in_flight,
         .since = {5, 19},
-        .start = start_114,
-        .call = call_114,
-        .result = result_114,
+        .start = start_115,
+        .call = call_115,
+        .result = result_115,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10409,9 +10478,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_fd",
         .scenario = &live_slot_read_in_flight,
         .since = {6, 0},
-        .start = start_115,
-        .call = call_115,
-        .result = result_115,
+        .start = start_116,
+        .call = call_116,
+        .result = result_116,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10421,9 +10490,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_fd",
         .scenario = &live_slot_read_in_flight,
         .since = {5, 19},
-        .start = start_116,
-        .amend = amend_116,
-        .result = result_116,
+        .start = start_117,
+        .amend = amend_117,
+        .result = result_117,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10433,9 +10502,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_op",
         .scenario = &live_read_in_flight,
         .since = {6, 6},
-        .start = start_117,
-        .call = call_117,
-        .result = result_117,
+        .start = start_118,
+        .call = call_118,
+        .result = result_118,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10445,9 +10514,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_read_in_flight,
         .since = {5, 5},
-        .start = start_118,
-        .call = call_118,
-        .result = result_118,
+        .start = start_119,
+        .call = call_119,
+        .result = result_119,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10457,9 +10526,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel64",
         .scenario = &live_open_in_flight,
         .since = {5, 5},
-        .start = start_119,
-        .call = call_119,
-        .result = result_119,
+        .start = start_120,
+        .call = call_120,
+        .result = result_120,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10469,9 +10538,9 @@ const struct call_trial call_trials[] = {
         .name = "cancel_op",
         .scenario = &live_read_in_flight,
         .since = {7, 1},
-        .start = start_120,
-        .call = call_120,
-        .result = result_120,
+        .start = start_121,
+        .call = call_121,
+        .result = result_121,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10481,27 +10550,15 @@ const struct call_trial call_trials[] = {
         .name = "cancel_fd",
         .scenario = &live_sys_ring,
         .since = {5, 19},
-        .start = start_121,
-        .call = call_121,
-        .result = result_121,
+        .start = start_122,
+        .call = call_122,
+        .result = result_122,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
-        .name = "link_timeout",
-        .scenario = &live_linked_read,
-        .since = {5, 5},
-        .start = start_122,
-        .call = call_122,
-        .result = result_122,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
         .name = "link_timeout",
         .scenario = &live_linked_read,
         .since = {5, 5},
@@ -10513,13 +10570,25 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
+        .name = "link_timeout",
+        .scenario = &live_linked_read,
+        .since = {5, 5},
+        .start = start_124,
+        .call = call_124,
+        .result = result_124,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "LINK_TIMEOUT link_timeout_nsec in linked_read: ok",
         .name = "link_timeout_nsec",
         .scenario = &live_linked_read,
         .since = {7, 1},
-        .start = start_124,
-        .call = call_124,
-        .result = result_124,
+        .start = start_125,
+        .call = call_125,
+        .result = result_125,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10529,9 +10598,9 @@ const struct call_trial call_trials[] = {
         .name = "link_timeout",
         .scenario = &live_linked_read,
         .since = {5, 5},
-        .start = start_125,
-        .call = call_125,
-        .result = result_125,
+        .start = start_126,
+        .call = call_126,
+        .result = result_126,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10541,9 +10610,9 @@ const struct call_trial call_trials[] = {
         .name = "link_timeout",
         .scenario = &live_linked_read_answered,
         .since = {5, 5},
-        .start = start_126,
-        .call = call_126,
-        .result = result_126,
+        .start = start_127,
+        .call = call_127,
+        .result = result_127,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10553,9 +10622,9 @@ const struct call_trial call_trials[] = {
         .name = "link_timeout",
         .scenario = &live_timer,
         .since = {5, 5},
-        .start = start_127,
-        .call = call_127,
-        .result = result_127,
+        .start = start_128,
+        .call = call_128,
+        .result = result_128,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10565,9 +10634,9 @@ const struct call_trial call_trials[] = {
         .name = "link_timeout",
         .scenario = &live_linked_read,
         .since = {5, 5},
-        .start = start_128,
-        .call = call_128,
-        .result = result_128,
+        .start = start_129,
+        .call = call_129,
+        .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10577,9 +10646,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_connect_ready,
         .since = {5, 5},
-        .start = start_129,
-        .call = call_129,
-        .result = result_129,
+        .start = start_130,
+        .call = call_130,
+        .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10589,9 +10658,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_connect_refused,
         .since = {5, 5},
-        .start = start_130,
-        .call = call_130,
-        .result = result_130,
+        .start = start_131,
+        .call = call_131,
+        .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10601,9 +10670,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_tcp_send,
         .since = {5, 5},
-        .start = start_131,
-        .call = call_131,
-        .result = result_131,
+        .start = start_132,
+        .call = call_132,
+        .result = result_132,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10613,9 +10682,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_connect_ready,
         .since = {5, 5},
-        .start = start_132,
-        .call = call_132,
-        .result = result_132,
+        .start = start_133,
+        .call = call_133,
+        .result = result_133,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10625,9 +10694,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_not_a_socket,
         .since = {5, 5},
-        .start = start_133,
-        .call = call_133,
-        .result = result_133,
+        .start = start_134,
+        .call = call_134,
+        .result = result_134,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10637,9 +10706,9 @@ const struct call_trial call_trials[] = {
         .name = "connect",
         .scenario = &live_bind_family,
         .since = {5, 5},
-        .start = start_134,
-        .call = call_134,
-        .result = result_134,
+        .start = start_135,
+        .call = call_135,
+        .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10649,9 +10718,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_file_grow,
         .since = {5, 6},
-        .start = start_135,
-        .call = call_135,
-        .result = result_135,
+        .start = start_136,
+        .call = call_136,
+        .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10661,9 +10730,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_file_hole,
         .since = {5, 6},
-        .start = start_136,
-        .call = call_136,
-        .result = result_136,
+        .start = start_137,
+        .call = call_137,
+        .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10673,9 +10742,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_137,
-        .call = call_137,
-        .result = result_137,
+        .start = start_138,
+        .call = call_138,
+        .result = result_138,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10685,9 +10754,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_pipe_empty,
         .since = {5, 6},
-        .start = start_138,
-        .call = call_138,
-        .result = result_138,
+        .start = start_139,
+        .call = call_139,
+        .result = result_139,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10697,9 +10766,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_139,
-        .call = call_139,
-        .result = result_139,
+        .start = start_140,
+        .call = call_140,
+        .result = result_140,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10709,9 +10778,9 @@ const struct call_trial call_trials[] = {
         .name = "fallocate",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_140,
-        .call = call_140,
-        .result = result_140,
+        .start = start_141,
+        .call = call_141,
+        .result = result_141,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10721,9 +10790,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_141,
-        .call = call_141,
-        .result = result_141,
+        .start = start_142,
+        .call = call_142,
+        .result = result_142,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10733,9 +10802,9 @@ const struct call_trial call_trials[] = {
         .name = "openat_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_142,
-        .call = call_142,
-        .result = result_142,
+        .start = start_143,
+        .call = call_143,
+        .result = result_143,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10745,9 +10814,9 @@ const struct call_trial call_trials[] = {
         .name = "openat_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 19},
-        .start = start_143,
-        .call = call_143,
-        .result = result_143,
+        .start = start_144,
+        .call = call_144,
+        .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10757,9 +10826,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_144,
-        .call = call_144,
-        .result = result_144,
+        .start = start_145,
+        .call = call_145,
+        .result = result_145,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10769,9 +10838,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_145,
-        .call = call_145,
-        .result = result_145,
+        .start = start_146,
+        .call = call_146,
+        .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10781,9 +10850,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_146,
-        .call = call_146,
-        .result = result_146,
+        .start = start_147,
+        .call = call_147,
+        .result = result_147,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10793,9 +10862,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_147,
-        .call = call_147,
-        .result = result_147,
+        .start = start_148,
+        .call = call_148,
+        .result = result_148,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10805,9 +10874,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_148,
-        .call = call_148,
-        .result = result_148,
+        .start = start_149,
+        .call = call_149,
+        .result = result_149,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10817,9 +10886,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open,
         .since = {5, 19},
-        .start = start_149,
-        .call = call_149,
-        .result = result_149,
+        .start = start_150,
+        .call = call_150,
+        .result = result_150,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10829,9 +10898,9 @@ const struct call_trial call_trials[] = {
         .name = "open_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_150,
-        .call = call_150,
-        .result = result_150,
+        .start = start_151,
+        .call = call_151,
+        .result = result_151,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10841,9 +10910,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_exhausted,
         .since = {5, 6},
-        .start = start_151,
-        .call = call_151,
-        .result = result_151,
+        .start = start_152,
+        .call = call_152,
+        .result = result_152,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -10853,9 +10922,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_152,
-        .call = call_152,
-        .result = result_152,
+        .start = start_153,
+        .call = call_153,
+        .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10865,9 +10934,9 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_153,
-        .call = call_153,
-        .result = result_153,
+        .start = start_154,
+        .call = call_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -10877,9 +10946,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_154,
-        .call = call_154,
-        .result = result_154,
+        .start = start_155,
+        .call = call_155,
+        .result = result_155,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -10889,9 +10958,9 @@ const struct call_trial call_trials[] = {
         .name = "openat",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_155,
-        .call = call_155,
-        .result = result_155,
+        .start = start_156,
+        .call = call_156,
+        .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -10901,21 +10970,33 @@ const struct call_trial call_trials[] = {
         .name = "open",
         .scenario = &live_path_loop,
         .since = {5, 6},
-        .start = start_156,
-        .call = call_156,
-        .result = result_156,
+        .start = start_157,
+        .call = call_157,
+        .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
+    },
+    {
+        .title = "OPENAT open in path_open: EINVAL",
+        .name = "open",
+        .scenario = &live_path_open,
+        .since = {5, 6},
+        .start = start_158,
+        .call = call_158,
+        .result = result_158,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 19,
     },
     {
         .title = "CLOSE close in close_fd: ok",
         .name = "close",
         .scenario = &live_close_fd,
         .since = {5, 6},
-        .start = start_157,
-        .call = call_157,
-        .result = result_157,
+        .start = start_159,
+        .call = call_159,
+        .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10925,9 +11006,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_158,
-        .call = call_158,
-        .result = result_158,
+        .start = start_160,
+        .call = call_160,
+        .result = result_160,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10937,9 +11018,9 @@ const struct call_trial call_trials[] = {
         .name = "close",
         .scenario = &live_sys_ring,
         .since = {5, 6},
-        .start = start_159,
-        .call = call_159,
-        .result = result_159,
+        .start = start_161,
+        .call = call_161,
+        .result = result_161,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10949,9 +11030,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_160,
-        .call = call_160,
-        .result = result_160,
+        .start = start_162,
+        .call = call_162,
+        .result = result_162,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10961,9 +11042,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_close_slot,
         .since = {5, 6},
-        .start = start_161,
-        .call = call_161,
-        .result = result_161,
+        .start = start_163,
+        .call = call_163,
+        .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10973,9 +11054,9 @@ const struct call_trial call_trials[] = {
         .name = "close_direct",
         .scenario = &live_sys_ring,
         .since = {5, 6},
-        .start = start_162,
-        .call = call_162,
-        .result = result_162,
+        .start = start_164,
+        .call = call_164,
+        .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10985,9 +11066,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 6},
-        .start = start_163,
-        .call = call_163,
-        .result = result_163,
+        .start = start_165,
+        .call = call_165,
+        .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10997,9 +11078,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 19},
-        .start = start_164,
-        .call = call_164,
-        .result = result_164,
+        .start = start_166,
+        .call = call_166,
+        .result = result_166,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11009,9 +11090,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_ring_only,
         .since = {5, 6},
-        .start = start_165,
-        .call = call_165,
-        .result = result_165,
+        .start = start_167,
+        .call = call_167,
+        .result = result_167,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11021,9 +11102,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table,
         .since = {5, 6},
-        .start = start_166,
-        .call = call_166,
-        .result = result_166,
+        .start = start_168,
+        .call = call_168,
+        .result = result_168,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11033,9 +11114,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table_bad,
         .since = {5, 6},
-        .start = start_167,
-        .call = call_167,
-        .result = result_167,
+        .start = start_169,
+        .call = call_169,
+        .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11045,9 +11126,9 @@ const struct call_trial call_trials[] = {
         .name = "files_update",
         .scenario = &live_file_table_full,
         .since = {5, 19},
-        .start = start_168,
-        .call = call_168,
-        .result = result_168,
+        .start = start_170,
+        .call = call_170,
+        .result = result_170,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -11057,9 +11138,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_169,
-        .call = call_169,
-        .result = result_169,
+        .start = start_171,
+        .call = call_171,
+        .result = result_171,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11069,9 +11150,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_170,
-        .call = call_170,
-        .result = result_170,
+        .start = start_172,
+        .call = call_172,
+        .result = result_172,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11081,9 +11162,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_171,
-        .call = call_171,
-        .result = result_171,
+        .start = start_173,
+        .call = call_173,
+        .result = result_173,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11093,9 +11174,9 @@ const struct call_trial call_trials[] = {
         .name = "statx",
         .scenario = &live_path_statx,
         .since = {5, 6},
-        .start = start_172,
-        .call = call_172,
-        .result = result_172,
+        .start = start_174,
+        .call = call_174,
+        .result = result_174,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11105,9 +11186,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_file_read,
         .since = {5, 6},
-        .start = start_173,
-        .call = call_173,
-        .result = result_173,
+        .start = start_175,
+        .call = call_175,
+        .result = result_175,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11115,30 +11196,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "READ read in file_read: ok 2",
         .name = "read",
-        .scenario = &live_file_read,
-        .since = {5, 6},
-        .start = start_174,
-        .call = call_174,
-        .result = result_174,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "READ read in file_read_slot: ok 3",
-        .name = "read",
-        .scenario = &live_file_read_slot,
-        .since = {5, 6},
-        .start = start_175,
-        .amend = amend_175,
-        .result = result_175,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "READ read2 in file_read: ok",
-        .name = "read2",
         .scenario = &live_file_read,
         .since = {5, 6},
         .start = start_176,
@@ -11149,13 +11206,37 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "READ read in file_read_slot: ok 3",
+        .name = "read",
+        .scenario = &live_file_read_slot,
+        .since = {5, 6},
+        .start = start_177,
+        .amend = amend_177,
+        .result = result_177,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "READ read2 in file_read: ok",
+        .name = "read2",
+        .scenario = &live_file_read,
+        .since = {5, 6},
+        .start = start_178,
+        .call = call_178,
+        .result = result_178,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "READ read_select in file_read_group: ok",
         .name = "read_select",
         .scenario = &live_file_read_group,
         .since = {5, 7},
-        .start = start_177,
-        .call = call_177,
-        .result = result_177,
+        .start = start_179,
+        .call = call_179,
+        .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11166,9 +11247,9 @@ const struct call_trial call_trials[] = {
         .name = "read_select",
         .scenario = &live_file_read_group,
         .since = {6, 0},
-        .start = start_178,
-        .call = call_178,
-        .result = result_178,
+        .start = start_180,
+        .call = call_180,
+        .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11179,9 +11260,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_directory,
         .since = {5, 6},
-        .start = start_179,
-        .call = call_179,
-        .result = result_179,
+        .start = start_181,
+        .call = call_181,
+        .result = result_181,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11191,9 +11272,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_180,
-        .amend = amend_180,
-        .result = result_180,
+        .start = start_182,
+        .amend = amend_182,
+        .result = result_182,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11203,9 +11284,9 @@ const struct call_trial call_trials[] = {
         .name = "read_select",
         .scenario = &live_temp_file,
         .since = {5, 7},
-        .start = start_181,
-        .call = call_181,
-        .result = result_181,
+        .start = start_183,
+        .call = call_183,
+        .result = result_183,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11215,9 +11296,9 @@ const struct call_trial call_trials[] = {
         .name = "read2",
         .scenario = &live_pipe_empty,
         .since = {6, 4},
-        .start = start_182,
-        .call = call_182,
-        .result = result_182,
+        .start = start_184,
+        .call = call_184,
+        .result = result_184,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -11227,9 +11308,9 @@ const struct call_trial call_trials[] = {
         .name = "read_attr",
         .scenario = &live_temp_file,
         .since = {6, 14},
-        .start = start_183,
-        .call = call_183,
-        .result = result_183,
+        .start = start_185,
+        .call = call_185,
+        .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11239,9 +11320,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_iopoll_file,
         .since = {5, 6},
-        .start = start_184,
-        .call = call_184,
-        .result = result_184,
+        .start = start_186,
+        .call = call_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -11251,9 +11332,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_185,
-        .call = call_185,
-        .result = result_185,
+        .start = start_187,
+        .call = call_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -11263,9 +11344,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_direct_file,
         .since = {5, 6},
-        .start = start_186,
-        .call = call_186,
-        .result = result_186,
+        .start = start_188,
+        .call = call_188,
+        .result = result_188,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -11275,9 +11356,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_namespace_file,
         .since = {5, 6},
-        .start = start_187,
-        .call = call_187,
-        .result = result_187,
+        .start = start_189,
+        .call = call_189,
+        .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -11287,9 +11368,9 @@ const struct call_trial call_trials[] = {
         .name = "read",
         .scenario = &live_pipe_empty,
         .since = {5, 6},
-        .start = start_188,
-        .call = call_188,
-        .result = result_188,
+        .start = start_190,
+        .call = call_190,
+        .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
@@ -11297,30 +11378,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "WRITE write in file_write: ok",
         .name = "write",
-        .scenario = &live_file_write,
-        .since = {5, 6},
-        .start = start_189,
-        .call = call_189,
-        .result = result_189,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WRITE write2 in file_write: ok",
-        .name = "write2",
-        .scenario = &live_file_write,
-        .since = {5, 6},
-        .start = start_190,
-        .call = call_190,
-        .result = result_190,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WRITE write_stream in file_write: ok",
-        .name = "write_stream",
         .scenario = &live_file_write,
         .since = {5, 6},
         .start = start_191,
@@ -11331,13 +11388,37 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "WRITE write in temp_file: EBADF",
-        .name = "write",
-        .scenario = &live_temp_file,
+        .title = "WRITE write2 in file_write: ok",
+        .name = "write2",
+        .scenario = &live_file_write,
         .since = {5, 6},
         .start = start_192,
         .call = call_192,
         .result = result_192,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WRITE write_stream in file_write: ok",
+        .name = "write_stream",
+        .scenario = &live_file_write,
+        .since = {5, 6},
+        .start = start_193,
+        .call = call_193,
+        .result = result_193,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WRITE write in temp_file: EBADF",
+        .name = "write",
+        .scenario = &live_temp_file,
+        .since = {5, 6},
+        .start = start_194,
+        .call = call_194,
+        .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11347,9 +11428,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_193,
-        .amend = amend_193,
-        .result = result_193,
+        .start = start_195,
+        .amend = amend_195,
+        .result = result_195,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11359,9 +11440,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_full_device,
         .since = {5, 6},
-        .start = start_194,
-        .call = call_194,
-        .result = result_194,
+        .start = start_196,
+        .call = call_196,
+        .result = result_196,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11371,9 +11452,9 @@ const struct call_trial call_trials[] = {
         .name = "write2",
         .scenario = &live_pipe_no_reader,
         .since = {6, 18},
-        .start = start_195,
-        .call = call_195,
-        .result = result_195,
+        .start = start_197,
+        .call = call_197,
+        .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -11383,9 +11464,9 @@ const struct call_trial call_trials[] = {
         .name = "write2",
         .scenario = &live_pipe_full,
         .since = {6, 4},
-        .start = start_196,
-        .call = call_196,
-        .result = result_196,
+        .start = start_198,
+        .call = call_198,
+        .result = result_198,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11395,9 +11476,9 @@ const struct call_trial call_trials[] = {
         .name = "write_attr",
         .scenario = &live_temp_file,
         .since = {6, 14},
-        .start = start_197,
-        .call = call_197,
-        .result = result_197,
+        .start = start_199,
+        .call = call_199,
+        .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11407,9 +11488,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_iopoll_file,
         .since = {5, 6},
-        .start = start_198,
-        .call = call_198,
-        .result = result_198,
+        .start = start_200,
+        .call = call_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -11419,9 +11500,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_199,
-        .call = call_199,
-        .result = result_199,
+        .start = start_201,
+        .call = call_201,
+        .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -11431,9 +11512,9 @@ const struct call_trial call_trials[] = {
         .name = "write",
         .scenario = &live_direct_file,
         .since = {5, 6},
-        .start = start_200,
-        .call = call_200,
-        .result = result_200,
+        .start = start_202,
+        .call = call_202,
+        .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -11443,9 +11524,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_file_cached,
         .since = {5, 6},
-        .start = start_201,
-        .call = call_201,
-        .result = result_201,
+        .start = start_203,
+        .call = call_203,
+        .result = result_203,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11455,9 +11536,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise64",
         .scenario = &live_file_cached,
         .since = {6, 11},
-        .start = start_202,
-        .call = call_202,
-        .result = result_202,
+        .start = start_204,
+        .call = call_204,
+        .result = result_204,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11467,9 +11548,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_pipe_empty,
         .since = {5, 6},
-        .start = start_203,
-        .call = call_203,
-        .result = result_203,
+        .start = start_205,
+        .call = call_205,
+        .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11479,9 +11560,9 @@ const struct call_trial call_trials[] = {
         .name = "fadvise",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_204,
-        .call = call_204,
-        .result = result_204,
+        .start = start_206,
+        .call = call_206,
+        .result = result_206,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11491,9 +11572,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_205,
-        .call = call_205,
-        .result = result_205,
+        .start = start_207,
+        .call = call_207,
+        .result = result_207,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11503,9 +11584,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise64",
         .scenario = &live_mapped_memory,
         .since = {6, 11},
-        .start = start_206,
-        .call = call_206,
-        .result = result_206,
+        .start = start_208,
+        .call = call_208,
+        .result = result_208,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11515,9 +11596,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_207,
-        .amend = amend_207,
-        .result = result_207,
+        .start = start_209,
+        .amend = amend_209,
+        .result = result_209,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11527,9 +11608,9 @@ const struct call_trial call_trials[] = {
         .name = "madvise",
         .scenario = &live_mapped_memory,
         .since = {5, 6},
-        .start = start_208,
-        .amend = amend_208,
-        .result = result_208,
+        .start = start_210,
+        .amend = amend_210,
+        .result = result_210,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11539,9 +11620,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_send,
         .since = {5, 6},
-        .start = start_209,
-        .call = call_209,
-        .result = result_209,
+        .start = start_211,
+        .call = call_211,
+        .result = result_211,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11551,9 +11632,9 @@ const struct call_trial call_trials[] = {
         .name = "send_bundle",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_210,
-        .amend = amend_210,
-        .result = result_210,
+        .start = start_212,
+        .amend = amend_212,
+        .result = result_212,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11564,9 +11645,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto",
         .scenario = &live_udp_send,
         .since = {6, 1},
-        .start = start_211,
-        .call = call_211,
-        .result = result_211,
+        .start = start_213,
+        .call = call_213,
+        .result = result_213,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11576,9 +11657,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_212,
-        .call = call_212,
-        .result = result_212,
+        .start = start_214,
+        .call = call_214,
+        .result = result_214,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11589,8 +11670,8 @@ const struct call_trial call_trials[] = {
         .name = "send_bundle_select",
         .scenario = &live_socket_group_send,
         .since = {6, 10},
-        .start = start_213,
-        .result = result_213,
+        .start = start_215,
+        .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11601,9 +11682,9 @@ const struct call_trial call_trials[] = {
         .name = "sendv",
         .scenario = &live_socket_send,
         .since = {6, 17},
-        .start = start_214,
-        .call = call_214,
-        .result = result_214,
+        .start = start_216,
+        .call = call_216,
+        .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11613,9 +11694,9 @@ const struct call_trial call_trials[] = {
         .name = "send_fixed",
         .scenario = &live_tcp_send,
         .since = {7, 2},
-        .start = start_215,
-        .call = call_215,
-        .result = result_215,
+        .start = start_217,
+        .call = call_217,
+        .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11625,9 +11706,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_broken,
         .since = {5, 6},
-        .start = start_216,
-        .call = call_216,
-        .result = result_216,
+        .start = start_218,
+        .call = call_218,
+        .result = result_218,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11637,9 +11718,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_udp_plain,
         .since = {5, 6},
-        .start = start_217,
-        .call = call_217,
-        .result = result_217,
+        .start = start_219,
+        .call = call_219,
+        .result = result_219,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11649,9 +11730,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto",
         .scenario = &live_udp_send,
         .since = {6, 1},
-        .start = start_218,
-        .call = call_218,
-        .result = result_218,
+        .start = start_220,
+        .call = call_220,
+        .result = result_220,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11661,9 +11742,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_empty,
         .since = {6, 10},
-        .start = start_219,
-        .call = call_219,
-        .result = result_219,
+        .start = start_221,
+        .call = call_221,
+        .result = result_221,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -11673,9 +11754,9 @@ const struct call_trial call_trials[] = {
         .name = "send_select",
         .scenario = &live_socket_group_empty,
         .since = {6, 10},
-        .start = start_220,
-        .call = call_220,
-        .result = result_220,
+        .start = start_222,
+        .call = call_222,
+        .result = result_222,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11685,9 +11766,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_not_a_socket,
         .since = {5, 6},
-        .start = start_221,
-        .call = call_221,
-        .result = result_221,
+        .start = start_223,
+        .call = call_223,
+        .result = result_223,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11697,9 +11778,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_full,
         .since = {5, 6},
-        .start = start_222,
-        .call = call_222,
-        .result = result_222,
+        .start = start_224,
+        .call = call_224,
+        .result = result_224,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11709,9 +11790,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_send,
         .since = {5, 6},
-        .start = start_223,
-        .amend = amend_223,
-        .result = result_223,
+        .start = start_225,
+        .amend = amend_225,
+        .result = result_225,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -11721,9 +11802,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_socket_lonely,
         .since = {5, 6},
-        .start = start_224,
-        .call = call_224,
-        .result = result_224,
+        .start = start_226,
+        .call = call_226,
+        .result = result_226,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -11733,9 +11814,9 @@ const struct call_trial call_trials[] = {
         .name = "send",
         .scenario = &live_tcp_reset,
         .since = {5, 6},
-        .start = start_225,
-        .call = call_225,
-        .result = result_225,
+        .start = start_227,
+        .call = call_227,
+        .result = result_227,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -11745,9 +11826,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto",
         .scenario = &live_socket_send,
         .since = {6, 1},
-        .start = start_226,
-        .call = call_226,
-        .result = result_226,
+        .start = start_228,
+        .call = call_228,
+        .result = result_228,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -11757,9 +11838,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_waiting,
         .since = {5, 6},
-        .start = start_227,
-        .call = call_227,
-        .result = result_227,
+        .start = start_229,
+        .call = call_229,
+        .result = result_229,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11769,9 +11850,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_late,
         .since = {5, 19},
-        .start = start_228,
-        .amend = amend_228,
-        .result = result_228,
+        .start = start_230,
+        .amend = amend_230,
+        .result = result_230,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11781,9 +11862,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_229,
-        .amend = amend_229,
-        .result = result_229,
+        .start = start_231,
+        .amend = amend_231,
+        .result = result_231,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -11794,9 +11875,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_select",
         .scenario = &live_socket_group,
         .since = {5, 7},
-        .start = start_230,
-        .call = call_230,
-        .result = result_230,
+        .start = start_232,
+        .call = call_232,
+        .result = result_232,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11807,9 +11888,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_select",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_231,
-        .call = call_231,
-        .result = result_231,
+        .start = start_233,
+        .call = call_233,
+        .result = result_233,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11820,9 +11901,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_bundle_select",
         .scenario = &live_socket_group_bundle,
         .since = {6, 17},
-        .start = start_232,
-        .call = call_232,
-        .result = result_232,
+        .start = start_234,
+        .call = call_234,
+        .result = result_234,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -11833,8 +11914,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot_select",
         .scenario = &live_socket_group,
         .since = {6, 0},
-        .start = start_233,
-        .result = result_233,
+        .start = start_235,
+        .result = result_235,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -11845,8 +11926,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_multishot_limit",
         .scenario = &live_socket_group_bundle,
         .since = {6, 17},
-        .start = start_234,
-        .result = result_234,
+        .start = start_236,
+        .result = result_236,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -11857,9 +11938,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_fixed",
         .scenario = &live_socket_fixed_receive,
         .since = {7, 2},
-        .start = start_235,
-        .call = call_235,
-        .result = result_235,
+        .start = start_237,
+        .call = call_237,
+        .result = result_237,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11869,9 +11950,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_group_empty,
         .since = {5, 7},
-        .start = start_236,
-        .amend = amend_236,
-        .result = result_236,
+        .start = start_238,
+        .amend = amend_238,
+        .result = result_238,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11881,9 +11962,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_idle,
         .since = {5, 6},
-        .start = start_237,
-        .call = call_237,
-        .result = result_237,
+        .start = start_239,
+        .call = call_239,
+        .result = result_239,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11893,9 +11974,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_not_a_socket,
         .since = {5, 6},
-        .start = start_238,
-        .call = call_238,
-        .result = result_238,
+        .start = start_240,
+        .call = call_240,
+        .result = result_240,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11905,9 +11986,9 @@ const struct call_trial call_trials[] = {
         .name = "recv_bundle_select",
         .scenario = &live_socket_group_empty,
         .since = {6, 10},
-        .start = start_239,
-        .call = call_239,
-        .result = result_239,
+        .start = start_241,
+        .call = call_241,
+        .result = result_241,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -11917,9 +11998,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_waiting,
         .since = {5, 6},
-        .start = start_240,
-        .amend = amend_240,
-        .result = result_240,
+        .start = start_242,
+        .amend = amend_242,
+        .result = result_242,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11929,9 +12010,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_bind_free,
         .since = {5, 6},
-        .start = start_241,
-        .call = call_241,
-        .result = result_241,
+        .start = start_243,
+        .call = call_243,
+        .result = result_243,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11941,9 +12022,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_socket_lonely,
         .since = {5, 6},
-        .start = start_242,
-        .call = call_242,
-        .result = result_242,
+        .start = start_244,
+        .call = call_244,
+        .result = result_244,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11953,9 +12034,9 @@ const struct call_trial call_trials[] = {
         .name = "recv",
         .scenario = &live_tcp_reset,
         .since = {5, 6},
-        .start = start_243,
-        .call = call_243,
-        .result = result_243,
+        .start = start_245,
+        .call = call_245,
+        .result = result_245,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -11965,9 +12046,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_244,
-        .call = call_244,
-        .result = result_244,
+        .start = start_246,
+        .call = call_246,
+        .result = result_246,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -11977,9 +12058,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_245,
-        .call = call_245,
-        .result = result_245,
+        .start = start_247,
+        .call = call_247,
+        .result = result_247,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11989,9 +12070,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 19},
-        .start = start_246,
-        .call = call_246,
-        .result = result_246,
+        .start = start_248,
+        .call = call_248,
+        .result = result_248,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12001,9 +12082,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_247,
-        .call = call_247,
-        .result = result_247,
+        .start = start_249,
+        .call = call_249,
+        .result = result_249,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12013,9 +12094,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_248,
-        .call = call_248,
-        .result = result_248,
+        .start = start_250,
+        .call = call_250,
+        .result = result_250,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12025,9 +12106,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open_slot,
         .since = {5, 6},
-        .start = start_249,
-        .call = call_249,
-        .result = result_249,
+        .start = start_251,
+        .call = call_251,
+        .result = result_251,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12037,9 +12118,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_250,
-        .amend = amend_250,
-        .result = result_250,
+        .start = start_252,
+        .amend = amend_252,
+        .result = result_252,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12049,9 +12130,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_exhausted,
         .since = {5, 6},
-        .start = start_251,
-        .call = call_251,
-        .result = result_251,
+        .start = start_253,
+        .call = call_253,
+        .result = result_253,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -12061,9 +12142,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_252,
-        .call = call_252,
-        .result = result_252,
+        .start = start_254,
+        .call = call_254,
+        .result = result_254,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -12073,9 +12154,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2_direct",
         .scenario = &live_path_open,
         .since = {5, 19},
-        .start = start_253,
-        .call = call_253,
-        .result = result_253,
+        .start = start_255,
+        .call = call_255,
+        .result = result_255,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -12085,9 +12166,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 12},
-        .start = start_254,
-        .call = call_254,
-        .result = result_254,
+        .start = start_256,
+        .call = call_256,
+        .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -12097,9 +12178,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_255,
-        .call = call_255,
-        .result = result_255,
+        .start = start_257,
+        .call = call_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -12109,9 +12190,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_256,
-        .call = call_256,
-        .result = result_256,
+        .start = start_258,
+        .call = call_258,
+        .result = result_258,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
@@ -12121,9 +12202,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_257,
-        .call = call_257,
-        .result = result_257,
+        .start = start_259,
+        .call = call_259,
+        .result = result_259,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 13,
@@ -12133,9 +12214,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_open,
         .since = {5, 6},
-        .start = start_258,
-        .call = call_258,
-        .result = result_258,
+        .start = start_260,
+        .call = call_260,
+        .result = result_260,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 14,
@@ -12145,9 +12226,9 @@ const struct call_trial call_trials[] = {
         .name = "openat2",
         .scenario = &live_path_loop,
         .since = {5, 6},
-        .start = start_259,
-        .call = call_259,
-        .result = result_259,
+        .start = start_261,
+        .call = call_261,
+        .result = result_261,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 18,
@@ -12157,9 +12238,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_260,
-        .call = call_260,
-        .result = result_260,
+        .start = start_262,
+        .call = call_262,
+        .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12169,9 +12250,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_mod,
         .since = {5, 6},
-        .start = start_261,
-        .call = call_261,
-        .result = result_261,
+        .start = start_263,
+        .call = call_263,
+        .result = result_263,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12181,9 +12262,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_del,
         .since = {5, 6},
-        .start = start_262,
-        .call = call_262,
-        .result = result_262,
+        .start = start_264,
+        .call = call_264,
+        .result = result_264,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12193,9 +12274,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_mod,
         .since = {5, 6},
-        .start = start_263,
-        .call = call_263,
-        .result = result_263,
+        .start = start_265,
+        .call = call_265,
+        .result = result_265,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12205,9 +12286,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_264,
-        .call = call_264,
-        .result = result_264,
+        .start = start_266,
+        .call = call_266,
+        .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12217,9 +12298,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_265,
-        .call = call_265,
-        .result = result_265,
+        .start = start_267,
+        .call = call_267,
+        .result = result_267,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12229,9 +12310,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_266,
-        .call = call_266,
-        .result = result_266,
+        .start = start_268,
+        .call = call_268,
+        .result = result_268,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12241,9 +12322,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_267,
-        .call = call_267,
-        .result = result_267,
+        .start = start_269,
+        .call = call_269,
+        .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -12253,9 +12334,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_268,
-        .call = call_268,
-        .result = result_268,
+        .start = start_270,
+        .call = call_270,
+        .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -12265,21 +12346,33 @@ const struct call_trial call_trials[] = {
         .name = "epoll_ctl",
         .scenario = &live_epoll_add,
         .since = {5, 6},
-        .start = start_269,
-        .call = call_269,
-        .result = result_269,
+        .start = start_271,
+        .call = call_271,
+        .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EINVAL",
+        .name = "epoll_ctl",
+        .scenario = &live_epoll_add,
+        .since = {5, 6},
+        .start = start_272,
+        .call = call_272,
+        .result = result_272,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 9,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: ok",
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_270,
-        .call = call_270,
-        .result = result_270,
+        .start = start_273,
+        .call = call_273,
+        .result = result_273,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12289,9 +12382,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_271,
-        .call = call_271,
-        .result = result_271,
+        .start = start_274,
+        .call = call_274,
+        .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12301,9 +12394,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_272,
-        .call = call_272,
-        .result = result_272,
+        .start = start_275,
+        .call = call_275,
+        .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12313,9 +12406,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_273,
-        .call = call_273,
-        .result = result_273,
+        .start = start_276,
+        .call = call_276,
+        .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12325,9 +12418,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_274,
-        .call = call_274,
-        .result = result_274,
+        .start = start_277,
+        .call = call_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12337,9 +12430,9 @@ const struct call_trial call_trials[] = {
         .name = "splice",
         .scenario = &live_splice_to_pipe,
         .since = {5, 7},
-        .start = start_275,
-        .call = call_275,
-        .result = result_275,
+        .start = start_278,
+        .call = call_278,
+        .result = result_278,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12349,9 +12442,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_loose,
         .since = {5, 18},
-        .start = start_276,
-        .call = call_276,
-        .result = result_276,
+        .start = start_279,
+        .call = call_279,
+        .result = result_279,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12361,9 +12454,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_277,
-        .call = call_277,
-        .result = result_277,
+        .start = start_280,
+        .call = call_280,
+        .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12373,9 +12466,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_foreign,
         .since = {5, 7},
-        .start = start_278,
-        .amend = amend_278,
-        .result = result_278,
+        .start = start_281,
+        .amend = amend_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12385,9 +12478,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_loose,
         .since = {5, 7},
-        .start = start_279,
-        .amend = amend_279,
-        .result = result_279,
+        .start = start_282,
+        .amend = amend_282,
+        .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12397,9 +12490,9 @@ const struct call_trial call_trials[] = {
         .name = "provide_buffers",
         .scenario = &live_buffers_full,
         .since = {6, 18},
-        .start = start_280,
-        .call = call_280,
-        .result = result_280,
+        .start = start_283,
+        .call = call_283,
+        .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12409,9 +12502,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_group,
         .since = {5, 7},
-        .start = start_281,
-        .call = call_281,
-        .result = result_281,
+        .start = start_284,
+        .call = call_284,
+        .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12421,9 +12514,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_group,
         .since = {5, 7},
-        .start = start_282,
-        .call = call_282,
-        .result = result_282,
+        .start = start_285,
+        .call = call_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12433,9 +12526,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_ring_only,
         .since = {5, 7},
-        .start = start_283,
-        .call = call_283,
-        .result = result_283,
+        .start = start_286,
+        .call = call_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12445,9 +12538,9 @@ const struct call_trial call_trials[] = {
         .name = "remove_buffers",
         .scenario = &live_buffers_ring,
         .since = {5, 7},
-        .start = start_284,
-        .call = call_284,
-        .result = result_284,
+        .start = start_287,
+        .call = call_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12457,9 +12550,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_285,
-        .call = call_285,
-        .result = result_285,
+        .start = start_288,
+        .call = call_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12469,9 +12562,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_286,
-        .call = call_286,
-        .result = result_286,
+        .start = start_289,
+        .call = call_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12481,9 +12574,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_splice_to_pipe,
         .since = {5, 8},
-        .start = start_287,
-        .call = call_287,
-        .result = result_287,
+        .start = start_290,
+        .call = call_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12493,9 +12586,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_288,
-        .call = call_288,
-        .result = result_288,
+        .start = start_291,
+        .call = call_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12505,9 +12598,9 @@ const struct call_trial call_trials[] = {
         .name = "tee",
         .scenario = &live_tee_pipes,
         .since = {5, 8},
-        .start = start_289,
-        .call = call_289,
-        .result = result_289,
+        .start = start_292,
+        .call = call_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12517,9 +12610,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_290,
-        .call = call_290,
-        .result = result_290,
+        .start = start_293,
+        .call = call_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12529,9 +12622,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_bind_free,
         .since = {5, 11},
-        .start = start_291,
-        .call = call_291,
-        .result = result_291,
+        .start = start_294,
+        .call = call_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12541,9 +12634,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_socket_shutdown,
         .since = {5, 11},
-        .start = start_292,
-        .call = call_292,
-        .result = result_292,
+        .start = start_295,
+        .call = call_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12553,9 +12646,9 @@ const struct call_trial call_trials[] = {
         .name = "shutdown",
         .scenario = &live_not_a_socket,
         .since = {5, 11},
-        .start = start_293,
-        .call = call_293,
-        .result = result_293,
+        .start = start_296,
+        .call = call_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12565,9 +12658,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_294,
-        .call = call_294,
-        .result = result_294,
+        .start = start_297,
+        .call = call_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12577,9 +12670,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_exchange,
         .since = {5, 11},
-        .start = start_295,
-        .call = call_295,
-        .result = result_295,
+        .start = start_298,
+        .call = call_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12589,9 +12682,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_296,
-        .call = call_296,
-        .result = result_296,
+        .start = start_299,
+        .call = call_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12601,9 +12694,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_297,
-        .call = call_297,
-        .result = result_297,
+        .start = start_300,
+        .call = call_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12613,9 +12706,9 @@ const struct call_trial call_trials[] = {
         .name = "renameat",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_298,
-        .call = call_298,
-        .result = result_298,
+        .start = start_301,
+        .call = call_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12625,9 +12718,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_299,
-        .call = call_299,
-        .result = result_299,
+        .start = start_302,
+        .call = call_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12637,9 +12730,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_300,
-        .call = call_300,
-        .result = result_300,
+        .start = start_303,
+        .call = call_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12649,9 +12742,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_301,
-        .call = call_301,
-        .result = result_301,
+        .start = start_304,
+        .call = call_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -12661,9 +12754,9 @@ const struct call_trial call_trials[] = {
         .name = "rename",
         .scenario = &live_path_rename,
         .since = {5, 11},
-        .start = start_302,
-        .call = call_302,
-        .result = result_302,
+        .start = start_305,
+        .call = call_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -12673,9 +12766,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_303,
-        .call = call_303,
-        .result = result_303,
+        .start = start_306,
+        .call = call_306,
+        .result = result_306,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12685,9 +12778,9 @@ const struct call_trial call_trials[] = {
         .name = "unlinkat",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_304,
-        .call = call_304,
-        .result = result_304,
+        .start = start_307,
+        .call = call_307,
+        .result = result_307,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12697,9 +12790,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_305,
-        .call = call_305,
-        .result = result_305,
+        .start = start_308,
+        .call = call_308,
+        .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12709,9 +12802,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_rmdir,
         .since = {5, 11},
-        .start = start_306,
-        .call = call_306,
-        .result = result_306,
+        .start = start_309,
+        .call = call_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12721,9 +12814,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_307,
-        .call = call_307,
-        .result = result_307,
+        .start = start_310,
+        .call = call_310,
+        .result = result_310,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12733,9 +12826,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_308,
-        .call = call_308,
-        .result = result_308,
+        .start = start_311,
+        .call = call_311,
+        .result = result_311,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12745,9 +12838,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_309,
-        .call = call_309,
-        .result = result_309,
+        .start = start_312,
+        .call = call_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12757,9 +12850,9 @@ const struct call_trial call_trials[] = {
         .name = "unlink",
         .scenario = &live_path_unlink,
         .since = {5, 11},
-        .start = start_310,
-        .call = call_310,
-        .result = result_310,
+        .start = start_313,
+        .call = call_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12769,9 +12862,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdirat",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_311,
-        .call = call_311,
-        .result = result_311,
+        .start = start_314,
+        .call = call_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12781,9 +12874,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_312,
-        .call = call_312,
-        .result = result_312,
+        .start = start_315,
+        .call = call_315,
+        .result = result_315,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12793,9 +12886,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_313,
-        .call = call_313,
-        .result = result_313,
+        .start = start_316,
+        .call = call_316,
+        .result = result_316,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12805,9 +12898,9 @@ const struct call_trial call_trials[] = {
         .name = "mkdir",
         .scenario = &live_path_mkdir,
         .since = {5, 15},
-        .start = start_314,
-        .call = call_314,
-        .result = result_314,
+        .start = start_317,
+        .call = call_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12817,9 +12910,9 @@ const struct call_trial call_trials[] = {
         .name = "symlinkat",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_315,
-        .call = call_315,
-        .result = result_315,
+        .start = start_318,
+        .call = call_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12829,9 +12922,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_316,
-        .call = call_316,
-        .result = result_316,
+        .start = start_319,
+        .call = call_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12841,9 +12934,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_317,
-        .call = call_317,
-        .result = result_317,
+        .start = start_320,
+        .call = call_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12853,9 +12946,9 @@ const struct call_trial call_trials[] = {
         .name = "symlink",
         .scenario = &live_path_symlink,
         .since = {5, 15},
-        .start = start_318,
-        .call = call_318,
-        .result = result_318,
+        .start = start_321,
+        .call = call_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12865,9 +12958,9 @@ const struct call_trial call_trials[] = {
         .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_319,
-        .call = call_319,
-        .result = result_319,
+        .start = start_322,
+        .call = call_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12877,9 +12970,9 @@ const struct call_trial call_trials[] = {
         .name = "linkat",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_320,
-        .call = call_320,
-        .result = result_320,
+        .start = start_323,
+        .call = call_323,
+        .result = result_323,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12889,9 +12982,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_321,
-        .call = call_321,
-        .result = result_321,
+        .start = start_324,
+        .call = call_324,
+        .result = result_324,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12901,9 +12994,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_322,
-        .call = call_322,
-        .result = result_322,
+        .start = start_325,
+        .call = call_325,
+        .result = result_325,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -12913,9 +13006,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_323,
-        .call = call_323,
-        .result = result_323,
+        .start = start_326,
+        .call = call_326,
+        .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -12925,9 +13018,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_324,
-        .call = call_324,
-        .result = result_324,
+        .start = start_327,
+        .call = call_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -12937,9 +13030,9 @@ const struct call_trial call_trials[] = {
         .name = "link",
         .scenario = &live_path_link,
         .since = {5, 15},
-        .start = start_325,
-        .call = call_325,
-        .result = result_325,
+        .start = start_328,
+        .call = call_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -12949,9 +13042,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_326,
-        .call = call_326,
-        .result = result_326,
+        .start = start_329,
+        .call = call_329,
+        .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12961,9 +13054,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_cqe_flags",
         .scenario = &live_message_ring_flags,
         .since = {6, 3},
-        .start = start_327,
-        .call = call_327,
-        .result = result_327,
+        .start = start_330,
+        .call = call_330,
+        .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12973,9 +13066,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_328,
-        .call = call_328,
-        .result = result_328,
+        .start = start_331,
+        .call = call_331,
+        .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12985,9 +13078,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_329,
-        .call = call_329,
-        .result = result_329,
+        .start = start_332,
+        .call = call_332,
+        .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -12997,9 +13090,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd_alloc",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_330,
-        .call = call_330,
-        .result = result_330,
+        .start = start_333,
+        .call = call_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13009,9 +13102,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring_disabled,
         .since = {6, 0},
-        .start = start_331,
-        .call = call_331,
-        .result = result_331,
+        .start = start_334,
+        .call = call_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13021,9 +13114,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring",
         .scenario = &live_message_ring,
         .since = {6, 0},
-        .start = start_332,
-        .call = call_332,
-        .result = result_332,
+        .start = start_335,
+        .call = call_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13033,9 +13126,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_333,
-        .call = call_333,
-        .result = result_333,
+        .start = start_336,
+        .call = call_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13045,9 +13138,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_file,
         .since = {6, 0},
-        .start = start_334,
-        .call = call_334,
-        .result = result_334,
+        .start = start_337,
+        .call = call_337,
+        .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13057,9 +13150,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_bare,
         .since = {6, 0},
-        .start = start_335,
-        .call = call_335,
-        .result = result_335,
+        .start = start_338,
+        .call = call_338,
+        .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -13069,9 +13162,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd_alloc",
         .scenario = &live_message_ring_bare,
         .since = {6, 0},
-        .start = start_336,
-        .call = call_336,
-        .result = result_336,
+        .start = start_339,
+        .call = call_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -13081,9 +13174,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_cqe_flags",
         .scenario = &live_message_ring,
         .since = {7, 2},
-        .start = start_337,
-        .call = call_337,
-        .result = result_337,
+        .start = start_340,
+        .call = call_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -13093,9 +13186,9 @@ const struct call_trial call_trials[] = {
         .name = "msg_ring_fd",
         .scenario = &live_message_ring_orphan,
         .since = {6, 3},
-        .start = start_338,
-        .call = call_338,
-        .result = result_338,
+        .start = start_341,
+        .call = call_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -13105,9 +13198,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_339,
-        .call = call_339,
-        .result = result_339,
+        .start = start_342,
+        .call = call_342,
+        .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13117,9 +13210,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {6, 13},
-        .start = start_340,
-        .amend = amend_340,
-        .result = result_340,
+        .start = start_343,
+        .amend = amend_343,
+        .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13129,9 +13222,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_341,
-        .call = call_341,
-        .result = result_341,
+        .start = start_344,
+        .call = call_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13141,9 +13234,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_342,
-        .call = call_342,
-        .result = result_342,
+        .start = start_345,
+        .call = call_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13153,9 +13246,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_343,
-        .call = call_343,
-        .result = result_343,
+        .start = start_346,
+        .call = call_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13165,9 +13258,9 @@ const struct call_trial call_trials[] = {
         .name = "fsetxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_344,
-        .call = call_344,
-        .result = result_344,
+        .start = start_347,
+        .call = call_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13177,9 +13270,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_345,
-        .call = call_345,
-        .result = result_345,
+        .start = start_348,
+        .call = call_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13189,9 +13282,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_346,
-        .call = call_346,
-        .result = result_346,
+        .start = start_349,
+        .call = call_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13201,9 +13294,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_347,
-        .call = call_347,
-        .result = result_347,
+        .start = start_350,
+        .call = call_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13213,9 +13306,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_348,
-        .call = call_348,
-        .result = result_348,
+        .start = start_351,
+        .call = call_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13225,9 +13318,9 @@ const struct call_trial call_trials[] = {
         .name = "setxattr",
         .scenario = &live_xattr_set,
         .since = {5, 19},
-        .start = start_349,
-        .call = call_349,
-        .result = result_349,
+        .start = start_352,
+        .call = call_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13237,9 +13330,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_350,
-        .call = call_350,
-        .result = result_350,
+        .start = start_353,
+        .call = call_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13249,9 +13342,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {6, 13},
-        .start = start_351,
-        .amend = amend_351,
-        .result = result_351,
+        .start = start_354,
+        .amend = amend_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13261,9 +13354,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_352,
-        .call = call_352,
-        .result = result_352,
+        .start = start_355,
+        .call = call_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13273,9 +13366,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_353,
-        .call = call_353,
-        .result = result_353,
+        .start = start_356,
+        .call = call_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13285,9 +13378,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_354,
-        .call = call_354,
-        .result = result_354,
+        .start = start_357,
+        .call = call_357,
+        .result = result_357,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13297,9 +13390,9 @@ const struct call_trial call_trials[] = {
         .name = "fgetxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_355,
-        .call = call_355,
-        .result = result_355,
+        .start = start_358,
+        .call = call_358,
+        .result = result_358,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13309,9 +13402,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_356,
-        .call = call_356,
-        .result = result_356,
+        .start = start_359,
+        .call = call_359,
+        .result = result_359,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13321,9 +13414,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_size,
         .since = {5, 19},
-        .start = start_357,
-        .call = call_357,
-        .result = result_357,
+        .start = start_360,
+        .call = call_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13333,9 +13426,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_358,
-        .call = call_358,
-        .result = result_358,
+        .start = start_361,
+        .call = call_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13345,9 +13438,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_359,
-        .call = call_359,
-        .result = result_359,
+        .start = start_362,
+        .call = call_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13357,9 +13450,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_360,
-        .call = call_360,
-        .result = result_360,
+        .start = start_363,
+        .call = call_363,
+        .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13369,9 +13462,9 @@ const struct call_trial call_trials[] = {
         .name = "getxattr",
         .scenario = &live_xattr_get,
         .since = {5, 19},
-        .start = start_361,
-        .call = call_361,
-        .result = result_361,
+        .start = start_364,
+        .call = call_364,
+        .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13381,9 +13474,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_362,
-        .call = call_362,
-        .result = result_362,
+        .start = start_365,
+        .call = call_365,
+        .result = result_365,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13393,9 +13486,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_363,
-        .call = call_363,
-        .result = result_363,
+        .start = start_366,
+        .call = call_366,
+        .result = result_366,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13405,9 +13498,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_direct,
         .since = {5, 19},
-        .start = start_364,
-        .call = call_364,
-        .result = result_364,
+        .start = start_367,
+        .call = call_367,
+        .result = result_367,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -13417,9 +13510,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_365,
-        .call = call_365,
-        .result = result_365,
+        .start = start_368,
+        .call = call_368,
+        .result = result_368,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13429,9 +13522,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_366,
-        .call = call_366,
-        .result = result_366,
+        .start = start_369,
+        .call = call_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13441,9 +13534,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct_alloc",
         .scenario = &live_socket_new_full,
         .since = {5, 19},
-        .start = start_367,
-        .call = call_367,
-        .result = result_367,
+        .start = start_370,
+        .call = call_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13453,9 +13546,9 @@ const struct call_trial call_trials[] = {
         .name = "socket_direct",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_368,
-        .call = call_368,
-        .result = result_368,
+        .start = start_371,
+        .call = call_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13465,9 +13558,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_exhausted,
         .since = {5, 19},
-        .start = start_369,
-        .call = call_369,
-        .result = result_369,
+        .start = start_372,
+        .call = call_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -13477,9 +13570,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_370,
-        .call = call_370,
-        .result = result_370,
+        .start = start_373,
+        .call = call_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -13489,9 +13582,9 @@ const struct call_trial call_trials[] = {
         .name = "socket",
         .scenario = &live_socket_new,
         .since = {5, 19},
-        .start = start_371,
-        .call = call_371,
-        .result = result_371,
+        .start = start_374,
+        .call = call_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -13501,9 +13594,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_tcp_waiting,
         .since = {6, 6},
-        .start = start_372,
-        .call = call_372,
-        .result = result_372,
+        .start = start_375,
+        .call = call_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13513,9 +13606,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd16",
         .scenario = &live_tcp_waiting,
         .since = {6, 6},
-        .start = start_373,
-        .call = call_373,
-        .result = result_373,
+        .start = start_376,
+        .call = call_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13525,9 +13618,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd80",
         .scenario = &live_tcp_big,
         .since = {6, 6},
-        .start = start_374,
-        .call = call_374,
-        .result = result_374,
+        .start = start_377,
+        .call = call_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13537,9 +13630,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_set_option,
         .since = {6, 7},
-        .start = start_375,
-        .call = call_375,
-        .result = result_375,
+        .start = start_378,
+        .call = call_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13549,9 +13642,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_sock",
         .scenario = &live_socket_get_option,
         .since = {6, 7},
-        .start = start_376,
-        .call = call_376,
-        .result = result_376,
+        .start = start_379,
+        .call = call_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13561,9 +13654,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_getsockname",
         .scenario = &live_socket_get_name,
         .since = {6, 19},
-        .start = start_377,
-        .call = call_377,
-        .result = result_377,
+        .start = start_380,
+        .call = call_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13573,9 +13666,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_378,
-        .amend = amend_378,
-        .result = result_378,
+        .start = start_381,
+        .amend = amend_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13585,8 +13678,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_timestamps,
         .since = {6, 17},
-        .start = start_379,
-        .result = result_379,
+        .start = start_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13597,9 +13690,9 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd",
         .scenario = &live_not_a_socket,
         .since = {5, 19},
-        .start = start_380,
-        .call = call_380,
-        .result = result_380,
+        .start = start_383,
+        .call = call_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13609,9 +13702,9 @@ const struct call_trial call_trials[] = {
         .name = "cmd_discard",
         .scenario = &live_block_device,
         .since = {6, 12},
-        .start = start_381,
-        .call = call_381,
-        .result = result_381,
+        .start = start_384,
+        .call = call_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13621,8 +13714,8 @@ const struct call_trial call_trials[] = {
         .name = "uring_cmd_multishot",
         .scenario = &live_not_a_socket,
         .since = {6, 18},
-        .start = start_382,
-        .result = result_382,
+        .start = start_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13632,8 +13725,8 @@ const struct call_trial call_trials[] = {
         .name = "cmd_tx_timestamp",
         .scenario = &live_udp_plain,
         .since = {6, 17},
-        .start = start_383,
-        .result = result_383,
+        .start = start_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13643,9 +13736,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_384,
-        .call = call_384,
-        .result = result_384,
+        .start = start_387,
+        .call = call_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13656,9 +13749,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_385,
-        .call = call_385,
-        .result = result_385,
+        .start = start_388,
+        .call = call_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13669,9 +13762,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto_zc",
         .scenario = &live_udp_send,
         .since = {6, 0},
-        .start = start_386,
-        .call = call_386,
-        .result = result_386,
+        .start = start_389,
+        .call = call_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13682,9 +13775,9 @@ const struct call_trial call_trials[] = {
         .name = "sendv_zc",
         .scenario = &live_tcp_send,
         .since = {6, 17},
-        .start = start_387,
-        .call = call_387,
-        .result = result_387,
+        .start = start_390,
+        .call = call_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13695,9 +13788,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_socket_send,
         .since = {6, 0},
-        .start = start_388,
-        .call = call_388,
-        .result = result_388,
+        .start = start_391,
+        .call = call_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13707,9 +13800,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 0},
-        .start = start_389,
-        .call = call_389,
-        .result = result_389,
+        .start = start_392,
+        .call = call_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -13719,9 +13812,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_not_a_socket,
         .since = {6, 0},
-        .start = start_390,
-        .call = call_390,
-        .result = result_390,
+        .start = start_393,
+        .call = call_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -13731,9 +13824,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_udp_plain,
         .since = {6, 0},
-        .start = start_391,
-        .call = call_391,
-        .result = result_391,
+        .start = start_394,
+        .call = call_394,
+        .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 4,
@@ -13743,9 +13836,9 @@ const struct call_trial call_trials[] = {
         .name = "sendto_zc",
         .scenario = &live_udp_send,
         .since = {6, 0},
-        .start = start_392,
-        .call = call_392,
-        .result = result_392,
+        .start = start_395,
+        .call = call_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 5,
@@ -13755,9 +13848,9 @@ const struct call_trial call_trials[] = {
         .name = "send_zc",
         .scenario = &live_tcp_reset,
         .since = {6, 0},
-        .start = start_393,
-        .call = call_393,
-        .result = result_393,
+        .start = start_396,
+        .call = call_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 6,
@@ -13767,9 +13860,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_394,
-        .call = call_394,
-        .result = result_394,
+        .start = start_397,
+        .call = call_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13780,9 +13873,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc_fixed",
         .scenario = &live_tcp_send,
         .since = {6, 15},
-        .start = start_395,
-        .call = call_395,
-        .result = result_395,
+        .start = start_398,
+        .call = call_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -13793,9 +13886,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_send,
         .since = {6, 1},
-        .start = start_396,
-        .call = call_396,
-        .result = result_396,
+        .start = start_399,
+        .call = call_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -13805,9 +13898,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_tcp_send,
         .since = {6, 1},
-        .start = start_397,
-        .call = call_397,
-        .result = result_397,
+        .start = start_400,
+        .call = call_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13817,9 +13910,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_udp_plain,
         .since = {6, 1},
-        .start = start_398,
-        .call = call_398,
-        .result = result_398,
+        .start = start_401,
+        .call = call_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -13829,9 +13922,9 @@ const struct call_trial call_trials[] = {
         .name = "sendmsg_zc",
         .scenario = &live_socket_pieces,
         .since = {6, 18},
-        .start = start_399,
-        .call = call_399,
-        .result = result_399,
+        .start = start_402,
+        .call = call_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13841,8 +13934,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_400,
-        .result = result_400,
+        .start = start_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -13853,8 +13946,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_temp_file,
         .since = {6, 7},
-        .start = start_401,
-        .result = result_401,
+        .start = start_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13864,8 +13957,8 @@ const struct call_trial call_trials[] = {
         .name = "read_multishot",
         .scenario = &live_pipe_group,
         .since = {6, 7},
-        .start = start_402,
-        .result = result_402,
+        .start = start_405,
+        .result = result_405,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13875,9 +13968,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_403,
-        .call = call_403,
-        .result = result_403,
+        .start = start_406,
+        .call = call_406,
+        .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13887,9 +13980,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_404,
-        .call = call_404,
-        .result = result_404,
+        .start = start_407,
+        .call = call_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13899,9 +13992,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_405,
-        .call = call_405,
-        .result = result_405,
+        .start = start_408,
+        .call = call_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13911,9 +14004,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_406,
-        .call = call_406,
-        .result = result_406,
+        .start = start_409,
+        .call = call_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13923,9 +14016,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_407,
-        .call = call_407,
-        .result = result_407,
+        .start = start_410,
+        .call = call_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -13935,9 +14028,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_cancelled,
         .since = {6, 7},
-        .start = start_408,
-        .call = call_408,
-        .result = result_408,
+        .start = start_411,
+        .call = call_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -13947,9 +14040,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_lives,
         .since = {6, 7},
-        .start = start_409,
-        .call = call_409,
-        .result = result_409,
+        .start = start_412,
+        .call = call_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -13959,9 +14052,9 @@ const struct call_trial call_trials[] = {
         .name = "waitid",
         .scenario = &live_child_exits,
         .since = {6, 7},
-        .start = start_410,
-        .amend = amend_410,
-        .result = result_410,
+        .start = start_413,
+        .amend = amend_413,
+        .result = result_413,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -13971,9 +14064,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_411,
-        .call = call_411,
-        .result = result_411,
+        .start = start_414,
+        .call = call_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13983,9 +14076,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_shared,
         .since = {6, 7},
-        .start = start_412,
-        .call = call_412,
-        .result = result_412,
+        .start = start_415,
+        .call = call_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -13995,9 +14088,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_413,
-        .call = call_413,
-        .result = result_413,
+        .start = start_416,
+        .call = call_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14007,9 +14100,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_cancelled,
         .since = {6, 7},
-        .start = start_414,
-        .call = call_414,
-        .result = result_414,
+        .start = start_417,
+        .call = call_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14019,9 +14112,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_415,
-        .call = call_415,
-        .result = result_415,
+        .start = start_418,
+        .call = call_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14031,9 +14124,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wait",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_416,
-        .call = call_416,
-        .result = result_416,
+        .start = start_419,
+        .call = call_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -14043,9 +14136,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_417,
-        .call = call_417,
-        .result = result_417,
+        .start = start_420,
+        .call = call_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14055,9 +14148,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_waiter,
         .since = {6, 7},
-        .start = start_418,
-        .call = call_418,
-        .result = result_418,
+        .start = start_421,
+        .call = call_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14067,9 +14160,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_419,
-        .call = call_419,
-        .result = result_419,
+        .start = start_422,
+        .call = call_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14079,9 +14172,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_wake",
         .scenario = &live_futex_word,
         .since = {6, 7},
-        .start = start_420,
-        .call = call_420,
-        .result = result_420,
+        .start = start_423,
+        .call = call_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14091,9 +14184,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_421,
-        .call = call_421,
-        .result = result_421,
+        .start = start_424,
+        .call = call_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14103,9 +14196,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_422,
-        .call = call_422,
-        .result = result_422,
+        .start = start_425,
+        .call = call_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14115,9 +14208,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_423,
-        .call = call_423,
-        .result = result_423,
+        .start = start_426,
+        .call = call_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14127,9 +14220,9 @@ const struct call_trial call_trials[] = {
         .name = "futex_waitv",
         .scenario = &live_futex_words,
         .since = {6, 7},
-        .start = start_424,
-        .call = call_424,
-        .result = result_424,
+        .start = start_427,
+        .call = call_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14139,9 +14232,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_425,
-        .call = call_425,
-        .result = result_425,
+        .start = start_428,
+        .call = call_428,
+        .result = result_428,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -14151,9 +14244,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file_kept,
         .since = {6, 8},
-        .start = start_426,
-        .call = call_426,
-        .result = result_426,
+        .start = start_429,
+        .call = call_429,
+        .result = result_429,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -14163,9 +14256,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_fixed_file,
         .since = {6, 8},
-        .start = start_427,
-        .call = call_427,
-        .result = result_427,
+        .start = start_430,
+        .call = call_430,
+        .result = result_430,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14175,9 +14268,9 @@ const struct call_trial call_trials[] = {
         .name = "fixed_fd_install",
         .scenario = &live_slot_exhausted,
         .since = {6, 8},
-        .start = start_428,
-        .call = call_428,
-        .result = result_428,
+        .start = start_431,
+        .call = call_431,
+        .result = result_431,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14187,9 +14280,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_file_cut,
         .since = {6, 9},
-        .start = start_429,
-        .call = call_429,
-        .result = result_429,
+        .start = start_432,
+        .call = call_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14199,9 +14292,9 @@ const struct call_trial call_trials[] = {
         .name = "ftruncate",
         .scenario = &live_temp_file,
         .since = {6, 9},
-        .start = start_430,
-        .call = call_430,
-        .result = result_430,
+        .start = start_433,
+        .call = call_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14211,9 +14304,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_431,
-        .call = call_431,
-        .result = result_431,
+        .start = start_434,
+        .call = call_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14223,9 +14316,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_taken,
         .since = {6, 11},
-        .start = start_432,
-        .call = call_432,
-        .result = result_432,
+        .start = start_435,
+        .call = call_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14235,9 +14328,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_tcp_send,
         .since = {6, 11},
-        .start = start_433,
-        .call = call_433,
-        .result = result_433,
+        .start = start_436,
+        .call = call_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14247,9 +14340,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_434,
-        .call = call_434,
-        .result = result_434,
+        .start = start_437,
+        .call = call_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14259,9 +14352,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_foreign,
         .since = {6, 11},
-        .start = start_435,
-        .call = call_435,
-        .result = result_435,
+        .start = start_438,
+        .call = call_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -14271,9 +14364,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_free,
         .since = {6, 11},
-        .start = start_436,
-        .call = call_436,
-        .result = result_436,
+        .start = start_439,
+        .call = call_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14283,9 +14376,9 @@ const struct call_trial call_trials[] = {
         .name = "bind",
         .scenario = &live_bind_family,
         .since = {6, 11},
-        .start = start_437,
-        .call = call_437,
-        .result = result_437,
+        .start = start_440,
+        .call = call_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14295,9 +14388,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_listen_ready,
         .since = {6, 11},
-        .start = start_438,
-        .call = call_438,
-        .result = result_438,
+        .start = start_441,
+        .call = call_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14307,9 +14400,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_udp_plain,
         .since = {6, 11},
-        .start = start_439,
-        .call = call_439,
-        .result = result_439,
+        .start = start_442,
+        .call = call_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14319,9 +14412,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_not_a_socket,
         .since = {6, 11},
-        .start = start_440,
-        .call = call_440,
-        .result = result_440,
+        .start = start_443,
+        .call = call_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14331,9 +14424,9 @@ const struct call_trial call_trials[] = {
         .name = "listen",
         .scenario = &live_tcp_waiting,
         .since = {6, 11},
-        .start = start_441,
-        .call = call_441,
-        .result = result_441,
+        .start = start_444,
+        .call = call_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14343,8 +14436,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_442,
-        .result = result_442,
+        .start = start_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -14355,8 +14448,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_big,
         .since = {6, 15},
-        .start = start_443,
-        .result = result_443,
+        .start = start_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14366,8 +14459,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_tcp_zero_copy,
         .since = {7, 1},
-        .start = start_444,
-        .result = result_444,
+        .start = start_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14377,8 +14470,8 @@ const struct call_trial call_trials[] = {
         .name = "recv_zc",
         .scenario = &live_udp_zero_copy,
         .since = {7, 1},
-        .start = start_445,
-        .result = result_445,
+        .start = start_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14388,9 +14481,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_446,
-        .call = call_446,
-        .result = result_446,
+        .start = start_449,
+        .call = call_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14400,9 +14493,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_ready,
         .since = {6, 15},
-        .start = start_447,
-        .call = call_447,
-        .result = result_447,
+        .start = start_450,
+        .call = call_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14412,9 +14505,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_cancelled,
         .since = {6, 15},
-        .start = start_448,
-        .call = call_448,
-        .result = result_448,
+        .start = start_451,
+        .call = call_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14424,9 +14517,9 @@ const struct call_trial call_trials[] = {
         .name = "epoll_wait",
         .scenario = &live_epoll_busy,
         .since = {6, 15},
-        .start = start_449,
-        .amend = amend_449,
-        .result = result_449,
+        .start = start_452,
+        .amend = amend_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14436,9 +14529,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_450,
-        .call = call_450,
-        .result = result_450,
+        .start = start_453,
+        .call = call_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14448,9 +14541,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_directory,
         .since = {6, 15},
-        .start = start_451,
-        .call = call_451,
-        .result = result_451,
+        .start = start_454,
+        .call = call_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14460,9 +14553,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_452,
-        .call = call_452,
-        .result = result_452,
+        .start = start_455,
+        .call = call_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14472,9 +14565,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_453,
-        .call = call_453,
-        .result = result_453,
+        .start = start_456,
+        .call = call_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14484,9 +14577,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_file_buffer,
         .since = {6, 15},
-        .start = start_454,
-        .call = call_454,
-        .result = result_454,
+        .start = start_457,
+        .call = call_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14496,9 +14589,9 @@ const struct call_trial call_trials[] = {
         .name = "readv_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_455,
-        .call = call_455,
-        .result = result_455,
+        .start = start_458,
+        .call = call_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14508,9 +14601,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_456,
-        .call = call_456,
-        .result = result_456,
+        .start = start_459,
+        .call = call_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14520,9 +14613,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_457,
-        .call = call_457,
-        .result = result_457,
+        .start = start_460,
+        .call = call_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14532,9 +14625,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_temp_file,
         .since = {6, 15},
-        .start = start_458,
-        .call = call_458,
-        .result = result_458,
+        .start = start_461,
+        .call = call_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14544,9 +14637,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_iopoll_buffer,
         .since = {6, 15},
-        .start = start_459,
-        .call = call_459,
-        .result = result_459,
+        .start = start_462,
+        .call = call_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14556,9 +14649,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_file_write_buffer,
         .since = {6, 15},
-        .start = start_460,
-        .call = call_460,
-        .result = result_460,
+        .start = start_463,
+        .call = call_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14568,9 +14661,9 @@ const struct call_trial call_trials[] = {
         .name = "writev_fixed",
         .scenario = &live_direct_file,
         .since = {6, 15},
-        .start = start_461,
-        .call = call_461,
-        .result = result_461,
+        .start = start_464,
+        .call = call_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -14580,9 +14673,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_462,
-        .call = call_462,
-        .result = result_462,
+        .start = start_465,
+        .call = call_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14592,9 +14685,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_463,
-        .call = call_463,
-        .result = result_463,
+        .start = start_466,
+        .call = call_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14604,9 +14697,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 19},
-        .start = start_464,
-        .call = call_464,
-        .result = result_464,
+        .start = start_467,
+        .call = call_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14616,9 +14709,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_465,
-        .call = call_465,
-        .result = result_465,
+        .start = start_468,
+        .call = call_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -14628,9 +14721,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_466,
-        .call = call_466,
-        .result = result_466,
+        .start = start_469,
+        .call = call_469,
+        .result = result_469,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -14640,9 +14733,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_slots,
         .since = {6, 16},
-        .start = start_467,
-        .call = call_467,
-        .result = result_467,
+        .start = start_470,
+        .call = call_470,
+        .result = result_470,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -14652,9 +14745,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_468,
-        .amend = amend_468,
-        .result = result_468,
+        .start = start_471,
+        .amend = amend_471,
+        .result = result_471,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -14664,9 +14757,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe",
         .scenario = &live_pipe_exhausted,
         .since = {6, 16},
-        .start = start_469,
-        .call = call_469,
-        .result = result_469,
+        .start = start_472,
+        .call = call_472,
+        .result = result_472,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -14676,9 +14769,9 @@ const struct call_trial call_trials[] = {
         .name = "pipe_direct",
         .scenario = &live_pipe_wanted,
         .since = {6, 16},
-        .start = start_470,
-        .call = call_470,
-        .result = result_470,
+        .start = start_473,
+        .call = call_473,
+        .result = result_473,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -14686,42 +14779,6 @@ const struct call_trial call_trials[] = {
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
         .name = "nop128",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_471,
-        .call = call_471,
-        .result = result_471,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
-        .name = "nop128_flags",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_472,
-        .call = call_472,
-        .result = result_472,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
-        .name = "nop128_result",
-        .scenario = &live_ring_sqe128,
-        .since = {6, 19},
-        .start = start_473,
-        .call = call_473,
-        .result = result_473,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
-        .name = "nop128_result",
         .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_474,
@@ -14732,9 +14789,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .name = "nop128_file",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
+        .name = "nop128_flags",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_475,
         .call = call_475,
@@ -14744,9 +14801,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
-        .name = "nop128_fixed_buffer",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .name = "nop128_result",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_476,
         .call = call_476,
@@ -14756,9 +14813,9 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .name = "nop128_cqe32",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .name = "nop128_result",
+        .scenario = &live_ring_sqe128,
         .since = {6, 19},
         .start = start_477,
         .call = call_477,
@@ -14768,33 +14825,33 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in ring_sqe128: EBADF",
+        .title = "NOP128 nop128_file in file_big: ok",
         .name = "nop128_file",
-        .scenario = &live_ring_sqe128,
-        .since = {7, 0},
+        .scenario = &live_file_big,
+        .since = {6, 19},
         .start = start_478,
         .call = call_478,
         .result = result_478,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in ring_sqe128: EFAULT",
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
         .name = "nop128_fixed_buffer",
-        .scenario = &live_ring_sqe128,
-        .since = {7, 0},
+        .scenario = &live_file_big,
+        .since = {6, 19},
         .start = start_479,
         .call = call_479,
         .result = result_479,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 2,
+        .error = 0,
     },
     {
-        .title = "URING_CMD128 uring_cmd128 in tcp_big: ok",
-        .name = "uring_cmd128",
-        .scenario = &live_tcp_big,
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .name = "nop128_cqe32",
+        .scenario = &live_ring_big,
         .since = {6, 19},
         .start = start_480,
         .call = call_480,
@@ -14804,13 +14861,49 @@ const struct call_trial call_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_file in ring_sqe128: EBADF",
+        .name = "nop128_file",
+        .scenario = &live_ring_sqe128,
+        .since = {7, 0},
+        .start = start_481,
+        .call = call_481,
+        .result = result_481,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 1,
+    },
+    {
+        .title = "NOP128 nop128_fixed_buffer in ring_sqe128: EFAULT",
+        .name = "nop128_fixed_buffer",
+        .scenario = &live_ring_sqe128,
+        .since = {7, 0},
+        .start = start_482,
+        .call = call_482,
+        .result = result_482,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 2,
+    },
+    {
+        .title = "URING_CMD128 uring_cmd128 in tcp_big: ok",
+        .name = "uring_cmd128",
+        .scenario = &live_tcp_big,
+        .since = {6, 19},
+        .start = start_483,
+        .call = call_483,
+        .result = result_483,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "URING_CMD128 uring_cmd128 in tcp_big: EOPNOTSUPP",
         .name = "uring_cmd128",
         .scenario = &live_tcp_big,
         .since = {6, 19},
-        .start = start_481,
-        .call = call_481,
-        .result = result_481,
+        .start = start_484,
+        .call = call_484,
+        .result = result_484,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,

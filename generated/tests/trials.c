@@ -1476,49 +1476,51 @@ static int result_106(struct live *l)
 static void send_107(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, 0);
+    rota_prep_accept(sqe, (int)l->sock, (struct sockaddr *)(uintptr_t)0, (unsigned *)(uintptr_t)0,
+                      0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_107(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_108(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, 0, (int)IORING_ASYNC_CANCEL_ANY);
+    rota_prep_cancel64(sqe, (__u64)l->target, 0);
 }
 
 static int result_108(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_109(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
+    rota_prep_cancel64(sqe, 0, (int)IORING_ASYNC_CANCEL_ANY);
 }
 
 static int result_109(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(1);
 }
 
 static void send_110(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, 0);
+    rota_prep_cancel64(sqe, (__u64)l->target, (int)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_110(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(2);
 }
 
 static void send_111(struct live *l, struct io_uring_sqe *sqe)
@@ -1536,19 +1538,19 @@ static int result_111(struct live *l)
 static void send_112(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel(sqe, (const void *)l->target_ptr, 0);
+    rota_prep_cancel64(sqe, (__u64)l->target, 0);
 }
 
 static int result_112(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static void send_113(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->pipe_r, 0);
+    rota_prep_cancel(sqe, (const void *)l->target_ptr, 0);
 }
 
 static int result_113(struct live *l)
@@ -1560,32 +1562,31 @@ static int result_113(struct live *l)
 static void send_114(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
+    rota_prep_cancel_fd(sqe, (int)l->pipe_r, 0);
 }
 
 static int result_114(struct live *l)
 {
     (void)l;
-    return (int)(2);
+    return (int)(0);
 }
 
 static void send_115(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
+    rota_prep_cancel_fd(sqe, (int)l->pipe_r, (unsigned)IORING_ASYNC_CANCEL_ALL);
 }
 
 static int result_115(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(2);
 }
 
 static void send_116(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, 0, 0);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_cancel_fd(sqe, 0, (unsigned)IORING_ASYNC_CANCEL_FD_FIXED);
 }
 
 static int result_116(struct live *l)
@@ -1597,7 +1598,8 @@ static int result_116(struct live *l)
 static void send_117(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_op(sqe, (unsigned)IORING_OP_READ, 0);
+    rota_prep_cancel_fd(sqe, 0, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_117(struct live *l)
@@ -1609,68 +1611,67 @@ static int result_117(struct live *l)
 static void send_118(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, 77, 0);
+    rota_prep_cancel_op(sqe, (unsigned)IORING_OP_READ, 0);
 }
 
 static int result_118(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_119(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel64(sqe, (__u64)l->target, 0);
+    rota_prep_cancel64(sqe, 77, 0);
 }
 
 static int result_119(struct live *l)
 {
     (void)l;
-    return (int)(-EALREADY);
+    return (int)(-ENOENT);
 }
 
 static void send_120(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_op(sqe, 250, 0);
+    rota_prep_cancel64(sqe, (__u64)l->target, 0);
 }
 
 static int result_120(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EALREADY);
 }
 
 static void send_121(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cancel_fd(sqe, (int)l->fd, 0);
+    rota_prep_cancel_op(sqe, 250, 0);
 }
 
 static int result_121(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_122(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_cancel_fd(sqe, (int)l->fd, 0);
 }
 
 static int result_122(struct live *l)
 {
     (void)l;
-    return (int)(-ETIME);
+    return (int)(-EBADF);
 }
 
 static void send_123(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts,
-                            (unsigned)IORING_TIMEOUT_ABS);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_123(struct live *l)
@@ -1682,7 +1683,8 @@ static int result_123(struct live *l)
 static void send_124(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout_nsec(sqe, (__u64)l->nsec, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts,
+                            (unsigned)IORING_TIMEOUT_ABS);
 }
 
 static int result_124(struct live *l)
@@ -1694,7 +1696,7 @@ static int result_124(struct live *l)
 static void send_125(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_link_timeout_nsec(sqe, (__u64)l->nsec, 0);
 }
 
 static int result_125(struct live *l)
@@ -1706,49 +1708,49 @@ static int result_125(struct live *l)
 static void send_126(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_126(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-ETIME);
 }
 
 static void send_127(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->hour, 0);
 }
 
 static int result_127(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ECANCELED);
 }
 
 static void send_128(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)l->ts, 0);
 }
 
 static int result_128(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_129(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_link_timeout(sqe, (const struct __kernel_timespec *)(uintptr_t)0, 0);
 }
 
 static int result_129(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFAULT);
 }
 
 static void send_130(struct live *l, struct io_uring_sqe *sqe)
@@ -1760,7 +1762,7 @@ static void send_130(struct live *l, struct io_uring_sqe *sqe)
 static int result_130(struct live *l)
 {
     (void)l;
-    return (int)(-ECONNREFUSED);
+    return (int)(0);
 }
 
 static void send_131(struct live *l, struct io_uring_sqe *sqe)
@@ -1772,61 +1774,61 @@ static void send_131(struct live *l, struct io_uring_sqe *sqe)
 static int result_131(struct live *l)
 {
     (void)l;
-    return (int)(-EISCONN);
+    return (int)(-ECONNREFUSED);
 }
 
 static void send_132(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_132(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISCONN);
 }
 
 static void send_133(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_133(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EFAULT);
 }
 
 static void send_134(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_connect(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_134(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_135(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 0, 0, 16384);
+    rota_prep_connect(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_135(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_136(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 3, 0, 4096);
+    rota_prep_fallocate(sqe, (int)l->fd, 0, 0, 16384);
 }
 
 static int result_136(struct live *l)
@@ -1838,68 +1840,67 @@ static int result_136(struct live *l)
 static void send_137(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd2, 0, 0, 4096);
+    rota_prep_fallocate(sqe, (int)l->fd, 3, 0, 4096);
 }
 
 static int result_137(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_138(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->pipe_w, 0, 0, 4096);
+    rota_prep_fallocate(sqe, (int)l->fd2, 0, 0, 4096);
 }
 
 static int result_138(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(-EBADF);
 }
 
 static void send_139(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 2, 0, 4096);
+    rota_prep_fallocate(sqe, (int)l->pipe_w, 0, 0, 4096);
 }
 
 static int result_139(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ESPIPE);
 }
 
 static void send_140(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fallocate(sqe, (int)l->fd, 0, 9223372036854771712, 8192);
+    rota_prep_fallocate(sqe, (int)l->fd, 2, 0, 4096);
 }
 
 static int result_140(struct live *l)
 {
     (void)l;
-    return (int)(-EFBIG);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_141(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
+    rota_prep_fallocate(sqe, (int)l->fd, 0, 9223372036854771712, 8192);
 }
 
 static int result_141(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EFBIG);
 }
 
 static void send_142(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                             (unsigned)l->slot);
+    rota_prep_openat(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_142(struct live *l)
@@ -1912,31 +1913,32 @@ static void send_143(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
-                             (unsigned)IORING_FILE_INDEX_ALLOC);
+                             (unsigned)l->slot);
 }
 
 static int result_143(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_144(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path, (int)O_RDWR, 0);
+    rota_prep_openat_direct(sqe, (int)l->dfd, (const char *)l->name, (int)O_RDONLY, 0,
+                             (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
 static int result_144(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(1);
 }
 
 static void send_145(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, (unsigned)l->slot);
+    rota_prep_open(sqe, (const char *)l->path, (int)O_RDWR, 0);
 }
 
 static int result_145(struct live *l)
@@ -1948,360 +1950,359 @@ static int result_145(struct live *l)
 static void send_146(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, (unsigned)l->slot);
 }
 
 static int result_146(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_147(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path, (int)O_DIRECTORY, 0);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_147(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-ENOENT);
 }
 
 static void send_148(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 0);
+    rota_prep_open(sqe, (const char *)l->path, (int)O_DIRECTORY, 0);
 }
 
 static int result_148(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-ENOTDIR);
 }
 
 static void send_149(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 0);
+}
+
+static int result_149(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static void send_150(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0,
                            (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_149(struct live *l)
-{
-    (void)l;
-    return (int)(-ENFILE);
-}
-
-static void send_150(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 99);
-}
-
 static int result_150(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static void send_151(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
+    rota_prep_open_direct(sqe, (const char *)l->path, (int)O_RDONLY, 0, 99);
 }
 
 static int result_151(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EINVAL);
 }
 
 static void send_152(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path, 192, 0);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)O_RDONLY, 0);
 }
 
 static int result_152(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EMFILE);
 }
 
 static void send_153(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->dir, (int)O_RDWR, 0);
+    rota_prep_open(sqe, (const char *)l->path, 192, 0);
 }
 
 static int result_153(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-EEXIST);
 }
 
 static void send_154(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
+    rota_prep_open(sqe, (const char *)l->dir, (int)O_RDWR, 0);
 }
 
 static int result_154(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EISDIR);
 }
 
 static void send_155(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat(sqe, -1, (const char *)l->name, (int)O_RDONLY, 0);
+    rota_prep_openat(sqe, (int)AT_FDCWD, (const char *)(uintptr_t)0, (int)O_RDONLY, 0);
 }
 
 static int result_155(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EFAULT);
 }
 
 static void send_156(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_open(sqe, (const char *)l->path2, (int)O_RDONLY, 0);
+    rota_prep_openat(sqe, -1, (const char *)l->name, (int)O_RDONLY, 0);
 }
 
 static int result_156(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EBADF);
 }
 
 static void send_157(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close(sqe, (int)l->fd2);
+    rota_prep_open(sqe, (const char *)l->path2, (int)O_RDONLY, 0);
 }
 
 static int result_157(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ELOOP);
 }
 
 static void send_158(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, (unsigned)l->slot);
+    rota_prep_open(sqe, (const char *)l->dir, (int)O_TMPFILE, 0);
 }
 
 static int result_158(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_159(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close(sqe, (int)l->fd);
+    rota_prep_close(sqe, (int)l->fd2);
 }
 
 static int result_159(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_160(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 3);
+    rota_prep_close_direct(sqe, (unsigned)l->slot);
 }
 
 static int result_160(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_161(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 99);
+    rota_prep_close(sqe, (int)l->fd);
 }
 
 static int result_161(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static void send_162(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_close_direct(sqe, 0);
+    rota_prep_close_direct(sqe, 3);
 }
 
 static int result_162(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADF);
 }
 
 static void send_163(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 2);
+    rota_prep_close_direct(sqe, 99);
 }
 
 static int result_163(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_164(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+    rota_prep_close_direct(sqe, 0);
 }
 
 static int result_164(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ENXIO);
 }
 
 static void send_165(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)(uintptr_t)0, 1, 0);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 2);
 }
 
 static int result_165(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(1);
 }
 
 static void send_166(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 4);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
 }
 
 static int result_166(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_167(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, 0);
+    rota_prep_files_update(sqe, (int *)(uintptr_t)0, 1, 0);
 }
 
 static int result_167(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ENXIO);
 }
 
 static void send_168(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 4);
 }
 
 static int result_168(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EINVAL);
 }
 
 static void send_169(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_statx(sqe, (int)l->dfd, (const char *)l->name, 0, 2047, (struct statx *)l->statxbuf);
+    rota_prep_files_update(sqe, (int *)l->fds, 1, 0);
 }
 
 static int result_169(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_170(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_files_update(sqe, (int *)l->fds, 1, -1);
+}
+
+static int result_170(struct live *l)
+{
+    (void)l;
+    return (int)(-ENFILE);
+}
+
+static void send_171(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_statx(sqe, (int)l->dfd, (const char *)l->name, 0, 2047, (struct statx *)l->statxbuf);
+}
+
+static int result_171(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_172(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_statx(sqe, (int)l->fd, (const char *)l->empty, (int)AT_EMPTY_PATH, 2047,
                      (struct statx *)l->statxbuf);
 }
 
-static int result_170(struct live *l)
+static int result_172(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_171(struct live *l, struct io_uring_sqe *sqe)
+static void send_173(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path2, 0, 2047,
                      (struct statx *)l->statxbuf);
 }
 
-static int result_171(struct live *l)
+static int result_173(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static void send_172(struct live *l, struct io_uring_sqe *sqe)
+static void send_174(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_statx(sqe, (int)AT_FDCWD, (const char *)l->path, 0, 2047,
                      (struct statx *)(uintptr_t)0);
 }
 
-static int result_172(struct live *l)
+static int result_174(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_173(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 8192, 0);
-}
-
-static int result_173(struct live *l)
-{
-    (void)l;
-    return (int)(8192);
-}
-
-static void send_174(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
-}
-
-static int result_174(struct live *l)
-{
-    (void)l;
-    return (int)(100);
-}
-
 static void send_175(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->slot, (void *)l->buf, 8192, 0);
-    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 8192, 0);
 }
 
 static int result_175(struct live *l)
@@ -2313,19 +2314,20 @@ static int result_175(struct live *l)
 static void send_176(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read2(sqe, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 100, (__u64)-1);
 }
 
 static int result_176(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(100);
 }
 
 static void send_177(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_select(sqe, (int)l->fd, 8192, 0, (int)l->bgid);
+    rota_prep_read(sqe, (int)l->slot, (void *)l->buf, 8192, 0);
+    sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
 static int result_177(struct live *l)
@@ -2337,7 +2339,7 @@ static int result_177(struct live *l)
 static void send_178(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_select(sqe, (int)l->fd, 0, 0, (int)l->bgid);
+    rota_prep_read2(sqe, (int)l->fd, (void *)l->buf, 8192, 0, (int)RWF_DSYNC);
 }
 
 static int result_178(struct live *l)
@@ -2349,81 +2351,81 @@ static int result_178(struct live *l)
 static void send_179(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_read_select(sqe, (int)l->fd, 8192, 0, (int)l->bgid);
 }
 
 static int result_179(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(8192);
 }
 
 static void send_180(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read_select(sqe, (int)l->fd, 0, 0, (int)l->bgid);
+}
+
+static int result_180(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_181(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_181(struct live *l)
+{
+    (void)l;
+    return (int)(-EISDIR);
+}
+
+static void send_182(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_read(sqe, (int)l->fd, (void *)(uintptr_t)0, 16, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_180(struct live *l)
+static int result_182(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_181(struct live *l, struct io_uring_sqe *sqe)
+static void send_183(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_read_select(sqe, (int)l->fd, 16, 0, 77);
 }
 
-static int result_181(struct live *l)
+static int result_183(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static void send_182(struct live *l, struct io_uring_sqe *sqe)
+static void send_184(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_read2(sqe, (int)l->pipe_r, (void *)l->buf, 16, 0, (int)RWF_NOWAIT);
 }
 
-static int result_182(struct live *l)
+static int result_184(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static void send_183(struct live *l, struct io_uring_sqe *sqe)
+static void send_185(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_read_attr(sqe, (int)l->fd, (void *)l->buf, 16, 0,
                          (const struct io_uring_attr_pi *)l->attr);
-}
-
-static int result_183(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_184(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
-}
-
-static int result_184(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static void send_185(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_185(struct live *l)
@@ -2435,19 +2437,19 @@ static int result_185(struct live *l)
 static void send_186(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 4096, 1);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_186(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_187(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_187(struct live *l)
@@ -2459,43 +2461,43 @@ static int result_187(struct live *l)
 static void send_188(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->pipe_w, (void *)l->buf, 16, 0);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int result_188(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_189(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 8192, 0);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_189(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_190(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write2(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
+    rota_prep_read(sqe, (int)l->pipe_w, (void *)l->buf, 16, 0);
 }
 
 static int result_190(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EBADF);
 }
 
 static void send_191(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_stream(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 8192, 0);
 }
 
 static int result_191(struct live *l)
@@ -2507,93 +2509,93 @@ static int result_191(struct live *l)
 static void send_192(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd2, (const void *)l->buf, 16, 0);
+    rota_prep_write2(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, (int)RWF_DSYNC);
 }
 
 static int result_192(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(8192);
 }
 
 static void send_193(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write_stream(sqe, (int)l->fd, (const void *)l->buf, 8192, 0, 1);
+}
+
+static int result_193(struct live *l)
+{
+    (void)l;
+    return (int)(8192);
+}
+
+static void send_194(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_write(sqe, (int)l->fd2, (const void *)l->buf, 16, 0);
+}
+
+static int result_194(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_195(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_write(sqe, (int)l->fd, (const void *)(uintptr_t)0, 16, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_193(struct live *l)
+static int result_195(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_194(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
-}
-
-static int result_194(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOSPC);
-}
-
-static void send_195(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
-}
-
-static int result_195(struct live *l)
-{
-    (void)l;
-    return (int)(-EPIPE);
-}
-
 static void send_196(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 4096, 0, (int)RWF_NOWAIT);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_196(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-ENOSPC);
 }
 
 static void send_197(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_attr(sqe, (int)l->fd, (const void *)l->buf, 16, 0,
-                          (const struct io_uring_attr_pi *)l->attr);
+    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 16, 0, 256);
 }
 
 static int result_197(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EPIPE);
 }
 
 static void send_198(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
+    rota_prep_write2(sqe, (int)l->pipe_w, (const void *)l->buf, 4096, 0, (int)RWF_NOWAIT);
 }
 
 static int result_198(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EAGAIN);
 }
 
 static void send_199(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
+    rota_prep_write_attr(sqe, (int)l->fd, (const void *)l->buf, 16, 0,
+                          (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int result_199(struct live *l)
@@ -2605,147 +2607,141 @@ static int result_199(struct live *l)
 static void send_200(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 4096, 1);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_201(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fadvise(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_201(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_202(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fadvise64(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_202(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_203(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fadvise(sqe, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
+    rota_prep_fadvise(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_203(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(0);
 }
 
 static void send_204(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fadvise(sqe, (int)l->fd, 0, 0, 99);
+    rota_prep_fadvise64(sqe, (int)l->fd, 0, 8192, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_204(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_205(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_madvise(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    rota_prep_fadvise(sqe, (int)l->pipe_r, 0, 0, (int)POSIX_FADV_DONTNEED);
 }
 
 static int result_205(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ESPIPE);
 }
 
 static void send_206(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_madvise64(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+    rota_prep_fadvise(sqe, (int)l->fd, 0, 0, 99);
 }
 
 static int result_206(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_207(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_madvise(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+}
+
+static int result_207(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_208(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_madvise64(sqe, (void *)l->buf, 8192, (int)MADV_DONTNEED);
+}
+
+static int result_208(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_209(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
     sqe->addr = (__u64)(1);
 }
 
-static int result_207(struct live *l)
+static int result_209(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static void send_208(struct live *l, struct io_uring_sqe *sqe)
+static void send_210(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_madvise(sqe, (void *)l->buf, 4096, (int)MADV_DONTNEED);
     sqe->addr = (__u64)(65536);
 }
 
-static int result_208(struct live *l)
+static int result_210(struct live *l)
 {
     (void)l;
     return (int)(-ENOMEM);
 }
 
-static void send_209(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
-}
-
-static int result_209(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_210(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_send_bundle(sqe, (int)l->sock, 128, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
-}
-
-static int result_210(struct live *l)
-{
-    (void)l;
-    return (int)(128);
-}
-
 static void send_211(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_set_addr(sqe, (const struct sockaddr *)l->sa, 16);
-    sqe->opcode = (__u8)(IORING_OP_SEND);
-    sqe->fd = (__s32)(l->sock);
-    sqe->addr = (__u64)(l->data);
-    sqe->len = (__u32)(64);
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
 static int result_211(struct live *l)
@@ -2757,20 +2753,25 @@ static int result_211(struct live *l)
 static void send_212(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_send_bundle(sqe, (int)l->sock, 128, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_212(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(128);
 }
 
 static void send_213(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
+    rota_prep_send_set_addr(sqe, (const struct sockaddr *)l->sa, 16);
+    sqe->opcode = (__u8)(IORING_OP_SEND);
+    sqe->fd = (__s32)(l->sock);
+    sqe->addr = (__u64)(l->data);
+    sqe->len = (__u32)(64);
 }
 
 static int result_213(struct live *l)
@@ -2782,19 +2783,20 @@ static int result_213(struct live *l)
 static void send_214(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
+    rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                      (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_214(struct live *l)
 {
     (void)l;
-    return (int)(128);
+    return (int)(64);
 }
 
 static void send_215(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
+    rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_215(struct live *l)
@@ -2806,181 +2808,178 @@ static int result_215(struct live *l)
 static void send_216(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_216(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(128);
 }
 
 static void send_217(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
+    rota_prep_sendv(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0);
 }
 
 static int result_217(struct live *l)
 {
     (void)l;
-    return (int)(-EPIPE);
+    return (int)(64);
 }
 
 static void send_218(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
+    rota_prep_send_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_218(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(64);
 }
 
 static void send_219(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int result_219(struct live *l)
+{
+    (void)l;
+    return (int)(-EPIPE);
+}
+
+static void send_220(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
+}
+
+static int result_220(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static void send_221(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
                       (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
-static int result_219(struct live *l)
+static int result_221(struct live *l)
 {
     (void)l;
     return (int)(-EMSGSIZE);
 }
 
-static void send_220(struct live *l, struct io_uring_sqe *sqe)
+static void send_222(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
-static int result_220(struct live *l)
+static int result_222(struct live *l)
 {
     (void)l;
     return (int)(-ENOBUFS);
 }
 
-static void send_221(struct live *l, struct io_uring_sqe *sqe)
+static void send_223(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send_select(sqe, (int)l->sock, 0, 0, 99);
 }
 
-static int result_221(struct live *l)
+static int result_223(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static void send_222(struct live *l, struct io_uring_sqe *sqe)
+static void send_224(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
-static int result_222(struct live *l)
+static int result_224(struct live *l)
 {
     (void)l;
     return (int)(-ENOTSOCK);
 }
 
-static void send_223(struct live *l, struct io_uring_sqe *sqe)
+static void send_225(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
-static int result_223(struct live *l)
+static int result_225(struct live *l)
 {
     (void)l;
     return (int)(-EAGAIN);
 }
 
-static void send_224(struct live *l, struct io_uring_sqe *sqe)
+static void send_226(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send(sqe, (int)l->sock, (const void *)(uintptr_t)0, 64, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_224(struct live *l)
+static int result_226(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_225(struct live *l, struct io_uring_sqe *sqe)
+static void send_227(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int result_225(struct live *l)
+static int result_227(struct live *l)
 {
     (void)l;
     return (int)(-ENOTCONN);
 }
 
-static void send_226(struct live *l, struct io_uring_sqe *sqe)
+static void send_228(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send(sqe, (int)l->sock, (const void *)l->buf, 64, 0);
 }
 
-static int result_226(struct live *l)
+static int result_228(struct live *l)
 {
     (void)l;
     return (int)(-ECONNRESET);
 }
 
-static void send_227(struct live *l, struct io_uring_sqe *sqe)
+static void send_229(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendto(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
                       (const struct sockaddr *)l->sa, 2);
 }
 
-static int result_227(struct live *l)
+static int result_229(struct live *l)
 {
     (void)l;
     return (int)(-EISCONN);
 }
 
-static void send_228(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_228(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_229(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
-}
-
-static int result_229(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
 static void send_230(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_multishot(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_230(struct live *l)
@@ -2992,7 +2991,8 @@ static int result_230(struct live *l)
 static void send_231(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_select(sqe, (int)l->sock, 64, 0, (int)l->bgid);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
+    sqe->ioprio = (__u16)(IORING_RECVSEND_POLL_FIRST);
 }
 
 static int result_231(struct live *l)
@@ -3004,7 +3004,9 @@ static int result_231(struct live *l)
 static void send_232(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
+    rota_prep_recv_multishot(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_232(struct live *l)
@@ -3016,19 +3018,19 @@ static int result_232(struct live *l)
 static void send_233(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
+    rota_prep_recv_select(sqe, (int)l->sock, 64, 0, (int)l->bgid);
 }
 
 static int result_233(struct live *l)
 {
     (void)l;
-    return (int)(128);
+    return (int)(64);
 }
 
 static void send_234(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_multishot_select(sqe, (int)l->sock, 0, (int)l->bgid);
+    rota_prep_recv_select(sqe, (int)l->sock, 0, 0, (int)l->bgid);
 }
 
 static int result_234(struct live *l)
@@ -3040,19 +3042,19 @@ static int result_234(struct live *l)
 static void send_235(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_multishot_limit(sqe, (int)l->sock, 32, 64, 0, (int)l->bgid);
+    rota_prep_recv_bundle_select(sqe, (int)l->sock, 128, 0, (int)l->bgid);
 }
 
 static int result_235(struct live *l)
 {
     (void)l;
-    return (int)(32);
+    return (int)(128);
 }
 
 static void send_236(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_fixed(sqe, (int)l->sock, (void *)l->buf, 64, 0, 0);
+    rota_prep_recv_multishot_select(sqe, (int)l->sock, 0, (int)l->bgid);
 }
 
 static int result_236(struct live *l)
@@ -3064,178 +3066,202 @@ static int result_236(struct live *l)
 static void send_237(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
-    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
-    sqe->buf_group = (__u16)(l->bgid);
+    rota_prep_recv_multishot_limit(sqe, (int)l->sock, 32, 64, 0, (int)l->bgid);
 }
 
 static int result_237(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(32);
 }
 
 static void send_238(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
+    rota_prep_recv_fixed(sqe, (int)l->sock, (void *)l->buf, 64, 0, 0);
 }
 
 static int result_238(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(64);
 }
 
 static void send_239(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
+    sqe->flags = (__u8)(IOSQE_BUFFER_SELECT);
+    sqe->buf_group = (__u16)(l->bgid);
 }
 
 static int result_239(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-ENOBUFS);
 }
 
 static void send_240(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_bundle_select(sqe, (int)l->sock, 0, 0, 99);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, (int)MSG_DONTWAIT);
 }
 
 static int result_240(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EAGAIN);
 }
 
 static void send_241(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+}
+
+static int result_241(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_242(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv_bundle_select(sqe, (int)l->sock, 0, 0, 99);
+}
+
+static int result_242(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static void send_243(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 64, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_241(struct live *l)
+static int result_243(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_242(struct live *l, struct io_uring_sqe *sqe)
+static void send_244(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_recv(sqe, (int)l->sock, (void *)(uintptr_t)0, 0, 0);
 }
 
-static int result_242(struct live *l)
+static int result_244(struct live *l)
 {
     (void)l;
     return (int)(-ENOTCONN);
 }
 
-static void send_243(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_243(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_244(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
-}
-
-static int result_244(struct live *l)
-{
-    (void)l;
-    return (int)(-ECONNRESET);
-}
-
 static void send_245(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name, (const struct open_how *)l->how);
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
 }
 
 static int result_245(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_246(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_recv(sqe, (int)l->sock, (void *)l->buf, 64, 0);
+}
+
+static int result_246(struct live *l)
+{
+    (void)l;
+    return (int)(-ECONNRESET);
+}
+
+static void send_247(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name, (const struct open_how *)l->how);
+}
+
+static int result_247(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_248(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
                               (const struct open_how *)l->how, (unsigned)l->slot);
 }
 
-static int result_246(struct live *l)
+static int result_248(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_247(struct live *l, struct io_uring_sqe *sqe)
+static void send_249(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
                               (const struct open_how *)l->how, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_247(struct live *l)
+static int result_249(struct live *l)
 {
     (void)l;
     return (int)(1);
 }
 
-static void send_248(struct live *l, struct io_uring_sqe *sqe)
+static void send_250(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
 }
 
-static int result_248(struct live *l)
+static int result_250(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static void send_249(struct live *l, struct io_uring_sqe *sqe)
+static void send_251(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->path, (const struct open_how *)l->beneath);
 }
 
-static int result_249(struct live *l)
+static int result_251(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static void send_250(struct live *l, struct io_uring_sqe *sqe)
+static void send_252(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2_direct(sqe, (int)l->dfd, (const char *)l->name,
                               (const struct open_how *)l->cloexec, (unsigned)l->slot);
 }
 
-static int result_250(struct live *l)
+static int result_252(struct live *l)
 {
     (void)l;
     return (int)(-EINVAL);
 }
 
-static void send_251(struct live *l, struct io_uring_sqe *sqe)
+static void send_253(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)l->dfd, (const char *)l->name,
@@ -3243,157 +3269,131 @@ static void send_251(struct live *l, struct io_uring_sqe *sqe)
     sqe->len = (__u32)(32);
 }
 
-static int result_251(struct live *l)
+static int result_253(struct live *l)
 {
     (void)l;
     return (int)(-E2BIG);
 }
 
-static void send_252(struct live *l, struct io_uring_sqe *sqe)
+static void send_254(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path, (const struct open_how *)l->how);
 }
 
-static int result_252(struct live *l)
+static int result_254(struct live *l)
 {
     (void)l;
     return (int)(-EMFILE);
 }
 
-static void send_253(struct live *l, struct io_uring_sqe *sqe)
+static void send_255(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2_direct(sqe, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)l->how, 0);
 }
 
-static int result_253(struct live *l)
+static int result_255(struct live *l)
 {
     (void)l;
     return (int)(-ENXIO);
 }
 
-static void send_254(struct live *l, struct io_uring_sqe *sqe)
+static void send_256(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2_direct(sqe, (int)AT_FDCWD, (const char *)l->path,
                               (const struct open_how *)l->how, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_254(struct live *l)
-{
-    (void)l;
-    return (int)(-ENFILE);
-}
-
-static void send_255(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)l->cached);
-}
-
-static int result_255(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static void send_256(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)l->how_mode);
-}
-
 static int result_256(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static void send_257(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)l->how_directory);
+                       (const struct open_how *)l->cached);
 }
 
 static int result_257(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(-EAGAIN);
 }
 
 static void send_258(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
-                       (const struct open_how *)(uintptr_t)0);
+                       (const struct open_how *)l->how_mode);
 }
 
 static int result_258(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_259(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, -1, (const char *)l->name, (const struct open_how *)l->how);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)l->how_directory);
 }
 
 static int result_259(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-ENOTDIR);
 }
 
 static void send_260(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path,
+                       (const struct open_how *)(uintptr_t)0);
 }
 
 static int result_260(struct live *l)
 {
     (void)l;
-    return (int)(-ELOOP);
+    return (int)(-EFAULT);
 }
 
 static void send_261(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_openat2(sqe, -1, (const char *)l->name, (const struct open_how *)l->how);
 }
 
 static int result_261(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADF);
 }
 
 static void send_262(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_openat2(sqe, (int)AT_FDCWD, (const char *)l->path2, (const struct open_how *)l->how);
 }
 
 static int result_262(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ELOOP);
 }
 
 static void send_263(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
-                         (const struct epoll_event *)(uintptr_t)0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_263(struct live *l)
@@ -3405,123 +3405,125 @@ static int result_263(struct live *l)
 static void send_264(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                          (const struct epoll_event *)l->event);
 }
 
 static int result_264(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_265(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
-                         (const struct epoll_event *)l->event);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_DEL,
+                         (const struct epoll_event *)(uintptr_t)0);
 }
 
 static int result_265(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_266(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                          (const struct epoll_event *)l->event);
 }
 
 static int result_266(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(-EEXIST);
 }
 
 static void send_267(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_MOD,
                          (const struct epoll_event *)l->event);
 }
 
 static int result_267(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOENT);
 }
 
 static void send_268(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->fd, (int)EPOLL_CTL_ADD,
                          (const struct epoll_event *)l->event);
 }
 
 static int result_268(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EPERM);
 }
 
 static void send_269(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_ctl(sqe, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+    rota_prep_epoll_ctl(sqe, (int)l->pipe_r, (int)l->epfd, (int)EPOLL_CTL_ADD,
                          (const struct epoll_event *)l->event);
 }
 
 static int result_269(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_270(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_ctl(sqe, -1, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
+}
+
+static int result_270(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_271(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, -1, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
+}
+
+static int result_271(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_272(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->pipe_r, (int)EPOLL_CTL_ADD,
                          (const struct epoll_event *)(uintptr_t)0);
 }
 
-static int result_270(struct live *l)
+static int result_272(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_271(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
-}
-
-static int result_271(struct live *l)
-{
-    (void)l;
-    return (int)(4096);
-}
-
-static void send_272(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
-                      (unsigned)SPLICE_F_FD_IN_FIXED);
-}
-
-static int result_272(struct live *l)
-{
-    (void)l;
-    return (int)(4096);
-}
-
 static void send_273(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+    rota_prep_epoll_ctl(sqe, (int)l->epfd, (int)l->epfd, (int)EPOLL_CTL_ADD,
+                         (const struct epoll_event *)l->event);
 }
 
 static int result_273(struct live *l)
@@ -3533,178 +3535,179 @@ static int result_273(struct live *l)
 static void send_274(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, (__s64)-1, 4096, 0);
 }
 
 static int result_274(struct live *l)
 {
     (void)l;
-    return (int)(-ESPIPE);
+    return (int)(4096);
 }
 
 static void send_275(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+    rota_prep_splice(sqe, (int)l->slot, (__s64)-1, (int)l->pipe_w, (__s64)-1, 4096,
+                      (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_275(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(4096);
 }
 
 static void send_276(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->fd, 0, 16, 0);
+}
+
+static int result_276(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_277(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_splice(sqe, (int)l->fd, 0, (int)l->pipe_w, 0, 16, 0);
+}
+
+static int result_277(struct live *l)
+{
+    (void)l;
+    return (int)(-ESPIPE);
+}
+
+static void send_278(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_splice(sqe, -1, (__s64)-1, (int)l->pipe_w, (__s64)-1, 16, 0);
+}
+
+static int result_278(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_279(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_splice(sqe, (int)l->pipe_r, (__s64)-1, (int)l->fd, 0, 16,
                       (unsigned)SPLICE_F_NONBLOCK);
 }
 
-static int result_276(struct live *l)
-{
-    (void)l;
-    return (int)(-EAGAIN);
-}
-
-static void send_277(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int result_277(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_278(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-}
-
-static int result_278(struct live *l)
-{
-    (void)l;
-    return (int)(-EINVAL);
-}
-
-static void send_279(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-    sqe->addr = (__u64)(-281474976710656);
-}
-
 static int result_279(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EAGAIN);
 }
 
 static void send_280(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
-    sqe->addr = (__u64)(-1024);
 }
 
 static int result_280(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(0);
 }
 
 static void send_281(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_provide_buffers(sqe, (void *)l->buf, 16, 1, (int)l->bgid, 0);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
 }
 
 static int result_281(struct live *l)
 {
     (void)l;
-    return (int)(-EOVERFLOW);
+    return (int)(-EINVAL);
 }
 
 static void send_282(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-281474976710656);
 }
 
 static int result_282(struct live *l)
 {
     (void)l;
-    return (int)(3);
+    return (int)(-EFAULT);
 }
 
 static void send_283(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 1024, 4, (int)l->bgid, 0);
+    sqe->addr = (__u64)(-1024);
 }
 
 static int result_283(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-EOVERFLOW);
 }
 
 static void send_284(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, 77);
+    rota_prep_provide_buffers(sqe, (void *)l->buf, 16, 1, (int)l->bgid, 0);
 }
 
 static int result_284(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EOVERFLOW);
 }
 
 static void send_285(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
+    rota_prep_remove_buffers(sqe, 3, (int)l->bgid);
 }
 
 static int result_285(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(3);
 }
 
 static void send_286(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
+    rota_prep_remove_buffers(sqe, 100, (int)l->bgid);
 }
 
 static int result_286(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(4);
 }
 
 static void send_287(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
+    rota_prep_remove_buffers(sqe, 4, 77);
 }
 
 static int result_287(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ENOENT);
 }
 
 static void send_288(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
+    rota_prep_remove_buffers(sqe, 4, (int)l->bgid);
 }
 
 static int result_288(struct live *l)
@@ -3716,226 +3719,226 @@ static int result_288(struct live *l)
 static void send_289(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
+    rota_prep_tee(sqe, (int)l->pipe_r, (int)l->pipe_w, 64, 0);
 }
 
 static int result_289(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(64);
 }
 
 static void send_290(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
+    rota_prep_tee(sqe, (int)l->slot, (int)l->pipe_w, 64, (unsigned)SPLICE_F_FD_IN_FIXED);
 }
 
 static int result_290(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(64);
 }
 
 static void send_291(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+    rota_prep_tee(sqe, (int)l->fd, (int)l->pipe_w, 16, 0);
 }
 
 static int result_291(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_292(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+    rota_prep_tee(sqe, -1, (int)l->pipe_w, 16, 0);
 }
 
 static int result_292(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTCONN);
+    return (int)(-EBADF);
 }
 
 static void send_293(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->sock, 9);
+    rota_prep_tee(sqe, (int)l->fd2, (int)l->fd, 16, (unsigned)SPLICE_F_NONBLOCK);
 }
 
 static int result_293(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static void send_294(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
+    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
 }
 
 static int result_294(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static void send_295(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_shutdown(sqe, (int)l->sock, (int)SHUT_WR);
+}
+
+static int result_295(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTCONN);
+}
+
+static void send_296(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_shutdown(sqe, (int)l->sock, 9);
+}
+
+static int result_296(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_297(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_shutdown(sqe, (int)l->fd, (int)SHUT_WR);
+}
+
+static int result_297(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_298(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                         (const char *)l->name2, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_295(struct live *l)
+static int result_298(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_296(struct live *l, struct io_uring_sqe *sqe)
+static void send_299(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_renameat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd,
                         (const char *)l->name2, (unsigned)RENAME_EXCHANGE);
 }
 
-static int result_296(struct live *l)
+static int result_299(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_297(struct live *l, struct io_uring_sqe *sqe)
+static void send_300(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
-static int result_297(struct live *l)
+static int result_300(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_298(struct live *l, struct io_uring_sqe *sqe)
+static void send_301(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->path2, (const char *)l->path);
 }
 
-static int result_298(struct live *l)
+static int result_301(struct live *l)
 {
     (void)l;
     return (int)(-ENOENT);
 }
 
-static void send_299(struct live *l, struct io_uring_sqe *sqe)
+static void send_302(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_renameat(sqe, (int)AT_FDCWD, (const char *)l->path, (int)AT_FDCWD,
                         (const char *)l->path, (unsigned)RENAME_NOREPLACE);
 }
 
-static int result_299(struct live *l)
+static int result_302(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static void send_300(struct live *l, struct io_uring_sqe *sqe)
+static void send_303(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->dir2, (const char *)l->dir3);
 }
 
-static int result_300(struct live *l)
+static int result_303(struct live *l)
 {
     (void)l;
     return (int)(-ENOTEMPTY);
 }
 
-static void send_301(struct live *l, struct io_uring_sqe *sqe)
+static void send_304(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->proc_path, (const char *)l->path2);
 }
 
-static int result_301(struct live *l)
+static int result_304(struct live *l)
 {
     (void)l;
     return (int)(-EXDEV);
 }
 
-static void send_302(struct live *l, struct io_uring_sqe *sqe)
+static void send_305(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->path, (const char *)l->dir2);
 }
 
-static int result_302(struct live *l)
+static int result_305(struct live *l)
 {
     (void)l;
     return (int)(-EISDIR);
 }
 
-static void send_303(struct live *l, struct io_uring_sqe *sqe)
+static void send_306(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_rename(sqe, (const char *)l->dir2, (const char *)l->path);
 }
 
-static int result_303(struct live *l)
+static int result_306(struct live *l)
 {
     (void)l;
     return (int)(-ENOTDIR);
 }
 
-static void send_304(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
-}
-
-static int result_304(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_305(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
-}
-
-static int result_305(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_306(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, 0);
-}
-
-static int result_306(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
 static void send_307(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name, 0);
 }
 
 static int result_307(struct live *l)
@@ -3947,103 +3950,103 @@ static int result_307(struct live *l)
 static void send_308(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path2, 0);
+    rota_prep_unlinkat(sqe, (int)l->dfd, (const char *)l->name2, (int)AT_REMOVEDIR);
 }
 
 static int result_308(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_309(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, 0);
+    rota_prep_unlink(sqe, (const char *)l->path, 0);
 }
 
 static int result_309(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(0);
 }
 
 static void send_310(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
+    rota_prep_unlink(sqe, (const char *)l->path2, (int)AT_REMOVEDIR);
 }
 
 static int result_310(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTDIR);
+    return (int)(0);
 }
 
 static void send_311(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
+    rota_prep_unlink(sqe, (const char *)l->path2, 0);
 }
 
 static int result_311(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTEMPTY);
+    return (int)(-ENOENT);
 }
 
 static void send_312(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
+    rota_prep_unlink(sqe, (const char *)l->dir, 0);
 }
 
 static int result_312(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EISDIR);
 }
 
 static void send_313(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
+    rota_prep_unlink(sqe, (const char *)l->path, (int)AT_REMOVEDIR);
 }
 
 static int result_313(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOTDIR);
 }
 
 static void send_314(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
+    rota_prep_unlink(sqe, (const char *)l->dir, (int)AT_REMOVEDIR);
 }
 
 static int result_314(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOTEMPTY);
 }
 
 static void send_315(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
+    rota_prep_mkdirat(sqe, (int)l->dfd, (const char *)l->name2, 448);
 }
 
 static int result_315(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_316(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
+    rota_prep_mkdir(sqe, (const char *)l->path2, 448);
 }
 
 static int result_316(struct live *l)
@@ -4055,44 +4058,43 @@ static int result_316(struct live *l)
 static void send_317(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
+    rota_prep_mkdir(sqe, (const char *)l->dir, 448);
 }
 
 static int result_317(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static void send_318(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
+    rota_prep_mkdir(sqe, (const char *)l->lost, 448);
 }
 
 static int result_318(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-ENOENT);
 }
 
 static void send_319(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
+    rota_prep_symlinkat(sqe, (const char *)l->path, (int)l->dfd, (const char *)l->name2);
 }
 
 static int result_319(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_320(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
-                      0);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path2);
 }
 
 static int result_320(struct live *l)
@@ -4104,117 +4106,117 @@ static int result_320(struct live *l)
 static void send_321(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
-                      (int)AT_EMPTY_PATH);
+    rota_prep_symlink(sqe, (const char *)l->path, (const char *)l->path);
 }
 
 static int result_321(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EEXIST);
 }
 
 static void send_322(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
+    rota_prep_symlink(sqe, (const char *)l->empty, (const char *)l->path2);
 }
 
 static int result_322(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_323(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
+    rota_prep_linkat(sqe, (int)l->dfd, (const char *)l->name, (int)l->dfd, (const char *)l->name2,
+                      0);
 }
 
 static int result_323(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(0);
 }
 
 static void send_324(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
+    rota_prep_linkat(sqe, (int)l->fd, (const char *)l->empty, (int)l->dfd, (const char *)l->name2,
+                      (int)AT_EMPTY_PATH);
 }
 
 static int result_324(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(0);
 }
 
 static void send_325(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path2, 0);
 }
 
 static int result_325(struct live *l)
 {
     (void)l;
-    return (int)(-EPERM);
+    return (int)(0);
 }
 
 static void send_326(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
+    rota_prep_link(sqe, (const char *)l->path, (const char *)l->path, 0);
 }
 
 static int result_326(struct live *l)
 {
     (void)l;
-    return (int)(-EXDEV);
+    return (int)(-EEXIST);
 }
 
 static void send_327(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_link(sqe, (const char *)l->path2, (const char *)l->path2, 0);
 }
 
 static int result_327(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOENT);
 }
 
 static void send_328(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
+    rota_prep_link(sqe, (const char *)l->dir, (const char *)l->path2, 0);
 }
 
 static int result_328(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EPERM);
 }
 
 static void send_329(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_link(sqe, (const char *)l->proc_path, (const char *)l->path2, 0);
 }
 
 static int result_329(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EXDEV);
 }
 
 static void send_330(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
-                           (unsigned)IORING_MSG_RING_CQE_SKIP);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_330(struct live *l)
@@ -4226,91 +4228,92 @@ static int result_330(struct live *l)
 static void send_331(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, 5);
 }
 
 static int result_331(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(0);
 }
 
 static void send_332(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_332(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static void send_333(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77,
+                           (unsigned)IORING_MSG_RING_CQE_SKIP);
 }
 
 static int result_333(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(0);
 }
 
 static void send_334(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_334(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(1);
 }
 
 static void send_335(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring(sqe, (int)l->ring_fd2, 42, 77, 0);
 }
 
 static int result_335(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADFD);
 }
 
 static void send_336(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+    rota_prep_msg_ring(sqe, (int)l->pipe_r, 42, 77, 0);
 }
 
 static int result_336(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EBADFD);
 }
 
 static void send_337(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 3, (int)l->slot_fd, 77, 0);
 }
 
 static int result_337(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(-EBADF);
 }
 
 static void send_338(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, (unsigned)IORING_CQE_F_32);
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd, 0, (int)l->slot_fd, 77, 0);
 }
 
 static int result_338(struct live *l)
@@ -4328,22 +4331,58 @@ static void send_339(struct live *l, struct io_uring_sqe *sqe)
 static int result_339(struct live *l)
 {
     (void)l;
-    return (int)(-EOWNERDEAD);
+    return (int)(-ENXIO);
 }
 
 static void send_340(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
+    rota_prep_msg_ring_fd_alloc(sqe, (int)l->ring_fd2, 0, 77, 0);
 }
 
 static int result_340(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENFILE);
 }
 
 static void send_341(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_msg_ring_cqe_flags(sqe, (int)l->ring_fd2, 42, 77, 0, (unsigned)IORING_CQE_F_32);
+}
+
+static int result_341(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_342(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_msg_ring_fd(sqe, (int)l->ring_fd2, 0, (int)l->slot_fd, 77, 0);
+}
+
+static int result_342(struct live *l)
+{
+    (void)l;
+    return (int)(-EOWNERDEAD);
+}
+
+static void send_343(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue, 0, 4);
+}
+
+static int result_343(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_344(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (const char *)l->xvalue, 0,
@@ -4351,330 +4390,294 @@ static void send_341(struct live *l, struct io_uring_sqe *sqe)
     sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
-static int result_341(struct live *l)
+static int result_344(struct live *l)
 {
     (void)l;
     return (int)(0);
 }
 
-static void send_342(struct live *l, struct io_uring_sqe *sqe)
+static void send_345(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
                          (int)XATTR_CREATE, 4);
 }
 
-static int result_342(struct live *l)
+static int result_345(struct live *l)
 {
     (void)l;
     return (int)(-EEXIST);
 }
 
-static void send_343(struct live *l, struct io_uring_sqe *sqe)
+static void send_346(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname, (const char *)l->xvalue,
                          (int)XATTR_REPLACE, 4);
 }
 
-static int result_343(struct live *l)
+static int result_346(struct live *l)
 {
     (void)l;
     return (int)(-ENODATA);
 }
 
-static void send_344(struct live *l, struct io_uring_sqe *sqe)
+static void send_347(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->empty, (const char *)l->xvalue, 0, 4);
 }
 
-static int result_344(struct live *l)
+static int result_347(struct live *l)
 {
     (void)l;
     return (int)(-ERANGE);
 }
 
-static void send_345(struct live *l, struct io_uring_sqe *sqe)
+static void send_348(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fsetxattr(sqe, (int)l->fd, (const char *)l->xname3, (const char *)l->xvalue, 0, 4);
 }
 
-static int result_345(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
-static void send_346(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_CREATE, 4);
-}
-
-static int result_346(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_347(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue,
-                        (const char *)l->path2, 0, 4);
-}
-
-static int result_347(struct live *l)
-{
-    (void)l;
-    return (int)(-ENOENT);
-}
-
-static void send_348(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_CREATE, 4);
-}
-
 static int result_348(struct live *l)
 {
     (void)l;
-    return (int)(-EEXIST);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_349(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
-                        (int)XATTR_REPLACE, 4);
+                        (int)XATTR_CREATE, 4);
 }
 
 static int result_349(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(0);
 }
 
 static void send_350(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue,
+                        (const char *)l->path2, 0, 4);
+}
+
+static int result_350(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOENT);
+}
+
+static void send_351(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_CREATE, 4);
+}
+
+static int result_351(struct live *l)
+{
+    (void)l;
+    return (int)(-EEXIST);
+}
+
+static void send_352(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_setxattr(sqe, (const char *)l->xname, (const char *)l->xvalue, (const char *)l->path,
+                        (int)XATTR_REPLACE, 4);
+}
+
+static int result_352(struct live *l)
+{
+    (void)l;
+    return (int)(-ENODATA);
+}
+
+static void send_353(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_setxattr(sqe, (const char *)l->xname3, (const char *)l->xvalue,
                         (const char *)l->path, 0, 4);
 }
 
-static int result_350(struct live *l)
+static int result_353(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
 }
 
-static void send_351(struct live *l, struct io_uring_sqe *sqe)
+static void send_354(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 16);
 }
 
-static int result_351(struct live *l)
+static int result_354(struct live *l)
 {
     (void)l;
     return (int)(4);
 }
 
-static void send_352(struct live *l, struct io_uring_sqe *sqe)
+static void send_355(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_fgetxattr(sqe, (int)l->slot_fd, (const char *)l->xname, (char *)l->xbuf, 16);
     sqe->flags = (__u8)(IOSQE_FIXED_FILE);
 }
 
-static int result_352(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static void send_353(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
-}
-
-static int result_353(struct live *l)
-{
-    (void)l;
-    return (int)(4);
-}
-
-static void send_354(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
-}
-
-static int result_354(struct live *l)
-{
-    (void)l;
-    return (int)(-ENODATA);
-}
-
-static void send_355(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
-}
-
 static int result_355(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(4);
 }
 
 static void send_356(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)(uintptr_t)0, 0);
 }
 
 static int result_356(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(4);
 }
 
 static void send_357(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname2, (char *)l->xbuf, 16);
 }
 
 static int result_357(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-ENODATA);
 }
 
 static void send_358(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname, (char *)l->xbuf, 2);
 }
 
 static int result_358(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(-ERANGE);
 }
 
 static void send_359(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
+    rota_prep_fgetxattr(sqe, (int)l->fd, (const char *)l->xname3, (char *)l->xbuf, 16);
 }
 
 static int result_359(struct live *l)
 {
     (void)l;
-    return (int)(-ENOENT);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_360(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_360(struct live *l)
 {
     (void)l;
-    return (int)(-ENODATA);
+    return (int)(4);
 }
 
 static void send_361(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)(uintptr_t)0, (const char *)l->path, 0);
 }
 
 static int result_361(struct live *l)
 {
     (void)l;
-    return (int)(-ERANGE);
+    return (int)(4);
 }
 
 static void send_362(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_getxattr(sqe, (const char *)l->xname3, (char *)l->xbuf, (const char *)l->path, 16);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path2, 16);
 }
 
 static int result_362(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-ENOENT);
 }
 
 static void send_363(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname2, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_363(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENODATA);
 }
 
 static void send_364(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname, (char *)l->xbuf, (const char *)l->path, 2);
 }
 
 static int result_364(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ERANGE);
 }
 
 static void send_365(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_getxattr(sqe, (const char *)l->xname3, (char *)l->xbuf, (const char *)l->path, 16);
 }
 
 static int result_365(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_366(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_366(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(0);
 }
 
 static void send_367(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, (unsigned)l->slot, 0);
 }
 
 static int result_367(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(0);
 }
 
 static void send_368(struct live *l, struct io_uring_sqe *sqe)
@@ -4686,137 +4689,134 @@ static void send_368(struct live *l, struct io_uring_sqe *sqe)
 static int result_368(struct live *l)
 {
     (void)l;
-    return (int)(-ENFILE);
+    return (int)(0);
 }
 
 static void send_369(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
+    rota_prep_socket(sqe, 99, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_369(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_370(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
+    rota_prep_socket(sqe, (int)AF_UNIX, (int)SOCK_STREAM, 99, 0);
 }
 
 static int result_370(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_371(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_INET, 15, 0, 0);
+    rota_prep_socket_direct_alloc(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_371(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENFILE);
 }
 
 static void send_372(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_socket(sqe, (int)AF_UNIX, 4, 0, 0);
+    rota_prep_socket_direct(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0, 0);
 }
 
 static int result_372(struct live *l)
 {
     (void)l;
-    return (int)(-ESOCKTNOSUPPORT);
+    return (int)(-ENXIO);
 }
 
 static void send_373(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_socket(sqe, (int)AF_INET, (int)SOCK_STREAM, 0, 0);
 }
 
 static int result_373(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EMFILE);
 }
 
 static void send_374(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd16(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
+    rota_prep_socket(sqe, (int)AF_INET, 15, 0, 0);
 }
 
 static int result_374(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_375(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd80(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
+    rota_prep_socket(sqe, (int)AF_UNIX, 4, 0, 0);
 }
 
 static int result_375(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-ESOCKTNOSUPPORT);
 }
 
 static void send_376(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_uring_cmd(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
 }
 
 static int result_376(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_377(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
-                        (int)SO_KEEPALIVE, (void *)l->option, 4);
+    rota_prep_uring_cmd16(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
 }
 
 static int result_377(struct live *l)
 {
     (void)l;
-    return (int)(4);
+    return (int)(64);
 }
 
 static void send_378(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
-                               (unsigned *)l->sa_len_ptr, 0);
+    rota_prep_uring_cmd80(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock, (const void *)l->buf);
 }
 
 static int result_378(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_379(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
-    sqe->flags = (__u8)(IOSQE_ASYNC);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_SETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_379(struct live *l)
@@ -4828,104 +4828,106 @@ static int result_379(struct live *l)
 static void send_380(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_cmd_sock(sqe, (int)SOCKET_URING_OP_GETSOCKOPT, (int)l->sock, (int)SOL_SOCKET,
+                        (int)SO_KEEPALIVE, (void *)l->option, 4);
 }
 
 static int result_380(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(4);
 }
 
 static void send_381(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
+    rota_prep_cmd_getsockname(sqe, (int)l->sock, (struct sockaddr *)l->sa,
+                               (unsigned *)l->sa_len_ptr, 0);
 }
 
 static int result_381(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_382(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 0, 65536);
+    sqe->flags = (__u8)(IOSQE_ASYNC);
 }
 
 static int result_382(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_383(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_383(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(0);
 }
 
 static void send_384(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
+    rota_prep_uring_cmd(sqe, 0, (int)l->fd);
 }
 
 static int result_384(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_385(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_cmd_discard(sqe, (int)l->fd2, 1, 512);
 }
 
 static int result_385(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_386(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
+    rota_prep_uring_cmd_multishot(sqe, 0, (int)l->fd, 0);
 }
 
 static int result_386(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_387(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
-                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
+    rota_prep_cmd_tx_timestamp(sqe, (int)l->sock);
 }
 
 static int result_387(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EINVAL);
 }
 
 static void send_388(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
 static int result_388(struct live *l)
@@ -4937,7 +4939,7 @@ static int result_388(struct live *l)
 static void send_389(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, 0);
 }
 
 static int result_389(struct live *l)
@@ -4949,37 +4951,38 @@ static int result_389(struct live *l)
 static void send_390(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+    rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0,
+                         (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
 static int result_390(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(64);
 }
 
 static void send_391(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+    rota_prep_sendv_zc(sqe, (int)l->sock, (const struct iovec *)l->iov, 2, 0, 0);
 }
 
 static int result_391(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static void send_392(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+    rota_prep_send_zc_notify(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0, (__u64)l->target);
 }
 
 static int result_392(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(64);
 }
 
 static void send_393(struct live *l, struct io_uring_sqe *sqe)
@@ -4991,92 +4994,92 @@ static void send_393(struct live *l, struct io_uring_sqe *sqe)
 static int result_393(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_394(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_send_zc_fixed(sqe, (int)l->sock, (const void *)l->buf2, 64, 0, 0, 0);
+}
+
+static int result_394(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_395(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_send_zc(sqe, (int)l->fd, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_395(struct live *l)
+{
+    (void)l;
+    return (int)(-ENOTSOCK);
+}
+
+static void send_396(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
+}
+
+static int result_396(struct live *l)
+{
+    (void)l;
+    return (int)(-EDESTADDRREQ);
+}
+
+static void send_397(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_sendto_zc(sqe, (int)l->sock, (const void *)l->buf, 70000, 0,
                          (const struct sockaddr *)l->sa, (unsigned)l->sa_len, 0);
 }
 
-static int result_394(struct live *l)
+static int result_397(struct live *l)
 {
     (void)l;
     return (int)(-EMSGSIZE);
 }
 
-static void send_395(struct live *l, struct io_uring_sqe *sqe)
+static void send_398(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_send_zc(sqe, (int)l->sock, (const void *)l->buf, 64, 0, 0);
 }
 
-static int result_395(struct live *l)
+static int result_398(struct live *l)
 {
     (void)l;
     return (int)(-ECONNRESET);
 }
 
-static void send_396(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int result_396(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_397(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
-}
-
-static int result_397(struct live *l)
-{
-    (void)l;
-    return (int)(64);
-}
-
-static void send_398(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
-}
-
-static int result_398(struct live *l)
-{
-    (void)l;
-    return (int)(-EOPNOTSUPP);
-}
-
 static void send_399(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_399(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(64);
 }
 
 static void send_400(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
+    rota_prep_sendmsg_zc_fixed(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0, 0);
 }
 
 static int result_400(struct live *l)
 {
     (void)l;
-    return (int)(-EDESTADDRREQ);
+    return (int)(64);
 }
 
 static void send_401(struct live *l, struct io_uring_sqe *sqe)
@@ -5088,85 +5091,85 @@ static void send_401(struct live *l, struct io_uring_sqe *sqe)
 static int result_401(struct live *l)
 {
     (void)l;
-    return (int)(-EMSGSIZE);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_402(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)(uintptr_t)0, 0);
 }
 
 static int result_402(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EFAULT);
 }
 
 static void send_403(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_403(struct live *l)
 {
     (void)l;
-    return (int)(-EBADFD);
+    return (int)(-EDESTADDRREQ);
 }
 
 static void send_404(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
+    rota_prep_sendmsg_zc(sqe, (int)l->sock, (const struct msghdr *)l->msg, 0);
 }
 
 static int result_404(struct live *l)
 {
     (void)l;
-    return (int)(-ENOBUFS);
+    return (int)(-EMSGSIZE);
 }
 
 static void send_405(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, (int)l->bgid);
 }
 
 static int result_405(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(64);
 }
 
 static void send_406(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->fd, 0, 0, 1);
 }
 
 static int result_406(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EBADFD);
 }
 
 static void send_407(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_read_multishot(sqe, (int)l->pipe_r, 0, 0, 77);
 }
 
 static int result_407(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-ENOBUFS);
 }
 
 static void send_408(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_408(struct live *l)
@@ -5178,86 +5181,86 @@ static int result_408(struct live *l)
 static void send_409(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_ALL, 0, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_409(struct live *l)
 {
     (void)l;
-    return (int)(-ECHILD);
+    return (int)(0);
 }
 
 static void send_410(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, 3, (int)l->child_fd, (void *)l->info, (int)WEXITED, 0);
 }
 
 static int result_410(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static void send_411(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, 5, 0);
 }
 
 static int result_411(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_412(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->stranger, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_412(struct live *l)
+{
+    (void)l;
+    return (int)(-ECHILD);
+}
+
+static void send_413(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_413(struct live *l)
+{
+    (void)l;
+    return (int)(-ECANCELED);
+}
+
+static void send_414(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_waitid(sqe, 3, (int)l->pipe_r, (void *)l->info, (int)WEXITED, 0);
+}
+
+static int result_414(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_415(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_waitid(sqe, (int)P_PID, (int)l->child, (void *)(uintptr_t)0, (int)WEXITED, 0);
     sqe->addr2 = (__u64)(8);
 }
 
-static int result_412(struct live *l)
-{
-    (void)l;
-    return (int)(-EFAULT);
-}
-
-static void send_413(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
-}
-
-static int result_413(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_414(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
-}
-
-static int result_414(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_415(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
-}
-
 static int result_415(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EFAULT);
 }
 
 static void send_416(struct live *l, struct io_uring_sqe *sqe)
@@ -5269,85 +5272,85 @@ static void send_416(struct live *l, struct io_uring_sqe *sqe)
 static int result_416(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(0);
 }
 
 static void send_417(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 2, 0);
 }
 
 static int result_417(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_418(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 9, 4294967295, 130, 0);
 }
 
 static int result_418(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EAGAIN);
 }
 
 static void send_419(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->futex, 0, 4294967295, 130, 0);
 }
 
 static int result_419(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-ECANCELED);
 }
 
 static void send_420(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)(uintptr_t)0, 0, 4294967295, 130, 0);
 }
 
 static int result_420(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EFAULT);
 }
 
 static void send_421(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
+    rota_prep_futex_wait(sqe, (const uint32_t *)l->crooked, 0, 4294967295, 130, 0);
 }
 
 static int result_421(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_422(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 1, 4294967295, 130, 0);
 }
 
 static int result_422(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(1);
 }
 
 static void send_423(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->futex, 9, 1, 130, 0);
 }
 
 static int result_423(struct live *l)
@@ -5359,19 +5362,19 @@ static int result_423(struct live *l)
 static void send_424(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)(uintptr_t)0, 1, 4294967295, 2, 0);
 }
 
 static int result_424(struct live *l)
 {
     (void)l;
-    return (int)(-EAGAIN);
+    return (int)(-EFAULT);
 }
 
 static void send_425(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
+    rota_prep_futex_wake(sqe, (const uint32_t *)l->crooked, 1, 4294967295, 130, 0);
 }
 
 static int result_425(struct live *l)
@@ -5383,49 +5386,49 @@ static int result_425(struct live *l)
 static void send_426(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->waitv, 2, 0);
 }
 
 static int result_426(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_427(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->bad_waitv, 2, 0);
 }
 
 static int result_427(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EAGAIN);
 }
 
 static void send_428(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)l->odd_waitv, 2, 0);
 }
 
 static int result_428(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_429(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
+    rota_prep_futex_waitv(sqe, (const struct futex_waitv *)(uintptr_t)0, 2, 0);
 }
 
 static int result_429(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EFAULT);
 }
 
 static void send_430(struct live *l, struct io_uring_sqe *sqe)
@@ -5437,13 +5440,13 @@ static void send_430(struct live *l, struct io_uring_sqe *sqe)
 static int result_430(struct live *l)
 {
     (void)l;
-    return (int)(-EMFILE);
+    return (int)(0);
 }
 
 static void send_431(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, (unsigned)IORING_FIXED_FD_NO_CLOEXEC);
 }
 
 static int result_431(struct live *l)
@@ -5455,43 +5458,43 @@ static int result_431(struct live *l)
 static void send_432(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
+    rota_prep_fixed_fd_install(sqe, (int)l->empty_slot_fd, 0);
 }
 
 static int result_432(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static void send_433(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_fixed_fd_install(sqe, (int)l->slot_fd, 0);
 }
 
 static int result_433(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EMFILE);
 }
 
 static void send_434(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd, 100);
 }
 
 static int result_434(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRINUSE);
+    return (int)(0);
 }
 
 static void send_435(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_ftruncate(sqe, (int)l->fd2, 100);
 }
 
 static int result_435(struct live *l)
@@ -5503,13 +5506,13 @@ static int result_435(struct live *l)
 static void send_436(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_436(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(0);
 }
 
 static void send_437(struct live *l, struct io_uring_sqe *sqe)
@@ -5521,67 +5524,67 @@ static void send_437(struct live *l, struct io_uring_sqe *sqe)
 static int result_437(struct live *l)
 {
     (void)l;
-    return (int)(-EADDRNOTAVAIL);
+    return (int)(-EADDRINUSE);
 }
 
 static void send_438(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_438(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_439(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
+    rota_prep_bind(sqe, (int)l->fd, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_439(struct live *l)
 {
     (void)l;
-    return (int)(-EAFNOSUPPORT);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_440(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_440(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EADDRNOTAVAIL);
 }
 
 static void send_441(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->sock, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)(uintptr_t)0, 16);
 }
 
 static int result_441(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EFAULT);
 }
 
 static void send_442(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_listen(sqe, (int)l->fd, 4);
+    rota_prep_bind(sqe, (int)l->sock, (const struct sockaddr *)l->sa, (unsigned)l->sa_len);
 }
 
 static int result_442(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EAFNOSUPPORT);
 }
 
 static void send_443(struct live *l, struct io_uring_sqe *sqe)
@@ -5593,134 +5596,134 @@ static void send_443(struct live *l, struct io_uring_sqe *sqe)
 static int result_443(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_444(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_444(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_445(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
+    rota_prep_listen(sqe, (int)l->fd, 4);
 }
 
 static int result_445(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_446(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
+    rota_prep_listen(sqe, (int)l->sock, 4);
 }
 
 static int result_446(struct live *l)
 {
     (void)l;
-    return (int)(-ENOTSOCK);
+    return (int)(-EINVAL);
 }
 
 static void send_447(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
+    rota_prep_recv_zc(sqe, (int)l->sock, 64, (unsigned)l->id);
 }
 
 static int result_447(struct live *l)
 {
     (void)l;
-    return (int)(-EPROTONOSUPPORT);
+    return (int)(64);
 }
 
 static void send_448(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, 7);
 }
 
 static int result_448(struct live *l)
 {
     (void)l;
-    return (int)(1);
+    return (int)(-EINVAL);
 }
 
 static void send_449(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->fd, 0, (unsigned)l->id);
 }
 
 static int result_449(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-ENOTSOCK);
 }
 
 static void send_450(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
+    rota_prep_recv_zc(sqe, (int)l->sock, 0, (unsigned)l->id);
 }
 
 static int result_450(struct live *l)
 {
     (void)l;
-    return (int)(-ECANCELED);
+    return (int)(-EPROTONOSUPPORT);
 }
 
 static void send_451(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)(uintptr_t)0, 4, 0);
-    sqe->addr = (__u64)(8);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_451(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(1);
 }
 
 static void send_452(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_epoll_wait(sqe, (int)l->pipe_r, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_452(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EINVAL);
 }
 
 static void send_453(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)l->events, 4, 0);
 }
 
 static int result_453(struct live *l)
 {
     (void)l;
-    return (int)(-EISDIR);
+    return (int)(-ECANCELED);
 }
 
 static void send_454(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_epoll_wait(sqe, (int)l->epfd, (struct epoll_event *)(uintptr_t)0, 4, 0);
+    sqe->addr = (__u64)(8);
 }
 
 static int result_454(struct live *l)
@@ -5732,151 +5735,151 @@ static int result_454(struct live *l)
 static void send_455(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_455(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(8192);
 }
 
 static void send_456(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_456(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EISDIR);
 }
 
 static void send_457(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_457(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_458(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_458(struct live *l)
 {
     (void)l;
-    return (int)(8192);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_459(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_459(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(-EINVAL);
 }
 
 static void send_460(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_readv_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_460(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(-EINVAL);
 }
 
 static void send_461(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 2, 0, 0, 0);
 }
 
 static int result_461(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(8192);
 }
 
 static void send_462(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd2, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_462(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EBADF);
 }
 
 static void send_463(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_463(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EFAULT);
 }
 
 static void send_464(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, 0);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 0, 0, 0);
 }
 
 static int result_464(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_465(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, (__u64)-2, 0, 0);
 }
 
 static int result_465(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_466(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
+    rota_prep_writev_fixed(sqe, (int)l->fd, (const struct iovec *)l->iov, 1, 1, 0, 0);
 }
 
 static int result_466(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EINVAL);
 }
 
 static void send_467(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+    rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
 static int result_467(struct live *l)
@@ -5888,116 +5891,116 @@ static int result_467(struct live *l)
 static void send_468(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+    rota_prep_pipe(sqe, (int *)l->fds, (int)O_CLOEXEC);
 }
 
 static int result_468(struct live *l)
 {
     (void)l;
-    return (int)(-ENXIO);
+    return (int)(0);
 }
 
 static void send_469(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 1);
 }
 
 static int result_469(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(0);
 }
 
 static void send_470(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
+}
+
+static int result_470(struct live *l)
+{
+    (void)l;
+    return (int)(0);
+}
+
+static void send_471(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 0);
+}
+
+static int result_471(struct live *l)
+{
+    (void)l;
+    return (int)(-ENXIO);
+}
+
+static void send_472(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_pipe_direct(sqe, (int *)l->fds, 0, 4);
+}
+
+static int result_472(struct live *l)
+{
+    (void)l;
+    return (int)(-EINVAL);
+}
+
+static void send_473(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
     sqe->addr = (__u64)(8);
 }
 
-static int result_470(struct live *l)
+static int result_473(struct live *l)
 {
     (void)l;
     return (int)(-EFAULT);
 }
 
-static void send_471(struct live *l, struct io_uring_sqe *sqe)
+static void send_474(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe(sqe, (int *)l->fds, 0);
 }
 
-static int result_471(struct live *l)
+static int result_474(struct live *l)
 {
     (void)l;
     return (int)(-EMFILE);
 }
 
-static void send_472(struct live *l, struct io_uring_sqe *sqe)
+static void send_475(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_pipe_direct(sqe, (int *)l->fds, 0, (unsigned)IORING_FILE_INDEX_ALLOC);
 }
 
-static int result_472(struct live *l)
+static int result_475(struct live *l)
 {
     (void)l;
     return (int)(-ENFILE);
 }
 
-static void send_473(struct live *l, struct io_uring_sqe *sqe)
+static void send_476(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
     rota_prep_nop128(sqe);
 }
 
-static int result_473(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_474(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
-}
-
-static int result_474(struct live *l)
-{
-    (void)l;
-    return (int)(0);
-}
-
-static void send_475(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128_result(sqe, 42);
-}
-
-static int result_475(struct live *l)
-{
-    (void)l;
-    return (int)(42);
-}
-
-static void send_476(struct live *l, struct io_uring_sqe *sqe)
-{
-    (void)l;
-    rota_prep_nop128_result(sqe, (int)-EDOM);
-}
-
 static int result_476(struct live *l)
 {
     (void)l;
-    return (int)(-EDOM);
+    return (int)(0);
 }
 
 static void send_477(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, (int)l->fd);
+    rota_prep_nop128_flags(sqe, (unsigned)IORING_NOP_TW);
 }
 
 static int result_477(struct live *l)
@@ -6009,37 +6012,37 @@ static int result_477(struct live *l)
 static void send_478(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_fixed_buffer(sqe, 0);
+    rota_prep_nop128_result(sqe, 42);
 }
 
 static int result_478(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(42);
 }
 
 static void send_479(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_cqe32(sqe, 17, 18);
+    rota_prep_nop128_result(sqe, (int)-EDOM);
 }
 
 static int result_479(struct live *l)
 {
     (void)l;
-    return (int)(0);
+    return (int)(-EDOM);
 }
 
 static void send_480(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_nop128_file(sqe, -1);
+    rota_prep_nop128_file(sqe, (int)l->fd);
 }
 
 static int result_480(struct live *l)
 {
     (void)l;
-    return (int)(-EBADF);
+    return (int)(0);
 }
 
 static void send_481(struct live *l, struct io_uring_sqe *sqe)
@@ -6051,28 +6054,64 @@ static void send_481(struct live *l, struct io_uring_sqe *sqe)
 static int result_481(struct live *l)
 {
     (void)l;
-    return (int)(-EFAULT);
+    return (int)(0);
 }
 
 static void send_482(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+    rota_prep_nop128_cqe32(sqe, 17, 18);
 }
 
 static int result_482(struct live *l)
 {
     (void)l;
-    return (int)(64);
+    return (int)(0);
 }
 
 static void send_483(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+    rota_prep_nop128_file(sqe, -1);
 }
 
 static int result_483(struct live *l)
+{
+    (void)l;
+    return (int)(-EBADF);
+}
+
+static void send_484(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_nop128_fixed_buffer(sqe, 0);
+}
+
+static int result_484(struct live *l)
+{
+    (void)l;
+    return (int)(-EFAULT);
+}
+
+static void send_485(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, (int)SOCKET_URING_OP_SIOCINQ, (int)l->sock);
+}
+
+static int result_485(struct live *l)
+{
+    (void)l;
+    return (int)(64);
+}
+
+static void send_486(struct live *l, struct io_uring_sqe *sqe)
+{
+    (void)l;
+    rota_prep_uring_cmd128(sqe, 0, (int)l->fd);
+}
+
+static int result_486(struct live *l)
 {
     (void)l;
     return (int)(-EOPNOTSUPP);
@@ -7275,12 +7314,23 @@ const struct live_trial live_trials[] = {
         .error = 9,
     },
     {
+        .title = "ACCEPT accept in listener_waiting: EFAULT",
+        .scenario = &live_listener_waiting,
+        .opcode = IORING_OP_ACCEPT,
+        .since = {5, 5},
+        .send = send_107,
+        .result = result_107,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 11,
+    },
+    {
         .title = "ASYNC_CANCEL cancel64 in read_in_flight: ok",
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_107,
-        .result = result_107,
+        .send = send_108,
+        .result = result_108,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7290,8 +7340,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_108,
-        .result = result_108,
+        .send = send_109,
+        .result = result_109,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7301,8 +7351,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_two_reads_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_109,
-        .result = result_109,
+        .send = send_110,
+        .result = result_110,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7312,8 +7362,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 7},
-        .send = send_110,
-        .result = result_110,
+        .send = send_111,
+        .result = result_111,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7323,8 +7373,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 7},
-        .send = send_111,
-        .result = result_111,
+        .send = send_112,
+        .result = result_112,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7334,8 +7384,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_112,
-        .result = result_112,
+        .send = send_113,
+        .result = result_113,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7345,8 +7395,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_113,
-        .result = result_113,
+        .send = send_114,
+        .result = result_114,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7356,8 +7406,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_two_reads_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_114,
-        .result = result_114,
+        .send = send_115,
+        .result = result_115,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7367,8 +7417,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 0},
-        .send = send_115,
-        .result = result_115,
+        .send = send_116,
+        .result = result_116,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7378,8 +7428,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_116,
-        .result = result_116,
+        .send = send_117,
+        .result = result_117,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7389,8 +7439,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {6, 6},
-        .send = send_117,
-        .result = result_117,
+        .send = send_118,
+        .result = result_118,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7400,8 +7450,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_118,
-        .result = result_118,
+        .send = send_119,
+        .result = result_119,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7411,8 +7461,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_open_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 5},
-        .send = send_119,
-        .result = result_119,
+        .send = send_120,
+        .result = result_120,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7422,8 +7472,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_read_in_flight,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {7, 1},
-        .send = send_120,
-        .result = result_120,
+        .send = send_121,
+        .result = result_121,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7433,25 +7483,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_ASYNC_CANCEL,
         .since = {5, 19},
-        .send = send_121,
-        .result = result_121,
+        .send = send_122,
+        .result = result_122,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
     },
     {
         .title = "LINK_TIMEOUT link_timeout in linked_read: ok",
-        .scenario = &live_linked_read,
-        .opcode = IORING_OP_LINK_TIMEOUT,
-        .since = {5, 5},
-        .send = send_122,
-        .result = result_122,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
@@ -7462,12 +7501,23 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "LINK_TIMEOUT link_timeout in linked_read: ok 2",
+        .scenario = &live_linked_read,
+        .opcode = IORING_OP_LINK_TIMEOUT,
+        .since = {5, 5},
+        .send = send_124,
+        .result = result_124,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "LINK_TIMEOUT link_timeout_nsec in linked_read: ok",
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {7, 1},
-        .send = send_124,
-        .result = result_124,
+        .send = send_125,
+        .result = result_125,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7477,8 +7527,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_125,
-        .result = result_125,
+        .send = send_126,
+        .result = result_126,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7488,8 +7538,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read_answered,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_126,
-        .result = result_126,
+        .send = send_127,
+        .result = result_127,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7499,8 +7549,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_timer,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_127,
-        .result = result_127,
+        .send = send_128,
+        .result = result_128,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7510,8 +7560,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_linked_read,
         .opcode = IORING_OP_LINK_TIMEOUT,
         .since = {5, 5},
-        .send = send_128,
-        .result = result_128,
+        .send = send_129,
+        .result = result_129,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -7521,8 +7571,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_ready,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_129,
-        .result = result_129,
+        .send = send_130,
+        .result = result_130,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7532,8 +7582,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_refused,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_130,
-        .result = result_130,
+        .send = send_131,
+        .result = result_131,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7543,8 +7593,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_131,
-        .result = result_131,
+        .send = send_132,
+        .result = result_132,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7554,8 +7604,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_connect_ready,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_132,
-        .result = result_132,
+        .send = send_133,
+        .result = result_133,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7565,8 +7615,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_133,
-        .result = result_133,
+        .send = send_134,
+        .result = result_134,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7576,8 +7626,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_family,
         .opcode = IORING_OP_CONNECT,
         .since = {5, 5},
-        .send = send_134,
-        .result = result_134,
+        .send = send_135,
+        .result = result_135,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -7587,8 +7637,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_grow,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_135,
-        .result = result_135,
+        .send = send_136,
+        .result = result_136,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7598,8 +7648,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_hole,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_136,
-        .result = result_136,
+        .send = send_137,
+        .result = result_137,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7609,8 +7659,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_137,
-        .result = result_137,
+        .send = send_138,
+        .result = result_138,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7620,8 +7670,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_138,
-        .result = result_138,
+        .send = send_139,
+        .result = result_139,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7631,8 +7681,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_139,
-        .result = result_139,
+        .send = send_140,
+        .result = result_140,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7642,8 +7692,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FALLOCATE,
         .since = {5, 6},
-        .send = send_140,
-        .result = result_140,
+        .send = send_141,
+        .result = result_141,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7653,8 +7703,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_141,
-        .result = result_141,
+        .send = send_142,
+        .result = result_142,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -7664,8 +7714,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_142,
-        .result = result_142,
+        .send = send_143,
+        .result = result_143,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7675,8 +7725,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 19},
-        .send = send_143,
-        .result = result_143,
+        .send = send_144,
+        .result = result_144,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7686,8 +7736,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_144,
-        .result = result_144,
+        .send = send_145,
+        .result = result_145,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -7697,8 +7747,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_145,
-        .result = result_145,
+        .send = send_146,
+        .result = result_146,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7708,8 +7758,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_146,
-        .result = result_146,
+        .send = send_147,
+        .result = result_147,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7719,8 +7769,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_147,
-        .result = result_147,
+        .send = send_148,
+        .result = result_148,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7730,8 +7780,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_148,
-        .result = result_148,
+        .send = send_149,
+        .result = result_149,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7741,8 +7791,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 19},
-        .send = send_149,
-        .result = result_149,
+        .send = send_150,
+        .result = result_150,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7752,8 +7802,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_150,
-        .result = result_150,
+        .send = send_151,
+        .result = result_151,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -7763,8 +7813,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_exhausted,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_151,
-        .result = result_151,
+        .send = send_152,
+        .result = result_152,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -7774,8 +7824,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_152,
-        .result = result_152,
+        .send = send_153,
+        .result = result_153,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -7785,8 +7835,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_153,
-        .result = result_153,
+        .send = send_154,
+        .result = result_154,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -7796,8 +7846,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_154,
-        .result = result_154,
+        .send = send_155,
+        .result = result_155,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -7807,8 +7857,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_155,
-        .result = result_155,
+        .send = send_156,
+        .result = result_156,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -7818,19 +7868,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_loop,
         .opcode = IORING_OP_OPENAT,
         .since = {5, 6},
-        .send = send_156,
-        .result = result_156,
+        .send = send_157,
+        .result = result_157,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
+    },
+    {
+        .title = "OPENAT open in path_open: EINVAL",
+        .scenario = &live_path_open,
+        .opcode = IORING_OP_OPENAT,
+        .since = {5, 6},
+        .send = send_158,
+        .result = result_158,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 19,
     },
     {
         .title = "CLOSE close in close_fd: ok",
         .scenario = &live_close_fd,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_157,
-        .result = result_157,
+        .send = send_159,
+        .result = result_159,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7840,8 +7901,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_158,
-        .result = result_158,
+        .send = send_160,
+        .result = result_160,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7851,8 +7912,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_159,
-        .result = result_159,
+        .send = send_161,
+        .result = result_161,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7862,8 +7923,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_160,
-        .result = result_160,
+        .send = send_162,
+        .result = result_162,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7873,8 +7934,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_close_slot,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_161,
-        .result = result_161,
+        .send = send_163,
+        .result = result_163,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7884,8 +7945,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_sys_ring,
         .opcode = IORING_OP_CLOSE,
         .since = {5, 6},
-        .send = send_162,
-        .result = result_162,
+        .send = send_164,
+        .result = result_164,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7895,8 +7956,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_163,
-        .result = result_163,
+        .send = send_165,
+        .result = result_165,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7906,8 +7967,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 19},
-        .send = send_164,
-        .result = result_164,
+        .send = send_166,
+        .result = result_166,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7917,8 +7978,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_only,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_165,
-        .result = result_165,
+        .send = send_167,
+        .result = result_167,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7928,8 +7989,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_166,
-        .result = result_166,
+        .send = send_168,
+        .result = result_168,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -7939,8 +8000,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table_bad,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 6},
-        .send = send_167,
-        .result = result_167,
+        .send = send_169,
+        .result = result_169,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -7950,8 +8011,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_table_full,
         .opcode = IORING_OP_FILES_UPDATE,
         .since = {5, 19},
-        .send = send_168,
-        .result = result_168,
+        .send = send_170,
+        .result = result_170,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -7961,8 +8022,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_169,
-        .result = result_169,
+        .send = send_171,
+        .result = result_171,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7972,8 +8033,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_170,
-        .result = result_170,
+        .send = send_172,
+        .result = result_172,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -7983,8 +8044,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_171,
-        .result = result_171,
+        .send = send_173,
+        .result = result_173,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -7994,8 +8055,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_statx,
         .opcode = IORING_OP_STATX,
         .since = {5, 6},
-        .send = send_172,
-        .result = result_172,
+        .send = send_174,
+        .result = result_174,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8005,28 +8066,6 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_173,
-        .result = result_173,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "READ read in file_read: ok 2",
-        .scenario = &live_file_read,
-        .opcode = IORING_OP_READ,
-        .since = {5, 6},
-        .send = send_174,
-        .result = result_174,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "READ read in file_read_slot: ok 3",
-        .scenario = &live_file_read_slot,
-        .opcode = IORING_OP_READ,
-        .since = {5, 6},
         .send = send_175,
         .result = result_175,
         .kind = LIVE_EXACT,
@@ -8034,7 +8073,7 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "READ read2 in file_read: ok",
+        .title = "READ read in file_read: ok 2",
         .scenario = &live_file_read,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
@@ -8045,12 +8084,34 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "READ read in file_read_slot: ok 3",
+        .scenario = &live_file_read_slot,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_177,
+        .result = result_177,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "READ read2 in file_read: ok",
+        .scenario = &live_file_read,
+        .opcode = IORING_OP_READ,
+        .since = {5, 6},
+        .send = send_178,
+        .result = result_178,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "READ read_select in file_read_group: ok",
         .scenario = &live_file_read_group,
         .opcode = IORING_OP_READ,
         .since = {5, 7},
-        .send = send_177,
-        .result = result_177,
+        .send = send_179,
+        .result = result_179,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8061,8 +8122,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_read_group,
         .opcode = IORING_OP_READ,
         .since = {6, 0},
-        .send = send_178,
-        .result = result_178,
+        .send = send_180,
+        .result = result_180,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8073,8 +8134,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_179,
-        .result = result_179,
+        .send = send_181,
+        .result = result_181,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8084,8 +8145,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_180,
-        .result = result_180,
+        .send = send_182,
+        .result = result_182,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8095,8 +8156,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 7},
-        .send = send_181,
-        .result = result_181,
+        .send = send_183,
+        .result = result_183,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8106,8 +8167,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_READ,
         .since = {6, 4},
-        .send = send_182,
-        .result = result_182,
+        .send = send_184,
+        .result = result_184,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8117,8 +8178,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {6, 14},
-        .send = send_183,
-        .result = result_183,
+        .send = send_185,
+        .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -8128,8 +8189,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_184,
-        .result = result_184,
+        .send = send_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -8139,8 +8200,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_185,
-        .result = result_185,
+        .send = send_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -8150,8 +8211,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_186,
-        .result = result_186,
+        .send = send_188,
+        .result = result_188,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -8161,8 +8222,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_namespace_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_187,
-        .result = result_187,
+        .send = send_189,
+        .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -8172,36 +8233,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_188,
-        .result = result_188,
+        .send = send_190,
+        .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
     },
     {
         .title = "WRITE write in file_write: ok",
-        .scenario = &live_file_write,
-        .opcode = IORING_OP_WRITE,
-        .since = {5, 6},
-        .send = send_189,
-        .result = result_189,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WRITE write2 in file_write: ok",
-        .scenario = &live_file_write,
-        .opcode = IORING_OP_WRITE,
-        .since = {5, 6},
-        .send = send_190,
-        .result = result_190,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "WRITE write_stream in file_write: ok",
         .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
@@ -8212,12 +8251,34 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "WRITE write in temp_file: EBADF",
-        .scenario = &live_temp_file,
+        .title = "WRITE write2 in file_write: ok",
+        .scenario = &live_file_write,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
         .send = send_192,
         .result = result_192,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WRITE write_stream in file_write: ok",
+        .scenario = &live_file_write,
+        .opcode = IORING_OP_WRITE,
+        .since = {5, 6},
+        .send = send_193,
+        .result = result_193,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "WRITE write in temp_file: EBADF",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_WRITE,
+        .since = {5, 6},
+        .send = send_194,
+        .result = result_194,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8227,8 +8288,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_193,
-        .result = result_193,
+        .send = send_195,
+        .result = result_195,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8238,8 +8299,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_full_device,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_194,
-        .result = result_194,
+        .send = send_196,
+        .result = result_196,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8249,8 +8310,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_no_reader,
         .opcode = IORING_OP_WRITE,
         .since = {6, 18},
-        .send = send_195,
-        .result = result_195,
+        .send = send_197,
+        .result = result_197,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8260,8 +8321,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_full,
         .opcode = IORING_OP_WRITE,
         .since = {6, 4},
-        .send = send_196,
-        .result = result_196,
+        .send = send_198,
+        .result = result_198,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -8271,8 +8332,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {6, 14},
-        .send = send_197,
-        .result = result_197,
+        .send = send_199,
+        .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -8282,8 +8343,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_198,
-        .result = result_198,
+        .send = send_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -8293,8 +8354,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_199,
-        .result = result_199,
+        .send = send_201,
+        .result = result_201,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -8304,8 +8365,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_200,
-        .result = result_200,
+        .send = send_202,
+        .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -8315,8 +8376,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cached,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_201,
-        .result = result_201,
+        .send = send_203,
+        .result = result_203,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8326,8 +8387,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cached,
         .opcode = IORING_OP_FADVISE,
         .since = {6, 11},
-        .send = send_202,
-        .result = result_202,
+        .send = send_204,
+        .result = result_204,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8337,8 +8398,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_empty,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_203,
-        .result = result_203,
+        .send = send_205,
+        .result = result_205,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8348,8 +8409,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FADVISE,
         .since = {5, 6},
-        .send = send_204,
-        .result = result_204,
+        .send = send_206,
+        .result = result_206,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8359,8 +8420,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_205,
-        .result = result_205,
+        .send = send_207,
+        .result = result_207,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8370,8 +8431,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {6, 11},
-        .send = send_206,
-        .result = result_206,
+        .send = send_208,
+        .result = result_208,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8381,8 +8442,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_207,
-        .result = result_207,
+        .send = send_209,
+        .result = result_209,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8392,8 +8453,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_mapped_memory,
         .opcode = IORING_OP_MADVISE,
         .since = {5, 6},
-        .send = send_208,
-        .result = result_208,
+        .send = send_210,
+        .result = result_210,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8403,8 +8464,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_209,
-        .result = result_209,
+        .send = send_211,
+        .result = result_211,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8414,8 +8475,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_210,
-        .result = result_210,
+        .send = send_212,
+        .result = result_212,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8426,8 +8487,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_211,
-        .result = result_211,
+        .send = send_213,
+        .result = result_213,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8437,8 +8498,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_212,
-        .result = result_212,
+        .send = send_214,
+        .result = result_214,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8448,8 +8509,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_213,
-        .result = result_213,
+        .send = send_215,
+        .result = result_215,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8460,8 +8521,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_214,
-        .result = result_214,
+        .send = send_216,
+        .result = result_216,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8472,8 +8533,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 17},
-        .send = send_215,
-        .result = result_215,
+        .send = send_217,
+        .result = result_217,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8483,8 +8544,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND,
         .since = {7, 2},
-        .send = send_216,
-        .result = result_216,
+        .send = send_218,
+        .result = result_218,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8494,8 +8555,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_broken,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_217,
-        .result = result_217,
+        .send = send_219,
+        .result = result_219,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8505,8 +8566,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_218,
-        .result = result_218,
+        .send = send_220,
+        .result = result_220,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8516,8 +8577,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_219,
-        .result = result_219,
+        .send = send_221,
+        .result = result_221,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8527,8 +8588,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_220,
-        .result = result_220,
+        .send = send_222,
+        .result = result_222,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8538,8 +8599,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_SEND,
         .since = {6, 10},
-        .send = send_221,
-        .result = result_221,
+        .send = send_223,
+        .result = result_223,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -8549,8 +8610,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_222,
-        .result = result_222,
+        .send = send_224,
+        .result = result_224,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -8560,8 +8621,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_full,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_223,
-        .result = result_223,
+        .send = send_225,
+        .result = result_225,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -8571,8 +8632,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_224,
-        .result = result_224,
+        .send = send_226,
+        .result = result_226,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -8582,8 +8643,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_lonely,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_225,
-        .result = result_225,
+        .send = send_227,
+        .result = result_227,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -8593,8 +8654,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_reset,
         .opcode = IORING_OP_SEND,
         .since = {5, 6},
-        .send = send_226,
-        .result = result_226,
+        .send = send_228,
+        .result = result_228,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 10,
@@ -8604,8 +8665,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND,
         .since = {6, 1},
-        .send = send_227,
-        .result = result_227,
+        .send = send_229,
+        .result = result_229,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -8615,8 +8676,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_waiting,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_228,
-        .result = result_228,
+        .send = send_230,
+        .result = result_230,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8626,8 +8687,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_late,
         .opcode = IORING_OP_RECV,
         .since = {5, 19},
-        .send = send_229,
-        .result = result_229,
+        .send = send_231,
+        .result = result_231,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8637,8 +8698,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_230,
-        .result = result_230,
+        .send = send_232,
+        .result = result_232,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -8649,8 +8710,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {5, 7},
-        .send = send_231,
-        .result = result_231,
+        .send = send_233,
+        .result = result_233,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8661,8 +8722,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_232,
-        .result = result_232,
+        .send = send_234,
+        .result = result_234,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8674,8 +8735,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RECV,
         .since = {6, 17},
         .backports = "6.12",
-        .send = send_233,
-        .result = result_233,
+        .send = send_235,
+        .result = result_235,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_BUFFER,
@@ -8686,8 +8747,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group,
         .opcode = IORING_OP_RECV,
         .since = {6, 0},
-        .send = send_234,
-        .result = result_234,
+        .send = send_236,
+        .result = result_236,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -8698,8 +8759,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_bundle,
         .opcode = IORING_OP_RECV,
         .since = {6, 17},
-        .send = send_235,
-        .result = result_235,
+        .send = send_237,
+        .result = result_237,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -8710,8 +8771,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_fixed_receive,
         .opcode = IORING_OP_RECV,
         .since = {7, 2},
-        .send = send_236,
-        .result = result_236,
+        .send = send_238,
+        .result = result_238,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8721,8 +8782,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_RECV,
         .since = {5, 7},
-        .send = send_237,
-        .result = result_237,
+        .send = send_239,
+        .result = result_239,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8732,8 +8793,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_idle,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_238,
-        .result = result_238,
+        .send = send_240,
+        .result = result_240,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8743,8 +8804,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_239,
-        .result = result_239,
+        .send = send_241,
+        .result = result_241,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8754,8 +8815,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_group_empty,
         .opcode = IORING_OP_RECV,
         .since = {6, 10},
-        .send = send_240,
-        .result = result_240,
+        .send = send_242,
+        .result = result_242,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8765,8 +8826,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_waiting,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_241,
-        .result = result_241,
+        .send = send_243,
+        .result = result_243,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -8776,8 +8837,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_242,
-        .result = result_242,
+        .send = send_244,
+        .result = result_244,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -8787,8 +8848,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_lonely,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_243,
-        .result = result_243,
+        .send = send_245,
+        .result = result_245,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -8798,8 +8859,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_reset,
         .opcode = IORING_OP_RECV,
         .since = {5, 6},
-        .send = send_244,
-        .result = result_244,
+        .send = send_246,
+        .result = result_246,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -8809,8 +8870,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_245,
-        .result = result_245,
+        .send = send_247,
+        .result = result_247,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -8820,8 +8881,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_246,
-        .result = result_246,
+        .send = send_248,
+        .result = result_248,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8831,8 +8892,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 19},
-        .send = send_247,
-        .result = result_247,
+        .send = send_249,
+        .result = result_249,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8842,8 +8903,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_248,
-        .result = result_248,
+        .send = send_250,
+        .result = result_250,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -8853,8 +8914,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_249,
-        .result = result_249,
+        .send = send_251,
+        .result = result_251,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -8864,8 +8925,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open_slot,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_250,
-        .result = result_250,
+        .send = send_252,
+        .result = result_252,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -8875,8 +8936,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_251,
-        .result = result_251,
+        .send = send_253,
+        .result = result_253,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -8886,8 +8947,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_exhausted,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_252,
-        .result = result_252,
+        .send = send_254,
+        .result = result_254,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -8897,8 +8958,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_253,
-        .result = result_253,
+        .send = send_255,
+        .result = result_255,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -8908,8 +8969,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 19},
-        .send = send_254,
-        .result = result_254,
+        .send = send_256,
+        .result = result_256,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -8919,8 +8980,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 12},
-        .send = send_255,
-        .result = result_255,
+        .send = send_257,
+        .result = result_257,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -8930,8 +8991,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_256,
-        .result = result_256,
+        .send = send_258,
+        .result = result_258,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 11,
@@ -8941,8 +9002,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_257,
-        .result = result_257,
+        .send = send_259,
+        .result = result_259,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 12,
@@ -8952,8 +9013,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_258,
-        .result = result_258,
+        .send = send_260,
+        .result = result_260,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 13,
@@ -8963,8 +9024,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_open,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_259,
-        .result = result_259,
+        .send = send_261,
+        .result = result_261,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 14,
@@ -8974,8 +9035,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_loop,
         .opcode = IORING_OP_OPENAT2,
         .since = {5, 6},
-        .send = send_260,
-        .result = result_260,
+        .send = send_262,
+        .result = result_262,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 18,
@@ -8985,8 +9046,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_261,
-        .result = result_261,
+        .send = send_263,
+        .result = result_263,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -8996,8 +9057,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_mod,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_262,
-        .result = result_262,
+        .send = send_264,
+        .result = result_264,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9007,8 +9068,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_del,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_263,
-        .result = result_263,
+        .send = send_265,
+        .result = result_265,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9018,8 +9079,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_mod,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_264,
-        .result = result_264,
+        .send = send_266,
+        .result = result_266,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9029,8 +9090,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_265,
-        .result = result_265,
+        .send = send_267,
+        .result = result_267,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9040,8 +9101,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_266,
-        .result = result_266,
+        .send = send_268,
+        .result = result_268,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9051,8 +9112,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_267,
-        .result = result_267,
+        .send = send_269,
+        .result = result_269,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9062,8 +9123,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_268,
-        .result = result_268,
+        .send = send_270,
+        .result = result_270,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -9073,8 +9134,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_269,
-        .result = result_269,
+        .send = send_271,
+        .result = result_271,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -9084,19 +9145,30 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_add,
         .opcode = IORING_OP_EPOLL_CTL,
         .since = {5, 6},
-        .send = send_270,
-        .result = result_270,
+        .send = send_272,
+        .result = result_272,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
+    },
+    {
+        .title = "EPOLL_CTL epoll_ctl in epoll_add: EINVAL",
+        .scenario = &live_epoll_add,
+        .opcode = IORING_OP_EPOLL_CTL,
+        .since = {5, 6},
+        .send = send_273,
+        .result = result_273,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 9,
     },
     {
         .title = "SPLICE splice in splice_to_pipe: ok",
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_271,
-        .result = result_271,
+        .send = send_274,
+        .result = result_274,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9106,8 +9178,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_272,
-        .result = result_272,
+        .send = send_275,
+        .result = result_275,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9117,8 +9189,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_273,
-        .result = result_273,
+        .send = send_276,
+        .result = result_276,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9128,8 +9200,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_274,
-        .result = result_274,
+        .send = send_277,
+        .result = result_277,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9139,8 +9211,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_275,
-        .result = result_275,
+        .send = send_278,
+        .result = result_278,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9150,8 +9222,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_SPLICE,
         .since = {5, 7},
-        .send = send_276,
-        .result = result_276,
+        .send = send_279,
+        .result = result_279,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9162,8 +9234,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 18},
         .backports = "5.10",
-        .send = send_277,
-        .result = result_277,
+        .send = send_280,
+        .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9173,8 +9245,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_278,
-        .result = result_278,
+        .send = send_281,
+        .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9184,8 +9256,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_foreign,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_279,
-        .result = result_279,
+        .send = send_282,
+        .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9195,8 +9267,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_loose,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {5, 7},
-        .send = send_280,
-        .result = result_280,
+        .send = send_283,
+        .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9206,8 +9278,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_full,
         .opcode = IORING_OP_PROVIDE_BUFFERS,
         .since = {6, 18},
-        .send = send_281,
-        .result = result_281,
+        .send = send_284,
+        .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9217,8 +9289,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_282,
-        .result = result_282,
+        .send = send_285,
+        .result = result_285,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9228,8 +9300,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_group,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_283,
-        .result = result_283,
+        .send = send_286,
+        .result = result_286,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9239,8 +9311,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_only,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_284,
-        .result = result_284,
+        .send = send_287,
+        .result = result_287,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9250,8 +9322,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_buffers_ring,
         .opcode = IORING_OP_REMOVE_BUFFERS,
         .since = {5, 7},
-        .send = send_285,
-        .result = result_285,
+        .send = send_288,
+        .result = result_288,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9261,8 +9333,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_286,
-        .result = result_286,
+        .send = send_289,
+        .result = result_289,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9272,8 +9344,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_287,
-        .result = result_287,
+        .send = send_290,
+        .result = result_290,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9283,8 +9355,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_splice_to_pipe,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_288,
-        .result = result_288,
+        .send = send_291,
+        .result = result_291,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9294,8 +9366,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_289,
-        .result = result_289,
+        .send = send_292,
+        .result = result_292,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9305,8 +9377,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tee_pipes,
         .opcode = IORING_OP_TEE,
         .since = {5, 8},
-        .send = send_290,
-        .result = result_290,
+        .send = send_293,
+        .result = result_293,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9317,8 +9389,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_291,
-        .result = result_291,
+        .send = send_294,
+        .result = result_294,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9329,8 +9401,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_292,
-        .result = result_292,
+        .send = send_295,
+        .result = result_295,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9341,8 +9413,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_293,
-        .result = result_293,
+        .send = send_296,
+        .result = result_296,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9353,8 +9425,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_SHUTDOWN,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_294,
-        .result = result_294,
+        .send = send_297,
+        .result = result_297,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9365,8 +9437,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_295,
-        .result = result_295,
+        .send = send_298,
+        .result = result_298,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9377,8 +9449,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_296,
-        .result = result_296,
+        .send = send_299,
+        .result = result_299,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9389,8 +9461,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_297,
-        .result = result_297,
+        .send = send_300,
+        .result = result_300,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9401,8 +9473,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_298,
-        .result = result_298,
+        .send = send_301,
+        .result = result_301,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9413,8 +9485,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_299,
-        .result = result_299,
+        .send = send_302,
+        .result = result_302,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9425,8 +9497,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_300,
-        .result = result_300,
+        .send = send_303,
+        .result = result_303,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9437,8 +9509,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_301,
-        .result = result_301,
+        .send = send_304,
+        .result = result_304,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9449,8 +9521,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_302,
-        .result = result_302,
+        .send = send_305,
+        .result = result_305,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -9461,8 +9533,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_RENAMEAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_303,
-        .result = result_303,
+        .send = send_306,
+        .result = result_306,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -9473,8 +9545,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_304,
-        .result = result_304,
+        .send = send_307,
+        .result = result_307,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9485,8 +9557,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_305,
-        .result = result_305,
+        .send = send_308,
+        .result = result_308,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9497,8 +9569,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_306,
-        .result = result_306,
+        .send = send_309,
+        .result = result_309,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9509,8 +9581,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_307,
-        .result = result_307,
+        .send = send_310,
+        .result = result_310,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9521,8 +9593,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_308,
-        .result = result_308,
+        .send = send_311,
+        .result = result_311,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9533,8 +9605,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_309,
-        .result = result_309,
+        .send = send_312,
+        .result = result_312,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9545,8 +9617,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_310,
-        .result = result_310,
+        .send = send_313,
+        .result = result_313,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9557,8 +9629,8 @@ const struct live_trial live_trials[] = {
         .opcode = IORING_OP_UNLINKAT,
         .since = {5, 11},
         .backports = "5.10",
-        .send = send_311,
-        .result = result_311,
+        .send = send_314,
+        .result = result_314,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9568,8 +9640,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_312,
-        .result = result_312,
+        .send = send_315,
+        .result = result_315,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9579,8 +9651,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_313,
-        .result = result_313,
+        .send = send_316,
+        .result = result_316,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9590,8 +9662,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_314,
-        .result = result_314,
+        .send = send_317,
+        .result = result_317,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9601,8 +9673,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_mkdir,
         .opcode = IORING_OP_MKDIRAT,
         .since = {5, 15},
-        .send = send_315,
-        .result = result_315,
+        .send = send_318,
+        .result = result_318,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9612,8 +9684,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_316,
-        .result = result_316,
+        .send = send_319,
+        .result = result_319,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9623,8 +9695,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_317,
-        .result = result_317,
+        .send = send_320,
+        .result = result_320,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9634,8 +9706,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_318,
-        .result = result_318,
+        .send = send_321,
+        .result = result_321,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9645,8 +9717,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_symlink,
         .opcode = IORING_OP_SYMLINKAT,
         .since = {5, 15},
-        .send = send_319,
-        .result = result_319,
+        .send = send_322,
+        .result = result_322,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9656,8 +9728,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_320,
-        .result = result_320,
+        .send = send_323,
+        .result = result_323,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9667,8 +9739,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_321,
-        .result = result_321,
+        .send = send_324,
+        .result = result_324,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9678,8 +9750,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_322,
-        .result = result_322,
+        .send = send_325,
+        .result = result_325,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9689,8 +9761,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_323,
-        .result = result_323,
+        .send = send_326,
+        .result = result_326,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9700,8 +9772,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_324,
-        .result = result_324,
+        .send = send_327,
+        .result = result_327,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9711,8 +9783,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_325,
-        .result = result_325,
+        .send = send_328,
+        .result = result_328,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9722,8 +9794,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_path_link,
         .opcode = IORING_OP_LINKAT,
         .since = {5, 15},
-        .send = send_326,
-        .result = result_326,
+        .send = send_329,
+        .result = result_329,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9733,8 +9805,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_327,
-        .result = result_327,
+        .send = send_330,
+        .result = result_330,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9744,8 +9816,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_flags,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 3},
-        .send = send_328,
-        .result = result_328,
+        .send = send_331,
+        .result = result_331,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9755,8 +9827,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_329,
-        .result = result_329,
+        .send = send_332,
+        .result = result_332,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9766,8 +9838,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_330,
-        .result = result_330,
+        .send = send_333,
+        .result = result_333,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9777,8 +9849,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_331,
-        .result = result_331,
+        .send = send_334,
+        .result = result_334,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9788,8 +9860,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_disabled,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_332,
-        .result = result_332,
+        .send = send_335,
+        .result = result_335,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9799,8 +9871,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_333,
-        .result = result_333,
+        .send = send_336,
+        .result = result_336,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9810,8 +9882,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_334,
-        .result = result_334,
+        .send = send_337,
+        .result = result_337,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9821,8 +9893,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_file,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_335,
-        .result = result_335,
+        .send = send_338,
+        .result = result_338,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9832,8 +9904,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_bare,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_336,
-        .result = result_336,
+        .send = send_339,
+        .result = result_339,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -9843,8 +9915,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_bare,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 0},
-        .send = send_337,
-        .result = result_337,
+        .send = send_340,
+        .result = result_340,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -9854,8 +9926,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring,
         .opcode = IORING_OP_MSG_RING,
         .since = {7, 2},
-        .send = send_338,
-        .result = result_338,
+        .send = send_341,
+        .result = result_341,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 8,
@@ -9865,8 +9937,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_message_ring_orphan,
         .opcode = IORING_OP_MSG_RING,
         .since = {6, 3},
-        .send = send_339,
-        .result = result_339,
+        .send = send_342,
+        .result = result_342,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 9,
@@ -9876,8 +9948,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_340,
-        .result = result_340,
+        .send = send_343,
+        .result = result_343,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9887,8 +9959,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {6, 13},
-        .send = send_341,
-        .result = result_341,
+        .send = send_344,
+        .result = result_344,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9898,8 +9970,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_342,
-        .result = result_342,
+        .send = send_345,
+        .result = result_345,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9909,8 +9981,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_343,
-        .result = result_343,
+        .send = send_346,
+        .result = result_346,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9920,8 +9992,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_344,
-        .result = result_344,
+        .send = send_347,
+        .result = result_347,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9931,8 +10003,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_FSETXATTR,
         .since = {5, 19},
-        .send = send_345,
-        .result = result_345,
+        .send = send_348,
+        .result = result_348,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9942,8 +10014,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_346,
-        .result = result_346,
+        .send = send_349,
+        .result = result_349,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -9953,8 +10025,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_347,
-        .result = result_347,
+        .send = send_350,
+        .result = result_350,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -9964,8 +10036,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_348,
-        .result = result_348,
+        .send = send_351,
+        .result = result_351,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -9975,8 +10047,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_349,
-        .result = result_349,
+        .send = send_352,
+        .result = result_352,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -9986,8 +10058,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_set,
         .opcode = IORING_OP_SETXATTR,
         .since = {5, 19},
-        .send = send_350,
-        .result = result_350,
+        .send = send_353,
+        .result = result_353,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -9997,8 +10069,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_351,
-        .result = result_351,
+        .send = send_354,
+        .result = result_354,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10008,8 +10080,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {6, 13},
-        .send = send_352,
-        .result = result_352,
+        .send = send_355,
+        .result = result_355,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10019,8 +10091,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_353,
-        .result = result_353,
+        .send = send_356,
+        .result = result_356,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10030,8 +10102,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_354,
-        .result = result_354,
+        .send = send_357,
+        .result = result_357,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10041,8 +10113,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_355,
-        .result = result_355,
+        .send = send_358,
+        .result = result_358,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10052,8 +10124,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_FGETXATTR,
         .since = {5, 19},
-        .send = send_356,
-        .result = result_356,
+        .send = send_359,
+        .result = result_359,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10063,8 +10135,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_357,
-        .result = result_357,
+        .send = send_360,
+        .result = result_360,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10074,8 +10146,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_size,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_358,
-        .result = result_358,
+        .send = send_361,
+        .result = result_361,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10085,8 +10157,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_359,
-        .result = result_359,
+        .send = send_362,
+        .result = result_362,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10096,8 +10168,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_360,
-        .result = result_360,
+        .send = send_363,
+        .result = result_363,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10107,8 +10179,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_361,
-        .result = result_361,
+        .send = send_364,
+        .result = result_364,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10118,8 +10190,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_xattr_get,
         .opcode = IORING_OP_GETXATTR,
         .since = {5, 19},
-        .send = send_362,
-        .result = result_362,
+        .send = send_365,
+        .result = result_365,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10129,8 +10201,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_363,
-        .result = result_363,
+        .send = send_366,
+        .result = result_366,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10140,8 +10212,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_364,
-        .result = result_364,
+        .send = send_367,
+        .result = result_367,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10151,8 +10223,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_direct,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_365,
-        .result = result_365,
+        .send = send_368,
+        .result = result_368,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10162,8 +10234,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_366,
-        .result = result_366,
+        .send = send_369,
+        .result = result_369,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10173,8 +10245,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_367,
-        .result = result_367,
+        .send = send_370,
+        .result = result_370,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10184,8 +10256,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new_full,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_368,
-        .result = result_368,
+        .send = send_371,
+        .result = result_371,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10195,8 +10267,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_369,
-        .result = result_369,
+        .send = send_372,
+        .result = result_372,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10206,8 +10278,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_exhausted,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_370,
-        .result = result_370,
+        .send = send_373,
+        .result = result_373,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10217,8 +10289,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_371,
-        .result = result_371,
+        .send = send_374,
+        .result = result_374,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -10228,8 +10300,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_new,
         .opcode = IORING_OP_SOCKET,
         .since = {5, 19},
-        .send = send_372,
-        .result = result_372,
+        .send = send_375,
+        .result = result_375,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10239,8 +10311,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 6},
-        .send = send_373,
-        .result = result_373,
+        .send = send_376,
+        .result = result_376,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10250,8 +10322,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 6},
-        .send = send_374,
-        .result = result_374,
+        .send = send_377,
+        .result = result_377,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10261,8 +10333,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 6},
-        .send = send_375,
-        .result = result_375,
+        .send = send_378,
+        .result = result_378,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10272,8 +10344,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_set_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_376,
-        .result = result_376,
+        .send = send_379,
+        .result = result_379,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10283,8 +10355,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_option,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 7},
-        .send = send_377,
-        .result = result_377,
+        .send = send_380,
+        .result = result_380,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10294,8 +10366,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_get_name,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 19},
-        .send = send_378,
-        .result = result_378,
+        .send = send_381,
+        .result = result_381,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10305,8 +10377,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_379,
-        .result = result_379,
+        .send = send_382,
+        .result = result_382,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10316,8 +10388,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_timestamps,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_380,
-        .result = result_380,
+        .send = send_383,
+        .result = result_383,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10328,8 +10400,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {5, 19},
-        .send = send_381,
-        .result = result_381,
+        .send = send_384,
+        .result = result_384,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10339,8 +10411,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_block_device,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 12},
-        .send = send_382,
-        .result = result_382,
+        .send = send_385,
+        .result = result_385,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10350,8 +10422,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 18},
-        .send = send_383,
-        .result = result_383,
+        .send = send_386,
+        .result = result_386,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10361,8 +10433,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_URING_CMD,
         .since = {6, 17},
-        .send = send_384,
-        .result = result_384,
+        .send = send_387,
+        .result = result_387,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10372,8 +10444,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_385,
-        .result = result_385,
+        .send = send_388,
+        .result = result_388,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10384,8 +10456,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_386,
-        .result = result_386,
+        .send = send_389,
+        .result = result_389,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10396,8 +10468,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_387,
-        .result = result_387,
+        .send = send_390,
+        .result = result_390,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10408,8 +10480,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 17},
-        .send = send_388,
-        .result = result_388,
+        .send = send_391,
+        .result = result_391,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10420,8 +10492,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send_notify,
         .opcode = IORING_OP_SEND_ZC,
         .since = {7, 1},
-        .send = send_389,
-        .result = result_389,
+        .send = send_392,
+        .result = result_392,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -10432,8 +10504,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_390,
-        .result = result_390,
+        .send = send_393,
+        .result = result_393,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10443,8 +10515,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_391,
-        .result = result_391,
+        .send = send_394,
+        .result = result_394,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 2,
@@ -10454,8 +10526,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_392,
-        .result = result_392,
+        .send = send_395,
+        .result = result_395,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -10465,8 +10537,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_393,
-        .result = result_393,
+        .send = send_396,
+        .result = result_396,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 4,
@@ -10476,8 +10548,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_send,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_394,
-        .result = result_394,
+        .send = send_397,
+        .result = result_397,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 5,
@@ -10487,8 +10559,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_reset,
         .opcode = IORING_OP_SEND_ZC,
         .since = {6, 0},
-        .send = send_395,
-        .result = result_395,
+        .send = send_398,
+        .result = result_398,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 6,
@@ -10498,8 +10570,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_396,
-        .result = result_396,
+        .send = send_399,
+        .result = result_399,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10510,8 +10582,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 15},
-        .send = send_397,
-        .result = result_397,
+        .send = send_400,
+        .result = result_400,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_MORE,
@@ -10522,8 +10594,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_398,
-        .result = result_398,
+        .send = send_401,
+        .result = result_401,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 1,
@@ -10533,8 +10605,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_399,
-        .result = result_399,
+        .send = send_402,
+        .result = result_402,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10544,8 +10616,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 1},
-        .send = send_400,
-        .result = result_400,
+        .send = send_403,
+        .result = result_403,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .error = 3,
@@ -10555,8 +10627,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_socket_pieces,
         .opcode = IORING_OP_SENDMSG_ZC,
         .since = {6, 18},
-        .send = send_401,
-        .result = result_401,
+        .send = send_404,
+        .result = result_404,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10566,8 +10638,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_402,
-        .result = result_402,
+        .send = send_405,
+        .result = result_405,
         .kind = LIVE_EXACT,
         .cqes = 2,
         .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE,
@@ -10578,8 +10650,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_403,
-        .result = result_403,
+        .send = send_406,
+        .result = result_406,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10589,8 +10661,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_group,
         .opcode = IORING_OP_READ_MULTISHOT,
         .since = {6, 7},
-        .send = send_404,
-        .result = result_404,
+        .send = send_407,
+        .result = result_407,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10600,8 +10672,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_405,
-        .result = result_405,
+        .send = send_408,
+        .result = result_408,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10611,8 +10683,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_406,
-        .result = result_406,
+        .send = send_409,
+        .result = result_409,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10622,8 +10694,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_407,
-        .result = result_407,
+        .send = send_410,
+        .result = result_410,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10633,8 +10705,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_408,
-        .result = result_408,
+        .send = send_411,
+        .result = result_411,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10644,8 +10716,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_409,
-        .result = result_409,
+        .send = send_412,
+        .result = result_412,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10655,8 +10727,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_cancelled,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_410,
-        .result = result_410,
+        .send = send_413,
+        .result = result_413,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10666,8 +10738,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_lives,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_411,
-        .result = result_411,
+        .send = send_414,
+        .result = result_414,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10677,8 +10749,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_child_exits,
         .opcode = IORING_OP_WAITID,
         .since = {6, 7},
-        .send = send_412,
-        .result = result_412,
+        .send = send_415,
+        .result = result_415,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10688,8 +10760,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_413,
-        .result = result_413,
+        .send = send_416,
+        .result = result_416,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10699,8 +10771,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_shared,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_414,
-        .result = result_414,
+        .send = send_417,
+        .result = result_417,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10710,8 +10782,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_415,
-        .result = result_415,
+        .send = send_418,
+        .result = result_418,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10721,8 +10793,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_cancelled,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_416,
-        .result = result_416,
+        .send = send_419,
+        .result = result_419,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10732,8 +10804,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_417,
-        .result = result_417,
+        .send = send_420,
+        .result = result_420,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10743,8 +10815,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAIT,
         .since = {6, 7},
-        .send = send_418,
-        .result = result_418,
+        .send = send_421,
+        .result = result_421,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10754,8 +10826,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_419,
-        .result = result_419,
+        .send = send_422,
+        .result = result_422,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10765,8 +10837,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_waiter,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_420,
-        .result = result_420,
+        .send = send_423,
+        .result = result_423,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10776,8 +10848,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_421,
-        .result = result_421,
+        .send = send_424,
+        .result = result_424,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10787,8 +10859,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_word,
         .opcode = IORING_OP_FUTEX_WAKE,
         .since = {6, 7},
-        .send = send_422,
-        .result = result_422,
+        .send = send_425,
+        .result = result_425,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10798,8 +10870,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_423,
-        .result = result_423,
+        .send = send_426,
+        .result = result_426,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10809,8 +10881,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_424,
-        .result = result_424,
+        .send = send_427,
+        .result = result_427,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10820,8 +10892,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_425,
-        .result = result_425,
+        .send = send_428,
+        .result = result_428,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10831,8 +10903,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_futex_words,
         .opcode = IORING_OP_FUTEX_WAITV,
         .since = {6, 7},
-        .send = send_426,
-        .result = result_426,
+        .send = send_429,
+        .result = result_429,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10842,8 +10914,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_427,
-        .result = result_427,
+        .send = send_430,
+        .result = result_430,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10853,8 +10925,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file_kept,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_428,
-        .result = result_428,
+        .send = send_431,
+        .result = result_431,
         .kind = LIVE_FD,
         .cqes = 1,
         .error = 0,
@@ -10864,8 +10936,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_fixed_file,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_429,
-        .result = result_429,
+        .send = send_432,
+        .result = result_432,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10875,8 +10947,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_slot_exhausted,
         .opcode = IORING_OP_FIXED_FD_INSTALL,
         .since = {6, 8},
-        .send = send_430,
-        .result = result_430,
+        .send = send_433,
+        .result = result_433,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10886,8 +10958,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_cut,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_431,
-        .result = result_431,
+        .send = send_434,
+        .result = result_434,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10897,8 +10969,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_FTRUNCATE,
         .since = {6, 9},
-        .send = send_432,
-        .result = result_432,
+        .send = send_435,
+        .result = result_435,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10908,8 +10980,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_433,
-        .result = result_433,
+        .send = send_436,
+        .result = result_436,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10919,8 +10991,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_taken,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_434,
-        .result = result_434,
+        .send = send_437,
+        .result = result_437,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -10930,8 +11002,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_send,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_435,
-        .result = result_435,
+        .send = send_438,
+        .result = result_438,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -10941,8 +11013,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_436,
-        .result = result_436,
+        .send = send_439,
+        .result = result_439,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -10952,8 +11024,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_foreign,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_437,
-        .result = result_437,
+        .send = send_440,
+        .result = result_440,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 4,
@@ -10963,8 +11035,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_free,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_438,
-        .result = result_438,
+        .send = send_441,
+        .result = result_441,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -10974,8 +11046,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_bind_family,
         .opcode = IORING_OP_BIND,
         .since = {6, 11},
-        .send = send_439,
-        .result = result_439,
+        .send = send_442,
+        .result = result_442,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -10985,8 +11057,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_listen_ready,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_440,
-        .result = result_440,
+        .send = send_443,
+        .result = result_443,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -10996,8 +11068,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_plain,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_441,
-        .result = result_441,
+        .send = send_444,
+        .result = result_444,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11007,8 +11079,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_not_a_socket,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_442,
-        .result = result_442,
+        .send = send_445,
+        .result = result_445,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11018,8 +11090,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_waiting,
         .opcode = IORING_OP_LISTEN,
         .since = {6, 11},
-        .send = send_443,
-        .result = result_443,
+        .send = send_446,
+        .result = result_446,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11029,8 +11101,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_444,
-        .result = result_444,
+        .send = send_447,
+        .result = result_447,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .flags = IORING_CQE_F_MORE,
@@ -11041,8 +11113,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_RECV_ZC,
         .since = {6, 15},
-        .send = send_445,
-        .result = result_445,
+        .send = send_448,
+        .result = result_448,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11052,8 +11124,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_446,
-        .result = result_446,
+        .send = send_449,
+        .result = result_449,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11063,8 +11135,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_udp_zero_copy,
         .opcode = IORING_OP_RECV_ZC,
         .since = {7, 1},
-        .send = send_447,
-        .result = result_447,
+        .send = send_450,
+        .result = result_450,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11074,8 +11146,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_448,
-        .result = result_448,
+        .send = send_451,
+        .result = result_451,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11085,8 +11157,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_ready,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_449,
-        .result = result_449,
+        .send = send_452,
+        .result = result_452,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11096,8 +11168,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_cancelled,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_450,
-        .result = result_450,
+        .send = send_453,
+        .result = result_453,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11107,8 +11179,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_epoll_busy,
         .opcode = IORING_OP_EPOLL_WAIT,
         .since = {6, 15},
-        .send = send_451,
-        .result = result_451,
+        .send = send_454,
+        .result = result_454,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11118,8 +11190,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_452,
-        .result = result_452,
+        .send = send_455,
+        .result = result_455,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11129,8 +11201,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_directory,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_453,
-        .result = result_453,
+        .send = send_456,
+        .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11140,8 +11212,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_454,
-        .result = result_454,
+        .send = send_457,
+        .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11151,8 +11223,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_455,
-        .result = result_455,
+        .send = send_458,
+        .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11162,8 +11234,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_buffer,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_456,
-        .result = result_456,
+        .send = send_459,
+        .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11173,8 +11245,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_READV_FIXED,
         .since = {6, 15},
-        .send = send_457,
-        .result = result_457,
+        .send = send_460,
+        .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11184,8 +11256,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_458,
-        .result = result_458,
+        .send = send_461,
+        .result = result_461,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11195,8 +11267,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_459,
-        .result = result_459,
+        .send = send_462,
+        .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11206,8 +11278,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_460,
-        .result = result_460,
+        .send = send_463,
+        .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11217,8 +11289,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_iopoll_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_461,
-        .result = result_461,
+        .send = send_464,
+        .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11228,8 +11300,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_file_write_buffer,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_462,
-        .result = result_462,
+        .send = send_465,
+        .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
@@ -11239,8 +11311,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_direct_file,
         .opcode = IORING_OP_WRITEV_FIXED,
         .since = {6, 15},
-        .send = send_463,
-        .result = result_463,
+        .send = send_466,
+        .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 7,
@@ -11250,8 +11322,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_464,
-        .result = result_464,
+        .send = send_467,
+        .result = result_467,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11261,8 +11333,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_465,
-        .result = result_465,
+        .send = send_468,
+        .result = result_468,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11272,8 +11344,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 19},
-        .send = send_466,
-        .result = result_466,
+        .send = send_469,
+        .result = result_469,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11283,8 +11355,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_467,
-        .result = result_467,
+        .send = send_470,
+        .result = result_470,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11294,8 +11366,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_468,
-        .result = result_468,
+        .send = send_471,
+        .result = result_471,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11305,8 +11377,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_slots,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_469,
-        .result = result_469,
+        .send = send_472,
+        .result = result_472,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11316,8 +11388,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_470,
-        .result = result_470,
+        .send = send_473,
+        .result = result_473,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 3,
@@ -11327,8 +11399,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_exhausted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_471,
-        .result = result_471,
+        .send = send_474,
+        .result = result_474,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 5,
@@ -11338,47 +11410,14 @@ const struct live_trial live_trials[] = {
         .scenario = &live_pipe_wanted,
         .opcode = IORING_OP_PIPE,
         .since = {6, 16},
-        .send = send_472,
-        .result = result_472,
+        .send = send_475,
+        .result = result_475,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 6,
     },
     {
         .title = "NOP128 nop128 in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_473,
-        .result = result_473,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_flags in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_474,
-        .result = result_474,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok",
-        .scenario = &live_ring_sqe128,
-        .opcode = IORING_OP_NOP128,
-        .since = {6, 19},
-        .send = send_475,
-        .result = result_475,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 0,
-    },
-    {
-        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
@@ -11389,8 +11428,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_file in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_flags in ring_sqe128: ok",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_477,
@@ -11400,8 +11439,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
-        .scenario = &live_file_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_478,
@@ -11411,8 +11450,8 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
-        .title = "NOP128 nop128_cqe32 in ring_big: ok",
-        .scenario = &live_ring_big,
+        .title = "NOP128 nop128_result in ring_sqe128: ok 2",
+        .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {6, 19},
         .send = send_479,
@@ -11422,12 +11461,45 @@ const struct live_trial live_trials[] = {
         .error = 0,
     },
     {
+        .title = "NOP128 nop128_file in file_big: ok",
+        .scenario = &live_file_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_480,
+        .result = result_480,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "NOP128 nop128_fixed_buffer in file_big: ok",
+        .scenario = &live_file_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_481,
+        .result = result_481,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
+        .title = "NOP128 nop128_cqe32 in ring_big: ok",
+        .scenario = &live_ring_big,
+        .opcode = IORING_OP_NOP128,
+        .since = {6, 19},
+        .send = send_482,
+        .result = result_482,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 0,
+    },
+    {
         .title = "NOP128 nop128_file in ring_sqe128: EBADF",
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_480,
-        .result = result_480,
+        .send = send_483,
+        .result = result_483,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
@@ -11437,8 +11509,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_ring_sqe128,
         .opcode = IORING_OP_NOP128,
         .since = {7, 0},
-        .send = send_481,
-        .result = result_481,
+        .send = send_484,
+        .result = result_484,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 2,
@@ -11448,8 +11520,8 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_482,
-        .result = result_482,
+        .send = send_485,
+        .result = result_485,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 0,
@@ -11459,11 +11531,87 @@ const struct live_trial live_trials[] = {
         .scenario = &live_tcp_big,
         .opcode = IORING_OP_URING_CMD128,
         .since = {6, 19},
-        .send = send_483,
-        .result = result_483,
+        .send = send_486,
+        .result = result_486,
         .kind = LIVE_EXACT,
         .cqes = 1,
         .error = 1,
     },
 };
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);
+
+const struct live_broken live_broken[] = {
+    {IORING_OP_READV, 9, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV, 9, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV, 10, "far_offset", 0, 0},
+    {IORING_OP_READ_FIXED, 8, "write_only", 0, 0},
+    {IORING_OP_WRITE_FIXED, 8, "far_offset", 0, 0},
+    {IORING_OP_SENDMSG, 9, "datagram_size", 0, 0},
+    {IORING_OP_SENDMSG, 10, "out_of_band", 0, 0},
+    {IORING_OP_SENDMSG, 11, "endless_vector", 0, 0},
+    {IORING_OP_RECVMSG, 9, "stream", 0, 0},
+    {IORING_OP_RECVMSG, 10, "out_of_band", 0, 0},
+    {IORING_OP_RECVMSG, 11, "out_of_band", 0, 0},
+    {IORING_OP_RECVMSG, 12, "endless_vector", 0, 0},
+    {IORING_OP_ACCEPT, 10, "slot", 0, 0},
+    {IORING_OP_LINK_TIMEOUT, 6, "time", 0, 0},
+    {IORING_OP_CONNECT, 8, "address_size", 0, 0},
+    {IORING_OP_CONNECT, 9, "foreign_family", 0, 0},
+    {IORING_OP_OPENAT, 9, "no_follow", 0, 0},
+    {IORING_OP_OPENAT, 13, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT, 14, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT, 15, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT, 16, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT, 17, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT, 18, "creat_directory", ROTA_KERNEL(6, 4), 0},
+    {IORING_OP_OPENAT, 20, "direct_proc", 0, 0},
+    {IORING_OP_OPENAT, 21, "path_of_socket", 0, 0},
+    {IORING_OP_OPENAT, 22, "fifo", 0, 0},
+    {IORING_OP_OPENAT, 23, "running", 0, 0},
+    {IORING_OP_CLOSE, 5, "own_ring", 0, 0},
+    {IORING_OP_FILES_UPDATE, 5, "ring_among_files", 0, 0},
+    {IORING_OP_WRITE, 13, "far_offset", 0, 0},
+    {IORING_OP_SEND, 12, "out_of_band", 0, 0},
+    {IORING_OP_RECV, 9, "out_of_band", 0, 0},
+    {IORING_OP_RECV, 10, "out_of_band", 0, 0},
+    {IORING_OP_OPENAT2, 10, "no_links", 0, 0},
+    {IORING_OP_OPENAT2, 15, "exclusive", 0, 0},
+    {IORING_OP_OPENAT2, 17, "slot", 0, 0},
+    {IORING_OP_OPENAT2, 19, "resolve", 0, 0},
+    {IORING_OP_OPENAT2, 20, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT2, 21, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT2, 22, "rights_to_open", 0, 0},
+    {IORING_OP_OPENAT2, 23, "path_of_socket", 0, 0},
+    {IORING_OP_OPENAT2, 24, "running", 0, 0},
+    {IORING_OP_SPLICE, 5, "appending", 0, 0},
+    {IORING_OP_SPLICE, 7, "offset_of_pipe", 0, 0},
+    {IORING_OP_SPLICE, 8, "read_only", 0, 0},
+    {IORING_OP_SPLICE, 9, "same_pipe", 0, 0},
+    {IORING_OP_TEE, 4, "regular", 0, 0},
+    {IORING_OP_TEE, 5, "same_pipe", 0, 0},
+    {IORING_OP_TEE, 6, "read_end", 0, 0},
+    {IORING_OP_RENAMEAT, 5, "exchange", 0, 0},
+    {IORING_OP_RENAMEAT, 8, "rights_to_change", 0, 0},
+    {IORING_OP_RENAMEAT, 9, "rights_to_change", 0, 0},
+    {IORING_OP_RENAMEAT, 10, "into_itself", 0, 0},
+    {IORING_OP_UNLINKAT, 5, "rights_to_change", 0, 0},
+    {IORING_OP_MKDIRAT, 3, "rights_to_change", 0, 0},
+    {IORING_OP_SYMLINKAT, 4, "rights_to_change", 0, 0},
+    {IORING_OP_LINKAT, 5, "rights_to_change", 0, 0},
+    {IORING_OP_LINKAT, 6, "rights", 0, 0},
+    {IORING_OP_MSG_RING, 10, "slot", 0, 0},
+    {IORING_OP_SOCKET, 9, "slot", 0, 0},
+    {IORING_OP_URING_CMD, 5, "command", 0, 0},
+    {IORING_OP_URING_CMD, 7, "eventfd", 0, 0},
+    {IORING_OP_SENDMSG_ZC, 5, "datagram_size", 0, 0},
+    {IORING_OP_SENDMSG_ZC, 6, "endless_vector", 0, 0},
+    {IORING_OP_FUTEX_WAITV, 4, "futex_words", 0, 0},
+    {IORING_OP_FTRUNCATE, 2, "device", 0, 0},
+    {IORING_OP_BIND, 8, "address_size", 0, 0},
+    {IORING_OP_BIND, 9, "foreign_family", 0, 0},
+    {IORING_OP_READV_FIXED, 8, "write_only", 0, 0},
+    {IORING_OP_READV_FIXED, 9, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV_FIXED, 8, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV_FIXED, 9, "far_offset", 0, 0},
+};
+const unsigned live_broken_count = sizeof(live_broken) / sizeof(live_broken[0]);

@@ -85,21 +85,22 @@ ROTA_API const struct rota_flag_info *rota_info_flags(struct rota_flag_rows rows
 
 enum rota_role {
     ROTA_ROLE_NUMBER,
-    ROTA_ROLE_FILE,       /* a descriptor, or a slot with IOSQE_FIXED_FILE */
-    ROTA_ROLE_SLOT,       /* a slot of the file table plus one, or 0 */
-    ROTA_ROLE_BUFFER,     /* index of a registered buffer */
-    ROTA_ROLE_GROUP,      /* id of a buffer group */
-    ROTA_ROLE_DESCRIPTOR, /* a descriptor, never a slot */
-    ROTA_ROLE_DIRECTORY,  /* where the relative path in the next field of a path starts */
-    ROTA_ROLE_INDEX,      /* a slot of the file table as it is */
-    ROTA_ROLE_FAR_SLOT,   /* a slot plus one, or 0, of the table of the ring in fd */
-    ROTA_ROLE_REQUEST,    /* user_data of another request */
-    ROTA_ROLE_PATH,       /* a path that must name something */
-    ROTA_ROLE_NEW_PATH,   /* one that must name nothing yet */
-    ROTA_ROLE_ANY_PATH,   /* one that may do either */
-    ROTA_ROLE_ATTRIBUTE,  /* the name of an extended attribute */
-    ROTA_ROLE_TEXT,       /* text that names nothing */
-    ROTA_ROLE_COMMAND,    /* a number to which the file gives a meaning, see rota_command_infos() */
+    ROTA_ROLE_FILE,        /* a descriptor, or a slot with IOSQE_FIXED_FILE */
+    ROTA_ROLE_SLOT,        /* a slot of the file table plus one, or 0 */
+    ROTA_ROLE_BUFFER,      /* index of a registered buffer */
+    ROTA_ROLE_GROUP,       /* id of a buffer group */
+    ROTA_ROLE_DESCRIPTOR,  /* a descriptor, never a slot */
+    ROTA_ROLE_DIRECTORY,   /* where the relative path in the next field of a path starts */
+    ROTA_ROLE_INDEX,       /* a slot of the file table as it is */
+    ROTA_ROLE_FAR_SLOT,    /* a slot plus one, or 0, of the table of the ring in fd */
+    ROTA_ROLE_REQUEST,     /* user_data of another request */
+    ROTA_ROLE_PATH,        /* a path that must name something */
+    ROTA_ROLE_NEW_PATH,    /* one that must name nothing yet */
+    ROTA_ROLE_ANY_PATH,    /* one that may do either */
+    ROTA_ROLE_ATTRIBUTE,   /* the name of an extended attribute */
+    ROTA_ROLE_TEXT,        /* text that names nothing */
+    ROTA_ROLE_DESCRIPTORS, /* an array of descriptors; negative ones name no file */
+    ROTA_ROLE_COMMAND, /* a number to which the file gives a meaning, see rota_command_infos() */
 };
 
 enum rota_memory {
@@ -247,6 +248,8 @@ enum rota_look_kind {
     ROTA_LOOK_EPOLL,
     ROTA_LOOK_EVENTFD,
     ROTA_LOOK_RING,
+    ROTA_LOOK_OWN,  /* the ring that the request was sent to */
+    ROTA_LOOK_SAME, /* another descriptor of the request is the same file */
     ROTA_LOOK_LISTENING,
     ROTA_LOOK_CONNECTED,
     ROTA_LOOK_BOUND,
@@ -270,12 +273,15 @@ enum rota_look_kind {
     ROTA_LOOK_CONFINED, /* with RESOLVE_BENEATH or RESOLVE_NO_XDEV */
     ROTA_LOOK_CACHED,   /* with RESOLVE_CACHED */
     ROTA_LOOK_LINKLESS, /* with RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS or O_NOFOLLOW */
-    ROTA_LOOK_KNOWN,    /* with nothing in resolve that the library does not know */
+    ROTA_LOOK_KNOWN,    /* with nothing in it that the library does not know; also of futex words */
     ROTA_LOOK_CROWDED,  /* a struct msghdr with more than 1024 vectors */
+    ROTA_LOOK_BOUNDED,  /* vectors, none of which is longer than any memory can be */
     ROTA_LOOK_RELATED,  /* a socket address of the socket's own family */
     ROTA_LOOK_WHOLE,    /* a socket address as long as its family's are */
     ROTA_LOOK_VALID,    /* a time that is not negative, with less than a second of nanoseconds */
-    ROTA_LOOK_ALIGNED,  /* to the size of its elements */
+    ROTA_LOOK_ALIGNED,  /* to the size of its elements; of futex words: each of them */
+    ROTA_LOOK_PAGED,    /* it starts on a page */
+    ROTA_LOOK_MAPPED,   /* all of it is mapped, in whatever way */
     /* of the ring */
     ROTA_LOOK_BUFFERED, /* the ring has registered buffers */
 };

@@ -192,7 +192,8 @@ void rota_command_put_payload(struct rota_text *text, const struct io_uring_sqe 
         const struct rota_member_info *m = &members[i];
 
         /* Of members that share bytes the first is shown, and none that is zero. */
-        if (m->offset < shown || m->offset + m->size > end || rota_all_zero(bytes + m->offset, m->size))
+        if (m->offset < shown || m->offset + m->size > end ||
+            rota_all_zero(bytes + m->offset, m->size))
             continue;
         shown = m->offset + m->size;
         rota_text_all(text, any ? ", " : "", rota_word(m->name), "=", NULL);

@@ -77,6 +77,24 @@ static bool is_named(const struct rota_error_info *error, const struct rota_fiel
     return false;
 }
 
+/* The one of an array that the look has found, by its index. */
+static void put_descriptor(struct rota_text *text, const struct rota_subject *s,
+                           const struct rota_field_info *field, bool rings)
+{
+    uint64_t address = rota_sqe_field(s->sqe, field->offset, field->size);
+    uint64_t count = rota_sqe_field(s->sqe, field->length_at, field->length_size);
+    int fd = -1;
+    long at = rota_array_find(s->list->process, address, count, rings, &fd);
+
+    rota_text_hex(text, address);
+    if (at < 0)
+        return;
+    rota_text_put(text, ", element ");
+    rota_text_decimal(text, (uint64_t)at);
+    rota_text_put(text, " is ");
+    rota_text_signed(text, fd);
+}
+
 /* Values, and the descriptors, paths and slots that were looked at, in parentheses. */
 static void put_evidence(struct rota_text *text, const struct rota_subject *s,
                          const struct rota_error_info *error)
@@ -105,8 +123,11 @@ static void put_evidence(struct rota_text *text, const struct rota_subject *s,
         value = rota_sqe_field(s->sqe, field->offset, field->size);
         rota_text_all(text, first ? " (" : ", ", rota_word(field->name), "=", NULL);
         first = false;
-        if (field->role >= ROTA_ROLE_PATH && field->memory != ROTA_MEMORY_NONE &&
-            rota_view_path(s->list->process, rota_subject_directory(s, field), value, &path)) {
+        if (field->role == ROTA_ROLE_DESCRIPTORS) {
+            put_descriptor(text, s, field, looks[i].kind == ROTA_LOOK_RING);
+        } else if (field->role >= ROTA_ROLE_PATH && field->memory != ROTA_MEMORY_NONE &&
+                   rota_view_path(s->list->process, rota_subject_directory(s, field), value,
+                                  &path)) {
             rota_text_char(text, '"');
             for (unsigned k = 0; k < path.length && k < 60; k++)
                 rota_text_escaped(text, (unsigned char)path.text[k], false);

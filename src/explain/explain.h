@@ -46,6 +46,28 @@ bool rota_field_points_to(const struct rota_field_info *field, const char *what)
 /* Bytes of one element behind a pointer. */
 uint64_t rota_field_element(const struct rota_field_info *field);
 
+/* The kernel's struct futex_waitv. */
+struct rota_futex {
+    uint64_t value, address;
+    uint32_t flags, reserved;
+};
+
+/* Words that one request waits for at most. */
+#define ROTA_FUTEXES_TAKEN 128u
+/* Element `index` of the array of them behind a field; false when there is none. */
+bool rota_subject_futex(const struct rota_subject *s, const struct rota_field_info *field,
+                        uint64_t index, struct rota_futex *word);
+/*
+ * The first descriptor of an array that is not open or, with `rings`, that is a
+ * ring's: its index. Negative: none, or ROTA_ARRAY_UNSEEN.
+ */
+#define ROTA_ARRAY_UNSEEN (-2)
+long rota_array_find(const struct rota_process *process, uint64_t address, uint64_t count,
+                     bool rings, int *fd);
+/* Whether no element of a vector is longer than any memory can be. */
+enum rota_answer rota_vectors_bounded(const struct rota_process *process, uint64_t address,
+                                      uint64_t count);
+
 /*
  * Whether the memory behind a pointer is all there, vectors and messages with
  * all that they name; where not, `text` (or NULL) gets the first part that is not.

@@ -138,6 +138,36 @@ static int see_seekable(const struct rota_file_view *view)
     }
 }
 
+/* Whether another descriptor of the request leads to the same file. */
+static int see_same(const struct rota_subject *s, const struct rota_field_info *field,
+                    const struct rota_file_view *view)
+{
+    struct rota_file_view other;
+
+    if (view->fd < 0)
+        return ROTA_UNKNOWN;
+    for (unsigned i = 0; i < s->op->fields.count; i++) {
+        const struct rota_field_info *second = &rota_fields(s->op->fields)[i];
+
+        if (second == field ||
+            (second->role != ROTA_ROLE_FILE && second->role != ROTA_ROLE_DESCRIPTOR))
+            continue;
+        rota_subject_file(s, second, &other);
+        if (other.fd < 0)
+            return other.open == ROTA_NO ? NOTHING_THERE : ROTA_UNKNOWN;
+        return (int)rota_same_file(s->list->process, view->fd, other.fd);
+    }
+    return ROTA_UNKNOWN;
+}
+
+/* Whether it is the ring that the request was sent to; it may have further descriptors. */
+static int see_own(const struct rota_subject *s, const struct rota_file_view *view)
+{
+    if (view->kind != ROTA_FILE_RING)
+        return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : ROTA_NO;
+    return s->ring && view->fd >= 0 && view->fd == s->ring->ring_fd ? ROTA_YES : ROTA_UNKNOWN;
+}
+
 static int see_file(const struct rota_subject *s, const struct rota_field_info *field,
                     enum rota_look_kind kind)
 {
@@ -176,6 +206,10 @@ static int see_file(const struct rota_subject *s, const struct rota_field_info *
     case ROTA_LOOK_TABLED:
     case ROTA_LOOK_FULL:
         return see_other_ring(s, &view, kind);
+    case ROTA_LOOK_SAME:
+        return see_same(s, field, &view);
+    case ROTA_LOOK_OWN:
+        return see_own(s, &view);
     default:
         return see_kind(&view, kinds[kind]);
     }
@@ -261,6 +295,10 @@ static int see_path(const struct rota_subject *s, const struct rota_field_info *
         return yes(path.directory);
     case ROTA_LOOK_LINK:
         return yes(path.link);
+    case ROTA_LOOK_SOCKET:
+    case ROTA_LOOK_PIPE:
+        return path.type ? yes(path.type == (kind == ROTA_LOOK_PIPE ? 0010000 : 0140000))
+                         : ROTA_UNKNOWN;
     case ROTA_LOOK_READABLE:
         return (int)rota_path_allows(s->list->process, dirfd, path.text, ROTA_MAY_READ);
     case ROTA_LOOK_WRITABLE:
@@ -351,6 +389,60 @@ static int see_message(const struct rota_subject *s, uint64_t address)
     return yes(message.vector_count > ROTA_VECTORS_TAKEN);
 }
 
+/* Whether no vector, of the field or of the message there, is too long. */
+static int see_vectors(const struct rota_subject *s, const struct rota_field_info *field,
+                       uint64_t address)
+{
+    struct rota_message message = {.vectors = 0};
+
+    if (!rota_field_points_to(field, "struct msghdr *"))
+        return (int)rota_vectors_bounded(s->list->process, address, s->sqe->len);
+    if (!rota_peek_message(s->list->process, address, &message))
+        return NOTHING_THERE;
+    return (int)rota_vectors_bounded(s->list->process, message.vectors, message.vector_count);
+}
+
+/* Flags of a futex that are known: its size, of which 32 bits are taken, and FUTEX2_PRIVATE. */
+#define FUTEX_SIZE_32   2u
+#define FUTEX_FLAGS_ALL (FUTEX_SIZE_32 | 128u)
+
+/* Whether all words of a wait are such that the kernel takes them. */
+static int see_futexes(const struct rota_subject *s, const struct rota_field_info *field,
+                       enum rota_look_kind kind)
+{
+    struct rota_futex word;
+    uint64_t i;
+
+    for (i = 0; rota_subject_futex(s, field, i, &word); i++) {
+        if (kind == ROTA_LOOK_ALIGNED
+                ? word.address & 3
+                : word.reserved || !(word.flags & FUTEX_SIZE_32) || (word.flags & ~FUTEX_FLAGS_ALL))
+            return ROTA_NO;
+    }
+    return i ? ROTA_YES : NOTHING_THERE;
+}
+
+/* Where pages have several sizes the smallest says only what does not start on one. */
+static int see_page(uint64_t address)
+{
+    if (address & ((UINT64_C(1) << ROTA_PAGE_SHIFT_MIN) - 1))
+        return ROTA_NO;
+    return ROTA_PAGE_SHIFT_MIN == ROTA_PAGE_SHIFT_MAX ? ROTA_YES : ROTA_UNKNOWN;
+}
+
+static int see_descriptors(const struct rota_subject *s, const struct rota_field_info *field,
+                           enum rota_look_kind kind)
+{
+    int fd;
+    long at = rota_array_find(s->list->process, value_of(s, field),
+                              rota_sqe_field(s->sqe, field->length_at, field->length_size),
+                              kind == ROTA_LOOK_RING, &fd);
+
+    if (at == ROTA_ARRAY_UNSEEN)
+        return ROTA_UNKNOWN;
+    return yes((at >= 0) == (kind == ROTA_LOOK_RING));
+}
+
 static int see_memory(const struct rota_subject *s, const struct rota_field_info *field,
                       enum rota_look_kind kind)
 {
@@ -366,14 +458,26 @@ static int see_memory(const struct rota_subject *s, const struct rota_field_info
     case ROTA_LOOK_CONFINED:
     case ROTA_LOOK_CACHED:
     case ROTA_LOOK_LINKLESS:
-    case ROTA_LOOK_KNOWN:
         return see_how(s, address, kind);
+    case ROTA_LOOK_KNOWN:
+        return rota_field_points_to(field, "struct futex_waitv *") ? see_futexes(s, field, kind)
+                                                                   : see_how(s, address, kind);
     case ROTA_LOOK_CROWDED:
         return see_message(s, address);
     case ROTA_LOOK_RELATED:
     case ROTA_LOOK_WHOLE:
         return see_address(s, field, kind);
+    case ROTA_LOOK_BOUNDED:
+        return see_vectors(s, field, address);
+    case ROTA_LOOK_PAGED:
+        return see_page(address);
+    case ROTA_LOOK_MAPPED:
+        return (int)rota_memory_mapped(
+            s->list->process, address,
+            rota_sqe_field(s->sqe, field->length_at, field->length_size));
     case ROTA_LOOK_ALIGNED:
+        if (rota_field_points_to(field, "struct futex_waitv *"))
+            return see_futexes(s, field, kind);
         return yes(!(address & (rota_field_element(field) - 1)));
     default:
         return (int)rota_subject_memory(s, field, NULL);
@@ -398,6 +502,8 @@ static int see_field(const struct rota_subject *s, const struct rota_field_info 
         return see_buffer(s, field, kind == ROTA_LOOK_WITHIN);
     case ROTA_ROLE_GROUP:
         return see_group(s, (unsigned)value_of(s, field));
+    case ROTA_ROLE_DESCRIPTORS:
+        return see_descriptors(s, field, kind);
     case ROTA_ROLE_PATH:
     case ROTA_ROLE_NEW_PATH:
     case ROTA_ROLE_ANY_PATH:

@@ -76,8 +76,11 @@ static void walk(const struct start *start, struct rota_path_view *view)
     view->reach = view->last ? view->length : before;
     view->directory = mode == 0040000;
     view->link = mode == 0120000;
-    if (view->link)
+    view->type = mode;
+    if (view->link) {
         view->beyond = (int)look(start, view->text, 0, &mode);
+        view->type = mode;
+    }
 }
 
 bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t address,
@@ -99,6 +102,7 @@ bool rota_view_path(const struct rota_process *process, int dirfd, uint64_t addr
     view->beyond = 0;
     view->directory = false;
     view->link = false;
+    view->type = 0;
     view->length = length;
     if (got <= 0 || (long)length == got)
         return false;

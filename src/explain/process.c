@@ -65,21 +65,46 @@ enum rota_file_kind rota_file_kind_of(const char *text)
     return ROTA_FILE_UNKNOWN;
 }
 
-/* What has no type in the file system is told apart by the name that /proc gives it. */
-static enum rota_file_kind nameless_kind(const struct rota_process *process, int fd)
+/* The name that /proc gives a descriptor: "pipe:[7]"; false when there is none. */
+static bool proc_name(const struct rota_process *process, int fd, char *name, size_t size)
 {
-    char path[ROTA_PROC_PATH], name[64];
-    enum rota_file_kind kind;
+    char path[ROTA_PROC_PATH];
     long length;
 
     rota_proc_path(path, process, "fd/", fd);
-    length =
-        rota_syscall6(__NR_readlinkat, AT_FDCWD, (long)path, (long)name, sizeof(name) - 1, 0, 0);
+    length = rota_syscall6(__NR_readlinkat, AT_FDCWD, (long)path, (long)name, (long)size - 1, 0, 0);
     if (length < 0)
-        return ROTA_FILE_OTHER;
+        return false;
     name[length] = '\0';
+    return true;
+}
+
+/* What has no type in the file system is told apart by the name that /proc gives it. */
+static enum rota_file_kind nameless_kind(const struct rota_process *process, int fd)
+{
+    enum rota_file_kind kind;
+    char name[64];
+
+    if (!proc_name(process, fd, name, sizeof(name)))
+        return ROTA_FILE_OTHER;
     kind = rota_file_kind_of(name);
     return kind == ROTA_FILE_UNKNOWN ? ROTA_FILE_OTHER : kind;
+}
+
+enum rota_answer rota_same_file(const struct rota_process *process, int fd, int other)
+{
+    char one[64], two[64];
+
+    if (fd == other)
+        return ROTA_YES;
+    if (!proc_name(process, fd, one, sizeof(one)) || !proc_name(process, other, two, sizeof(two)))
+        return ROTA_UNKNOWN;
+    if (rota_file_kind_of(one) != rota_file_kind_of(two))
+        return ROTA_NO;
+    /* Of pipes the name is the identity; what else there is may be one file opened twice. */
+    if (rota_file_kind_of(one) != ROTA_FILE_PIPE)
+        return ROTA_UNKNOWN;
+    return rota_text_same(one, two) ? ROTA_YES : ROTA_NO;
 }
 
 enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd)

@@ -17,8 +17,16 @@ static uint64_t hexadecimal(const char **text)
     return value;
 }
 
-/* The first address from `address` on that no area of the map allows to be read or written. */
-static bool map_end(const struct rota_process *process, uint64_t address, bool write, uint64_t *end)
+/* What an area of the map must allow. */
+enum area {
+    ANY,
+    READABLE,
+    WRITABLE,
+};
+
+/* The first address from `address` on that no such area of the map has. */
+static bool map_end(const struct rota_process *process, uint64_t address, enum area wanted,
+                    uint64_t *end)
 {
     struct rota_lines lines;
     const char *line;
@@ -35,7 +43,7 @@ static bool map_end(const struct rota_process *process, uint64_t address, bool w
         line++;
         if (last <= reached)
             continue;
-        if (first > reached || line[write ? 1 : 0] == '-')
+        if (first > reached || (wanted != ANY && line[wanted == WRITABLE ? 1 : 0] == '-'))
             break;
         reached = last;
     }
@@ -48,7 +56,7 @@ int64_t rota_memory_reach(const struct rota_process *process, uint64_t address, 
                           bool write)
 {
     uint64_t page = UINT64_C(1) << ROTA_PAGE_SHIFT_MIN, end = address, at = address;
-    bool mapped = map_end(process, address, write, &end);
+    bool mapped = map_end(process, address, write ? WRITABLE : READABLE, &end);
     unsigned char byte;
 
     if (!size)
@@ -72,6 +80,16 @@ int64_t rota_memory_reach(const struct rota_process *process, uint64_t address, 
         at = (at / page + 1) * page;
     }
     return size > INT64_MAX ? INT64_MAX : (int64_t)size;
+}
+
+enum rota_answer rota_memory_mapped(const struct rota_process *process, uint64_t address,
+                                    uint64_t size)
+{
+    uint64_t end;
+
+    if (!map_end(process, address, ANY, &end))
+        return ROTA_UNKNOWN;
+    return end - address >= size ? ROTA_YES : ROTA_NO;
 }
 
 /*
@@ -219,6 +237,36 @@ static enum rota_answer message(const struct rota_subject *s, const struct rota_
     return answer;
 }
 
+/* The words of a wait on several futexes; true with the next one while there are some. */
+bool rota_subject_futex(const struct rota_subject *s, const struct rota_field_info *field,
+                        uint64_t index, struct rota_futex *word)
+{
+    uint64_t address = rota_sqe_field(s->sqe, field->offset, field->size);
+
+    return rota_field_points_to(field, "struct futex_waitv *") && index < s->sqe->len &&
+           index < ROTA_FUTEXES_TAKEN &&
+           rota_peek_memory(s->list->process, address + index * sizeof(*word), word,
+                            sizeof(*word)) == (long)sizeof(*word);
+}
+
+static enum rota_answer futexes(const struct rota_subject *s, const struct rota_field_info *field,
+                                struct rota_text *text)
+{
+    enum rota_answer answer = ROTA_YES;
+    struct rota_futex word;
+
+    for (uint64_t i = 0; answer == ROTA_YES && rota_subject_futex(s, field, i, &word); i++) {
+        struct rota_text name;
+        char part[48];
+
+        rota_text_start(&name, part, sizeof(part));
+        rota_text_put(&name, "word ");
+        rota_text_decimal(&name, i);
+        answer = range(s, part, ": uaddr", word.address, sizeof(uint32_t), false, text);
+    }
+    return answer;
+}
+
 /* Text that ends before its memory does. */
 static enum rota_answer string(const struct rota_subject *s, const struct rota_field_info *field,
                                uint64_t address, struct rota_text *text)
@@ -295,7 +343,7 @@ enum rota_answer rota_subject_memory(const struct rota_subject *s,
         !(s->sqe->flags & IOSQE_BUFFER_SELECT))
         answer = vectors(s, address, extent_of(s, field) / ROTA_VECTOR_SIZE,
                          field->elements == ROTA_MEMORY_WRITTEN, text);
-    return answer;
+    return answer == ROTA_YES ? futexes(s, field, text) : answer;
 }
 
 static enum rota_answer piece_within(uint64_t address, uint64_t size,

@@ -40,6 +40,15 @@ static void closed(struct rota_subject *s, const struct rota_field_info *field, 
     rota_text_put(&w.remedy, "open it before, and close it only after the completion");
 }
 
+/* What makes the field a slot is left out where a flag does. */
+static void put_slot_remedy(struct rota_text *text, const struct rota_subject *s,
+                            const struct rota_field_info *field, const char *what)
+{
+    rota_text_all(text, "register ", what, NULL);
+    if (field->role == ROTA_ROLE_FILE && s->op->fixed_file == ROTA_IOSQE_TAKEN)
+        rota_text_put(text, ", or leave IOSQE_FIXED_FILE out");
+}
+
 static void empty_slot(struct rota_subject *s, const struct rota_field_info *field, unsigned slot)
 {
     struct rota_ring_view ring;
@@ -55,7 +64,7 @@ static void empty_slot(struct rota_subject *s, const struct rota_field_info *fie
         rota_text_put(&w.text, "the ring has no file table, and ");
         rota_cause_fd(&w.text, rota_word(field->name), (int)slot);
         rota_text_put(&w.text, " is to be a slot of it");
-        rota_text_put(&w.remedy, "register files, or leave IOSQE_FIXED_FILE out");
+        put_slot_remedy(&w.remedy, s, field, "files");
         return;
     }
     rota_text_put(&w.text, "slot ");
@@ -69,7 +78,7 @@ static void empty_slot(struct rota_subject *s, const struct rota_field_info *fie
     } else {
         rota_text_put(&w.text, " of the ring's file table is empty");
     }
-    rota_text_put(&w.remedy, "register the file, or leave IOSQE_FIXED_FILE out");
+    put_slot_remedy(&w.remedy, s, field, "the file");
 }
 
 static void by_path_only(struct rota_subject *s, const struct rota_field_info *field, int fd)

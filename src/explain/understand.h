@@ -113,6 +113,8 @@ enum rota_file_kind rota_file_kind(const struct rota_process *process, int fd);
 /* The kind of a file without a name in the file system, as /proc writes it: "pipe:[7]". */
 enum rota_file_kind rota_file_kind_of(const char *text);
 const char *rota_file_kind_name(enum rota_file_kind kind);
+/* Whether two descriptors are one number, or one pipe. */
+enum rota_answer rota_same_file(const struct rota_process *process, int fd, int other);
 /* O_* flags of an open descriptor, or -errno. */
 int rota_file_flags(const struct rota_process *process, int fd);
 /*

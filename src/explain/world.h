@@ -83,6 +83,10 @@ unsigned rota_open_descriptors(const struct rota_process *process, uint64_t limi
 int64_t rota_memory_reach(const struct rota_process *process, uint64_t address, uint64_t size,
                           bool write);
 
+/* Whether all of that is mapped, in whatever way. */
+enum rota_answer rota_memory_mapped(const struct rota_process *process, uint64_t address,
+                                    uint64_t size);
+
 #define ROTA_PATH_MAX 4096
 
 /* A path, and how far it leads. */
@@ -93,6 +97,7 @@ struct rota_path_view {
     int beyond;      /* what following the symbolic link that it names answers; 0: nothing bad */
     bool directory;  /* it names a directory */
     bool link;       /* it names a symbolic link */
+    unsigned type;   /* S_IFMT of what it leads to; 0: that is not known */
     unsigned length; /* letters */
     char text[ROTA_PATH_MAX];
 };

@@ -43,6 +43,7 @@ static const char *const role_words[] = {
     [ROTA_ROLE_ANY_PATH] = "any_path",
     [ROTA_ROLE_ATTRIBUTE] = "attribute",
     [ROTA_ROLE_TEXT] = "text",
+    [ROTA_ROLE_DESCRIPTORS] = "descriptors",
     [ROTA_ROLE_COMMAND] = "command",
 };
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -38,6 +40,7 @@ static unsigned char *read_only; /* a page */
 static struct iovec many[LONG_VECTORS];
 static char directory[] = "/tmp/rota-oracle-XXXXXX";
 static char a_file[64], a_loop[64], a_dangling[64], below_file[80], in_missing[80], missing[64];
+static char a_public[64], free_place[64], a_free[80], a_fifo[64], a_socket[64], new_file[64];
 static char long_part[400], long_path[5000];
 static char empty[1];
 static struct rlimit old_limit;
@@ -63,8 +66,19 @@ int breakages_open(void)
     (void)snprintf(below_file, sizeof(below_file), "%s/below", a_file);
     (void)snprintf(missing, sizeof(missing), "%s/missing", directory);
     (void)snprintf(in_missing, sizeof(in_missing), "%s/new", missing);
+    (void)snprintf(a_public, sizeof(a_public), "%s/public", directory);
+    (void)snprintf(free_place, sizeof(free_place), "%s/free", directory);
+    (void)snprintf(a_free, sizeof(a_free), "%s/mine", free_place);
+    (void)snprintf(a_fifo, sizeof(a_fifo), "%s/fifo", directory);
+    (void)snprintf(a_socket, sizeof(a_socket), "%s/socket", directory);
+    (void)snprintf(new_file, sizeof(new_file), "%s/new", directory);
     memset(long_part, 'x', sizeof(long_part) - 1);
     memset(long_path, '/', sizeof(long_path) - 1);
+    if (chmod(directory, 0755) || mkfifo(a_fifo, 0600) || mknod(a_socket, S_IFSOCK | 0600, 0) ||
+        close(open(a_public, O_CREAT | O_RDWR | O_CLOEXEC, 0644)) || mkdir(free_place, 0700) ||
+        chmod(free_place, 0777) || close(open(a_free, O_CREAT | O_RDWR | O_CLOEXEC, 0600)) ||
+        (!geteuid() && chown(a_free, NOBODY, (gid_t)-1)))
+        return -1;
     return close(open(a_file, O_CREAT | O_RDWR | O_CLOEXEC, 0600)) || symlink(a_loop, a_loop) ||
                    symlink(missing, a_dangling)
                ? -1
@@ -76,6 +90,11 @@ void breakages_close(void)
     unlink(a_file);
     unlink(a_loop);
     unlink(a_dangling);
+    unlink(a_public);
+    unlink(a_free);
+    rmdir(free_place);
+    unlink(a_fifo);
+    unlink(a_socket);
     rmdir(directory);
 }
 
@@ -90,6 +109,7 @@ void breakage_undo(struct victim *v)
     /* What a request has made in spite of its breakage. */
     (void)remove(in_missing);
     (void)remove(missing);
+    (void)remove(new_file);
     /* What a rename has put in the place of the link. */
     if (readlink(a_dangling, link, sizeof(link)) < 0) {
         (void)remove(a_dangling);
@@ -562,6 +582,113 @@ static bool moves_data(const struct victim *v)
     return v->op->opcode == IORING_OP_READ || v->op->opcode == IORING_OP_WRITE;
 }
 
+static bool is_address(const struct rota_field_info *field);
+
+/* A socket of another family than the address that the request has. */
+static bool break_foreign_family(struct victim *v, struct dice *dice)
+{
+    if (!pick(v, dice, is_address) ||
+        !use_descriptor(v, dice, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), is_file))
+        return false;
+    v->wanted = "another family";
+    return true;
+}
+
+/* Only close(2) closes a ring. */
+static bool break_own_ring(struct victim *v, struct dice *dice)
+{
+    (void)dice;
+    if (v->op->opcode != IORING_OP_CLOSE || v->sqe.file_index)
+        return false;
+    v->sqe.fd = v->live->ring.ring_fd;
+    v->wanted = "io_uring";
+    return true;
+}
+
+static bool is_output(const struct rota_field_info *field)
+{
+    return field->role == ROTA_ROLE_FILE;
+}
+
+/* The two ends of one pipe. */
+static bool break_same_pipe(struct victim *v, struct dice *dice)
+{
+    int ends[2];
+
+    if ((v->op->opcode != IORING_OP_SPLICE && v->op->opcode != IORING_OP_TEE) ||
+        (v->sqe.splice_flags & SPLICE_F_FD_IN_FIXED) || pipe2(ends, O_CLOEXEC))
+        return false;
+    v->opened[1] = ends[0];
+    if (!use_descriptor(v, dice, ends[1], is_output))
+        return false;
+    if (v->op->opcode == IORING_OP_SPLICE) {
+        v->sqe.off = UINT64_MAX;
+        v->sqe.splice_off_in = UINT64_MAX;
+    }
+    v->sqe.splice_fd_in = ends[0];
+    v->wanted = "same pipe";
+    return true;
+}
+
+/* A pipe with bytes in it, spliced to a file, and a position in the pipe. */
+static bool break_offset_of_pipe(struct victim *v, struct dice *dice)
+{
+    int ends[2];
+
+    if (v->op->opcode != IORING_OP_SPLICE || (v->sqe.splice_flags & SPLICE_F_FD_IN_FIXED) ||
+        pipe2(ends, O_CLOEXEC))
+        return false;
+    v->opened[1] = ends[0];
+    v->sqe.splice_fd_in = ends[0];
+    v->sqe.off = UINT64_MAX;
+    v->sqe.splice_off_in = 16 * (uint64_t)dice_below(dice, 4);
+    if (write(ends[1], "bytes", 5) != 5 ||
+        !use_descriptor(v, dice, open(a_file, O_WRONLY | O_CLOEXEC), is_output)) {
+        close(ends[1]);
+        return false;
+    }
+    close(ends[1]);
+    v->wanted = "An offset is given for the input";
+    return true;
+}
+
+/* A number that no socket gives a meaning to. */
+static bool break_command(struct victim *v, struct dice *dice)
+{
+    if (v->op->opcode != IORING_OP_URING_CMD ||
+        !use_descriptor(v, dice, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), is_file))
+        return false;
+    v->sqe.cmd_op = 100 + dice_below(dice, 100);
+    v->sqe.ioprio = 0;
+    v->wanted = "A socket has no such command";
+    return true;
+}
+
+/* A connected pair in the place of the file; its other end is closed with it. */
+static bool use_pair(struct victim *v, struct dice *dice, int type)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends))
+        return false;
+    v->opened[1] = ends[1];
+    return use_descriptor(v, dice, ends[0], is_output);
+}
+
+static bool break_out_of_band(struct victim *v, struct dice *dice)
+{
+    bool receives = v->op->opcode == IORING_OP_RECV || v->op->opcode == IORING_OP_RECVMSG;
+
+    if ((!receives && v->op->opcode != IORING_OP_SEND && v->op->opcode != IORING_OP_SENDMSG) ||
+        v->sqe.ioprio || (v->sqe.flags & IOSQE_BUFFER_SELECT) ||
+        (v->op->opcode == IORING_OP_SEND && v->sqe.addr2) ||
+        !use_pair(v, dice, receives && dice_below(dice, 2) ? SOCK_STREAM : SOCK_DGRAM))
+        return false;
+    v->sqe.msg_flags |= MSG_OOB;
+    v->wanted = "MSG_OOB";
+    return true;
+}
+
 static bool break_short_record(struct victim *v, struct dice *dice)
 {
     if (!moves_data(v) || (v->sqe.flags & IOSQE_BUFFER_SELECT) ||
@@ -640,6 +767,9 @@ static bool use_address(struct victim *v, struct dice *dice, const void *address
                     (long)(uintptr_t)address);
     /* What lies in a registered buffer is looked for there. */
     v->or_else = "registered buffer";
+    /* An address that nobody asked for before has no place for its length either. */
+    if (v->op->opcode == IORING_OP_ACCEPT && !v->sqe.addr2)
+        v->or_else = "how long it may be";
     return true;
 }
 
@@ -674,14 +804,16 @@ static bool break_short_memory(struct victim *v, struct dice *dice)
     return use_address(v, dice, edge - 1, is_memory);
 }
 
-static bool own_vectors(struct victim *v, struct iovec *vectors, const struct rota_field_info **f)
+/* With `named` only where the memory that the vectors name is looked at as such. */
+static bool own_vectors(struct victim *v, struct iovec *vectors, bool named)
 {
-    *f = NULL;
+    const struct rota_field_info *found = NULL;
+
     for (unsigned i = 0; i < v->op->fields.count; i++) {
-        if (is_vector(field_at(v, i)) && field_at(v, i)->elements)
-            *f = field_at(v, i);
+        if (is_vector(field_at(v, i)) && (!named || field_at(v, i)->elements))
+            found = field_at(v, i);
     }
-    if (!*f || !v->sqe.len || v->sqe.len > 2 || (v->sqe.flags & IOSQE_BUFFER_SELECT))
+    if (!found || !v->sqe.len || v->sqe.len > 2 || (v->sqe.flags & IOSQE_BUFFER_SELECT))
         return false;
     memcpy(vectors, (const void *)(uintptr_t)v->sqe.addr, v->sqe.len * sizeof(*vectors));
     v->sqe.addr = (uintptr_t)vectors;
@@ -692,10 +824,9 @@ static struct iovec vectors[2];
 
 static bool break_element(struct victim *v, struct dice *dice)
 {
-    const struct rota_field_info *field;
     unsigned which;
 
-    if (!own_vectors(v, vectors, &field))
+    if (!own_vectors(v, vectors, true))
         return false;
     which = dice_below(dice, v->sqe.len);
     vectors[which].iov_base = nowhere + dice_below(dice, 100);
@@ -705,10 +836,8 @@ static bool break_element(struct victim *v, struct dice *dice)
 
 static bool break_element_short(struct victim *v, struct dice *dice)
 {
-    const struct rota_field_info *field;
-
     (void)dice;
-    if (!own_vectors(v, vectors, &field))
+    if (!own_vectors(v, vectors, true))
         return false;
     vectors[0].iov_base = edge - 2;
     v->wanted = "element 0 of the vector";
@@ -759,6 +888,46 @@ static bool break_message_piece(struct victim *v, struct dice *dice)
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
     v->wanted = "element 0 of the vector";
+    return true;
+}
+
+static bool break_endless_vector(struct victim *v, struct dice *dice)
+{
+    unsigned which;
+
+    if (own_vectors(v, vectors, false)) {
+        which = dice_below(dice, v->sqe.len);
+        vectors[which].iov_len = SIZE_MAX - dice_below(dice, 100);
+    } else if (own_message(v, dice)) {
+        piece = (struct iovec){many[0].iov_base, SIZE_MAX};
+        message.msg_iov = &piece;
+        message.msg_iovlen = 1;
+    } else {
+        return false;
+    }
+    v->wanted = "longer than any memory";
+    return true;
+}
+
+/* A connected UDP socket, and more bytes than its datagrams can have. */
+static bool break_datagram_size(struct victim *v, struct dice *dice)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    static char bytes[70000];
+    int fd;
+
+    if (v->op->opcode == IORING_OP_RECVMSG || !own_message(v, dice))
+        return false;
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (!use_descriptor(v, dice, fd, is_output) || bind(fd, (struct sockaddr *)&address, size) ||
+        getsockname(fd, (struct sockaddr *)&address, &size) ||
+        connect(fd, (struct sockaddr *)&address, size))
+        return false;
+    piece = (struct iovec){bytes, sizeof(bytes)};
+    message = (struct msghdr){.msg_iov = &piece, .msg_iovlen = 1};
+    v->wanted = "does not fit into one datagram";
     return true;
 }
 
@@ -874,6 +1043,44 @@ static bool break_futex(struct victim *v, struct dice *dice)
     return true;
 }
 
+/* Words of which one is wrong. */
+static bool break_futex_words(struct victim *v, struct dice *dice)
+{
+    static struct {
+        uint64_t value, address;
+        uint32_t flags, reserved;
+    } words[2];
+    static const char *const said[] = {"multiple of four", "reserved field", "word 1"};
+    unsigned how = dice_below(dice, 3);
+
+    if (v->op->opcode != IORING_OP_FUTEX_WAITV || v->sqe.len > 2)
+        return false;
+    memcpy(words, (const void *)(uintptr_t)v->sqe.addr, v->sqe.len * sizeof(words[0]));
+    if (how == 0)
+        words[v->sqe.len - 1].address += 1 + dice_below(dice, 3);
+    else if (how == 1)
+        words[v->sqe.len - 1].reserved = 1 + dice_below(dice, 100);
+    else
+        words[1].address = (uintptr_t)nowhere;
+    v->sqe.addr = (uintptr_t)words;
+    v->wanted = said[how];
+    return how < 2 || v->sqe.len == 2;
+}
+
+/* A ring cannot be a registered file of any. */
+static bool break_ring_among_files(struct victim *v, struct dice *dice)
+{
+    static int fd;
+
+    if (v->op->opcode != IORING_OP_FILES_UPDATE)
+        return false;
+    fd = dice_below(dice, 2) ? v->live->ring.ring_fd : (int)FAR_AWAY;
+    v->sqe.addr = (uintptr_t)&fd;
+    v->sqe.len = 1;
+    v->wanted = fd == (int)FAR_AWAY ? "A descriptor is not open" : "that of a ring";
+    return true;
+}
+
 /*
  * Paths
  */
@@ -961,6 +1168,30 @@ static bool break_no_directory(struct victim *v, struct dice *dice)
     return use_path(v, dice, a_file, "O_DIRECTORY");
 }
 
+static bool break_creat_directory(struct victim *v, struct dice *dice)
+{
+    if (!is_open(v) || v->caps->kernel_from < ROTA_KERNEL(6, 4))
+        return false;
+    v->sqe.open_flags = O_CREAT | O_DIRECTORY;
+    return use_path(v, dice, new_file, "O_CREAT and O_DIRECTORY");
+}
+
+static bool break_direct_proc(struct victim *v, struct dice *dice)
+{
+    if (!is_open(v))
+        return false;
+    v->sqe.open_flags = O_DIRECT;
+    return use_path(v, dice, "/proc/self/maps", "O_DIRECT");
+}
+
+static bool break_fifo(struct victim *v, struct dice *dice)
+{
+    if (!is_open(v))
+        return false;
+    v->sqe.open_flags = O_WRONLY | O_NONBLOCK;
+    return use_path(v, dice, a_fifo, "nobody reads the pipe");
+}
+
 static struct open_how how;
 
 static bool own_how(struct victim *v)
@@ -978,6 +1209,84 @@ static bool break_resolve(struct victim *v, struct dice *dice)
         return false;
     how.resolve = UINT64_C(1) << (32 + dice_below(dice, 31));
     v->wanted = "in `resolve`";
+    return true;
+}
+
+/* An open of either kind with these flags, and nothing else that could be wrong. */
+static bool use_flags(struct victim *v, uint64_t flags)
+{
+    if (is_open(v))
+        v->sqe.open_flags = (uint32_t)flags;
+    else if (own_how(v))
+        how.flags = flags;
+    else
+        return false;
+    v->sqe.fd = AT_FDCWD;
+    return true;
+}
+
+static bool break_exclusive(struct victim *v, struct dice *dice)
+{
+    return use_flags(v, O_CREAT | O_EXCL | O_RDWR) && use_path(v, dice, a_file, "O_EXCL");
+}
+
+static bool break_path_of_socket(struct victim *v, struct dice *dice)
+{
+    return use_flags(v, O_RDWR) && use_path(v, dice, a_socket, "names a socket");
+}
+
+static bool break_running(struct victim *v, struct dice *dice)
+{
+    return use_flags(v, O_WRONLY) &&
+           use_path(v, dice, "/proc/self/exe", "a program that is running");
+}
+
+/* What somebody may not open who is not root. */
+static bool break_rights_to_open(struct victim *v, struct dice *dice)
+{
+    static const struct {
+        int flags;
+        const char *path, *wanted;
+    } ways[] = {
+        {O_RDONLY, a_file, "may not read the file"},
+        {O_WRONLY, a_public, "may not write to the file"},
+        {O_RDWR, a_public, "may not write to the file"},
+        {O_RDONLY | O_TRUNC, a_public, "may not write to the file"},
+        {O_WRONLY | O_CREAT, new_file, "may not make a file"},
+    };
+    unsigned way = dice_below(dice, sizeof(ways) / sizeof(ways[0]));
+
+    if (geteuid() || !use_flags(v, (unsigned)ways[way].flags) ||
+        !use_path(v, dice, ways[way].path, ways[way].wanted) || seteuid(NOBODY))
+        return false;
+    v->powerless = true;
+    return true;
+}
+
+static bool break_exchange(struct victim *v, struct dice *dice)
+{
+    (void)dice;
+    if (v->op->opcode != IORING_OP_RENAMEAT)
+        return false;
+    v->sqe.rename_flags = RENAME_EXCHANGE;
+    v->sqe.len = (uint32_t)AT_FDCWD;
+    v->sqe.addr2 = (uintptr_t)missing;
+    v->wanted = "RENAME_EXCHANGE";
+    return true;
+}
+
+static bool break_into_itself(struct victim *v, struct dice *dice)
+{
+    (void)dice;
+    if (v->op->opcode != IORING_OP_RENAMEAT)
+        return false;
+    (void)snprintf(v->text, sizeof(v->text), "%s/itself", directory);
+    v->sqe.rename_flags = 0;
+    v->sqe.fd = AT_FDCWD;
+    v->sqe.len = (uint32_t)AT_FDCWD;
+    v->sqe.addr = (uintptr_t)directory;
+    v->sqe.addr2 = (uintptr_t)v->text;
+    v->wanted = "lies below the old one";
     return true;
 }
 
@@ -1005,6 +1314,42 @@ static bool break_rights(struct victim *v, struct dice *dice)
     v->powerless = true;
     v->wanted = "may not";
     v->or_else = "CAP_DAC_READ_SEARCH";
+    return true;
+}
+
+/* Names in a directory of root's, from somebody who is not root. */
+static bool break_rights_to_change(struct victim *v, struct dice *dice)
+{
+    bool renames = v->op->opcode == IORING_OP_RENAMEAT;
+
+    switch (v->op->opcode) {
+    case IORING_OP_UNLINKAT:
+        v->sqe.addr = (uintptr_t)a_file;
+        v->sqe.unlink_flags = 0;
+        break;
+    case IORING_OP_MKDIRAT:
+        v->sqe.addr = (uintptr_t)new_file;
+        break;
+    case IORING_OP_SYMLINKAT:
+    case IORING_OP_LINKAT:
+    case IORING_OP_RENAMEAT:
+        /* What is linked or renamed is the other's own, and lies where everybody may write. */
+        v->sqe.addr = (uintptr_t)(renames && dice_below(dice, 2) ? a_public : a_free);
+        v->sqe.addr2 = (uintptr_t)new_file;
+        v->sqe.rename_flags = 0;
+        break;
+    default:
+        return false;
+    }
+    /* A symbolic link starts from the descriptor, the others have two. */
+    v->sqe.fd = AT_FDCWD;
+    if (v->op->opcode == IORING_OP_LINKAT || renames)
+        v->sqe.len = (uint32_t)AT_FDCWD;
+    if (geteuid() || seteuid(NOBODY))
+        return false;
+    v->powerless = true;
+    v->wanted = "in the directory";
+    v->or_else = "from the directory";
     return true;
 }
 
@@ -1061,6 +1406,19 @@ static bool break_size(struct victim *v, struct dice *dice)
     if (!limit(v, RLIMIT_FSIZE, 1000000))
         return false;
     v->wanted = "files of this process may have 1000000 bytes";
+    return true;
+}
+
+/* No file system has files that long. */
+static bool break_far_offset(struct victim *v, struct dice *dice)
+{
+    bool writes = v->op->opcode == IORING_OP_WRITE || v->op->opcode == IORING_OP_WRITEV ||
+                  v->op->opcode == IORING_OP_WRITE_FIXED || v->op->opcode == IORING_OP_WRITEV_FIXED;
+
+    if (!writes || v->sqe.off == UINT64_MAX)
+        return false;
+    v->sqe.off = (UINT64_C(1) << 62) + 4096 * (uint64_t)dice_below(dice, 100);
+    v->wanted = "larger than its file system";
     return true;
 }
 
@@ -1210,6 +1568,7 @@ const struct breakage breakages[] = {
     BREAKAGE(beneath),
     BREAKAGE(no_links),
     BREAKAGE(rights),
+    BREAKAGE(rights_to_change),
     BREAKAGE(existing),
     BREAKAGE(descriptors),
     BREAKAGE(size),
@@ -1218,5 +1577,25 @@ const struct breakage breakages[] = {
     BREAKAGE(chain),
     BREAKAGE(request),
     BREAKAGE(thread),
+    BREAKAGE(foreign_family),
+    BREAKAGE(own_ring),
+    BREAKAGE(same_pipe),
+    BREAKAGE(offset_of_pipe),
+    BREAKAGE(command),
+    BREAKAGE(out_of_band),
+    BREAKAGE(endless_vector),
+    BREAKAGE(datagram_size),
+    BREAKAGE(futex_words),
+    BREAKAGE(ring_among_files),
+    BREAKAGE(creat_directory),
+    BREAKAGE(direct_proc),
+    BREAKAGE(fifo),
+    BREAKAGE(exclusive),
+    BREAKAGE(path_of_socket),
+    BREAKAGE(running),
+    BREAKAGE(rights_to_open),
+    BREAKAGE(exchange),
+    BREAKAGE(into_itself),
+    BREAKAGE(far_offset),
 };
 const unsigned breakage_count = sizeof(breakages) / sizeof(breakages[0]);

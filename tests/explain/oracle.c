@@ -37,6 +37,7 @@
 #endif
 #define USER_DATA   UINT64_C(0x0bac1e)
 #define PATIENCE_NS 20000000
+#define PATIENCES   2 /* a loaded machine may be late once */
 #define MAX_ROUNDS  400
 #define WORKERS     4
 
@@ -46,6 +47,7 @@ static const char *only;
 
 #define MAX_BREAKAGES  128
 #define MAX_EXCEPTIONS 8
+#define MAX_BROKEN     128
 
 /* What one of the processes that share the work has counted. */
 struct tally {
@@ -53,10 +55,11 @@ struct tally {
     unsigned long failed_by[MAX_BREAKAGES], right_by[MAX_BREAKAGES]; /* by breakage */
     unsigned char opcode_failed[256]; /* a broken request of the opcode has failed */
     unsigned long excepted_by[MAX_EXCEPTIONS];
+    unsigned long row_first[MAX_BROKEN]; /* the row that is to be provoked stood first */
 };
 
 static struct tally *tally;
-static unsigned char *hangs; /* by trial and breakage: it does not fail but waits */
+static unsigned char *hangs; /* by trial and breakage: how often it did not fail but waited */
 
 /*
  * What is broken can be out of sight: the reasons why another cause stands
@@ -166,6 +169,25 @@ static void show(const struct victim *v, const struct breakage *b, int res, cons
     diag("  %s", text);
 }
 
+/* The rows of the table that this breakage is to provoke. */
+static void look_for_rows(const struct victim *v, const struct breakage *b, int res,
+                          const char *first)
+{
+    for (unsigned i = 0; i < live_broken_count; i++) {
+        const struct live_broken *row = &live_broken[i];
+        const struct rota_error_info *error;
+        const char *cause;
+
+        if (row->opcode != v->op->opcode || strcmp(row->breakage, b->name) != 0)
+            continue;
+        error = &rota_info_errors(v->op->errors)[row->error - 1];
+        cause = rota_info_text(error->cause);
+        /* Its full stop makes room for what was seen. */
+        if (error->error == res && !strncmp(first, cause, strlen(cause) - 1))
+            tally->row_first[i]++;
+    }
+}
+
 static void judge(const struct victim *v, const struct breakage *b, int res)
 {
     struct rota_cause causes[ROTA_MAX_CAUSES];
@@ -178,6 +200,8 @@ static void judge(const struct victim *v, const struct breakage *b, int res)
     tally->failed_by[b - breakages]++;
     for (int i = 0; i < count; i++)
         wrong |= causes[i].certainty == ROTA_CERTAIN && !names(v, causes[i].text);
+    if (count > 0)
+        look_for_rows(v, b, res, causes[0].text);
     if (count > 0 && names(v, causes[0].text) && !wrong) {
         tally->right++;
         tally->right_by[b - breakages]++;
@@ -209,7 +233,7 @@ static void try(unsigned trial, unsigned number, struct dice *dice)
     struct live l;
     int res = 0;
 
-    if (*hang)
+    if (*hang >= PATIENCES)
         return;
     memset(&v, 0, sizeof(v));
     v.live = &l;
@@ -219,7 +243,7 @@ static void try(unsigned trial, unsigned number, struct dice *dice)
     v.opened[0] = v.opened[1] = -1;
     live_init(&l);
     if (t->scenario->open(&l) < 0 || l.skip) {
-        *hang = 1;
+        *hang = PATIENCES;
     } else {
         t->send(&l, &v.sqe);
         v.sqe.user_data = USER_DATA;
@@ -227,7 +251,7 @@ static void try(unsigned trial, unsigned number, struct dice *dice)
             bool ended = answer(&v, &res);
 
             tally->asked++;
-            *hang |= !ended;
+            *hang += !ended;
             /* What a trial answers when nothing is broken is no failure of this one. */
             if (ended && res < 0 && !(t->kind == LIVE_EXACT && res == t->result(&l)))
                 judge(&v, b, res);
@@ -292,6 +316,36 @@ static void add_up(struct tally *sum, const struct tally *one)
         sum->opcode_failed[i] |= one->opcode_failed[i];
     for (unsigned i = 0; i < MAX_EXCEPTIONS; i++)
         sum->excepted_by[i] += one->excepted_by[i];
+    for (unsigned i = 0; i < MAX_BROKEN; i++)
+        sum->row_first[i] += one->row_first[i];
+}
+
+static bool is_breakage(const char *name)
+{
+    for (unsigned i = 0; i < breakage_count; i++) {
+        if (!strcmp(breakages[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Each error that the table leaves to a breakage was provoked by it. */
+static void report_rows(const struct tally *sum)
+{
+    for (unsigned i = 0; i < live_broken_count; i++) {
+        const struct live_broken *row = &live_broken[i];
+        const struct rota_op_info *op = rota_opcode_info(row->opcode);
+        const struct rota_error_info *error = &rota_info_errors(op->errors)[row->error - 1];
+
+        if (!is_breakage(row->breakage))
+            ok(0, "%s: there is no breakage %s", rota_op_name(row->opcode), row->breakage);
+        else if (rota_caps_opcode(&caps, row->opcode, NULL) != ROTA_YES ||
+                 row->since > caps.kernel_from || (row->until && row->until <= caps.kernel_from))
+            skip(1, "this kernel does not answer so to %s", rota_op_name(row->opcode));
+        else
+            ok(sum->row_first[i], "%s %s, broken by %s: %s", rota_op_name(row->opcode),
+               rota_error_name(error->error), row->breakage, rota_info_text(error->cause));
+    }
 }
 
 static void report(const struct tally *sum, uint64_t seed, bool fixed)
@@ -321,6 +375,8 @@ static void report(const struct tally *sum, uint64_t seed, bool fixed)
         if (base[i])
             ok(sum->opcode_failed[i], "%s was broken", rota_op_name(i));
     }
+    if (fixed)
+        report_rows(sum);
     for (unsigned i = 0; fixed && i < EXCEPTIONS; i++)
         ok(sum->excepted_by[i], "the exception is met: %s", exceptions[i].reason);
     ok(sum->right * 100 >= (sum->failed - sum->excepted) * 98,
@@ -350,7 +406,8 @@ int main(int argc, char **argv)
     all = mmap(NULL, workers * sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                0);
     hangs = calloc((size_t)live_trial_count * breakage_count, 1);
-    if (all == MAP_FAILED || !hangs || breakage_count > MAX_BREAKAGES)
+    if (all == MAP_FAILED || !hangs || breakage_count > MAX_BREAKAGES ||
+        live_broken_count > MAX_BROKEN)
         bail("no memory");
     fflush(stdout);
     for (unsigned i = 0; i < workers; i++) {

@@ -15,6 +15,7 @@
 #include <rota.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -280,6 +281,102 @@ static void descriptors(void)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
+/* Two descriptors that are one, or that must not be. */
+static void twins(void)
+{
+    int set = epoll_create1(EPOLL_CLOEXEC), again = dup(pipe_ends[1]);
+    struct epoll_event event = {.events = EPOLLIN};
+    char text[4096];
+
+    rota_prep_splice(fresh(), pipe_ends[0], -1, again, -1, 4, 0);
+    gives(-EINVAL, "certain: Both are the same pipe (fd=");
+    rota_prep_tee(fresh(), file, pipe_ends[1], 4, 0);
+    gives(-EINVAL, "certain: The input is no pipe");
+    rota_explain(&ring, &caps, &request, -EINVAL, text, sizeof(text));
+    ok(!strstr(text, "same pipe"), "a file and a pipe are not called one");
+    rota_prep_epoll_ctl(fresh(), set, set, EPOLL_CTL_ADD, &event);
+    gives(-EINVAL, "certain: The file is the epoll set itself (fd=");
+    close(again);
+    close(set);
+    if (rota_caps_opcode(&caps, IORING_OP_MSG_RING, NULL) != ROTA_YES)
+        return;
+    rota_prep_msg_ring_fd(fresh(), ring.ring_fd, 0, 0, 77, 0);
+    rota_explain(&ring, &caps, &request, -EINVAL, text, sizeof(text));
+    finds(text, "certain: A file is sent to the ring it comes from");
+    rota_explain(&ring, &caps, &request, -EBADF, text, sizeof(text));
+    ok(strstr(text, "-> register files") && !strstr(text, "IOSQE_FIXED_FILE"),
+       "a slot that no flag makes one has no remedy of leaving it out");
+}
+
+/* Structures and arrays of which a part is wrong. */
+static void parts(void)
+{
+    static uint32_t word = 5;
+    struct {
+        uint64_t value, address;
+        uint32_t flags, reserved;
+    } words[2] = {{5, (uintptr_t)&word, 130, 0}, {5, 64, 130, 0}};
+    struct iovec endless[2] = {{memory, 1}, {memory, SIZE_MAX}};
+    int fds[2] = {file, ring.ring_fd};
+
+    rota_prep_futex_waitv(fresh(), (struct futex_waitv *)words, 2, 0);
+    gives(-EFAULT, "certain: word 1: uaddr=0x40 is no memory of this process");
+    words[1].address = (uintptr_t)&word + 2;
+    gives(-EINVAL, "certain: The address of a word is no multiple of four");
+    words[1] = words[0];
+    words[1].flags = 131;
+    rota_prep_futex_waitv(fresh(), (struct futex_waitv *)words, 2, 0);
+    gives(-EINVAL, "certain: A word has unknown flags, or its reserved field is not zero");
+    rota_prep_readv(fresh(), file, endless, 2, 0);
+    gives(-EINVAL, "certain: A vector is longer than any memory can be");
+    if (rota_register_files(&ring, fds, 1))
+        bail("no files can be registered");
+    rota_prep_files_update(fresh(), fds + 1, 1, 0);
+    gives(-EBADF, "certain: A descriptor is that of a ring, which cannot be registered (addr=0x");
+    fds[1] = 987;
+    gives(-EBADF, "certain: A descriptor is not open (addr=0x");
+    rota_unregister_files(&ring);
+    rota_prep_madvise(fresh(), memory + 1, 64, MADV_DONTNEED);
+    gives(-EINVAL, "certain: The address is not on a page boundary");
+    rota_prep_madvise(fresh(), (void *)0x10000, 4096, MADV_DONTNEED);
+    gives(-ENOMEM, "certain: Part of the range is not mapped");
+    rota_prep_write(fresh(), file, memory, 8, UINT64_C(1) << 62);
+    gives(-EFBIG, "likely: The file would become larger than its file system allows");
+}
+
+/* What a path names, and how it is to be opened. */
+static void kinds_of_paths(void)
+{
+    static struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int unix_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bind(unix_socket, (struct sockaddr *)&name, sizeof(name)) || mkfifo("fifo", 0600))
+        bail("no socket or pipe in the directory: %s", strerror(errno));
+    rota_prep_openat(fresh(), AT_FDCWD, "socket", O_RDWR, 0);
+    gives(-ENXIO, "certain: The path names a socket, which is connected to and not opened");
+    rota_prep_openat(fresh(), AT_FDCWD, "fifo", O_WRONLY | O_NONBLOCK, 0);
+    gives(-ENXIO, "certain: O_NONBLOCK and O_WRONLY are set, and nobody reads the pipe");
+    rota_prep_openat(fresh(), AT_FDCWD, "/proc/self/exe", O_WRONLY, 0);
+    gives(-ETXTBSY, "likely: The file is a program that is running");
+    rota_prep_openat(fresh(), AT_FDCWD, "sub", O_TMPFILE, 0600);
+    gives(-EINVAL, "certain: O_TMPFILE makes a file to be written");
+    rota_prep_openat(fresh(), AT_FDCWD, "/proc/self/maps", O_DIRECT, 0);
+    gives(-EINVAL, "likely: The file system cannot open files with O_DIRECT");
+    if (caps.kernel_from >= ROTA_KERNEL(6, 4)) {
+        rota_prep_openat(fresh(), AT_FDCWD, "made", O_CREAT | O_DIRECTORY, 0600);
+        gives(-EINVAL, "certain: O_CREAT and O_DIRECTORY exclude each other");
+    }
+    rota_prep_connect(fresh(), unix_socket, (struct sockaddr *)&address, sizeof(address));
+    gives(-EINVAL, "certain: The address belongs to another family, and sockets of this one");
+    if (caps.kernel_from >= ROTA_KERNEL(6, 6)) {
+        rota_prep_uring_cmd(fresh(), SOCKET_URING_OP_SIOCINQ, listener);
+        gives(-EINVAL, "likely: SOCKET_URING_OP_SIOCINQ: A socket that listens has no bytes");
+    }
+    close(unix_socket);
+    unlink("socket");
+    unlink("fifo");
+}
+
 /*
  * Calls
  */
@@ -429,6 +526,9 @@ int main(void)
     opens();
     rights();
     files();
+    twins();
+    parts();
+    kinds_of_paths();
     remedies();
     cancels();
     descriptors();

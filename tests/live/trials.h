@@ -33,4 +33,15 @@ struct live_trial {
 extern const struct live_trial live_trials[];
 extern const unsigned live_trial_count;
 
+/* An error that no trial provokes but a breakage of the oracle of explanations. */
+struct live_broken {
+    uint8_t opcode;
+    uint8_t error;        /* which of the row's, from 1 on */
+    const char *breakage; /* its name */
+    unsigned since, until;
+};
+
+extern const struct live_broken live_broken[];
+extern const unsigned live_broken_count;
+
 #endif /* ROTA_TESTS_TRIALS_H */

@@ -160,6 +160,7 @@ ROTA_INLINE void rota_prep_nop_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EBADF        The file is not open for reading.
+ * -EINVAL       A vector is longer than any memory can be.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE.
  */
@@ -228,6 +229,8 @@ ROTA_INLINE void rota_prep_readv2(struct io_uring_sqe *sqe, int fd, const struct
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
+ * -EINVAL       A vector is longer than any memory can be.
+ * -EFBIG        The file would become larger than its file system allows.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -387,6 +390,7 @@ ROTA_INLINE void rota_prep_read_fixed(struct io_uring_sqe *sqe, int fd, void *bu
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
+ * -EFBIG        The file would become larger than its file system allows.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -563,6 +567,7 @@ ROTA_INLINE void rota_prep_sync_file_range(struct io_uring_sqe *sqe, int fd, uns
  * -EMSGSIZE     The message does not fit into one datagram.
  * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
  *               asks for.
+ * -EINVAL       A vector is longer than any memory can be.
  */
 
 /*
@@ -609,6 +614,7 @@ ROTA_INLINE void rota_prep_sendmsg(struct io_uring_sqe *sqe, int fd, const struc
  * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
  *               asks for.
  * -EINVAL       No data out of band waits, which MSG_OOB asks for.
+ * -EINVAL       A vector is longer than any memory can be.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -853,6 +859,8 @@ ROTA_INLINE void rota_prep_link_timeout_update(struct io_uring_sqe *sqe,
  * -EFAULT       The peer's address or its length cannot be written.
  * -EOPNOTSUPP   Sockets of this type have no connections to accept.
  * -EINVAL       The slot lies outside the file table.
+ * -EFAULT       The peer's address is asked for, and there is no place that
+ *               says how long it may be. Give both pointers, or NULL for both.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_SOCK_NONEMPTY.
  *
@@ -1114,6 +1122,8 @@ ROTA_INLINE void rota_prep_link_timeout_nsec(struct io_uring_sqe *sqe, __u64 nse
  *               the request to give up earlier.
  * -ENETUNREACH  No route leads to the address.
  * -EINVAL       The length is not that of an address of its family.
+ * -EINVAL       The address belongs to another family, and sockets of this one
+ *               answer so.
  */
 
 /*
@@ -1199,6 +1209,18 @@ ROTA_INLINE void rota_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode,
  * -EACCES       The process may not write to the file.
  * -EACCES       The process may not write to the file, and O_TRUNC cuts it.
  * -EACCES       The process may not make a file in the directory.
+ * -EINVAL       O_CREAT and O_DIRECTORY exclude each other. Make the directory
+ *               with MKDIRAT, then open it.
+ * -EINVAL       O_TMPFILE makes a file to be written, and is given with
+ *               neither O_WRONLY nor O_RDWR.
+ * -EINVAL       The file system cannot open files with O_DIRECT. Leave
+ *               O_DIRECT out, or move the file.
+ * -ENXIO        The path names a socket, which is connected to and not opened.
+ * -ENXIO        O_NONBLOCK and O_WRONLY are set, and nobody reads the pipe
+ *               that the path names.
+ * -ETXTBSY      The file is a program that is running, which may not be
+ *               written to. Write a new file and rename it to this name.
+ * -EROFS        The file system is mounted for reading only.
  */
 
 /*
@@ -1328,8 +1350,9 @@ ROTA_INLINE void rota_prep_close_direct(struct io_uring_sqe *sqe, unsigned file_
  * -ENXIO        The ring has no file table. Make one with
  *               rota_register_files_sparse.
  * -EINVAL       The slots do not fit the table.
- * -EBADF        The first descriptor is not open.
+ * -EBADF        A descriptor is not open.
  * -ENFILE       The kernel was to choose a slot and none is free.
+ * -EBADF        A descriptor is that of a ring, which cannot be registered.
  */
 
 /*
@@ -1525,6 +1548,7 @@ ROTA_INLINE void rota_prep_read_attr(struct io_uring_sqe *sqe, int fd, void *buf
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EINVAL       Files of this kind cannot be written.
+ * -EFBIG        The file would become larger than its file system allows.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -1669,8 +1693,7 @@ ROTA_INLINE void rota_prep_fadvise64(struct io_uring_sqe *sqe, int fd, __u64 off
  * Says how memory is going to be used. Stands for madvise(2).
  *
  * res           Always 0.
- * -EINVAL       The address is not on a page boundary, or the kernel does not
- *               know the advice.
+ * -EINVAL       The address is not on a page boundary.
  * -ENOMEM       Part of the range is not mapped.
  */
 
@@ -2133,6 +2156,10 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  * -EACCES       The process may not read the file.
  * -EACCES       The process may not write to the file.
  * -EACCES       The process may not make a file in the directory.
+ * -ENXIO        The path names a socket, which is connected to and not opened.
+ * -ETXTBSY      The file is a program that is running, which may not be
+ *               written to. Write a new file and rename it to this name.
+ * -EROFS        The file system is mounted for reading only.
  */
 
 /*
@@ -2189,6 +2216,7 @@ ROTA_INLINE void rota_prep_openat2_direct(struct io_uring_sqe *sqe, int dfd, con
  * -EFAULT       The events cannot be read.
  * -ELOOP        The file is an epoll set that has this one in it, or sets lie
  *               more than five deep.
+ * -EINVAL       The file is the epoll set itself.
  */
 
 /*
@@ -2225,11 +2253,11 @@ ROTA_INLINE void rota_prep_epoll_ctl(struct io_uring_sqe *sqe, int epfd, int fd,
  * -EINVAL       The output is open with O_APPEND. Open the file once more
  *               without O_APPEND; the flag belongs to all who share the
  *               description.
- * -EINVAL       One of the two files cannot be spliced, or both are the same
- *               pipe.
+ * -EINVAL       One of the two files cannot be spliced.
  * -ESPIPE       An offset is given for the input, which is a pipe. Use -1 for
  *               it.
  * -EBADF        The output is not open for writing.
+ * -EINVAL       Both are the same pipe.
  *
  * Workers do this, and writes, to one regular file one request after the
  * other.
@@ -4227,6 +4255,7 @@ ROTA_INLINE void rota_prep_send_zc_notify(struct io_uring_sqe *sqe, int sockfd, 
  *               address.
  * -EMSGSIZE     The message has more than 1024 pieces.
  * -EMSGSIZE     The message does not fit into one datagram.
+ * -EINVAL       A vector is longer than any memory can be.
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_NOTIF.
  */
@@ -4314,7 +4343,7 @@ ROTA_INLINE void rota_prep_read_multishot(struct io_uring_sqe *sqe, int fd, unsi
  * res           Always 0.
  * -ECHILD       No such child is left to wait for.
  * -ECANCELED    The request was cancelled before the child changed.
- * -EBADF        P_PIDFD is given and the descriptor is no pidfd.
+ * -EBADF        P_PIDFD is given and the descriptor is not open, or no pidfd.
  * -EFAULT       What has happened cannot be written.
  */
 
@@ -4417,6 +4446,7 @@ ROTA_INLINE void rota_prep_futex_wake(struct io_uring_sqe *sqe, const uint32_t *
  * -EAGAIN       A word does not have its value.
  * -EINVAL       A word has unknown flags, or its reserved field is not zero.
  * -EFAULT       The array cannot be read.
+ * -EINVAL       The address of a word is no multiple of four.
  */
 
 /*
@@ -4505,6 +4535,8 @@ ROTA_INLINE void rota_prep_ftruncate(struct io_uring_sqe *sqe, int fd, __s64 len
  *               CAP_NET_BIND_SERVICE.
  * -EAFNOSUPPORT The address belongs to another family than the socket.
  * -EINVAL       The length is not that of an address of its family.
+ * -EINVAL       The address belongs to another family, and sockets of this one
+ *               answer so.
  */
 
 /*
@@ -4633,6 +4665,7 @@ ROTA_INLINE void rota_prep_epoll_wait(struct io_uring_sqe *sqe, int fd, struct e
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EBADF        The file is not open for reading.
+ * -EINVAL       A vector is longer than any memory can be.
  */
 
 /*
@@ -4682,6 +4715,8 @@ ROTA_INLINE void rota_prep_readv_fixed(struct io_uring_sqe *sqe, int fd,
  * -EINVAL       The file is open with O_DIRECT, and memory, offset or length
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
+ * -EINVAL       A vector is longer than any memory can be.
+ * -EFBIG        The file would become larger than its file system allows.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.

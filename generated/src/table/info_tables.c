@@ -265,6 +265,7 @@ struct rota_info_strings {
     char t_file_index_is_0[16];
     char t_addr_is_not_0[14];
     char t_file_index_is_not_IORING_FILE_INDEX[42];
+    char t_addr2_is_0[11];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL[40];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL_2[46];
     char t_cancel_flags_has_IORING_ASYNC_CANCEL_3[40];
@@ -294,6 +295,10 @@ struct rota_info_strings {
     char t_open_flags_has_O_TRUNC[23];
     char t_open_flags_lacks_O_WRONLY_O_RDWR[33];
     char t_open_flags_has_O_CREAT[23];
+    char t_open_flags_has_O_CREAT_O_DIRECTORY[35];
+    char t_open_flags_has_O_TMPFILE[25];
+    char t_open_flags_has_O_DIRECT[24];
+    char t_open_flags_has_O_WRONLY_O_NONBLOCK[35];
     char t_fd_is_0[8];
     char t_off_has_IORING_FILE_INDEX_ALLOC[32];
     char t_rw_flags_has_RWF_NOWAIT[24];
@@ -306,7 +311,6 @@ struct rota_info_strings {
     char t_ioprio_has_IORING_RECVSEND_BUNDLE[34];
     char t_ioprio_lacks_IORING_RECVSEND_BUNDLE[59];
     char t_addr_len_below_129[19];
-    char t_addr2_is_0[11];
     char t_len_is_0[9];
     char t_ioprio_lacks_IORING_RECV_MULTISHOT[58];
     char t_len_above_23[13];
@@ -1455,6 +1459,7 @@ struct rota_info_strings {
     char t_The_bytes_come_in_completions_of_their[44];
     char t_There_must_be_room_for_an_event[33];
     char t_A_slot_is_no_descriptor_that_execve_2[52];
+    char t_A_socket_that_listens_has_no_bytes[36];
     char t_The_option_s_level_is_not_SOL_SOCKET[38];
     char t_The_device_is_not_open_for_writing[36];
     char t_The_range_is_no_multiple_of_the_block[44];
@@ -1503,8 +1508,10 @@ struct rota_info_strings {
     char t_The_file_is_open_with_O_DIRECT_and[95];
     char t_Align_all_three_to_what_statx_2_tells[60];
     char t_The_file_is_not_open_for_reading[34];
+    char t_A_vector_is_longer_than_any_memory_can[43];
     char t_The_file_is_not_open_for_writing[34];
     char t_The_device_has_no_space_left[30];
+    char t_The_file_would_become_larger_than_its[58];
     char t_The_descriptor_is_something_that[62];
     char t_The_device_failed_to_write[28];
     char t_The_memory_is_not_within_the[85];
@@ -1564,6 +1571,8 @@ struct rota_info_strings {
     char t_The_peer_s_address_or_its_length[52];
     char t_Sockets_of_this_type_have_no[52];
     char t_The_slot_lies_outside_the_file_table[38];
+    char t_The_peer_s_address_is_asked_for_and[85];
+    char t_Give_both_pointers_or_NULL_for_both[38];
     char t_No_request_in_flight_matches[30];
     char t_A_worker_thread_runs_the_request_it[76];
     char t_The_opcode_that_selects_the_requests[106];
@@ -1580,6 +1589,7 @@ struct rota_info_strings {
     char t_Link_a_LINK_TIMEOUT_behind_the_request[59];
     char t_No_route_leads_to_the_address[31];
     char t_The_length_is_not_that_of_an_address[52];
+    char t_The_address_belongs_to_another_family_2[74];
     char t_The_descriptor_is_a_pipe[26];
     char t_The_file_system_does_not_have_the_mode[40];
     char t_Write_zeros_instead_or_use_another[49];
@@ -1598,14 +1608,25 @@ struct rota_info_strings {
     char t_The_process_may_not_write_to_the_file[39];
     char t_The_process_may_not_write_to_the_file_2[60];
     char t_The_process_may_not_make_a_file_in_the[50];
+    char t_O_CREAT_and_O_DIRECTORY_exclude_each[44];
+    char t_Make_the_directory_with_MKDIRAT_then[47];
+    char t_O_TMPFILE_makes_a_file_to_be_written[85];
+    char t_The_file_system_cannot_open_files_with[49];
+    char t_Leave_O_DIRECT_out_or_move_the_file[38];
+    char t_The_path_names_a_socket_which_is[63];
+    char t_O_NONBLOCK_and_O_WRONLY_are_set_and[80];
+    char t_The_file_is_a_program_that_is_running[68];
+    char t_Write_a_new_file_and_rename_it_to_this[45];
+    char t_The_file_system_is_mounted_for_reading[45];
     char t_The_slot_is_empty[19];
     char t_A_slot_was_given_and_the_ring_has_no[49];
     char t_The_descriptor_is_that_of_an_io_uring[67];
     char t_The_ring_has_no_file_table[28];
     char t_Make_one_with_rota_register_files[42];
     char t_The_slots_do_not_fit_the_table[32];
-    char t_The_first_descriptor_is_not_open[34];
+    char t_A_descriptor_is_not_open[26];
     char t_The_kernel_was_to_choose_a_slot_and[50];
+    char t_A_descriptor_is_that_of_a_ring_which[60];
     char t_The_path_names_nothing[24];
     char t_The_result_cannot_be_written[30];
     char t_The_memory_is_not_accessible[30];
@@ -1619,7 +1640,7 @@ struct rota_info_strings {
     char t_RWF_NOWAIT_is_set_and_there_is_no_room[44];
     char t_Files_of_this_kind_cannot_be_written[38];
     char t_The_kernel_does_not_know_the_advice_or[64];
-    char t_The_address_is_not_on_a_page_boundary[79];
+    char t_The_address_is_not_on_a_page_boundary[39];
     char t_Part_of_the_range_is_not_mapped[33];
     char t_The_peer_has_closed_the_connection[109];
     char t_The_datagram_socket_is_not_connected_2[67];
@@ -1657,6 +1678,7 @@ struct rota_info_strings {
     char t_The_file_is_not_open[22];
     char t_The_events_cannot_be_read[27];
     char t_The_file_is_an_epoll_set_that_has_this[83];
+    char t_The_file_is_the_epoll_set_itself[34];
     char t_Neither_of_the_two_files_is_a_pipe[36];
     char t_An_offset_is_given_for_the_output[52];
     char t_Use_1_for_it[15];
@@ -1664,9 +1686,10 @@ struct rota_info_strings {
     char t_SPLICE_F_NONBLOCK_is_set_and_the_pipe[57];
     char t_The_output_is_open_with_O_APPEND[34];
     char t_Open_the_file_once_more_without_O[93];
-    char t_One_of_the_two_files_cannot_be_spliced[67];
+    char t_One_of_the_two_files_cannot_be_spliced[40];
     char t_An_offset_is_given_for_the_input_which[51];
     char t_The_output_is_not_open_for_writing[36];
+    char t_Both_are_the_same_pipe[24];
     char t_The_ids_run_past_65535_not_looked_at[83];
     char t_The_memory_is_not_part_of_the_program[55];
     char t_The_buffers_would_reach_past_the_end[55];
@@ -1677,7 +1700,6 @@ struct rota_info_strings {
     char t_The_output_is_no_pipe[23];
     char t_SPLICE_F_NONBLOCK_is_set_and_the_first[54];
     char t_The_input_is_no_pipe[22];
-    char t_Both_are_the_same_pipe[24];
     char t_The_direction_is_none_of_the_three[36];
     char t_The_old_path_names_nothing[28];
     char t_The_new_name_exists_and_RENAME[49];
@@ -1745,7 +1767,7 @@ struct rota_info_strings {
     char t_Give_it_buffers_and_start_the_request[45];
     char t_No_such_child_is_left_to_wait_for[35];
     char t_The_request_was_cancelled_before_the[52];
-    char t_P_PIDFD_is_given_and_the_descriptor_is[49];
+    char t_P_PIDFD_is_given_and_the_descriptor_is[62];
     char t_What_has_happened_cannot_be_written[37];
     char t_The_word_does_not_have_the_value[34];
     char t_The_request_was_cancelled_before_the_2[53];
@@ -1755,6 +1777,7 @@ struct rota_info_strings {
     char t_A_word_does_not_have_its_value[32];
     char t_A_word_has_unknown_flags_or_its[61];
     char t_The_array_cannot_be_read[26];
+    char t_The_address_of_a_word_is_no_multiple[46];
     char t_The_slot_is_empty_or_IOSQE_FIXED_FILE[51];
     char t_Raise_RLIMIT_NOFILE_or_close[43];
     char t_The_descriptor_is_no_regular_file[35];
@@ -3017,6 +3040,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_file_index_is_0 = "file_index is 0",
     .t_addr_is_not_0 = "addr is not 0",
     .t_file_index_is_not_IORING_FILE_INDEX = "file_index is not IORING_FILE_INDEX_ALLOC",
+    .t_addr2_is_0 = "addr2 is 0",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL = "cancel_flags has IORING_ASYNC_CANCEL_FD",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL_2 = "cancel_flags has IORING_ASYNC_CANCEL_FD_FIXED",
     .t_cancel_flags_has_IORING_ASYNC_CANCEL_3 = "cancel_flags has IORING_ASYNC_CANCEL_OP",
@@ -3046,6 +3070,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_open_flags_has_O_TRUNC = "open_flags has O_TRUNC",
     .t_open_flags_lacks_O_WRONLY_O_RDWR = "open_flags lacks O_WRONLY|O_RDWR",
     .t_open_flags_has_O_CREAT = "open_flags has O_CREAT",
+    .t_open_flags_has_O_CREAT_O_DIRECTORY = "open_flags has O_CREAT|O_DIRECTORY",
+    .t_open_flags_has_O_TMPFILE = "open_flags has O_TMPFILE",
+    .t_open_flags_has_O_DIRECT = "open_flags has O_DIRECT",
+    .t_open_flags_has_O_WRONLY_O_NONBLOCK = "open_flags has O_WRONLY|O_NONBLOCK",
     .t_fd_is_0 = "fd is 0",
     .t_off_has_IORING_FILE_INDEX_ALLOC = "off has IORING_FILE_INDEX_ALLOC",
     .t_rw_flags_has_RWF_NOWAIT = "rw_flags has RWF_NOWAIT",
@@ -3058,7 +3086,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_ioprio_has_IORING_RECVSEND_BUNDLE = "ioprio has IORING_RECVSEND_BUNDLE",
     .t_ioprio_lacks_IORING_RECVSEND_BUNDLE = "ioprio lacks IORING_RECVSEND_BUNDLE|IORING_SEND_VECTORIZED",
     .t_addr_len_below_129 = "addr_len below 129",
-    .t_addr2_is_0 = "addr2 is 0",
     .t_len_is_0 = "len is 0",
     .t_ioprio_lacks_IORING_RECV_MULTISHOT = "ioprio lacks IORING_RECV_MULTISHOT|IORING_RECVSEND_BUNDLE",
     .t_len_above_23 = "len above 23",
@@ -4207,6 +4234,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_bytes_come_in_completions_of_their = "The bytes come in completions of their own.",
     .t_There_must_be_room_for_an_event = "There must be room for an event.",
     .t_A_slot_is_no_descriptor_that_execve_2 = "A slot is no descriptor that execve(2) could close.",
+    .t_A_socket_that_listens_has_no_bytes = "A socket that listens has no bytes.",
     .t_The_option_s_level_is_not_SOL_SOCKET = "The option's level is not SOL_SOCKET.",
     .t_The_device_is_not_open_for_writing = "The device is not open for writing.",
     .t_The_range_is_no_multiple_of_the_block = "The range is no multiple of the block size.",
@@ -4255,8 +4283,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_file_is_open_with_O_DIRECT_and = "The file is open with O_DIRECT, and memory, offset or length are not aligned to what it wants.",
     .t_Align_all_three_to_what_statx_2_tells = "Align all three to what statx(2) tells with STATX_DIOALIGN.",
     .t_The_file_is_not_open_for_reading = "The file is not open for reading.",
+    .t_A_vector_is_longer_than_any_memory_can = "A vector is longer than any memory can be.",
     .t_The_file_is_not_open_for_writing = "The file is not open for writing.",
     .t_The_device_has_no_space_left = "The device has no space left.",
+    .t_The_file_would_become_larger_than_its = "The file would become larger than its file system allows.",
     .t_The_descriptor_is_something_that = "The descriptor is something that cannot be brought to a disk.",
     .t_The_device_failed_to_write = "The device failed to write.",
     .t_The_memory_is_not_within_the = "The memory is not within the registered buffer, or there is no buffer of that index.",
@@ -4316,6 +4346,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_peer_s_address_or_its_length = "The peer's address or its length cannot be written.",
     .t_Sockets_of_this_type_have_no = "Sockets of this type have no connections to accept.",
     .t_The_slot_lies_outside_the_file_table = "The slot lies outside the file table.",
+    .t_The_peer_s_address_is_asked_for_and = "The peer's address is asked for, and there is no place that says how long it may be.",
+    .t_Give_both_pointers_or_NULL_for_both = "Give both pointers, or NULL for both.",
     .t_No_request_in_flight_matches = "No request in flight matches.",
     .t_A_worker_thread_runs_the_request_it = "A worker thread runs the request; it was interrupted and may still succeed.",
     .t_The_opcode_that_selects_the_requests = "The opcode that selects the requests is one that the kernel does not have; before 7.1 it matched nothing.",
@@ -4332,6 +4364,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_Link_a_LINK_TIMEOUT_behind_the_request = "Link a LINK_TIMEOUT behind the request to give up earlier.",
     .t_No_route_leads_to_the_address = "No route leads to the address.",
     .t_The_length_is_not_that_of_an_address = "The length is not that of an address of its family.",
+    .t_The_address_belongs_to_another_family_2 = "The address belongs to another family, and sockets of this one answer so.",
     .t_The_descriptor_is_a_pipe = "The descriptor is a pipe.",
     .t_The_file_system_does_not_have_the_mode = "The file system does not have the mode.",
     .t_Write_zeros_instead_or_use_another = "Write zeros instead, or use another file system.",
@@ -4350,14 +4383,25 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_process_may_not_write_to_the_file = "The process may not write to the file.",
     .t_The_process_may_not_write_to_the_file_2 = "The process may not write to the file, and O_TRUNC cuts it.",
     .t_The_process_may_not_make_a_file_in_the = "The process may not make a file in the directory.",
+    .t_O_CREAT_and_O_DIRECTORY_exclude_each = "O_CREAT and O_DIRECTORY exclude each other.",
+    .t_Make_the_directory_with_MKDIRAT_then = "Make the directory with MKDIRAT, then open it.",
+    .t_O_TMPFILE_makes_a_file_to_be_written = "O_TMPFILE makes a file to be written, and is given with neither O_WRONLY nor O_RDWR.",
+    .t_The_file_system_cannot_open_files_with = "The file system cannot open files with O_DIRECT.",
+    .t_Leave_O_DIRECT_out_or_move_the_file = "Leave O_DIRECT out, or move the file.",
+    .t_The_path_names_a_socket_which_is = "The path names a socket, which is connected to and not opened.",
+    .t_O_NONBLOCK_and_O_WRONLY_are_set_and = "O_NONBLOCK and O_WRONLY are set, and nobody reads the pipe that the path names.",
+    .t_The_file_is_a_program_that_is_running = "The file is a program that is running, which may not be written to.",
+    .t_Write_a_new_file_and_rename_it_to_this = "Write a new file and rename it to this name.",
+    .t_The_file_system_is_mounted_for_reading = "The file system is mounted for reading only.",
     .t_The_slot_is_empty = "The slot is empty.",
     .t_A_slot_was_given_and_the_ring_has_no = "A slot was given and the ring has no file table.",
     .t_The_descriptor_is_that_of_an_io_uring = "The descriptor is that of an io_uring, which only close(2) closes.",
     .t_The_ring_has_no_file_table = "The ring has no file table.",
     .t_Make_one_with_rota_register_files = "Make one with rota_register_files_sparse.",
     .t_The_slots_do_not_fit_the_table = "The slots do not fit the table.",
-    .t_The_first_descriptor_is_not_open = "The first descriptor is not open.",
+    .t_A_descriptor_is_not_open = "A descriptor is not open.",
     .t_The_kernel_was_to_choose_a_slot_and = "The kernel was to choose a slot and none is free.",
+    .t_A_descriptor_is_that_of_a_ring_which = "A descriptor is that of a ring, which cannot be registered.",
     .t_The_path_names_nothing = "The path names nothing.",
     .t_The_result_cannot_be_written = "The result cannot be written.",
     .t_The_memory_is_not_accessible = "The memory is not accessible.",
@@ -4371,7 +4415,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_RWF_NOWAIT_is_set_and_there_is_no_room = "RWF_NOWAIT is set and there is no room yet.",
     .t_Files_of_this_kind_cannot_be_written = "Files of this kind cannot be written.",
     .t_The_kernel_does_not_know_the_advice_or = "The kernel does not know the advice, or the length is negative.",
-    .t_The_address_is_not_on_a_page_boundary = "The address is not on a page boundary, or the kernel does not know the advice.",
+    .t_The_address_is_not_on_a_page_boundary = "The address is not on a page boundary.",
     .t_Part_of_the_range_is_not_mapped = "Part of the range is not mapped.",
     .t_The_peer_has_closed_the_connection = "The peer has closed the connection, this end was shut down for sending, or a TCP socket was never connected.",
     .t_The_datagram_socket_is_not_connected_2 = "The datagram socket is not connected and no destination was given.",
@@ -4409,6 +4453,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_file_is_not_open = "The file is not open.",
     .t_The_events_cannot_be_read = "The events cannot be read.",
     .t_The_file_is_an_epoll_set_that_has_this = "The file is an epoll set that has this one in it, or sets lie more than five deep.",
+    .t_The_file_is_the_epoll_set_itself = "The file is the epoll set itself.",
     .t_Neither_of_the_two_files_is_a_pipe = "Neither of the two files is a pipe.",
     .t_An_offset_is_given_for_the_output = "An offset is given for the output, which is a pipe.",
     .t_Use_1_for_it = "Use -1 for it.",
@@ -4416,9 +4461,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_SPLICE_F_NONBLOCK_is_set_and_the_pipe = "SPLICE_F_NONBLOCK is set, and the pipe is empty or full.",
     .t_The_output_is_open_with_O_APPEND = "The output is open with O_APPEND.",
     .t_Open_the_file_once_more_without_O = "Open the file once more without O_APPEND; the flag belongs to all who share the description.",
-    .t_One_of_the_two_files_cannot_be_spliced = "One of the two files cannot be spliced, or both are the same pipe.",
+    .t_One_of_the_two_files_cannot_be_spliced = "One of the two files cannot be spliced.",
     .t_An_offset_is_given_for_the_input_which = "An offset is given for the input, which is a pipe.",
     .t_The_output_is_not_open_for_writing = "The output is not open for writing.",
+    .t_Both_are_the_same_pipe = "Both are the same pipe.",
     .t_The_ids_run_past_65535_not_looked_at = "The ids run past 65535 (not looked at by 5.10), or the group is a ring of buffers.",
     .t_The_memory_is_not_part_of_the_program = "The memory is not part of the program's address space.",
     .t_The_buffers_would_reach_past_the_end = "The buffers would reach past the end of all addresses.",
@@ -4429,7 +4475,6 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_output_is_no_pipe = "The output is no pipe.",
     .t_SPLICE_F_NONBLOCK_is_set_and_the_first = "SPLICE_F_NONBLOCK is set and the first pipe is empty.",
     .t_The_input_is_no_pipe = "The input is no pipe.",
-    .t_Both_are_the_same_pipe = "Both are the same pipe.",
     .t_The_direction_is_none_of_the_three = "The direction is none of the three.",
     .t_The_old_path_names_nothing = "The old path names nothing.",
     .t_The_new_name_exists_and_RENAME = "The new name exists and RENAME_NOREPLACE is set.",
@@ -4497,7 +4542,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_Give_it_buffers_and_start_the_request = "Give it buffers and start the request again.",
     .t_No_such_child_is_left_to_wait_for = "No such child is left to wait for.",
     .t_The_request_was_cancelled_before_the = "The request was cancelled before the child changed.",
-    .t_P_PIDFD_is_given_and_the_descriptor_is = "P_PIDFD is given and the descriptor is no pidfd.",
+    .t_P_PIDFD_is_given_and_the_descriptor_is = "P_PIDFD is given and the descriptor is not open, or no pidfd.",
     .t_What_has_happened_cannot_be_written = "What has happened cannot be written.",
     .t_The_word_does_not_have_the_value = "The word does not have the value.",
     .t_The_request_was_cancelled_before_the_2 = "The request was cancelled before the word was woken.",
@@ -4507,6 +4552,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_word_does_not_have_its_value = "A word does not have its value.",
     .t_A_word_has_unknown_flags_or_its = "A word has unknown flags, or its reserved field is not zero.",
     .t_The_array_cannot_be_read = "The array cannot be read.",
+    .t_The_address_of_a_word_is_no_multiple = "The address of a word is no multiple of four.",
     .t_The_slot_is_empty_or_IOSQE_FIXED_FILE = "The slot is empty, or IOSQE_FIXED_FILE is not set.",
     .t_Raise_RLIMIT_NOFILE_or_close = "Raise RLIMIT_NOFILE, or close descriptors.",
     .t_The_descriptor_is_no_regular_file = "The descriptor is no regular file.",
@@ -5689,6 +5735,7 @@ struct rota_condition_table {
     struct rota_condition writev_errors_when_4[1];
     struct rota_condition writev_errors_when_5[1];
     struct rota_condition writev_errors_when_6[2];
+    struct rota_condition writev_errors_when_9[1];
     struct rota_condition fsync_rule_must_0[1];
     struct rota_condition read_fixed_when_9[1];
     struct rota_condition read_fixed_rule_must_0[1];
@@ -5721,6 +5768,7 @@ struct rota_condition_table {
     struct rota_condition write_fixed_errors_when_3[1];
     struct rota_condition write_fixed_errors_when_4[1];
     struct rota_condition write_fixed_errors_when_5[2];
+    struct rota_condition write_fixed_errors_when_7[1];
     struct rota_condition poll_add_rule_when_0[1];
     struct rota_condition poll_add_rule_must_0[1];
     struct rota_condition poll_add_stream[1];
@@ -5775,6 +5823,7 @@ struct rota_condition_table {
     struct rota_condition accept_errors_when_5[1];
     struct rota_condition accept_errors_when_7[1];
     struct rota_condition accept_errors_when_9[2];
+    struct rota_condition accept_errors_when_10[2];
     struct rota_condition async_cancel_when_2[1];
     struct rota_condition async_cancel_slot_when_2[1];
     struct rota_condition async_cancel_when_3[1];
@@ -5819,6 +5868,10 @@ struct rota_condition_table {
     struct rota_condition openat_errors_when_14[1];
     struct rota_condition openat_errors_when_15[2];
     struct rota_condition openat_errors_when_16[1];
+    struct rota_condition openat_errors_when_17[1];
+    struct rota_condition openat_errors_when_18[2];
+    struct rota_condition openat_errors_when_19[1];
+    struct rota_condition openat_errors_when_21[1];
     struct rota_condition close_rule_when_0[1];
     struct rota_condition close_rule_must_0[1];
     struct rota_condition close_errors_when_0[1];
@@ -5869,6 +5922,7 @@ struct rota_condition_table {
     struct rota_condition write_errors_when_7[1];
     struct rota_condition write_errors_when_8[1];
     struct rota_condition write_errors_when_9[2];
+    struct rota_condition write_errors_when_12[1];
     struct rota_condition write_errors_done_3[1];
     struct rota_condition fadvise_when_3[1];
     struct rota_condition madvise_when_2[1];
@@ -6051,6 +6105,7 @@ struct rota_condition_table {
     struct rota_condition writev_fixed_errors_when_3[1];
     struct rota_condition writev_fixed_errors_when_4[1];
     struct rota_condition writev_fixed_errors_when_5[2];
+    struct rota_condition writev_fixed_errors_when_8[1];
     struct rota_condition pipe_rule_when_0[1];
     struct rota_condition pipe_rule_must_0[1];
     struct rota_condition pipe_errors_when_0[1];
@@ -6423,11 +6478,13 @@ struct rota_look_table {
     struct rota_look readv_errors_looks_5[1];
     struct rota_look readv_errors_looks_6[1];
     struct rota_look readv_errors_looks_7[1];
+    struct rota_look readv_errors_looks_8[1];
     struct rota_look writev_errors_looks_0[1];
     struct rota_look writev_errors_looks_4[1];
     struct rota_look writev_errors_looks_5[1];
     struct rota_look writev_errors_looks_6[1];
     struct rota_look writev_errors_looks_7[1];
+    struct rota_look writev_errors_looks_8[1];
     struct rota_look fsync_errors_looks_0[3];
     struct rota_look read_fixed_errors_looks_0[1];
     struct rota_look read_fixed_errors_looks_1[1];
@@ -6452,12 +6509,14 @@ struct rota_look_table {
     struct rota_look sendmsg_errors_looks_6[1];
     struct rota_look sendmsg_errors_looks_7[1];
     struct rota_look sendmsg_errors_looks_8[2];
+    struct rota_look sendmsg_errors_looks_10[1];
     struct rota_look recvmsg_errors_looks_2[1];
     struct rota_look recvmsg_errors_looks_3[1];
     struct rota_look recvmsg_errors_looks_4[1];
     struct rota_look recvmsg_errors_looks_5[1];
     struct rota_look recvmsg_errors_looks_7[1];
     struct rota_look recvmsg_errors_looks_8[1];
+    struct rota_look recvmsg_errors_looks_11[1];
     struct rota_look timeout_errors_looks_2[1];
     struct rota_look timeout_errors_looks_3[1];
     struct rota_look timeout_remove_errors_looks_2[1];
@@ -6476,6 +6535,7 @@ struct rota_look_table {
     struct rota_look connect_errors_looks_3[1];
     struct rota_look connect_errors_looks_4[1];
     struct rota_look connect_errors_looks_7[1];
+    struct rota_look connect_errors_looks_8[3];
     struct rota_look fallocate_errors_looks_0[1];
     struct rota_look fallocate_errors_looks_1[1];
     struct rota_look openat_errors_looks_0[2];
@@ -6492,6 +6552,8 @@ struct rota_look_table {
     struct rota_look openat_errors_looks_14[1];
     struct rota_look openat_errors_looks_15[1];
     struct rota_look openat_errors_looks_16[2];
+    struct rota_look openat_errors_looks_20[1];
+    struct rota_look openat_errors_looks_21[1];
     struct rota_look close_errors_looks_0[1];
     struct rota_look close_errors_looks_1[2];
     struct rota_look close_errors_looks_2[1];
@@ -6499,7 +6561,9 @@ struct rota_look_table {
     struct rota_look close_errors_looks_4[1];
     struct rota_look files_update_errors_looks_0[1];
     struct rota_look files_update_errors_looks_1[1];
+    struct rota_look files_update_errors_looks_2[1];
     struct rota_look files_update_errors_looks_3[1];
+    struct rota_look files_update_errors_looks_4[1];
     struct rota_look statx_errors_looks_0[1];
     struct rota_look statx_errors_looks_1[1];
     struct rota_look read_errors_looks_0[1];
@@ -6518,6 +6582,8 @@ struct rota_look_table {
     struct rota_look write_errors_looks_10[1];
     struct rota_look write_errors_looks_11[1];
     struct rota_look fadvise_errors_looks_0[1];
+    struct rota_look madvise_errors_looks_0[1];
+    struct rota_look madvise_errors_looks_1[1];
     struct rota_look send_errors_looks_1[1];
     struct rota_look send_errors_looks_2[1];
     struct rota_look send_errors_looks_5[1];
@@ -6541,12 +6607,15 @@ struct rota_look_table {
     struct rota_look openat2_errors_looks_19[2];
     struct rota_look openat2_errors_looks_20[2];
     struct rota_look openat2_errors_looks_21[3];
+    struct rota_look openat2_errors_looks_22[1];
+    struct rota_look openat2_errors_looks_23[1];
     struct rota_look epoll_ctl_errors_looks_1[2];
     struct rota_look epoll_ctl_errors_looks_2[2];
     struct rota_look epoll_ctl_errors_looks_3[1];
     struct rota_look epoll_ctl_errors_looks_4[1];
     struct rota_look epoll_ctl_errors_looks_5[1];
     struct rota_look epoll_ctl_errors_looks_6[1];
+    struct rota_look epoll_ctl_errors_looks_8[2];
     struct rota_look splice_errors_looks_0[2];
     struct rota_look splice_errors_looks_1[1];
     struct rota_look splice_errors_looks_2[1];
@@ -6554,6 +6623,7 @@ struct rota_look_table {
     struct rota_look splice_errors_looks_5[2];
     struct rota_look splice_errors_looks_6[1];
     struct rota_look splice_errors_looks_7[1];
+    struct rota_look splice_errors_looks_8[2];
     struct rota_look remove_buffers_errors_looks_0[1];
     struct rota_look tee_errors_looks_0[1];
     struct rota_look tee_errors_looks_1[1];
@@ -6591,6 +6661,7 @@ struct rota_look_table {
     struct rota_look msg_ring_errors_looks_0[1];
     struct rota_look msg_ring_errors_looks_1[1];
     struct rota_look msg_ring_errors_looks_2[1];
+    struct rota_look msg_ring_errors_looks_3[1];
     struct rota_look msg_ring_errors_looks_4[1];
     struct rota_look msg_ring_errors_looks_6[1];
     struct rota_look msg_ring_errors_looks_9[1];
@@ -6602,6 +6673,7 @@ struct rota_look_table {
     struct rota_look socket_errors_looks_3[1];
     struct rota_look socket_errors_looks_8[1];
     struct rota_look uring_cmd_errors_looks_0[1];
+    struct rota_look uring_cmd_errors_looks_1[1];
     struct rota_look uring_cmd_errors_looks_2[1];
     struct rota_look uring_cmd_errors_looks_3[1];
     struct rota_look uring_cmd_errors_looks_4[1];
@@ -6617,12 +6689,15 @@ struct rota_look_table {
     struct rota_look sendmsg_zc_errors_looks_2[1];
     struct rota_look sendmsg_zc_errors_looks_3[1];
     struct rota_look sendmsg_zc_errors_looks_4[2];
+    struct rota_look sendmsg_zc_errors_looks_5[1];
     struct rota_look read_multishot_errors_looks_0[2];
     struct rota_look waitid_errors_looks_3[1];
     struct rota_look futex_wait_errors_looks_2[1];
     struct rota_look futex_wait_errors_looks_3[1];
     struct rota_look futex_wake_errors_looks_1[1];
+    struct rota_look futex_waitv_errors_looks_1[1];
     struct rota_look futex_waitv_errors_looks_2[1];
+    struct rota_look futex_waitv_errors_looks_3[1];
     struct rota_look fixed_fd_install_errors_looks_0[1];
     struct rota_look ftruncate_errors_looks_0[1];
     struct rota_look ftruncate_errors_looks_1[1];
@@ -6631,6 +6706,7 @@ struct rota_look_table {
     struct rota_look bind_errors_looks_4[1];
     struct rota_look bind_errors_looks_6[1];
     struct rota_look bind_errors_looks_7[1];
+    struct rota_look bind_errors_looks_8[3];
     struct rota_look listen_errors_looks_0[1];
     struct rota_look listen_errors_looks_1[1];
     struct rota_look listen_errors_looks_2[1];
@@ -6645,12 +6721,14 @@ struct rota_look_table {
     struct rota_look readv_fixed_errors_looks_5[1];
     struct rota_look readv_fixed_errors_looks_6[1];
     struct rota_look readv_fixed_errors_looks_7[1];
+    struct rota_look readv_fixed_errors_looks_8[1];
     struct rota_look writev_fixed_errors_looks_0[1];
     struct rota_look writev_fixed_errors_looks_1[1];
     struct rota_look writev_fixed_errors_looks_3[1];
     struct rota_look writev_fixed_errors_looks_4[1];
     struct rota_look writev_fixed_errors_looks_5[1];
     struct rota_look writev_fixed_errors_looks_6[1];
+    struct rota_look writev_fixed_errors_looks_7[1];
     struct rota_look pipe_errors_looks_0[1];
     struct rota_look pipe_errors_looks_1[1];
     struct rota_look pipe_errors_looks_2[1];
@@ -6713,6 +6791,8 @@ struct rota_point_table {
 
 struct rota_error_table {
     struct rota_error_info none;
+    struct rota_error_info socket_errors_0[1];
+    struct rota_error_info socket_errors_1[1];
     struct rota_error_info socket_errors_2[1];
     struct rota_error_info block_family_errors[1];
     struct rota_error_info block_errors_0[2];
@@ -6738,36 +6818,36 @@ struct rota_error_table {
     struct rota_error_info bsg_family_errors[2];
     struct rota_error_info mock_manager_family_errors[1];
     struct rota_error_info nop_errors[2];
-    struct rota_error_info readv_errors[8];
-    struct rota_error_info writev_errors[8];
+    struct rota_error_info readv_errors[9];
+    struct rota_error_info writev_errors[10];
     struct rota_error_info fsync_errors[2];
     struct rota_error_info read_fixed_errors[8];
-    struct rota_error_info write_fixed_errors[7];
+    struct rota_error_info write_fixed_errors[8];
     struct rota_error_info poll_add_errors[3];
     struct rota_error_info poll_remove_errors[3];
     struct rota_error_info sync_file_range_errors[1];
-    struct rota_error_info sendmsg_errors[10];
-    struct rota_error_info recvmsg_errors[11];
+    struct rota_error_info sendmsg_errors[11];
+    struct rota_error_info recvmsg_errors[12];
     struct rota_error_info timeout_errors[4];
     struct rota_error_info timeout_remove_errors[5];
-    struct rota_error_info accept_errors[10];
+    struct rota_error_info accept_errors[11];
     struct rota_error_info async_cancel_errors[4];
     struct rota_error_info link_timeout_errors[6];
-    struct rota_error_info connect_errors[8];
+    struct rota_error_info connect_errors[9];
     struct rota_error_info fallocate_errors[4];
-    struct rota_error_info openat_errors[17];
+    struct rota_error_info openat_errors[24];
     struct rota_error_info close_errors[5];
-    struct rota_error_info files_update_errors[4];
+    struct rota_error_info files_update_errors[5];
     struct rota_error_info statx_errors[2];
     struct rota_error_info read_errors[12];
-    struct rota_error_info write_errors[12];
+    struct rota_error_info write_errors[13];
     struct rota_error_info fadvise_errors[2];
     struct rota_error_info madvise_errors[2];
     struct rota_error_info send_errors[12];
     struct rota_error_info recv_errors[10];
-    struct rota_error_info openat2_errors[22];
-    struct rota_error_info epoll_ctl_errors[8];
-    struct rota_error_info splice_errors[8];
+    struct rota_error_info openat2_errors[25];
+    struct rota_error_info epoll_ctl_errors[9];
+    struct rota_error_info splice_errors[9];
     struct rota_error_info provide_buffers_errors[4];
     struct rota_error_info remove_buffers_errors[2];
     struct rota_error_info tee_errors[6];
@@ -6785,20 +6865,20 @@ struct rota_error_table {
     struct rota_error_info socket_errors[9];
     struct rota_error_info uring_cmd_errors[7];
     struct rota_error_info send_zc_errors[7];
-    struct rota_error_info sendmsg_zc_errors[5];
+    struct rota_error_info sendmsg_zc_errors[6];
     struct rota_error_info read_multishot_errors[2];
     struct rota_error_info waitid_errors[4];
     struct rota_error_info futex_wait_errors[4];
     struct rota_error_info futex_wake_errors[2];
-    struct rota_error_info futex_waitv_errors[3];
+    struct rota_error_info futex_waitv_errors[4];
     struct rota_error_info fixed_fd_install_errors[2];
     struct rota_error_info ftruncate_errors[2];
-    struct rota_error_info bind_errors[8];
+    struct rota_error_info bind_errors[9];
     struct rota_error_info listen_errors[3];
     struct rota_error_info recv_zc_errors[3];
     struct rota_error_info epoll_wait_errors[3];
-    struct rota_error_info readv_fixed_errors[8];
-    struct rota_error_info writev_fixed_errors[7];
+    struct rota_error_info readv_fixed_errors[9];
+    struct rota_error_info writev_fixed_errors[9];
     struct rota_error_info pipe_errors[6];
     struct rota_error_info nop128_errors[2];
     struct rota_error_info uring_cmd128_errors[1];
@@ -7186,6 +7266,9 @@ const struct rota_condition_table rota_condition_table = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
+    .writev_errors_when_9 = {
+        {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
     .fsync_rule_must_0 = {
         {9223372036854775808ULL, {TEXT(t_off_below_9223372036854775808)}, 8, 8, ROTA_COND_BELOW},
     },
@@ -7284,6 +7367,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .write_fixed_errors_when_5 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
+        {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .write_fixed_errors_when_7 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
     .poll_add_rule_when_0 = {
@@ -7450,6 +7536,10 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
     },
+    .accept_errors_when_10 = {
+        {(uint64_t)0, {TEXT(t_addr_is_not_0)}, 16, 8, ROTA_COND_IS_NOT},
+        {(uint64_t)0, {TEXT(t_addr2_is_0)}, 8, 8, ROTA_COND_IS},
+    },
     .async_cancel_when_2 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
     },
@@ -7586,6 +7676,19 @@ const struct rota_condition_table rota_condition_table = {
     },
     .openat_errors_when_16 = {
         {(uint64_t)O_CREAT, {TEXT(t_open_flags_has_O_CREAT)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_17 = {
+        {(uint64_t)O_CREAT | (uint64_t)O_DIRECTORY, {TEXT(t_open_flags_has_O_CREAT_O_DIRECTORY)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_18 = {
+        {(uint64_t)O_TMPFILE, {TEXT(t_open_flags_has_O_TMPFILE)}, 28, 4, ROTA_COND_HAS},
+        {(uint64_t)O_WRONLY | (uint64_t)O_RDWR, {TEXT(t_open_flags_lacks_O_WRONLY_O_RDWR)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .openat_errors_when_19 = {
+        {(uint64_t)O_DIRECT, {TEXT(t_open_flags_has_O_DIRECT)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_21 = {
+        {(uint64_t)O_WRONLY | (uint64_t)O_NONBLOCK, {TEXT(t_open_flags_has_O_WRONLY_O_NONBLOCK)}, 28, 4, ROTA_COND_HAS},
     },
     .close_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
@@ -7743,6 +7846,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .write_errors_when_9 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
+        {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .write_errors_when_12 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
     .fadvise_when_3 = {
@@ -8306,6 +8412,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .writev_fixed_errors_when_5 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
+        {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .writev_fixed_errors_when_8 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
     .pipe_rule_when_0 = {
@@ -13982,7 +14091,7 @@ const struct rota_field_table rota_field_table = {
             .summary = {TEXT(t_The_descriptors_1_empties_a_slot_and)},
             .offset = 16,
             .size = 8,
-            .role = ROTA_ROLE_NUMBER,
+            .role = ROTA_ROLE_DESCRIPTORS,
             .memory = ROTA_MEMORY_BOTH,
             .lives = ROTA_LIVES_COMPLETION,
             .length_at = 24,
@@ -20559,6 +20668,9 @@ const struct rota_look_table rota_look_table = {
     .readv_errors_looks_7 = {
         {ROTA_LOOK_READABLE, 0, true},
     },
+    .readv_errors_looks_8 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
+    },
     .writev_errors_looks_0 = {
         {ROTA_LOOK_WRITABLE, 0, true},
     },
@@ -20573,6 +20685,9 @@ const struct rota_look_table rota_look_table = {
     },
     .writev_errors_looks_7 = {
         {ROTA_LOOK_DIRECT, 0, false},
+    },
+    .writev_errors_looks_8 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
     },
     .fsync_errors_looks_0 = {
         {ROTA_LOOK_REGULAR, 0, true},
@@ -20651,6 +20766,9 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_CROWDED, 1, true},
         {ROTA_LOOK_DATAGRAM, 0, false},
     },
+    .sendmsg_errors_looks_10 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
+    },
     .recvmsg_errors_looks_2 = {
         {ROTA_LOOK_WRITABLE, 1, true},
     },
@@ -20668,6 +20786,9 @@ const struct rota_look_table rota_look_table = {
     },
     .recvmsg_errors_looks_8 = {
         {ROTA_LOOK_CONNECTED, 0, true},
+    },
+    .recvmsg_errors_looks_11 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
     },
     .timeout_errors_looks_2 = {
         {ROTA_LOOK_VALID, 0, true},
@@ -20724,6 +20845,11 @@ const struct rota_look_table rota_look_table = {
     .connect_errors_looks_7 = {
         {ROTA_LOOK_WHOLE, 1, true},
     },
+    .connect_errors_looks_8 = {
+        {ROTA_LOOK_SOCKET, 0, false},
+        {ROTA_LOOK_WHOLE, 1, false},
+        {ROTA_LOOK_RELATED, 1, true},
+    },
     .fallocate_errors_looks_0 = {
         {ROTA_LOOK_WRITABLE, 0, true},
     },
@@ -20775,6 +20901,12 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_PRESENT, 1, true},
         {ROTA_LOOK_CHANGEABLE, 1, true},
     },
+    .openat_errors_looks_20 = {
+        {ROTA_LOOK_SOCKET, 1, false},
+    },
+    .openat_errors_looks_21 = {
+        {ROTA_LOOK_PIPE, 1, false},
+    },
     .close_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 0, true},
     },
@@ -20797,8 +20929,14 @@ const struct rota_look_table rota_look_table = {
     .files_update_errors_looks_1 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
     },
+    .files_update_errors_looks_2 = {
+        {ROTA_LOOK_OPEN, 0, true},
+    },
     .files_update_errors_looks_3 = {
         {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, false},
+    },
+    .files_update_errors_looks_4 = {
+        {ROTA_LOOK_RING, 0, false},
     },
     .statx_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, true},
@@ -20853,6 +20991,12 @@ const struct rota_look_table rota_look_table = {
     },
     .fadvise_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 0, false},
+    },
+    .madvise_errors_looks_0 = {
+        {ROTA_LOOK_PAGED, 0, true},
+    },
+    .madvise_errors_looks_1 = {
+        {ROTA_LOOK_MAPPED, 0, true},
     },
     .send_errors_looks_1 = {
         {ROTA_LOOK_CONNECTED, 0, true},
@@ -20931,6 +21075,12 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_PRESENT, 1, true},
         {ROTA_LOOK_CHANGEABLE, 1, true},
     },
+    .openat2_errors_looks_22 = {
+        {ROTA_LOOK_SOCKET, 1, false},
+    },
+    .openat2_errors_looks_23 = {
+        {ROTA_LOOK_WRITING, 2, false},
+    },
     .epoll_ctl_errors_looks_1 = {
         {ROTA_LOOK_OPEN, 0, false},
         {ROTA_LOOK_OPEN, 1, false},
@@ -20950,6 +21100,10 @@ const struct rota_look_table rota_look_table = {
     },
     .epoll_ctl_errors_looks_6 = {
         {ROTA_LOOK_READABLE, 3, true},
+    },
+    .epoll_ctl_errors_looks_8 = {
+        {ROTA_LOOK_EPOLL, 0, false},
+        {ROTA_LOOK_SAME, 0, false},
     },
     .splice_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 2, true},
@@ -20974,6 +21128,10 @@ const struct rota_look_table rota_look_table = {
     .splice_errors_looks_7 = {
         {ROTA_LOOK_WRITABLE, 2, true},
     },
+    .splice_errors_looks_8 = {
+        {ROTA_LOOK_PIPE, 2, false},
+        {ROTA_LOOK_SAME, 2, false},
+    },
     .remove_buffers_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, true},
     },
@@ -20988,7 +21146,7 @@ const struct rota_look_table rota_look_table = {
     },
     .tee_errors_looks_4 = {
         {ROTA_LOOK_PIPE, 1, false},
-        {ROTA_LOOK_PIPE, 0, false},
+        {ROTA_LOOK_SAME, 1, false},
     },
     .tee_errors_looks_5 = {
         {ROTA_LOOK_WRITABLE, 1, true},
@@ -21090,6 +21248,9 @@ const struct rota_look_table rota_look_table = {
     .msg_ring_errors_looks_2 = {
         {ROTA_LOOK_OPEN, 4, true},
     },
+    .msg_ring_errors_looks_3 = {
+        {ROTA_LOOK_OWN, 0, false},
+    },
     .msg_ring_errors_looks_4 = {
         {ROTA_LOOK_TABLED, 0, true},
     },
@@ -21122,6 +21283,9 @@ const struct rota_look_table rota_look_table = {
     },
     .uring_cmd_errors_looks_0 = {
         {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .uring_cmd_errors_looks_1 = {
+        {ROTA_LOOK_SOCKET, 0, true},
     },
     .uring_cmd_errors_looks_2 = {
         {ROTA_LOOK_OPEN, 0, false},
@@ -21170,6 +21334,9 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_CROWDED, 1, true},
         {ROTA_LOOK_DATAGRAM, 0, false},
     },
+    .sendmsg_zc_errors_looks_5 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
+    },
     .read_multishot_errors_looks_0 = {
         {ROTA_LOOK_SOCKET, 0, true},
         {ROTA_LOOK_PIPE, 0, true},
@@ -21186,8 +21353,14 @@ const struct rota_look_table rota_look_table = {
     .futex_wake_errors_looks_1 = {
         {ROTA_LOOK_ALIGNED, 0, true},
     },
+    .futex_waitv_errors_looks_1 = {
+        {ROTA_LOOK_KNOWN, 0, true},
+    },
     .futex_waitv_errors_looks_2 = {
         {ROTA_LOOK_READABLE, 0, true},
+    },
+    .futex_waitv_errors_looks_3 = {
+        {ROTA_LOOK_ALIGNED, 0, true},
     },
     .fixed_fd_install_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 0, true},
@@ -21212,6 +21385,11 @@ const struct rota_look_table rota_look_table = {
     },
     .bind_errors_looks_7 = {
         {ROTA_LOOK_WHOLE, 1, true},
+    },
+    .bind_errors_looks_8 = {
+        {ROTA_LOOK_SOCKET, 0, false},
+        {ROTA_LOOK_WHOLE, 1, false},
+        {ROTA_LOOK_RELATED, 1, true},
     },
     .listen_errors_looks_0 = {
         {ROTA_LOOK_DATAGRAM, 0, false},
@@ -21255,6 +21433,9 @@ const struct rota_look_table rota_look_table = {
     .readv_fixed_errors_looks_7 = {
         {ROTA_LOOK_READABLE, 0, true},
     },
+    .readv_fixed_errors_looks_8 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
+    },
     .writev_fixed_errors_looks_0 = {
         {ROTA_LOOK_WRITABLE, 0, true},
     },
@@ -21272,6 +21453,9 @@ const struct rota_look_table rota_look_table = {
     },
     .writev_fixed_errors_looks_6 = {
         {ROTA_LOOK_DIRECT, 0, false},
+    },
+    .writev_fixed_errors_looks_7 = {
+        {ROTA_LOOK_BOUNDED, 1, true},
     },
     .pipe_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
@@ -21327,6 +21511,12 @@ const struct rota_look_table rota_look_table = {
 };
 
 const struct rota_error_table rota_error_table = {
+    .socket_errors_0 = {
+        {.cause = {TEXT(t_A_socket_that_listens_has_no_bytes)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .socket_errors_1 = {
+        {.cause = {TEXT(t_A_socket_that_listens_has_no_bytes)}, .remedy = {0}, .error = -EINVAL},
+    },
     .socket_errors_2 = {
         {.cause = {TEXT(t_The_option_s_level_is_not_SOL_SOCKET)}, .remedy = {0}, .error = -EOPNOTSUPP},
     },
@@ -21534,6 +21724,18 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, readv_errors_looks_8),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .writev_errors = {
         {
@@ -21627,6 +21829,30 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, writev_errors_looks_7),
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, writev_errors_looks_8),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_would_become_larger_than_its)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, writev_errors_when_9),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EFBIG,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -21837,6 +22063,18 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, write_fixed_errors_looks_6),
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_would_become_larger_than_its)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_7),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EFBIG,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -22054,6 +22292,18 @@ const struct rota_error_table rota_error_table = {
             .partial = true,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_errors_looks_10),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .recvmsg_errors = {
         {
@@ -22186,6 +22436,18 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, recvmsg_errors_looks_11),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -22422,6 +22684,18 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_peer_s_address_is_asked_for_and)},
+            .remedy = {TEXT(t_Give_both_pointers_or_NULL_for_both)},
+            .when = ROWS(rota_condition_table, accept_errors_when_10),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .async_cancel_errors = {
         {
@@ -22638,6 +22912,18 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .done = {0, 0},
             .looks = ROWS(rota_look_table, connect_errors_looks_7),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_belongs_to_another_family_2)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, connect_errors_looks_8),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -22900,6 +23186,90 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_O_CREAT_and_O_DIRECTORY_exclude_each)},
+            .remedy = {TEXT(t_Make_the_directory_with_MKDIRAT_then)},
+            .when = ROWS(rota_condition_table, openat_errors_when_17),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = ROTA_KERNEL(6, 4),
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_O_TMPFILE_makes_a_file_to_be_written)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat_errors_when_18),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_system_cannot_open_files_with)},
+            .remedy = {TEXT(t_Leave_O_DIRECT_out_or_move_the_file)},
+            .when = ROWS(rota_condition_table, openat_errors_when_19),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_path_names_a_socket_which_is)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat_errors_looks_20),
+            .error = -ENXIO,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_O_NONBLOCK_and_O_WRONLY_are_set_and)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat_errors_when_21),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat_errors_looks_21),
+            .error = -ENXIO,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_a_program_that_is_running)},
+            .remedy = {TEXT(t_Write_a_new_file_and_rename_it_to_this)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -ETXTBSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_system_is_mounted_for_reading)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EROFS,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
     },
     .close_errors = {
         {
@@ -22989,11 +23359,11 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_first_descriptor_is_not_open)},
+            .cause = {TEXT(t_A_descriptor_is_not_open)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, files_update_errors_looks_2),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -23007,6 +23377,18 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, files_update_errors_looks_3),
             .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_descriptor_is_that_of_a_ring_which)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, files_update_errors_looks_4),
+            .error = -EBADF,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -23330,6 +23712,18 @@ const struct rota_error_table rota_error_table = {
             .partial = true,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_file_would_become_larger_than_its)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, write_errors_when_12),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EFBIG,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
     },
     .fadvise_errors = {
         {
@@ -23363,7 +23757,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, madvise_errors_looks_0),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -23375,7 +23769,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, madvise_errors_looks_1),
             .error = -ENOMEM,
             .since = 0,
             .until = 0,
@@ -23916,6 +24310,42 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_path_names_a_socket_which_is)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_22),
+            .error = -ENXIO,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_a_program_that_is_running)},
+            .remedy = {TEXT(t_Write_a_new_file_and_rename_it_to_this)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_23),
+            .error = -ETXTBSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_system_is_mounted_for_reading)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EROFS,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
     },
     .epoll_ctl_errors = {
         {
@@ -24014,6 +24444,18 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_file_is_the_epoll_set_itself)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_8),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .splice_errors = {
         {
@@ -24107,6 +24549,18 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, splice_errors_looks_7),
             .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_Both_are_the_same_pipe)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, splice_errors_looks_8),
+            .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -24247,7 +24701,7 @@ const struct rota_error_table rota_error_table = {
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = true,
+            .partial = false,
             .sole = false,
         },
         {
@@ -24689,11 +25143,11 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = ROWS(rota_condition_table, msg_ring_errors_when_3),
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, msg_ring_errors_looks_3),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = true,
+            .partial = false,
             .sole = false,
         },
         {
@@ -25085,11 +25539,11 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, uring_cmd_errors_looks_1),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -25300,6 +25754,18 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_zc_errors_looks_5),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .read_multishot_errors = {
         {
@@ -25471,7 +25937,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, futex_waitv_errors_looks_1),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -25485,6 +25951,18 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, futex_waitv_errors_looks_2),
             .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_of_a_word_is_no_multiple)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, futex_waitv_errors_looks_3),
+            .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -25634,6 +26112,18 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .done = {0, 0},
             .looks = ROWS(rota_look_table, bind_errors_looks_7),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_belongs_to_another_family_2)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, bind_errors_looks_8),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -25852,6 +26342,18 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_8),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .writev_fixed_errors = {
         {
@@ -25933,6 +26435,30 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = ROWS(rota_look_table, writev_fixed_errors_looks_6),
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_vector_is_longer_than_any_memory_can)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_7),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_would_become_larger_than_its)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_8),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EFBIG,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -31579,7 +32105,7 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {0},
         .res = {TEXT(t_The_bytes_that_wait)},
         .members = {0, 0},
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, socket_errors_0),
         .points = {0, 0},
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 6),
@@ -31596,7 +32122,7 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {0},
         .res = {TEXT(t_The_bytes_that_are_not_acknowledged)},
         .members = {0, 0},
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, socket_errors_1),
         .points = {0, 0},
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 6),

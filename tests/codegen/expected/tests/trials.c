@@ -205,3 +205,8 @@ const struct live_trial live_trials[] = {
     },
 };
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);
+
+const struct live_broken live_broken[] = {
+    {IORING_OP_LOOK, 3, "frame", 0, 0},
+};
+const unsigned live_broken_count = sizeof(live_broken) / sizeof(live_broken[0]);

@@ -102,7 +102,7 @@ static int take_watch(struct emulate_ring *from, struct emulate_request *request
 
     if (!(((uint32_t)sqe->fd < 10) || ((uint32_t)sqe->fd == 10) || ((uint32_t)sqe->fd == 11) ||
           ((uint32_t)sqe->fd == 12) || ((uint32_t)sqe->fd == 13) || ((uint32_t)sqe->fd == 14) ||
-          ((uint32_t)sqe->fd == 15)))
+          ((uint32_t)sqe->fd == 15) || ((uint32_t)sqe->fd == 19)))
         unread |= emulate_word(sqe, 1);
     if (!((uint32_t)sqe->fd == 16))
         unread |= (emulate_word(sqe, 3) & EMULATE_BYTES(0x00000000ffffffff));
@@ -207,6 +207,8 @@ static int keep_watch(struct emulate_ring *ring, struct emulate_request *request
         error = emulate_keep_text(request, &request->sqe.off);
     if (!error && ((uint32_t)sqe->fd == 14))
         error = emulate_keep_memory(request, &request->sqe.off, (size_t)2 * sizeof(struct iovec));
+    if (!error && ((uint32_t)sqe->fd == 19))
+        error = emulate_keep_memory(request, &request->sqe.off, (size_t)sqe->len * sizeof(int));
     return error;
 }
 

@@ -63,6 +63,7 @@ struct rota_info_strings {
     char t_fd_is_16[9];
     char t_fd_is_17[9];
     char t_fd_is_18[9];
+    char t_fd_is_19[9];
     char t_ring_has_IORING_SETUP_SQE128[29];
     char t_addr_below_100[15];
     char t_ring_lacks_IORING_SETUP_SQE128[31];
@@ -172,6 +173,9 @@ struct rota_info_strings {
     char t_place[6];
     char t_A_slot_as_it_is[17];
     char t_A_slot_of_another_ring[24];
+    char t_crowd[6];
+    char t_const_int[12];
+    char t_Many_files[12];
     char t_Who_is_told[13];
     char t_cmd_op[7];
     char t_what[5];
@@ -334,6 +338,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_fd_is_16 = "fd is 16",
     .t_fd_is_17 = "fd is 17",
     .t_fd_is_18 = "fd is 18",
+    .t_fd_is_19 = "fd is 19",
     .t_ring_has_IORING_SETUP_SQE128 = "ring has IORING_SETUP_SQE128",
     .t_addr_below_100 = "addr below 100",
     .t_ring_lacks_IORING_SETUP_SQE128 = "ring lacks IORING_SETUP_SQE128",
@@ -443,6 +448,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_place = "place",
     .t_A_slot_as_it_is = "A slot as it is.",
     .t_A_slot_of_another_ring = "A slot of another ring.",
+    .t_crowd = "crowd",
+    .t_const_int = "const int *",
+    .t_Many_files = "Many files.",
     .t_Who_is_told = "Who is told.",
     .t_cmd_op = "cmd_op",
     .t_what = "what",
@@ -609,6 +617,7 @@ struct rota_condition_table {
     struct rota_condition watch_when_11[1];
     struct rota_condition watch_when_12[1];
     struct rota_condition watch_when_13[1];
+    struct rota_condition watch_when_14[1];
     struct rota_condition watch_rule_when_0[1];
     struct rota_condition watch_rule_must_0[2];
     struct rota_condition watch_rule_when_1[2];
@@ -639,7 +648,7 @@ struct rota_field_table {
     struct rota_field_info none;
     struct rota_field_info look_fields[7];
     struct rota_field_info open_fields[5];
-    struct rota_field_info watch_fields[14];
+    struct rota_field_info watch_fields[15];
     struct rota_field_info tell_fields[4];
 };
 
@@ -802,6 +811,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .watch_when_13 = {
         {(uint64_t)18, {TEXT(t_fd_is_18)}, 4, 4, ROTA_COND_IS},
+    },
+    .watch_when_14 = {
+        {(uint64_t)19, {TEXT(t_fd_is_19)}, 4, 4, ROTA_COND_IS},
     },
     .watch_rule_when_0 = {
         {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
@@ -1543,6 +1555,27 @@ const struct rota_field_table rota_field_table = {
             .memory = ROTA_MEMORY_NONE,
             .lives = ROTA_LIVES_NONE,
             .length = 1,
+            .elements = ROTA_MEMORY_NONE,
+            .optional = false,
+            .since = ROTA_KERNEL(6, 1),
+            .otherwise_ignored = false,
+            .before_ignored = false,
+            .half_words = false,
+            .backported = false,
+        },
+        {
+            .name = {TEXT(t_off)},
+            .arg = {TEXT(t_crowd)},
+            .type = {TEXT(t_const_int)},
+            .summary = {TEXT(t_Many_files)},
+            .when = ROWS(rota_condition_table, watch_when_14),
+            .offset = 8,
+            .size = 8,
+            .role = ROTA_ROLE_DESCRIPTORS,
+            .memory = ROTA_MEMORY_READ,
+            .lives = ROTA_LIVES_SUBMIT,
+            .length_at = 24,
+            .length_size = 4,
             .elements = ROTA_MEMORY_NONE,
             .optional = false,
             .since = ROTA_KERNEL(6, 1),
