@@ -2,8 +2,8 @@
 /*
  * Each request ends once: random ones, of which many wait for each other, are
  * cancelled or run into a limit, with signals, a small completion queue and,
- * where the ring may be shared, one thread that submits and one that reaps. An
- * argument is the number of requests.
+ * where the ring may be shared, one thread that submits and one that reaps; and
+ * streams with slow peers. An argument is the number of requests of each kind.
  */
 #include <rota.h>
 #include <rota/emulate.h>
@@ -263,6 +263,287 @@ static void messages(unsigned count)
     rota_queue_exit(&b.ring);
 }
 
+/*
+ * Peers that read and write little, and late: of each stream all arrives once and in order, whatever
+ * it is received by, and whether or not receives are cancelled.
+ */
+#define STREAMS 8u
+#define BUFFERS 8u
+#define PART    512u
+
+enum {
+    RECEIVE,
+    SEND,
+    CANCEL
+};
+
+struct stream {
+    int ours, theirs;
+    uint64_t got, sent, their_got, their_sent; /* bytes */
+    uint32_t flying[2];                        /* serial of the receive and of the send; 0: none */
+    unsigned char in[PART], out[4 * PART];
+};
+
+static struct peers {
+    struct work w; /* chance() and the ring */
+    struct stream streams[STREAMS];
+    struct io_uring_buf_ring *br;
+    unsigned char buffers[BUFFERS][PART];
+    uint32_t serial, cancels, receives; /* the latter two in flight, and how many there were */
+    unsigned done, wrong, their_wrong;
+    bool stop;
+} peers;
+
+static unsigned char byte_at(const struct stream *s, uint64_t at)
+{
+    return (unsigned char)(at ^ (at >> 8) * 7 ^ (uint64_t)(s - peers.streams) * 29);
+}
+
+static void fill(const struct stream *s, unsigned char *data, size_t size, uint64_t at)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = byte_at(s, at + i);
+}
+
+static unsigned differs(const struct stream *s, const unsigned char *data, size_t size, uint64_t at)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (data[i] != byte_at(s, at + i))
+            return 1;
+    }
+    return 0;
+}
+
+static void read_theirs(struct stream *s, size_t most)
+{
+    unsigned char data[2 * PART];
+    ssize_t got = recv(s->theirs, data, most, MSG_DONTWAIT);
+
+    if (got <= 0)
+        return;
+    peers.their_wrong += differs(s, data, (size_t)got, s->their_got);
+    s->their_got += (uint64_t)got;
+}
+
+static void *be_slow(void *unused)
+{
+    struct work mine = {.seed = 7};
+    sigset_t all;
+
+    (void)unused;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    while (!__atomic_load_n(&peers.stop, __ATOMIC_ACQUIRE)) {
+        struct stream *s = &peers.streams[chance(&mine, STREAMS)];
+        unsigned char data[2 * PART];
+        size_t size = 1 + chance(&mine, sizeof(data));
+        ssize_t sent;
+
+        read_theirs(s, 1 + chance(&mine, sizeof(data)));
+        fill(s, data, size, s->their_sent);
+        sent = send(s->theirs, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0)
+            s->their_sent += (uint64_t)sent;
+        if (!chance(&mine, 16))
+            usleep(chance(&mine, 100));
+    }
+    return NULL;
+}
+
+static uint64_t label(unsigned kind, const struct stream *s, uint32_t serial)
+{
+    return (uint64_t)serial << 16 | (uint64_t)(s - peers.streams) << 8 | kind;
+}
+
+static bool start(struct stream *s, unsigned kind)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(&peers.w.ring);
+    size_t size = 1 + chance(&peers.w, kind == SEND ? sizeof(s->out) : PART);
+
+    if (!sqe)
+        return false;
+    s->flying[kind] = ++peers.serial;
+    if (kind == SEND) {
+        fill(s, s->out, size, s->sent);
+        rota_prep_send(sqe, s->ours, s->out, size, chance(&peers.w, 2) ? MSG_WAITALL : 0);
+    } else if (peers.receives++ % 4 == 0) {
+        rota_prep_recv(sqe, s->ours, s->in, size, 0);
+    } else if (chance(&peers.w, 3) == 0) {
+        rota_prep_read(sqe, s->ours, s->in, (unsigned)size, 0);
+    } else {
+        rota_prep_recv_multishot(sqe, s->ours, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+    }
+    sqe->user_data = label(kind, s, s->flying[kind]);
+    return true;
+}
+
+static void cancel(uint64_t data, unsigned flags)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(&peers.w.ring);
+
+    if (!sqe)
+        return;
+    rota_prep_cancel64(sqe, data, (int)flags);
+    sqe->user_data = label(CANCEL, peers.streams, 0);
+    peers.cancels++;
+}
+
+static void received(struct stream *s, const struct io_uring_cqe *cqe)
+{
+    bool selected = cqe->flags & IORING_CQE_F_BUFFER;
+    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+
+    if (selected && id >= BUFFERS) {
+        peers.wrong++;
+        return;
+    }
+    peers.wrong += differs(s, selected ? peers.buffers[id] : s->in, (size_t)cqe->res, s->got);
+    s->got += (uint64_t)cqe->res;
+    if (selected) {
+        rota_buf_ring_add(peers.br, peers.buffers[id], PART, (unsigned short)id, BUFFERS - 1, 0);
+        rota_buf_ring_advance(peers.br, 1);
+    }
+}
+
+static void ended(const struct io_uring_cqe *cqe)
+{
+    unsigned kind = cqe->user_data & 0xff, number = cqe->user_data >> 8 & 0xff;
+    struct stream *s = &peers.streams[number % STREAMS];
+
+    peers.done++;
+    if (kind == CANCEL) {
+        peers.cancels--;
+        return;
+    }
+    if (kind > SEND || number >= STREAMS || s->flying[kind] != cqe->user_data >> 16) {
+        peers.wrong++;
+        return;
+    }
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        s->flying[kind] = 0;
+    if (cqe->res > 0 && kind == RECEIVE)
+        received(s, cqe);
+    else if (cqe->res > 0)
+        s->sent += (uint64_t)cqe->res;
+    else
+        peers.wrong += cqe->res != -ECANCELED && !(kind == RECEIVE && cqe->res == -ENOBUFS);
+}
+
+static bool any_flies(void)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (peers.streams[i].flying[RECEIVE] || peers.streams[i].flying[SEND])
+            return true;
+    }
+    return peers.cancels;
+}
+
+/* Until `count` completions came, and then until nothing is in flight; false: it never ends. */
+static bool exchange(unsigned count)
+{
+    struct rota_ring *ring = &peers.w.ring;
+    struct timespec last, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &last);
+    while (peers.done < count || any_flies()) {
+        struct __kernel_timespec limit = {.tv_nsec = 100000000};
+        unsigned before = peers.done;
+        struct io_uring_cqe *cqe;
+
+        for (unsigned i = 0; i < STREAMS && peers.done < count; i++) {
+            struct stream *s = &peers.streams[i];
+
+            for (unsigned kind = RECEIVE; kind <= SEND; kind++) {
+                if (!s->flying[kind] && !start(s, kind))
+                    break;
+            }
+            if (s->flying[RECEIVE] && !chance(&peers.w, 32))
+                cancel(label(RECEIVE, s, s->flying[RECEIVE]), 0);
+        }
+        if (peers.done >= count && !peers.cancels)
+            cancel(0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        (void)rota_submit_and_wait_timeout(ring, &cqe, 1, &limit, NULL);
+        /* Not always all of them: the queue is full now and then. */
+        while (chance(&peers.w, 24) && !rota_peek_cqe(ring, &cqe)) {
+            ended(cqe);
+            rota_cqe_seen(ring, cqe);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (peers.done != before)
+            last = now;
+        else if (now.tv_sec - last.tv_sec > 30)
+            return false;
+    }
+    return true;
+}
+
+static void slow_peers(const char *name, uint32_t flags, unsigned count)
+{
+    struct itimerval often = {{0, 700}, {0, 700}}, never = {{0, 0}, {0, 0}};
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct rota_config config = {.kernel = &rota_kernel_emulated,
+                                 .required_flags = flags,
+                                 .options = ROTA_WAIT_INTERRUPTIBLE};
+    unsigned missing = 0;
+    pthread_t other;
+    int ret;
+
+    memset(&peers, 0, sizeof(peers));
+    peers.w.seed = 43;
+    if (rota_init(&peers.w.ring, 16, &config) < 0)
+        bail("no ring");
+    peers.br = rota_setup_buf_ring(&peers.w.ring, BUFFERS, 0, 0, &ret);
+    if (!peers.br)
+        bail("no buffers");
+    for (unsigned i = 0; i < BUFFERS; i++)
+        rota_buf_ring_add(peers.br, peers.buffers[i], PART, (unsigned short)i, BUFFERS - 1, (int)i);
+    rota_buf_ring_advance(peers.br, BUFFERS);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        int ends[2], small = 4096;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+            bail("sockets");
+        for (unsigned j = 0; j < 2; j++)
+            (void)setsockopt(ends[j], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+        peers.streams[i].ours = ends[0];
+        peers.streams[i].theirs = ends[1];
+    }
+    pthread_create(&other, NULL, be_slow, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    ok(exchange(count), "%s: all requests end", name);
+    setitimer(ITIMER_REAL, &never, NULL);
+    signal(SIGALRM, SIG_IGN);
+    __atomic_store_n(&peers.stop, true, __ATOMIC_RELEASE);
+    pthread_join(other, NULL);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        struct stream *s = &peers.streams[i];
+        ssize_t got;
+
+        while ((got = recv(s->ours, s->in, PART, MSG_DONTWAIT)) > 0) {
+            peers.wrong += differs(s, s->in, (size_t)got, s->got);
+            s->got += (uint64_t)got;
+        }
+        while (s->their_got < s->sent) {
+            uint64_t before = s->their_got;
+
+            read_theirs(s, PART);
+            if (s->their_got == before)
+                break;
+        }
+        read_theirs(s, PART); /* nothing more, if all is well */
+        missing += s->got != s->their_sent || s->their_got != s->sent;
+        close(s->ours);
+        close(s->theirs);
+    }
+    is_int(missing, 0, "%s: streams of which bytes are missing or too many", name);
+    is_int(peers.wrong, 0, "%s: nothing is doubled, unknown or out of order", name);
+    is_int(peers.their_wrong, 0, "%s: nor at the other side", name);
+    rota_free_buf_ring(&peers.w.ring, peers.br, BUFFERS, 0);
+    rota_queue_exit(&peers.w.ring);
+}
+
 int main(int argc, char **argv)
 {
     unsigned count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 6000;
@@ -273,5 +554,7 @@ int main(int argc, char **argv)
     run("two threads", 0, count, true);
     run("a polled queue", IORING_SETUP_SQPOLL, count, false);
     messages(count / 4);
+    slow_peers("slow peers", 0, count);
+    slow_peers("slow peers of an owner", own, count);
     return done();
 }
