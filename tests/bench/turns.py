@@ -168,14 +168,14 @@ def make_large(path: Path) -> None:
             file.write(block)
 
 
-def copy(programs: Path) -> Found:
+def copy(programs: Path, where: Path) -> Found:
     """The example `copy` on both kernels beside cp -a, and beside cp made to read and write every byte."""
     found = Found()
     sides = {"rota": [str(example(programs, "copy"))],
              "emulated": [str(example(programs, "copy")), "--kernel", "emulated"],
              "cp": ["cp", "-a"],
              "cp, bytes": ["cp", "-a", "--reflink=never", "--sparse=always"]}
-    with tempfile.TemporaryDirectory(dir=programs, prefix="bench-") as name:
+    with tempfile.TemporaryDirectory(dir=where, prefix="bench-") as name:
         scratch = Path(name)
         make_tree(scratch / "tree")
         make_large(scratch / "large")
