@@ -21,8 +21,10 @@ int __wrap_rota_queue_init_mem_sized(unsigned entries, struct rota_ring *ring, s
                                      struct io_uring_params *params, void *buf, size_t buf_size);
 int __wrap_rota_queue_mmap_sized(int fd, const struct io_uring_params *params,
                                  struct rota_ring *ring, size_t ring_size);
-int __wrap_rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel);
-int __real_rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel);
+int __wrap_rota_caps_get_sized(struct rota_caps *caps, size_t size,
+                               const struct rota_kernel *kernel);
+int __real_rota_caps_get_sized(struct rota_caps *caps, size_t size,
+                               const struct rota_kernel *kernel);
 int __real_rota_sys_setup(uint32_t entries, struct io_uring_params *params);
 int __wrap_rota_sys_setup(uint32_t entries, struct io_uring_params *params);
 int __real_rota_sys_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_t flags,
@@ -77,9 +79,10 @@ int __wrap_rota_queue_mmap_sized(int fd, const struct io_uring_params *params,
     return rota_queue_mmap_on_sized(fd, params, ring, ring_size, chosen());
 }
 
-int __wrap_rota_caps_get(struct rota_caps *caps, const struct rota_kernel *kernel)
+int __wrap_rota_caps_get_sized(struct rota_caps *caps, size_t size,
+                               const struct rota_kernel *kernel)
 {
-    return __real_rota_caps_get(caps, kernel ? kernel : chosen());
+    return __real_rota_caps_get_sized(caps, size, kernel ? kernel : chosen());
 }
 
 int __wrap_rota_sys_setup(uint32_t entries, struct io_uring_params *params)
