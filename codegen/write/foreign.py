@@ -87,7 +87,8 @@ class Foreign:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What templates call by these names."""
         return {
-            "ctypes": self.ctypes, "python_name": self.python_name, "rust": self.rust,
+            "ctypes": self.ctypes, "python_name": self.python_name,
+            "python_memory": self.python_memory, "rust": self.rust,
             "rust_name": self.rust_name, "rust_number": self.rust_number,
             "rust_align": self.rust_align, "rust_machine": self.rust_machine,
             "span_of": self.span_of, "cast_data": self.cast_data, "span_size": self.span_size,
@@ -121,6 +122,18 @@ class Foreign:
     def python_name(name: str) -> str:
         name = name.replace(".", "_")
         return f"{name}_" if keyword.iskeyword(name) else name
+
+    @staticmethod
+    def python_memory(arg: Json, args: list[Json]) -> str:
+        """What is behind a pointer, the place of its length if that counts bytes, and if it is lent."""
+        parsed = parse(arg["type"])
+        if not parsed.pointers:
+            return "None"
+        text = parsed.base == "char" and "length" not in arg and arg["memory"] == "read"
+        kind = "text" if text else "read" if arg.get("memory") == "read" else "written"
+        counted = "length" in arg and parsed.base in {"void", "char", *_BYTES}
+        at = [other["name"] for other in args].index(arg["length"]) if counted else None
+        return repr((kind, at, arg.get("lives") == "unregister"))
 
     # -- Rust -----------------------------------------------------------------
 

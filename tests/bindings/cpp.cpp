@@ -121,6 +121,64 @@ static rota::task<int> nothing_in_flight()
     co_return 0;
 }
 
+static rota::task<int> await_both(rota::task<int> &first, rota::task<int> &second)
+{
+    int one = co_await first;
+    int two = co_await second;
+    co_return one == two ? one : -EBADMSG;
+}
+
+static rota::task<int> close_ring(rota::ring &ring)
+{
+    int ret = co_await rota::nop(ring);
+    ring.close();
+    co_return ret == 0 ? co_await rota::nop(ring) : ret;
+}
+
+// Started twice, a coroutine would go on while the kernel still has its request.
+static void starts_once(rota::ring &ring, int fd)
+{
+    auto first = wait_for_nothing(ring, fd), second = wait_for_nothing(ring, fd);
+    first.start();
+    first.start();
+    second.start();
+    check(rota_in_flight(ring.get()) == 2 && !first.done(), "a second start is none");
+    check(rota::run(ring, await_both(first, second)) == -ETIME, "tasks that were started can be awaited");
+    check(rota::run(ring, first) == -ETIME && rota::run(ring, await_both(first, second)) == -ETIME,
+          "also when they are done");
+    auto moved = std::move(first);
+    first.start();
+    check(first.done() && first.result() == 0 && moved.done() && moved.result() == -ETIME,
+          "one that was moved from is done");
+}
+
+static void closes_within(int fd)
+{
+    rota::ring own;
+    if (own.open(4) < 0)
+        return;
+    {
+        auto closing = close_ring(own);
+        check(rota::run(own, closing) < 0 && !own, "a coroutine closes its own ring");
+    }
+    check(own.open(4) == 0, "which can be opened again");
+    rota::buffers buffers;
+    rota_buffers_config config{};
+    config.size = 1024;
+    config.count = 4;
+    int ret = buffers.open(own, config);
+    {
+        rota::handle handle(own);
+        std::array<std::byte, 8> buffer;
+        (void)rota_start_read(own.get(), handle.get(), fd, buffer.data(), 8, 0);
+        (void)rota_submit(own.get());
+        own.close();
+        check(!own, "a ring is closed before what stands on it");
+    }
+    buffers.close();
+    check(ret == 0 || ret == -EINVAL || ret == -EOPNOTSUPP, "and its buffers after it");
+}
+
 static void accepts(rota::ring &ring)
 {
     sockaddr_in address{};
@@ -190,6 +248,7 @@ int main()
               reading.done() && reading.result() == -ECANCELED,
           "is cancelled");
     ends_early(ring, ends[0]);
+    starts_once(ring, ends[0]);
     check(rota::run(ring, nothing_in_flight()) == -EDEADLK, "a wait for nothing is no wait for ever");
 
     allocations = 0;
@@ -203,6 +262,7 @@ int main()
         left.start();
         ring.close();
         check(!ring && left.done() && left.result() == -ECANCELED, "the end of a ring ends what waits");
+        closes_within(ends[0]);
     }
     ::close(ends[0]);
     ::close(ends[1]);

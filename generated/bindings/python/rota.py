@@ -21,9 +21,11 @@ file than the system's.
 """
 
 import ctypes
+import errno
 import os
 import platform
 import struct
+import time
 from ctypes import (c_bool, c_char, c_char_p, c_int, c_int16, c_int32, c_int64, c_size_t, c_ssize_t,
                     c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_ushort, c_void_p)
 
@@ -2836,19 +2838,34 @@ def check(result):
     return result
 
 
-def _pointer(thing):
-    """What C may be given for a pointer, and what has to stay for it."""
-    if thing is None or isinstance(thing, (int, bytes)):
+def _pointer(thing, kind, room):
+    """What C may be given for a pointer, and what has to stay for it; `room` bytes are to be there."""
+    if thing is None or isinstance(thing, int):
         return thing
     if isinstance(thing, (str, os.PathLike)):
-        return os.fsencode(thing)
+        thing = os.fsencode(thing)
     if isinstance(thing, (ctypes._SimpleCData, ctypes.Array, ctypes.Structure)):
-        return ctypes.c_void_p(ctypes.addressof(thing)), thing
-    view = memoryview(thing)
-    if view.readonly:
-        return bytes(view)
-    kept = (c_char * view.nbytes).from_buffer(view)  # while it is there, nobody resizes the buffer
-    return ctypes.c_void_p(ctypes.addressof(kept)), kept
+        given, size = (ctypes.c_void_p(ctypes.addressof(thing)), thing), ctypes.sizeof(thing)
+    else:
+        view = memoryview(thing)
+        size = view.nbytes
+        if not view.readonly:
+            kept = (c_char * size).from_buffer(view)  # while it is there, nobody resizes the buffer
+            given = ctypes.c_void_p(ctypes.addressof(kept)), kept
+        elif kind == "written":
+            raise TypeError("the kernel writes there, and this does not change")
+        else:
+            given = bytes(view)
+    if kind == "text" and isinstance(given, bytes) and b"\0" in given:
+        raise ValueError("embedded null byte")
+    if isinstance(room, int) and room > size:
+        raise ValueError(f"{room} bytes are to be there, and {size} are")
+    return given
+
+
+def _nsec(seconds):
+    """A time of C's, which knows none before zero."""
+    return min(max(int(seconds * 1000000000), 0), 2**64 - 1)
 
 
 class Op:
@@ -2861,11 +2878,15 @@ class Op:
         rota_op_init(self.handle.address)
 
     def _start(self, function, arguments, pointers):
-        given = [_pointer(each) if pointers[at] else each for at, each in enumerate(arguments)]
+        given = [each if how is None else
+                 _pointer(each, how[0], None if how[1] is None else arguments[how[1]])
+                 for each, how in zip(arguments, pointers, strict=True)]
         self._kept = given
         check(function(self.ring.address, self.handle.address,
                        *(each[0] if isinstance(each, tuple) else each for each in given)))
         self.ring._ops.add(self)
+        # Provided memory is the kernel's for longer than the request.
+        self.ring._lent += [each for each, how in zip(given, pointers) if how and how[2]]
         return self
 
     def _over(self):
@@ -2884,12 +2905,18 @@ class Op:
 
     def result(self, timeout=None):
         """The next result; TimeoutError after so many seconds, and the request goes on."""
-        if timeout is None:
-            found = rota_await(self.ring.address, self.handle.address)
-        else:
-            state = check(rota_await_timeout(self.ring.address, self.handle.address,
-                                             int(timeout * 1000000000)))
-            if state == ROTA_RUNNING:
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if until is None:
+                found = rota_await(self.ring.address, self.handle.address)
+            else:
+                left = max(until - time.monotonic(), 0)
+                found = rota_await_timeout(self.ring.address, self.handle.address, _nsec(left))
+            # A signal: Python's handlers run here, and what they raise ends the wait.
+            if found != -errno.EINTR or not self.active or self.has_more:
+                break
+        if until is not None:
+            if check(found) == ROTA_RUNNING:
                 raise TimeoutError("the request goes on")
             found = self.handle.res
         self._over()
@@ -4100,13 +4127,26 @@ class _Requests:
 
 
 class Ring(_Requests):
-    """A ring; closed at the end of a `with`, when what is in flight has been cancelled."""
+    """A ring; closed at the end of a `with`, or of its life, when what is in flight has been cancelled.
+
+    Without a config it is rota_config_single_owner()'s, and signals are handled while it waits; one
+    of your own has ROTA_WAIT_INTERRUPTIBLE in its options for that.
+    """
 
     def __init__(self, entries=64, config=None):
         self._ring = rota_ring()
         self._ops = set()
-        check(rota_init_sized(self.address, ctypes.sizeof(self._ring), entries,
-                              config.address if config else None))
+        self._lent = []
+        self._open = False
+        if config is None:
+            config = rota_config()
+            rota_config_single_owner(config.address)
+            config.options |= ROTA_WAIT_INTERRUPTIBLE
+        check(rota_init_sized(self.address, ctypes.sizeof(self._ring), entries, config.address))
+        self._open = True
+
+    def __del__(self):
+        self.exit()
 
     @property
     def address(self):
@@ -4121,8 +4161,9 @@ class Ring(_Requests):
         return self._ring.features
 
     def exit(self):
-        if self._ring.ring_fd < 0 and self._ring.enter_ring_fd < 0:
+        if not getattr(self, "_open", False):
             return
+        self._open = False
         for op in list(self._ops):
             op.cancel()
         rota_queue_exit(self.address)
@@ -4137,7 +4178,7 @@ class Ring(_Requests):
         """Starts a request by name; deadline in seconds, iosqe are flags of the entry (IOSQE_*)."""
         op = Op(self)
         if deadline is not None:
-            rota_op_deadline(op.handle.address, int(deadline * 1000000000))
+            rota_op_deadline(op.handle.address, max(_nsec(deadline), 1))  # 0 is none
         if iosqe:
             rota_op_set_flags(op.handle.address, iosqe)
         return op._start(globals()["rota_start_" + name], arguments, _POINTERS[name])
@@ -4146,183 +4187,185 @@ class Ring(_Requests):
         return check(rota_submit(self.address))
 
 
+# Of each argument None, or what is behind the pointer, which argument says how many bytes, and
+# whether it is the kernel's for longer than the request.
 _POINTERS = {
     "nop": (),
-    "nop_flags": (False, ),
-    "nop_result": (False, ),
-    "nop_file": (False, ),
-    "nop_fixed_buffer": (False, ),
-    "nop_cqe32": (False, False, ),
-    "readv": (False, True, False, False, ),
-    "readv2": (False, True, False, False, False, ),
-    "writev": (False, True, False, False, ),
-    "writev2": (False, True, False, False, False, ),
-    "fsync": (False, False, ),
-    "fsync_range": (False, False, False, False, ),
-    "read_fixed": (False, True, False, False, False, ),
-    "write_fixed": (False, True, False, False, False, ),
-    "poll_add": (False, False, ),
-    "poll_multishot": (False, False, ),
-    "poll_remove": (False, ),
-    "poll_update": (False, False, False, False, ),
-    "sync_file_range": (False, False, False, False, ),
-    "sendmsg": (False, True, False, ),
-    "recvmsg": (False, True, False, ),
-    "recvmsg_multishot": (False, True, False, ),
-    "recvmsg_multishot_select": (False, True, False, False, ),
-    "timeout": (True, False, False, ),
-    "timeout_nsec": (False, False, False, ),
-    "timeout_remove": (False, False, ),
-    "timeout_update": (True, False, False, ),
-    "timeout_update_nsec": (False, False, False, ),
-    "link_timeout_update": (True, False, False, ),
-    "accept": (False, True, True, False, ),
-    "accept_direct": (False, True, True, False, False, ),
-    "multishot_accept": (False, True, True, False, ),
-    "multishot_accept_direct": (False, True, True, False, ),
-    "cancel64": (False, False, ),
-    "cancel": (True, False, ),
-    "cancel_fd": (False, False, ),
-    "cancel_op": (False, False, ),
-    "link_timeout": (True, False, ),
-    "link_timeout_nsec": (False, False, ),
-    "connect": (False, True, False, ),
-    "fallocate": (False, False, False, False, ),
-    "openat": (False, True, False, False, ),
-    "openat_direct": (False, True, False, False, False, ),
-    "open": (True, False, False, ),
-    "open_direct": (True, False, False, False, ),
-    "close": (False, ),
-    "close_direct": (False, ),
-    "files_update": (True, False, False, ),
-    "statx": (False, True, False, False, True, ),
-    "read": (False, True, False, False, ),
-    "read2": (False, True, False, False, False, ),
-    "read_select": (False, False, False, False, ),
-    "read_attr": (False, True, False, False, True, ),
-    "write": (False, True, False, False, ),
-    "write2": (False, True, False, False, False, ),
-    "write_stream": (False, True, False, False, False, ),
-    "write_attr": (False, True, False, False, True, ),
-    "fadvise": (False, False, False, False, ),
-    "fadvise64": (False, False, False, False, ),
-    "madvise": (True, False, False, ),
-    "madvise64": (True, False, False, ),
-    "send": (False, True, False, False, ),
-    "send_bundle": (False, False, False, ),
-    "sendto": (False, True, False, False, True, False, ),
-    "send_select": (False, False, False, False, ),
-    "send_bundle_select": (False, False, False, False, ),
-    "sendv": (False, True, False, False, ),
-    "send_fixed": (False, True, False, False, False, ),
-    "recv": (False, True, False, False, ),
-    "recv_multishot": (False, True, False, False, ),
-    "recv_select": (False, False, False, False, ),
-    "recv_bundle_select": (False, False, False, False, ),
-    "recv_multishot_select": (False, False, False, ),
-    "recv_multishot_limit": (False, False, False, False, False, ),
-    "recv_fixed": (False, True, False, False, False, ),
-    "openat2": (False, True, True, ),
-    "openat2_direct": (False, True, True, False, ),
-    "epoll_ctl": (False, False, False, True, ),
-    "splice": (False, False, False, False, False, False, ),
-    "provide_buffers": (True, False, False, False, False, ),
-    "remove_buffers": (False, False, ),
-    "tee": (False, False, False, False, ),
-    "shutdown": (False, False, ),
-    "renameat": (False, True, False, True, False, ),
-    "rename": (True, True, ),
-    "unlinkat": (False, True, False, ),
-    "unlink": (True, False, ),
-    "mkdirat": (False, True, False, ),
-    "mkdir": (True, False, ),
-    "symlinkat": (True, False, True, ),
-    "symlink": (True, True, ),
-    "linkat": (False, True, False, True, False, ),
-    "link": (True, True, False, ),
-    "msg_ring": (False, False, False, False, ),
-    "msg_ring_cqe_flags": (False, False, False, False, False, ),
-    "msg_ring_fd": (False, False, False, False, False, ),
-    "msg_ring_fd_alloc": (False, False, False, False, ),
-    "fsetxattr": (False, True, True, False, False, ),
-    "setxattr": (True, True, True, False, False, ),
-    "fgetxattr": (False, True, True, False, ),
-    "getxattr": (True, True, True, False, ),
-    "socket": (False, False, False, False, ),
-    "socket_direct": (False, False, False, False, False, ),
-    "socket_direct_alloc": (False, False, False, False, ),
-    "uring_cmd": (False, False, ),
-    "uring_cmd16": (False, False, True, ),
-    "uring_cmd80": (False, False, True, ),
-    "cmd_sock": (False, False, False, False, True, False, ),
-    "cmd_getsockname": (False, True, True, False, ),
-    "cmd_discard": (False, False, False, ),
-    "cmd_zone_reset_all": (False, ),
-    "cmd_tx_timestamp": (False, ),
-    "uring_cmd_multishot": (False, False, False, ),
-    "ublk_get_queue_affinity": (False, True, ),
-    "ublk_get_dev_info": (False, True, ),
-    "ublk_add_dev": (False, True, ),
-    "ublk_del_dev": (False, True, ),
-    "ublk_start_dev": (False, True, ),
-    "ublk_stop_dev": (False, True, ),
-    "ublk_set_params": (False, True, ),
-    "ublk_get_params": (False, True, ),
-    "ublk_start_user_recovery": (False, True, ),
-    "ublk_end_user_recovery": (False, True, ),
-    "ublk_get_dev_info2": (False, True, ),
-    "ublk_get_features": (False, True, ),
-    "ublk_del_dev_async": (False, True, ),
-    "ublk_update_size": (False, True, ),
-    "ublk_quiesce_dev": (False, True, ),
-    "ublk_try_stop_dev": (False, True, ),
-    "ublk_reg_buf": (False, True, ),
-    "ublk_unreg_buf": (False, True, ),
-    "ublk_fetch_req": (False, True, False, ),
-    "ublk_commit_and_fetch_req": (False, True, False, ),
-    "ublk_need_get_data": (False, True, ),
-    "ublk_register_io_buf": (False, True, ),
-    "ublk_unregister_io_buf": (False, True, ),
-    "ublk_prep_io_cmds": (False, True, True, ),
-    "ublk_commit_io_cmds": (False, True, True, ),
-    "ublk_fetch_io_cmds": (False, True, False, ),
-    "nvme_io": (False, True, ),
-    "nvme_io_vec": (False, True, ),
-    "nvme_admin": (False, True, ),
-    "nvme_admin_vec": (False, True, ),
-    "fuse_register": (False, True, True, False, ),
-    "fuse_commit_and_fetch": (False, True, ),
-    "fuse_add_queue": (False, True, ),
-    "fuse_add_bufpool": (False, True, ),
-    "btrfs_encoded_read": (False, True, ),
-    "btrfs_encoded_write": (False, True, ),
-    "bsg_command": (False, True, ),
-    "send_zc": (False, True, False, False, False, ),
-    "send_zc_fixed": (False, True, False, False, False, False, ),
-    "sendto_zc": (False, True, False, False, True, False, False, ),
-    "sendv_zc": (False, True, False, False, False, ),
-    "sendmsg_zc": (False, True, False, ),
-    "sendmsg_zc_fixed": (False, True, False, False, ),
-    "read_multishot": (False, False, False, False, ),
-    "waitid": (False, False, True, False, False, ),
-    "futex_wait": (True, False, False, False, False, ),
-    "futex_wake": (True, False, False, False, False, ),
-    "futex_waitv": (True, False, False, ),
-    "fixed_fd_install": (False, False, ),
-    "ftruncate": (False, False, ),
-    "bind": (False, True, False, ),
-    "listen": (False, False, ),
-    "recv_zc": (False, False, False, ),
-    "epoll_wait": (False, True, False, False, ),
-    "readv_fixed": (False, True, False, False, False, False, ),
-    "writev_fixed": (False, True, False, False, False, False, ),
-    "pipe": (True, False, ),
-    "pipe_direct": (True, False, False, ),
+    "nop_flags": (None, ),
+    "nop_result": (None, ),
+    "nop_file": (None, ),
+    "nop_fixed_buffer": (None, ),
+    "nop_cqe32": (None, None, ),
+    "readv": (None, ('read', None, False), None, None, ),
+    "readv2": (None, ('read', None, False), None, None, None, ),
+    "writev": (None, ('read', None, False), None, None, ),
+    "writev2": (None, ('read', None, False), None, None, None, ),
+    "fsync": (None, None, ),
+    "fsync_range": (None, None, None, None, ),
+    "read_fixed": (None, ('written', 2, False), None, None, None, ),
+    "write_fixed": (None, ('read', 2, False), None, None, None, ),
+    "poll_add": (None, None, ),
+    "poll_multishot": (None, None, ),
+    "poll_remove": (None, ),
+    "poll_update": (None, None, None, None, ),
+    "sync_file_range": (None, None, None, None, ),
+    "sendmsg": (None, ('read', None, False), None, ),
+    "recvmsg": (None, ('written', None, False), None, ),
+    "recvmsg_multishot": (None, ('written', None, False), None, ),
+    "recvmsg_multishot_select": (None, ('written', None, False), None, None, ),
+    "timeout": (('read', None, False), None, None, ),
+    "timeout_nsec": (None, None, None, ),
+    "timeout_remove": (None, None, ),
+    "timeout_update": (('read', None, False), None, None, ),
+    "timeout_update_nsec": (None, None, None, ),
+    "link_timeout_update": (('read', None, False), None, None, ),
+    "accept": (None, ('written', None, False), ('written', None, False), None, ),
+    "accept_direct": (None, ('written', None, False), ('written', None, False), None, None, ),
+    "multishot_accept": (None, ('written', None, False), ('written', None, False), None, ),
+    "multishot_accept_direct": (None, ('written', None, False), ('written', None, False), None, ),
+    "cancel64": (None, None, ),
+    "cancel": (('read', None, False), None, ),
+    "cancel_fd": (None, None, ),
+    "cancel_op": (None, None, ),
+    "link_timeout": (('read', None, False), None, ),
+    "link_timeout_nsec": (None, None, ),
+    "connect": (None, ('read', 2, False), None, ),
+    "fallocate": (None, None, None, None, ),
+    "openat": (None, ('text', None, False), None, None, ),
+    "openat_direct": (None, ('text', None, False), None, None, None, ),
+    "open": (('text', None, False), None, None, ),
+    "open_direct": (('text', None, False), None, None, None, ),
+    "close": (None, ),
+    "close_direct": (None, ),
+    "files_update": (('written', None, False), None, None, ),
+    "statx": (None, ('text', None, False), None, None, ('written', None, False), ),
+    "read": (None, ('written', 2, False), None, None, ),
+    "read2": (None, ('written', 2, False), None, None, None, ),
+    "read_select": (None, None, None, None, ),
+    "read_attr": (None, ('written', 2, False), None, None, ('read', None, False), ),
+    "write": (None, ('read', 2, False), None, None, ),
+    "write2": (None, ('read', 2, False), None, None, None, ),
+    "write_stream": (None, ('read', 2, False), None, None, None, ),
+    "write_attr": (None, ('read', 2, False), None, None, ('read', None, False), ),
+    "fadvise": (None, None, None, None, ),
+    "fadvise64": (None, None, None, None, ),
+    "madvise": (('written', 1, False), None, None, ),
+    "madvise64": (('written', None, False), None, None, ),
+    "send": (None, ('read', 2, False), None, None, ),
+    "send_bundle": (None, None, None, ),
+    "sendto": (None, ('read', 2, False), None, None, ('read', 5, False), None, ),
+    "send_select": (None, None, None, None, ),
+    "send_bundle_select": (None, None, None, None, ),
+    "sendv": (None, ('read', None, False), None, None, ),
+    "send_fixed": (None, ('read', 2, False), None, None, None, ),
+    "recv": (None, ('written', 2, False), None, None, ),
+    "recv_multishot": (None, ('written', 2, False), None, None, ),
+    "recv_select": (None, None, None, None, ),
+    "recv_bundle_select": (None, None, None, None, ),
+    "recv_multishot_select": (None, None, None, ),
+    "recv_multishot_limit": (None, None, None, None, None, ),
+    "recv_fixed": (None, ('written', 2, False), None, None, None, ),
+    "openat2": (None, ('text', None, False), ('read', None, False), ),
+    "openat2_direct": (None, ('text', None, False), ('read', None, False), None, ),
+    "epoll_ctl": (None, None, None, ('read', None, False), ),
+    "splice": (None, None, None, None, None, None, ),
+    "provide_buffers": (('written', None, True), None, None, None, None, ),
+    "remove_buffers": (None, None, ),
+    "tee": (None, None, None, None, ),
+    "shutdown": (None, None, ),
+    "renameat": (None, ('text', None, False), None, ('text', None, False), None, ),
+    "rename": (('text', None, False), ('text', None, False), ),
+    "unlinkat": (None, ('text', None, False), None, ),
+    "unlink": (('text', None, False), None, ),
+    "mkdirat": (None, ('text', None, False), None, ),
+    "mkdir": (('text', None, False), None, ),
+    "symlinkat": (('text', None, False), None, ('text', None, False), ),
+    "symlink": (('text', None, False), ('text', None, False), ),
+    "linkat": (None, ('text', None, False), None, ('text', None, False), None, ),
+    "link": (('text', None, False), ('text', None, False), None, ),
+    "msg_ring": (None, None, None, None, ),
+    "msg_ring_cqe_flags": (None, None, None, None, None, ),
+    "msg_ring_fd": (None, None, None, None, None, ),
+    "msg_ring_fd_alloc": (None, None, None, None, ),
+    "fsetxattr": (None, ('text', None, False), ('read', 4, False), None, None, ),
+    "setxattr": (('text', None, False), ('read', 4, False), ('text', None, False), None, None, ),
+    "fgetxattr": (None, ('text', None, False), ('written', 3, False), None, ),
+    "getxattr": (('text', None, False), ('written', 3, False), ('text', None, False), None, ),
+    "socket": (None, None, None, None, ),
+    "socket_direct": (None, None, None, None, None, ),
+    "socket_direct_alloc": (None, None, None, None, ),
+    "uring_cmd": (None, None, ),
+    "uring_cmd16": (None, None, ('read', None, False), ),
+    "uring_cmd80": (None, None, ('read', None, False), ),
+    "cmd_sock": (None, None, None, None, ('written', None, False), None, ),
+    "cmd_getsockname": (None, ('written', None, False), ('written', None, False), None, ),
+    "cmd_discard": (None, None, None, ),
+    "cmd_zone_reset_all": (None, ),
+    "cmd_tx_timestamp": (None, ),
+    "uring_cmd_multishot": (None, None, None, ),
+    "ublk_get_queue_affinity": (None, ('read', None, False), ),
+    "ublk_get_dev_info": (None, ('read', None, False), ),
+    "ublk_add_dev": (None, ('read', None, False), ),
+    "ublk_del_dev": (None, ('read', None, False), ),
+    "ublk_start_dev": (None, ('read', None, False), ),
+    "ublk_stop_dev": (None, ('read', None, False), ),
+    "ublk_set_params": (None, ('read', None, False), ),
+    "ublk_get_params": (None, ('read', None, False), ),
+    "ublk_start_user_recovery": (None, ('read', None, False), ),
+    "ublk_end_user_recovery": (None, ('read', None, False), ),
+    "ublk_get_dev_info2": (None, ('read', None, False), ),
+    "ublk_get_features": (None, ('read', None, False), ),
+    "ublk_del_dev_async": (None, ('read', None, False), ),
+    "ublk_update_size": (None, ('read', None, False), ),
+    "ublk_quiesce_dev": (None, ('read', None, False), ),
+    "ublk_try_stop_dev": (None, ('read', None, False), ),
+    "ublk_reg_buf": (None, ('read', None, False), ),
+    "ublk_unreg_buf": (None, ('read', None, False), ),
+    "ublk_fetch_req": (None, ('read', None, False), None, ),
+    "ublk_commit_and_fetch_req": (None, ('read', None, False), None, ),
+    "ublk_need_get_data": (None, ('read', None, False), ),
+    "ublk_register_io_buf": (None, ('read', None, False), ),
+    "ublk_unregister_io_buf": (None, ('read', None, False), ),
+    "ublk_prep_io_cmds": (None, ('read', None, False), ('read', None, False), ),
+    "ublk_commit_io_cmds": (None, ('read', None, False), ('read', None, False), ),
+    "ublk_fetch_io_cmds": (None, ('read', None, False), None, ),
+    "nvme_io": (None, ('read', None, False), ),
+    "nvme_io_vec": (None, ('read', None, False), ),
+    "nvme_admin": (None, ('read', None, False), ),
+    "nvme_admin_vec": (None, ('read', None, False), ),
+    "fuse_register": (None, ('read', None, False), ('read', None, False), None, ),
+    "fuse_commit_and_fetch": (None, ('read', None, False), ),
+    "fuse_add_queue": (None, ('read', None, False), ),
+    "fuse_add_bufpool": (None, ('read', None, False), ),
+    "btrfs_encoded_read": (None, ('written', None, False), ),
+    "btrfs_encoded_write": (None, ('written', None, False), ),
+    "bsg_command": (None, ('read', None, False), ),
+    "send_zc": (None, ('read', 2, False), None, None, None, ),
+    "send_zc_fixed": (None, ('read', 2, False), None, None, None, None, ),
+    "sendto_zc": (None, ('read', 2, False), None, None, ('read', 5, False), None, None, ),
+    "sendv_zc": (None, ('read', None, False), None, None, None, ),
+    "sendmsg_zc": (None, ('read', None, False), None, ),
+    "sendmsg_zc_fixed": (None, ('read', None, False), None, None, ),
+    "read_multishot": (None, None, None, None, ),
+    "waitid": (None, None, ('written', None, False), None, None, ),
+    "futex_wait": (('read', None, False), None, None, None, None, ),
+    "futex_wake": (('read', None, False), None, None, None, None, ),
+    "futex_waitv": (('read', None, False), None, None, ),
+    "fixed_fd_install": (None, None, ),
+    "ftruncate": (None, None, ),
+    "bind": (None, ('read', 2, False), None, ),
+    "listen": (None, None, ),
+    "recv_zc": (None, None, None, ),
+    "epoll_wait": (None, ('written', None, False), None, None, ),
+    "readv_fixed": (None, ('read', None, False), None, None, None, None, ),
+    "writev_fixed": (None, ('read', None, False), None, None, None, None, ),
+    "pipe": (('written', None, False), None, ),
+    "pipe_direct": (('written', None, False), None, None, ),
     "nop128": (),
-    "nop128_flags": (False, ),
-    "nop128_result": (False, ),
-    "nop128_file": (False, ),
-    "nop128_fixed_buffer": (False, ),
-    "nop128_cqe32": (False, False, ),
-    "uring_cmd128": (False, False, ),
+    "nop128_flags": (None, ),
+    "nop128_result": (None, ),
+    "nop128_file": (None, ),
+    "nop128_fixed_buffer": (None, ),
+    "nop128_cqe32": (None, None, ),
+    "uring_cmd128": (None, None, ),
 }

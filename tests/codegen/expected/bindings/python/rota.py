@@ -21,9 +21,11 @@ file than the system's.
 """
 
 import ctypes
+import errno
 import os
 import platform
 import struct
+import time
 from ctypes import (c_bool, c_char, c_char_p, c_int, c_int16, c_int32, c_int64, c_size_t, c_ssize_t,
                     c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_ushort, c_void_p)
 
@@ -266,19 +268,34 @@ def check(result):
     return result
 
 
-def _pointer(thing):
-    """What C may be given for a pointer, and what has to stay for it."""
-    if thing is None or isinstance(thing, (int, bytes)):
+def _pointer(thing, kind, room):
+    """What C may be given for a pointer, and what has to stay for it; `room` bytes are to be there."""
+    if thing is None or isinstance(thing, int):
         return thing
     if isinstance(thing, (str, os.PathLike)):
-        return os.fsencode(thing)
+        thing = os.fsencode(thing)
     if isinstance(thing, (ctypes._SimpleCData, ctypes.Array, ctypes.Structure)):
-        return ctypes.c_void_p(ctypes.addressof(thing)), thing
-    view = memoryview(thing)
-    if view.readonly:
-        return bytes(view)
-    kept = (c_char * view.nbytes).from_buffer(view)  # while it is there, nobody resizes the buffer
-    return ctypes.c_void_p(ctypes.addressof(kept)), kept
+        given, size = (ctypes.c_void_p(ctypes.addressof(thing)), thing), ctypes.sizeof(thing)
+    else:
+        view = memoryview(thing)
+        size = view.nbytes
+        if not view.readonly:
+            kept = (c_char * size).from_buffer(view)  # while it is there, nobody resizes the buffer
+            given = ctypes.c_void_p(ctypes.addressof(kept)), kept
+        elif kind == "written":
+            raise TypeError("the kernel writes there, and this does not change")
+        else:
+            given = bytes(view)
+    if kind == "text" and isinstance(given, bytes) and b"\0" in given:
+        raise ValueError("embedded null byte")
+    if isinstance(room, int) and room > size:
+        raise ValueError(f"{room} bytes are to be there, and {size} are")
+    return given
+
+
+def _nsec(seconds):
+    """A time of C's, which knows none before zero."""
+    return min(max(int(seconds * 1000000000), 0), 2**64 - 1)
 
 
 class Op:
@@ -291,11 +308,15 @@ class Op:
         rota_op_init(self.handle.address)
 
     def _start(self, function, arguments, pointers):
-        given = [_pointer(each) if pointers[at] else each for at, each in enumerate(arguments)]
+        given = [each if how is None else
+                 _pointer(each, how[0], None if how[1] is None else arguments[how[1]])
+                 for each, how in zip(arguments, pointers, strict=True)]
         self._kept = given
         check(function(self.ring.address, self.handle.address,
                        *(each[0] if isinstance(each, tuple) else each for each in given)))
         self.ring._ops.add(self)
+        # Provided memory is the kernel's for longer than the request.
+        self.ring._lent += [each for each, how in zip(given, pointers) if how and how[2]]
         return self
 
     def _over(self):
@@ -314,12 +335,18 @@ class Op:
 
     def result(self, timeout=None):
         """The next result; TimeoutError after so many seconds, and the request goes on."""
-        if timeout is None:
-            found = rota_await(self.ring.address, self.handle.address)
-        else:
-            state = check(rota_await_timeout(self.ring.address, self.handle.address,
-                                             int(timeout * 1000000000)))
-            if state == ROTA_RUNNING:
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if until is None:
+                found = rota_await(self.ring.address, self.handle.address)
+            else:
+                left = max(until - time.monotonic(), 0)
+                found = rota_await_timeout(self.ring.address, self.handle.address, _nsec(left))
+            # A signal: Python's handlers run here, and what they raise ends the wait.
+            if found != -errno.EINTR or not self.active or self.has_more:
+                break
+        if until is not None:
+            if check(found) == ROTA_RUNNING:
                 raise TimeoutError("the request goes on")
             found = self.handle.res
         self._over()
@@ -428,13 +455,26 @@ class _Requests:
 
 
 class Ring(_Requests):
-    """A ring; closed at the end of a `with`, when what is in flight has been cancelled."""
+    """A ring; closed at the end of a `with`, or of its life, when what is in flight has been cancelled.
+
+    Without a config it is rota_config_single_owner()'s, and signals are handled while it waits; one
+    of your own has ROTA_WAIT_INTERRUPTIBLE in its options for that.
+    """
 
     def __init__(self, entries=64, config=None):
         self._ring = rota_ring()
         self._ops = set()
-        check(rota_init_sized(self.address, ctypes.sizeof(self._ring), entries,
-                              config.address if config else None))
+        self._lent = []
+        self._open = False
+        if config is None:
+            config = rota_config()
+            rota_config_single_owner(config.address)
+            config.options |= ROTA_WAIT_INTERRUPTIBLE
+        check(rota_init_sized(self.address, ctypes.sizeof(self._ring), entries, config.address))
+        self._open = True
+
+    def __del__(self):
+        self.exit()
 
     @property
     def address(self):
@@ -449,8 +489,9 @@ class Ring(_Requests):
         return self._ring.features
 
     def exit(self):
-        if self._ring.ring_fd < 0 and self._ring.enter_ring_fd < 0:
+        if not getattr(self, "_open", False):
             return
+        self._open = False
         for op in list(self._ops):
             op.cancel()
         rota_queue_exit(self.address)
@@ -465,7 +506,7 @@ class Ring(_Requests):
         """Starts a request by name; deadline in seconds, iosqe are flags of the entry (IOSQE_*)."""
         op = Op(self)
         if deadline is not None:
-            rota_op_deadline(op.handle.address, int(deadline * 1000000000))
+            rota_op_deadline(op.handle.address, max(_nsec(deadline), 1))  # 0 is none
         if iosqe:
             rota_op_set_flags(op.handle.address, iosqe)
         return op._start(globals()["rota_start_" + name], arguments, _POINTERS[name])
@@ -474,17 +515,19 @@ class Ring(_Requests):
         return check(rota_submit(self.address))
 
 
+# Of each argument None, or what is behind the pointer, which argument says how many bytes, and
+# whether it is the kernel's for longer than the request.
 _POINTERS = {
     "nop": (),
-    "look": (False, True, False, False, ),
-    "open": (True, False, False, ),
-    "open_direct": (False, True, False, False, False, ),
-    "watch": (False, False, False, True, True, ),
+    "look": (None, ('written', 2, False), None, None, ),
+    "open": (('text', None, False), None, None, ),
+    "open_direct": (None, ('text', None, False), None, None, None, ),
+    "watch": (None, None, None, ('written', None, False), ('written', None, True), ),
     "later": (),
-    "tell": (False, False, ),
-    "ear_say": (False, True, ),
-    "ear_ask": (False, True, ),
-    "ear_wait": (False, True, ),
-    "ear_stop": (False, True, ),
-    "wall_tell": (False, True, ),
+    "tell": (None, None, ),
+    "ear_say": (None, ('read', None, False), ),
+    "ear_ask": (None, ('read', None, False), ),
+    "ear_wait": (None, ('written', None, False), ),
+    "ear_stop": (None, ('read', None, False), ),
+    "wall_tell": (None, ('read', None, False), ),
 }

@@ -229,6 +229,7 @@ public:
     struct promise_type {
         T value{};
         std::coroutine_handle<> continuation = std::noop_coroutine();
+        bool started = false;
 
         task get_return_object() noexcept
         {
@@ -260,23 +261,35 @@ public:
             coroutine_.destroy();
     }
 
-    /* Runs it until it first waits; done() and result() tell the rest. */
-    void start() { coroutine_.resume(); }
-    bool done() const noexcept { return coroutine_.done(); }
-    T result() const { return coroutine_.promise().value; }
+    /* Runs it until it first waits, once; done() and result() tell the rest. One that was moved from is done. */
+    void start()
+    {
+        if (coroutine_ && !std::exchange(coroutine_.promise().started, true))
+            coroutine_.resume();
+    }
+    bool done() const noexcept { return !coroutine_ || coroutine_.done(); }
+    T result() const { return coroutine_ ? coroutine_.promise().value : T{}; }
 
+    /* One that was started before goes on as it is, and one that is done gives what it returned. */
     auto operator co_await() noexcept
     {
         struct awaiter {
             std::coroutine_handle<promise_type> coroutine;
 
-            bool await_ready() const noexcept { return false; }
+            bool await_ready() const noexcept { return !coroutine || coroutine.done(); }
             std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) const noexcept
             {
-                coroutine.promise().continuation = waiting;
+                promise_type &promise = coroutine.promise();
+
+                promise.continuation = waiting;
+                if (std::exchange(promise.started, true))
+                    return std::noop_coroutine();
                 return coroutine;
             }
-            T await_resume() const { return std::move(coroutine.promise().value); }
+            T await_resume() const
+            {
+                return coroutine ? std::move(coroutine.promise().value) : T{};
+            }
         };
         return awaiter{coroutine_};
     }
@@ -288,7 +301,7 @@ private:
 };
 
 /*
- * Starts a task and drives the ring until it is done. Returns what it returns;
+ * Starts a task, if it was not, and drives the ring until it is done. Returns what it returns;
  * T must be made from an int: that of a wait which failed, or -EDEADLK when the
  * task waits for nothing that is in flight.
  */
