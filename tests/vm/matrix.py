@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results import FAILED, PASSED, SKIPPED, Check, Guest, Program
+from results import EMULATED, FAILED, PASSED, SKIPPED, Check, Guest, Program
 
 COMMAND = "tests/vm/run all --matrix tests/vm/MATRIX.md"
 LIVE, LIVE_REGISTER = "live", "live-register"
@@ -26,15 +26,17 @@ Made by `{COMMAND}`, which boots Debian's kernels and runs the
 tests of this tree on each (see [README.md](README.md)). Do not edit.
 
 A column is a kernel, for x86-64 where it names no other architecture; i386 means 32-bit programs on
-an x86-64 kernel, and s390x is big-endian. A trial is a real request, or register call, whose result,
+an x86-64 kernel, and s390x is big-endian. `{EMULATED}` is no kernel but the library's own, on the
+machine that made this, for the programs that have a second run on it. A trial is a real request, or register call, whose result,
 completions and effects must be what `ops.yaml` says.
 
 | cell | meaning |
 |---|---|
 | `9` | nine trials ran and came out as the table says |
 | `9+3` | three more use something that the table has from a later kernel on, and were refused |
-| `{ABSENT}` | the table has the whole opcode from a later kernel on, and every trial was refused |
-| `9 ?1` | one more trial could not be made here; the reason stands at the end |
+| `{ABSENT}` | the table has the whole opcode from a later kernel on, and every trial was refused; or the emulated kernel refuses it |
+| `9 ?1` | one more trial could not be made here, or differs by design; the reason stands at the end |
+| `?` | the program with the trials was left out here; the reason stands at the end |
 | `{UNTRIED}` | no trial: the table says why none can be made |
 | `{BROKEN}2` | two trials came out against the table. The suite fails, and this file has none |
 
@@ -55,8 +57,11 @@ class Row:
     name: str
     since: tuple[int, int]
     backports: frozenset[tuple[int, int]]
+    refused: bool  # by the emulated kernel
 
     def on(self, guest: Guest) -> bool:
+        if guest.kernel == EMULATED:
+            return not self.refused
         kernel = series(guest.kernel)
         return self.since <= kernel or kernel in self.backports
 
@@ -68,7 +73,8 @@ def series(text: str) -> tuple[int, int]:
 
 def rows(table: dict[str, Any], section: str) -> list[Row]:
     return [Row(item["name"], series(item["since"]),
-                frozenset(series(text) for text in item.get("backports", ())))
+                frozenset(series(text) for text in item.get("backports", ())),
+                item["emulate"]["way"] == "refused")
             for item in table[section]]
 
 
@@ -90,7 +96,9 @@ def trials_of(guest: Guest, program: str) -> dict[str, list[Check]]:
 
 
 def split_skip(check: Check) -> tuple[str, str]:
-    """The trial that was skipped and the reason: the line of TAP has both in its reason."""
+    """The trial that was skipped and the reason: most lines of TAP have both in their reason."""
+    if check.name:
+        return check.name, check.reason
     trial, _, reason = check.reason.rpartition(": ")
     return trial, reason
 
@@ -153,7 +161,8 @@ def opcode_lines(guests: Sequence[Guest], table_rows: Sequence[Row], program: st
         if strangers:
             raise Incomplete(f"{title(guest)}: {program} has trials of {strangers[0]}, which is "
                              "no opcode of the table")
-    body = [[row.name, *(trial_cell(row, guest, found.get(row.name, ()))
+    body = [[row.name, *("?" if not found and program_of(guest, program).status == SKIPPED
+                         else trial_cell(row, guest, found.get(row.name, ()))
                          for guest, found in zip(guests, trials, strict=True))]
             for row in table_rows]
     return table_lines(("opcode", *map(title, guests)), body)
@@ -201,7 +210,7 @@ def render(guests: Sequence[Guest], table: dict[str, Any]) -> str:
         "\n## Register calls\n", *opcode_lines(guests, rows(table, "register"), LIVE_REGISTER),
         "\n## Other tests\n",
         "How many checks of each program passed; after `?` how many were skipped, most of them for want\n"
-        "of what a later kernel has.\n",
+        f"of what a later kernel has. `{ABSENT}` is a program that is not run there.\n",
         *program_lines(guests),
         "\n## What was skipped, and why\n",
         "Without the trials that need a later kernel.\n",

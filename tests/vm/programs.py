@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,9 @@ def test_executables(target: Path) -> list[Path]:
                    and Path(command[0]).name not in LEFT_OUT}, key=lambda path: path.name)
 
 
-def build_tree(arch: str, cache: Path, only: Sequence[str] = ()) -> list[Path]:
-    """The test programs of this checkout, which has a build directory of its own in the cache."""
+@contextlib.contextmanager
+def tree(arch: str, cache: Path) -> Iterator[Path]:
+    """The build directory of this checkout, which has one of its own in the cache; up to date."""
     directory = cache / hashlib.sha256(str(TREE).encode()).hexdigest()[:12]
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w", encoding="utf-8") as lock:
@@ -131,11 +133,35 @@ def build_tree(arch: str, cache: Path, only: Sequence[str] = ()) -> list[Path]:
         target = setup_tree(arch, directory)
         # A changed meson.build is read again before it is asked for its tests.
         build(["ninja", "-C", str(target), "build.ninja"], f"the meson tree for {arch}")
+        yield target
+
+
+def build_programs(arch: str, target: Path, programs: Sequence[Path]) -> None:
+    if programs:
+        names = [str(program.relative_to(target)) for program in programs]
+        build(["ninja", "-C", str(target), *names], f"the test programs for {arch}")
+
+
+def build_tree(arch: str, cache: Path, only: Sequence[str] = ()) -> list[Path]:
+    """The test programs of this checkout."""
+    with tree(arch, cache) as target:
         programs = [path for path in test_executables(target) if not only or path.name in only]
-        if programs:
-            names = [str(program.relative_to(target)) for program in programs]
-            build(["ninja", "-C", str(target), *names], f"the test programs for {arch}")
+        build_programs(arch, target, programs)
     return programs
+
+
+def build_emulated(arch: str, cache: Path, only: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The commands of the tests that run once more on the emulated kernel, by program."""
+    with tree(arch, cache) as target:
+        found = dict[str, list[str]]()
+        for test in introspect(target, "tests"):
+            check, *arguments = test["cmd"]
+            if Path(check) == TREE / "tests" / "emulated" / "check":
+                differences, name, program = arguments
+                if not only or name in only:
+                    found[name] = [check, differences, name, str(target / program)]
+        build_programs(arch, target, [Path(command[-1]) for command in found.values()])
+    return dict(sorted(found.items()))
 
 
 # ---- a directory of programs -------------------------------------------------------------------

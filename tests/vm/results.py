@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+EMULATED = "emulated"  # in the place of a kernel's series: the library's own, without a guest
 LAST_LINES = 20  # of the output of a failed program, and of a console that fell silent
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest as vm  # noqa: E402
 import matrix  # noqa: E402
+from here import run_here  # noqa: E402
 from results import FAILED, PASSED, SKIPPED, Check, Guest, Program, as_json, describe  # noqa: E402
 
 
@@ -174,9 +175,11 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
 # ---- the matrix --------------------------------------------------------------------------------
 
 HERE = Path(__file__).resolve().parent
-TABLE = {"opcodes": [{"name": "NOP", "since": "5.1"}, {"name": "PIPE", "since": "6.16"},
-                     {"name": "TEE", "since": "6.2", "backports": ["6.1"]}],
-         "register": [{"name": "REGISTER_BUFFERS", "since": "5.1"}]}
+DONE, REFUSED = {"way": "now"}, {"way": "refused"}
+TABLE = {"opcodes": [{"name": "NOP", "since": "5.1", "emulate": DONE},
+                     {"name": "PIPE", "since": "6.16", "emulate": REFUSED},
+                     {"name": "TEE", "since": "6.2", "backports": ["6.1"], "emulate": DONE}],
+         "register": [{"name": "REGISTER_BUFFERS", "since": "5.1", "emulate": DONE}]}
 
 
 def guest_with(*lines: str, kernel: str = "6.1") -> Guest:
@@ -211,11 +214,46 @@ def test_the_cells_of_the_matrix() -> None:
     assert "| NOP nop_file in a: ok 3 | no device | 6.1 |" in text
 
 
+def test_the_emulated_kernel_has_a_column() -> None:
+    text = matrix.render([guest_with(
+        "ok 1 - NOP nop in a: ok",
+        "ok 2 - NOP nop in b: ok # SKIP differs: it is not looked at",
+        "ok 3 # SKIP NOP nop_flags in a: ok 2: needs Linux 7.3, this is 6.18",
+        "ok 4 - PIPE pipe in b: EINVAL",
+        "ok 5 - TEE tee in c: ok", kernel="emulated")], TABLE)
+    assert cell(text, "opcode") == "emulated"
+    assert cell(text, "NOP") == "1+1 ?1"
+    assert cell(text, "PIPE") == matrix.ABSENT
+    assert cell(text, "TEE") == "1"
+    assert "| NOP nop in b: ok | differs: it is not looked at | emulated |" in text
+
+
+@pytest.mark.parametrize("script, ended, status", [
+    ("echo ok 1; echo 1..1", "exit 0", PASSED),
+    ("echo ok 1; echo 1..2", "exit 0", FAILED),
+    ("echo '1..0 # SKIP no ring'; exit 77", "exit 77", SKIPPED),
+    ("echo ok 1; sleep 60", "did not end in 1 s", FAILED),
+])
+def test_a_program_without_a_guest(tmp_path: Path, script: str, ended: str, status: str) -> None:
+    program = run_here("p", ["sh", "-c", script], tmp_path, 1)
+    assert (program.ended, program.status) == (ended, status)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failure_shows_in_the_matrix() -> None:
     text = matrix.render([guest_with("ok 1 - NOP nop in a: ok", "not ok 2 - NOP nop in b: ok")],
                          TABLE)
     assert cell(text, "NOP") == matrix.BROKEN + "1"
     assert cell(text, "PIPE") == matrix.UNTRIED
+
+
+def test_a_program_that_is_left_out_shows_in_the_matrix() -> None:
+    guest = guest_with(kernel="emulated")
+    guest.programs[0] = Program("live", output=["1..0 # SKIP too many differ"], ended="exit 77")
+    guest.programs[0].judge()
+    text = matrix.render([guest], TABLE)
+    assert cell(text, "NOP") == "?"
+    assert "| live | too many differ | emulated |" in text
 
 
 def test_a_matrix_has_no_holes() -> None:
