@@ -247,6 +247,56 @@ static void multishot(struct twin *t)
     close_both(s);
 }
 
+/* A multishot that receives messages, with the descriptor that came along. */
+static void records(struct twin *t)
+{
+    union {
+        struct cmsghdr header;
+        unsigned char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                            .cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS}};
+    struct iovec data = {"hi", 2};
+    struct msghdr asked = {.msg_controllen = sizeof(control)};
+    struct msghdr sent = {.msg_iov = &data,
+                          .msg_iovlen = 1,
+                          .msg_control = &control,
+                          .msg_controllen = sizeof(control)};
+    struct io_uring_recvmsg_out out;
+    struct io_uring_buf_ring *br;
+    struct io_uring_sqe *sqe;
+    struct io_uring_cqe *cqe;
+    struct cmsghdr got;
+    int s[2], fd = -1;
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s))
+        bail("socketpair");
+    br = ring_of(t, 4, 1, 0, 3);
+    if (!br)
+        return;
+    sqe = PREP(t, 1, recvmsg_multishot(q, s[0], &asked, 0));
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 1;
+    submit(t);
+    memcpy(CMSG_DATA(&control.header), &s[0], sizeof(int));
+    if (sendmsg(s[1], &sent, 0) != 2)
+        bail("sendmsg");
+    if (rota_wait_cqe(&t->ring, &cqe))
+        bail("no completion");
+    memcpy(&out, memory[0], sizeof(out));
+    memcpy(&got, memory[0] + sizeof(out), sizeof(got));
+    memcpy(&fd,
+           memory[0] + sizeof(out) + ((unsigned char *)CMSG_DATA(&control.header) - control.bytes),
+           sizeof(fd));
+    say(t, " %d", cqe->res == (int)(sizeof(out) + sizeof(control)) + 2);
+    say(t, " %u %d", out.payloadlen, out.controllen == sizeof(control));
+    say(t, " %d %d", got.cmsg_type == SCM_RIGHTS, fcntl(fd, F_GETFD) >= 0 && !close(fd));
+    say(t, " %.2s", memory[0] + sizeof(out) + sizeof(control));
+    rota_cqe_seen(&t->ring, cqe);
+    rota_free_buf_ring(&t->ring, br, 4, 1);
+    close_both(s);
+}
+
 static void receive_bundles(struct twin *t)
 {
     struct io_uring_buf_ring *br;
@@ -340,6 +390,8 @@ static const struct scenario scenarios[] = {
     SCENARIO("files that only a worker can read", workers, " 5@30 twin 0@31 0 2 -105",
              .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("multishot", multishot, "[1] 2@30+ 2@31+ 2@32+ -105 abcdef",
+             .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("messages with a descriptor", records, "[1] 1 2 1 1 1 hi",
              .opcode = IORING_OP_SEND_ZC),
     SCENARIO("bundles received", receive_bundles, " 100@30 0 2 2@32 1@33",
              .features = IORING_FEAT_RECVSEND_BUNDLE, .opcode = IORING_OP_SENDMSG_ZC),

@@ -309,8 +309,40 @@ static const struct scenario scenarios[] = {
              .opcode = IORING_OP_READV_FIXED),
 };
 
+/* What the kernel does not know of is told at both ends of the numbers. */
+static void unknown(void)
+{
+    const struct rota_kernel *k = &rota_kernel_emulated;
+    struct io_uring_params p = {0};
+    int fd = k->setup(4, &p);
+
+    is_int(k->reg(fd, IORING_REGISTER_LAST, NULL, 0), -EINVAL, "the number behind the last call");
+    is_int(k->reg(fd, UINT32_MAX & ~IORING_REGISTER_USE_REGISTERED_RING, NULL, 0), -EINVAL,
+           "and the largest");
+    k->close(fd);
+}
+
+/* The ring's memory is its own: that nobody maps it any more takes nothing from it. */
+static void unmapped(void)
+{
+    const struct rota_kernel *k = &rota_kernel_emulated;
+    struct io_uring_params p = {0};
+    void *rings, *sqes;
+    int fd = k->setup(4, &p);
+
+    if (fd < 0 || k->map(4096, fd, IORING_OFF_SQ_RING, &rings) ||
+        k->map(4096, fd, IORING_OFF_SQES, &sqes))
+        bail("no ring");
+    is_int(k->unmap(rings, 4096), 0, "its words are given back");
+    is_int(k->unmap(sqes, 4096), 0, "and its SQEs");
+    is_int(k->enter(fd, 4, 0, IORING_ENTER_GETEVENTS, NULL, 0), 0, "it still looks at both");
+    is_int(k->close(fd), 0, "and is closed");
+}
+
 int main(void)
 {
     PLAY(scenarios);
+    unknown();
+    unmapped();
     return done();
 }
