@@ -247,6 +247,26 @@ static void multishot(struct twin *t)
     close_both(s);
 }
 
+/* What cannot be read at all says so, and addresses that no memory can have are none. */
+static void impossible(struct twin *t)
+{
+    struct io_uring_buf_ring *br;
+    struct io_uring_sqe *sqe;
+    int p[2];
+
+    make_pipe(p);
+    br = ring_of(t, 4, 1, 0, 3);
+    if (!br)
+        return;
+    sqe = PREP(t, 1, read_multishot(q, p[1], 0, 0, 1));
+    pick(t, sqe, 1);
+    rota_free_buf_ring(&t->ring, br, 4, 1);
+    close_both(p);
+    PREP(t, 2, provide_buffers(q, NULL, 64, 4, 2, 0))->addr = UINT64_MAX - 100;
+    submit(t);
+    picks(t, 1);
+}
+
 /* A multishot that receives messages, with the descriptor that came along. */
 static void records(struct twin *t)
 {
@@ -391,6 +411,7 @@ static const struct scenario scenarios[] = {
              .opcode = IORING_OP_FUTEX_WAIT),
     SCENARIO("multishot", multishot, "[1] 2@30+ 2@31+ 2@32+ -105 abcdef",
              .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("what is impossible", impossible, " -9[1] -75", .opcode = IORING_OP_READ_MULTISHOT),
     SCENARIO("messages with a descriptor", records, "[1] 1 2 1 1 1 hi",
              .opcode = IORING_OP_SEND_ZC),
     SCENARIO("bundles received", receive_bundles, " 100@30 0 2 2@32 1@33",

@@ -237,6 +237,27 @@ static void accepts_again(struct twin *t)
     close(listening);
 }
 
+/* Into slots, until there is none; the first has the number 0. */
+static void accepts_into_slots(struct twin *t)
+{
+    struct sockaddr_in address;
+    int fd = listener(&address), peers[3];
+
+    if (rota_register_files_sparse(&t->ring, 2))
+        bail("no slots");
+    PREP(t, 1, multishot_accept_direct(q, fd, NULL, NULL, 0));
+    submit(t);
+    for (unsigned i = 0; i < 3; i++) {
+        peers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        if (peers[i] < 0 || connect(peers[i], (struct sockaddr *)&address, sizeof(address)))
+            bail("connect");
+        reap(t, 1);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        close(peers[i]);
+    close(fd);
+}
+
 static void connects(struct twin *t)
 {
     struct sockaddr_in address;
@@ -408,6 +429,8 @@ static const struct scenario scenarios[] = {
     SCENARIO("accepts", accepts, "[1] 0 1"),
     SCENARIO("accepts again and again", accepts_again, "[1] 0 11 0 11 0 11[1] 1:-125 2:0",
              .opcode = IORING_OP_SOCKET),
+    SCENARIO("accepts into slots", accepts_into_slots, "[1] 1:0+ 1:1+ 1:-23",
+             .opcode = IORING_OP_SEND_ZC),
     SCENARIO("connects", connects, "[1] 1:0[1] 2:-111"),
     SCENARIO("receives", receives, "[1] 1:3[1] 2:-11[1] 3:6 abcdef[2] 4:3 5:-125",
              .opcode = IORING_OP_SOCKET),

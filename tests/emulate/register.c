@@ -322,6 +322,24 @@ static void unknown(void)
     k->close(fd);
 }
 
+/* As many entries as there may be, and one more; as many opcodes as a probe may have. */
+static void largest(void)
+{
+    static union {
+        struct io_uring_probe probe;
+        unsigned char room[sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op)];
+    } all;
+    const struct rota_kernel *k = &rota_kernel_emulated;
+    struct io_uring_params p = {0}, clamped = {.flags = IORING_SETUP_CLAMP};
+    int fd;
+
+    is_int(k->setup(32769, &p), -EINVAL, "more entries than there may be");
+    fd = k->setup(32769, &clamped);
+    is_int(clamped.sq_entries, 32768, "are as many as there may be, if that will do");
+    is_int(k->reg(fd, IORING_REGISTER_PROBE, &all, 256), 0, "a probe of 256 opcodes");
+    k->close(fd);
+}
+
 /* The ring's memory is its own: that nobody maps it any more takes nothing from it. */
 static void unmapped(void)
 {
@@ -343,6 +361,7 @@ int main(void)
 {
     PLAY(scenarios);
     unknown();
+    largest();
     unmapped();
     return done();
 }
