@@ -349,6 +349,22 @@ static void whole_messages(struct twin *t)
     close_both(s);
 }
 
+/* A message that is shorter is whole all the same, where messages have bounds. */
+static void whole_datagram(struct twin *t)
+{
+    char in[16] = "";
+    int s[2];
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s))
+        bail("socketpair");
+    PREP(t, 1, recv(q, s[0], in, sizeof(in), MSG_WAITALL));
+    submit(t);
+    put(s[1], "abc");
+    reap(t, 1);
+    say(t, " %s", in);
+    close_both(s);
+}
+
 static void messages(struct twin *t)
 {
     char name[16] = "", in[8] = "";
@@ -434,6 +450,7 @@ static const struct scenario scenarios[] = {
     SCENARIO("connects", connects, "[1] 1:0[1] 2:-111"),
     SCENARIO("receives", receives, "[1] 1:3[1] 2:-11[1] 3:6 abcdef[2] 4:3 5:-125",
              .opcode = IORING_OP_SOCKET),
+    SCENARIO("a whole datagram", whole_datagram, "[1] 1:3 abc"),
     SCENARIO("whole messages", whole_messages, "[1] 1:10 abcdefghij 3[1] 2:100000 1 -1",
              .opcode = IORING_OP_SOCKET),
     SCENARIO("messages", messages, "[1] 1:6 abcdef 1 0", .features = IORING_FEAT_SUBMIT_STABLE),

@@ -307,7 +307,31 @@ static void eventfds(struct twin *t)
     close(p[1]);
 }
 
+/* A NOP that looks a file up, and slots of a table that is not there. */
+static void looked_up(struct twin *t)
+{
+    int32_t fd = 0, slots[2] = {0, -1};
+    uint32_t fixed = IORING_NOP_FILE | IORING_NOP_FIXED_FILE;
+    struct io_uring_sqe *sqe;
+
+    say(t, "%d", ONE(t, files_update(q, &fd, 1, (int)IORING_FILE_INDEX_ALLOC)));
+    if (rota_register_files(&t->ring, slots, 2))
+        bail("no table");
+    for (int i = 0; i < 3; i++) {
+        sqe = PREP(t, 1, nop(q));
+        sqe->fd = i;
+        sqe->nop_flags = fixed;
+        say(t, " %d", one(t, sqe));
+    }
+    sqe = PREP(t, 1, nop(q));
+    sqe->fd = 1 << 20;
+    sqe->nop_flags = IORING_NOP_FILE;
+    say(t, " %d", one(t, sqe));
+}
+
 static const struct scenario scenarios[] = {
+    SCENARIO("files that are looked up", looked_up, "-6 0 -9 -9 -9",
+             .opcode = IORING_OP_EPOLL_WAIT),
     SCENARIO("a table of files", files,
              "-6 -75 -22 -24 0 -16 | 2 -9 2 -9 | 2 1 1 1 -9 | -22 -75 -9 1 1 | -22 0 -9",
              .opcode = IORING_OP_SENDMSG_ZC),
