@@ -466,6 +466,7 @@ class Ring(_Requests):
         self._ops = set()
         self._lent = []
         self._open = False
+        self._process = os.getpid()
         if config is None:
             config = rota_config()
             rota_config_single_owner(config.address)
@@ -492,7 +493,8 @@ class Ring(_Requests):
         if not getattr(self, "_open", False):
             return
         self._open = False
-        for op in list(self._ops):
+        # The end of a child is not that of its parent's requests.
+        for op in list(self._ops) if os.getpid() == self._process else ():
             op.cancel()
         rota_queue_exit(self.address)
 
