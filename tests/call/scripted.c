@@ -3,6 +3,9 @@
 #include "../ring/fake_kernel.h"
 
 #include <rota/call.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 static struct rota_ring ring;
 static uint32_t dice = 1;
@@ -420,7 +423,8 @@ static void test_lost(void)
  * the kernel has no memory. It completes the call only for who sleeps.
  */
 static struct rota_op behind;
-static unsigned asked, sleeps;
+static unsigned asked, sleeps, slept_for;
+static int64_t longest;
 
 static void start_behind(struct rota_ring *r, struct rota_op *op)
 {
@@ -444,6 +448,13 @@ static int has_no_memory(int fd, uint32_t submit, uint32_t wait_nr, uint32_t fla
     }
     if (!wait_nr)
         return 0;
+    slept_for = wait_nr;
+    if (flags & IORING_ENTER_EXT_ARG) {
+        const struct io_uring_getevents_arg *ext = arg;
+        const struct __kernel_timespec *ts = (const struct __kernel_timespec *)(uintptr_t)ext->ts;
+
+        longest = ts->tv_nsec;
+    }
     if (sleeps++ == 20) {
         fake_complete(1);
         return 0;
@@ -466,10 +477,14 @@ static void test_no_memory(uint32_t features)
     ring.kernel = &kernel;
     rota_op_on_result(&first, start_behind);
     rota_start_nop(&ring, &first);
+    fake_post(1, 0, 0); /* the caller's own, which stays */
     asked = 0;
+    longest = 0;
     sleeps = features & IORING_FEAT_EXT_ARG ? 0 : 20;
     is_int(rota_call_nop(&ring), 0, "a call that the kernel takes ends, whatever is behind it");
     is_int((int)sleeps, 21, "who waits for it sleeps");
+    is_int((int)slept_for, 2, "for one more than there is");
+    is_int(longest, features & IORING_FEAT_EXT_ARG ? 50000 << 11 : 0, "up to a tenth of a second");
     ok(asked <= 1001, "and seldom asks for memory: %u times", asked);
     is_int(rota_in_flight(&ring), 1, "what is behind");
     ring.kernel = &fake_kernel;
@@ -478,10 +493,12 @@ static void test_no_memory(uint32_t features)
 }
 
 /* A kernel without waits that end (before 5.11), and a cancel request behind a drain. */
+static bool clock_stands;
+
 static int cancels_late(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
                         size_t size)
 {
-    fake.now_ms += (fake.enters & 15) == 0;
+    fake.now_ms += !clock_stands && (fake.enters & 15) == 0;
     if (!submit) {
         fake.enters++;
         if (!wait_nr)
@@ -518,7 +535,69 @@ static void test_late_cancel(void)
     fake_post(ROTA_OP_DATA ^ 1 ^ 3, -ENOENT, 0);
     is_int(rota_run(&ring), 0, "until it comes");
     is_int((int)ring.calls.cancels, 0, "to its end");
+
+    /* One that was not even submitted when its handle ended. */
+    rota_op_init(&stopped);
+    rota_start_nop(&ring, &stopped);
+    take_all();
+    is_int(rota_op_request_cancel(&ring, &stopped), 0, "a request to cancel");
+    fake_post((uint64_t)(uintptr_t)&stopped + ROTA_OP_DATA, 0, 0);
+    fake.posted = fake.taken;
+    is_int(rota_run(&ring), 0, "what it is for has ended before");
+    is_int((int)ring.calls.cancels, 0, "it is submitted, and ends");
     rota_queue_exit(&ring);
+
+    fake_reset();
+    fake.features = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP;
+    fake_plain_ring(&ring, 0, 0);
+    kernel.enter = cancels_late;
+    ring.kernel = &kernel;
+    clock_stands = true;
+    rota_op_init(&stopped);
+    rota_start_nop(&ring, &stopped);
+    is_int(rota_op_cancel(&ring, &stopped), -ECANCELED, "a clock that stands keeps nobody");
+    rota_queue_exit(&ring);
+}
+
+/* A call whose kernel only ever says that there was a signal: it can be neither finished nor left. */
+static int takes_and_interrupts(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags,
+                                const void *arg, size_t size)
+{
+    (void)fd;
+    (void)wait_nr;
+    (void)flags;
+    (void)arg;
+    (void)size;
+    fake_take(submit);
+    return -EINTR;
+}
+
+static void test_endless(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+    int status = 0;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        struct rlimit no_core = {0, 0};
+
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGILL, SIG_DFL);
+        signal(SIGTRAP, SIG_DFL);
+        alarm(100);
+        close(2);
+        fake_reset();
+        fake_plain_ring(&ring, 0, ROTA_WAIT_INTERRUPTIBLE);
+        kernel.enter = takes_and_interrupts;
+        ring.kernel = &kernel;
+        rota_call_nop(&ring);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    ok(WIFSIGNALED(status) && (WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP),
+       "a call that cannot be finished ends the program");
 }
 
 int main(void)
@@ -526,6 +605,7 @@ int main(void)
     test_no_memory(FAKE_FEATURES);
     test_no_memory(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP);
     test_late_cancel();
+    test_endless();
     test_large(true);
     test_large(false);
     test_replaced();

@@ -250,6 +250,14 @@ static int is_signalled(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flag
     return 0;
 }
 
+/* As many signals, and from then on no sleep any more. */
+static int goes_wrong(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                      size_t size)
+{
+    fake.now_ms += calls < signals;
+    return says_nothing(fd, submit, wait_nr, flags, arg, size);
+}
+
 static void many_signals(void)
 {
     struct rota_kernel kernel = fake_kernel;
@@ -281,6 +289,17 @@ static void many_signals(void)
     kernel.enter = says_nothing;
     fake_prepare(&ring, FAKE_ENTRIES, 1);
     is_int(rota_sqring_wait(&ring), -EPROTO, "which ends where nothing else can be the reason");
+    rota_queue_exit(&ring);
+
+    kernel.enter = goes_wrong;
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    ring.kernel = &kernel;
+    calls = 0;
+    is_int(rota_wait_cqe(&ring, &cqe), -EPROTO, "what was slow may become too fast later");
+    kernel.enter = says_nothing;
+    fake.clock_error = -EIO;
+    is_int(rota_wait_cqe(&ring, &cqe), -EPROTO, "without a clock the number decides");
     rota_queue_exit(&ring);
 
     /* What is told is no better a reason when no time passes. */
@@ -336,7 +355,7 @@ static void far_head(uint32_t flags, const char *kind)
 
 int main(void)
 {
-    alarm(60);
+    alarm(300);
     far_tail(0, 0, "plain");
     far_tail(0, IORING_CQE_F_32, "plain, marked large");
     far_tail(IORING_SETUP_CQE32, 0, "CQE32");
