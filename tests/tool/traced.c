@@ -81,9 +81,10 @@ static void make(struct rota_ring *ring, unsigned entries, unsigned flags)
     if (flags & IORING_SETUP_SQPOLL)
         params.sq_thread_idle = 50;
     if (flags & IORING_SETUP_NO_MMAP) {
-        static unsigned char memory[1 << 16] __attribute__((aligned(4096)));
+        static unsigned char memory[4][1 << 16] __attribute__((aligned(4096)));
+        static unsigned next;
 
-        ret = rota_queue_init_mem(entries, ring, &params, memory, sizeof(memory));
+        ret = rota_queue_init_mem(entries, ring, &params, memory[next++ % 4], sizeof(memory[0]));
         ret = ret > 0 ? 0 : ret;
     } else {
         ret = rota_queue_init_params(entries, ring, &params);
@@ -705,14 +706,16 @@ static void one_of_many(void)
 }
 
 /* Until its input ends: a request now and then; and with each byte on another ring, which has
- * the number of the one before. */
-static void lingers(unsigned flags)
+ * the number of the one before. Beside it are some that are not used. */
+static void lingers(unsigned flags, unsigned unused)
 {
     struct timespec time = {0, 1000000};
     unsigned rounds = 0;
     struct rota_ring ring;
     char byte;
 
+    for (unsigned i = 0; i < unused; i++)
+        make(&ring, 8, flags);
     make(&ring, 8, flags);
     fcntl(0, F_SETFL, O_NONBLOCK);
     printf("ready\n");
@@ -756,7 +759,8 @@ int main(int argc, char **argv)
     else if (!strcmp(mode, "fails"))
         fails();
     else if (!strcmp(mode, "lingers"))
-        lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0);
+        lingers(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 0,
+                argc > 3 ? (unsigned)atoi(argv[3]) : 0);
     else if (!strcmp(mode, "one-of-many"))
         one_of_many();
     else if (!strcmp(mode, "alike"))

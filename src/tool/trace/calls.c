@@ -49,6 +49,8 @@ static void enter_entered(struct model *model, struct task *task)
     struct indices now;
 
     task->ring = ring;
+    if (ring && ring->unfound)
+        model_search(model, ring);
     if (!ring || !ring_readable(ring))
         return;
     /* What completed since the last look. */

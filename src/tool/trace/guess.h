@@ -34,4 +34,13 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts);
  */
 int guess_params(int pid, int fd, int file, struct io_uring_params *params);
 
+/*
+ * Looks for such a ring in the memory of its process, and completes `params`: both
+ * addresses, the sizes of entries, whether there is an SQ array. -EAGAIN: several rings
+ * look alike, or the process has not touched it, or none of its requests was answered:
+ * once it was used it may be found. -E2BIG: there is too much memory; -EACCES: it may
+ * not be looked at; -EPROTO: this kernel's rings are others. One thread at a time.
+ */
+int find_own_memory(int pid, int fd, struct io_uring_params *params);
+
 #endif /* ROTA_SRC_TOOL_TRACE_GUESS_H */

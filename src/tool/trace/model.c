@@ -17,6 +17,9 @@
 #include "tool/trace/guess.h"
 #include "tool/trace/trace.h"
 
+#define SEARCH_NSEC  60000000u /* between two searches for the memory of a ring ... */
+#define SEARCH_SHARE 20        /* ... and so many times what one takes */
+
 void model_start(struct model *model)
 {
     pthread_condattr_t attributes;
@@ -92,11 +95,28 @@ void model_set_quiet(struct model *model, struct ring *ring, bool quiet)
     ring->quiet = quiet;
 }
 
+/* Makes its memory readable, if it can be; `file` is taken over. */
+static void open_ring(struct model *model, struct ring *ring, int file)
+{
+    struct stat status;
+
+    if (ring_attach(ring, file))
+        return;
+    start_reading(ring);
+    list_append(&model->busy, &ring->node);
+    if (++model->open_count > BUSY_RINGS)
+        model_set_quiet(model, ring, true);
+    if (!fstat(ring->file, &status)) {
+        table_add(&model->ring_files, &ring->link, status.st_ino);
+        ring->linked = true;
+    }
+    pthread_cond_signal(&model->new_ring);
+}
+
 struct ring *model_ring(struct model *model, int pid, int fd, int file,
                         const struct io_uring_params *params)
 {
     struct ring *ring = need_memory(calloc(1, sizeof(*ring)));
-    struct stat status;
 
     ring->number = ++model->ring_count;
     ring->pid = pid;
@@ -109,17 +129,7 @@ struct ring *model_ring(struct model *model, int pid, int fd, int file,
     list_start(&ring->node);
     if (fd >= 0)
         model_name(model, pid, fd, ring);
-    if (ring_attach(ring, file))
-        return ring;
-    start_reading(ring);
-    list_append(&model->busy, &ring->node);
-    if (++model->open_count > BUSY_RINGS)
-        model_set_quiet(model, ring, true);
-    if (!fstat(ring->file, &status)) {
-        table_add(&model->ring_files, &ring->link, status.st_ino);
-        ring->linked = true;
-    }
-    pthread_cond_signal(&model->new_ring);
+    open_ring(model, ring, file);
     return ring;
 }
 
@@ -137,6 +147,8 @@ void model_close(struct model *model, struct ring *ring)
         look_report(&look);
     }
     ring->closed = true;
+    model->unfound_count -= ring->unfound;
+    ring->unfound = false;
     if (!list_empty(&ring->node)) {
         model->open_count--;
         model->quiet_count -= ring->quiet;
@@ -247,12 +259,33 @@ int fetch_descriptor(int pid, int fd)
     return (int)file;
 }
 
+#define IN_ITS_MEMORY "its queues lie in memory of the program (IORING_SETUP_NO_MMAP)"
+#define START_IT      ": start the program by rota trace to see them"
+
+/* How a search for its memory ended. */
+static void tell_search(struct model *model, struct ring *ring, int error)
+{
+    const char *text = IN_ITS_MEMORY ", which may not be looked through" START_IT;
+
+    if (!error)
+        text = IN_ITS_MEMORY ", and were found there";
+    else if (error == -EAGAIN)
+        text = IN_ITS_MEMORY ", where it is looked for when requests of it were answered";
+    else if (error == -E2BIG)
+        text = IN_ITS_MEMORY ", which is too large to be looked through" START_IT;
+    model_event(model, &(struct event){.kind = EVENT_NOTE,
+                                       .time = now_ns() - model->start,
+                                       .pid = ring->pid,
+                                       .ring = ring,
+                                       .text = text});
+}
+
 struct ring *model_fetch(struct model *model, int pid, int fd)
 {
     struct io_uring_params params;
     struct stat status;
     struct ring *ring;
-    int file;
+    int file, searched = 0;
 
     if (!is_ring(pid, fd))
         return NULL;
@@ -275,22 +308,55 @@ struct ring *model_fetch(struct model *model, int pid, int fd)
         close(file);
         return NULL;
     }
+    if (params.flags & IORING_SETUP_NO_MMAP)
+        searched = find_own_memory(pid, fd, &params);
     ring = model_ring(model, pid, fd, file, &params);
     ring->assumed = true;
     ring->running = model->running || (params.flags & IORING_SETUP_SQPOLL);
+    ring->unfound = searched == -EAGAIN;
+    model->unfound_count += ring->unfound;
     model_event(
         model, &(struct event){
                    .kind = EVENT_FOUND, .time = now_ns() - model->start, .pid = pid, .ring = ring});
-    if (params.flags & IORING_SETUP_NO_MMAP)
-        model_event(model,
-                    &(struct event){.kind = EVENT_NOTE,
-                                    .time = now_ns() - model->start,
-                                    .pid = pid,
-                                    .ring = ring,
-                                    .text = "its queues lie in memory of the program "
-                                            "(IORING_SETUP_NO_MMAP), and where is told at set-up "
-                                            "only: start the program by rota trace to see them"});
+    if (searched)
+        tell_search(model, ring, searched);
     return ring;
+}
+
+void model_search(struct model *model, struct ring *ring)
+{
+    struct io_uring_params params = ring->params;
+    struct ring_facts facts;
+    uint64_t begin = now_ns(), taken;
+    int file, ret;
+
+    if (!ring->unfound || begin < ring->search_at)
+        return;
+    ring->search_at = begin + SEARCH_NSEC;
+    if (!ring_facts(ring->pid, ring->fd, &facts) || facts.sq_tail == ring->searched)
+        return;
+    ring->searched = facts.sq_tail;
+    ret = find_own_memory(ring->pid, ring->fd, &params);
+    taken = now_ns() - begin;
+    ring->search_at += SEARCH_SHARE * taken;
+    if (ret == -EAGAIN)
+        return;
+    ring->unfound = false;
+    model->unfound_count--;
+    file = ret ? -1 : fetch_descriptor(ring->pid, ring->fd);
+    if (file >= 0) {
+        ring->params = params;
+        open_ring(model, ring, file);
+    }
+    tell_search(model, ring, ret);
+}
+
+void model_search_all(struct model *model)
+{
+    if (!model->unfound_count)
+        return;
+    for (struct ring *ring = model->rings; ring; ring = ring->next)
+        model_search(model, ring);
 }
 
 void model_find_at(struct model *model, int pid, int fd)

@@ -128,6 +128,7 @@ struct model {
     unsigned visit;
     struct node busy, quiet; /* rings that can be read; the quiet ones are looked at in turn */
     unsigned open_count, quiet_count; /* both together, and the latter */
+    unsigned unfound_count;           /* rings whose memory is looked for */
     struct table ring_files;          /* the same by inode */
     struct table names, processes;
     struct node all_names, all_processes;
@@ -211,6 +212,12 @@ struct ring *model_fetch(struct model *model, int pid, int fd);
 /* The same of one that may be new, and of each descriptor of a process. */
 void model_find_at(struct model *model, int pid, int fd);
 void model_find(struct model *model, int pid);
+/*
+ * Looks for the memory of a ring that was not found before, when it was used since then;
+ * and of all such rings. Not more often than is good for the processor.
+ */
+void model_search(struct model *model, struct ring *ring);
+void model_search_all(struct model *model);
 /* The queues have another size now. */
 void model_resized(struct model *model, struct ring *ring, const struct io_uring_params *params);
 

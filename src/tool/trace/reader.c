@@ -210,6 +210,7 @@ static bool find_some(struct reader *reader)
         return true;
     closedir(reader->files);
     reader->files = NULL;
+    model_search_all(reader->stops->model);
     return false;
 }
 

@@ -71,7 +71,10 @@ struct ring {
     int file;         /* our own descriptor of it; -1: none */
     bool assumed;     /* flags were not seen but concluded */
     bool compat;      /* made by a program of 32 bits */
-    bool closed;      /* nobody has it any more; kept for its name and sums */
+    bool unfound;     /* lies in memory of the program, and is looked for again at `search_at` */
+    uint64_t search_at;
+    uint32_t searched; /* the tail of its requests then */
+    bool closed;       /* nobody has it any more; kept for its name and sums */
     uint32_t features;
     struct io_uring_params params; /* as the kernel answered */
 
