@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parts of rota trace on rings that are nothing but memory, so that each moment can be
+ * chosen: what is counted as lost or unsure, which result stands on which line, and what a
+ * call that is begun again looks like. Nothing here depends on time or on the kernel.
+ */
+#include <errno.h>
+#include <rota.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "tap.h"
+#include "tool/trace/calls.h"
+#include "tool/trace/model.h"
+
+#define ENTRIES 8
+
+/* What the sink was told. */
+static struct {
+    struct sink sink;
+    unsigned requests, with_result, completions, lost_requests, lost_completions;
+    uint64_t latency;
+    int64_t result;
+} told;
+
+static void put_event(struct sink *sink, const struct event *event)
+{
+    (void)sink;
+    switch (event->kind) {
+    case EVENT_REQUEST:
+        told.requests++;
+        told.with_result += event->cqe != NULL;
+        told.latency = event->latency;
+        break;
+    case EVENT_COMPLETION:
+        told.completions++;
+        break;
+    case EVENT_LOST:
+        told.lost_requests += (unsigned)event->lost_requests;
+        told.lost_completions += (unsigned)event->lost_completions;
+        break;
+    case EVENT_ENTER:
+        told.result = event->result;
+        break;
+    default:
+        break;
+    }
+}
+
+static struct model model = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A ring of ENTRIES requests and as many completions, without an array. */
+static struct fake {
+    struct ring ring;
+    struct snapshot snapshots[ENTRIES];
+    struct {
+        uint32_t sq_head, sq_tail, sq_flags, sq_dropped, cq_head, cq_tail, cq_overflow, pad;
+        struct {
+            uint64_t user_data;
+            int32_t res;
+            uint32_t flags;
+        } cqes[ENTRIES];
+    } queues;
+    struct io_uring_sqe sqes[ENTRIES];
+} fake;
+
+#define AT(member) \
+    ((uint32_t)offsetof(struct fake, member) - (uint32_t)offsetof(struct fake, queues))
+
+static void start(void)
+{
+    struct ring *ring = &fake.ring;
+
+    backlog_tell_all(&model);
+    pending_clear(&ring->pending);
+    memset(&fake, 0, sizeof(fake));
+    memset(&told, 0, sizeof(told));
+    told.sink.event = put_event;
+    model.sink = &told.sink;
+    model.running = true;
+    ring->params.sq_entries = ENTRIES;
+    ring->params.cq_entries = ENTRIES;
+    ring->params.flags = IORING_SETUP_NO_SQARRAY;
+    ring->params.sq_off.head = AT(queues.sq_head);
+    ring->params.sq_off.tail = AT(queues.sq_tail);
+    ring->params.sq_off.flags = AT(queues.sq_flags);
+    ring->params.sq_off.dropped = AT(queues.sq_dropped);
+    ring->params.cq_off.head = AT(queues.cq_head);
+    ring->params.cq_off.tail = AT(queues.cq_tail);
+    ring->params.cq_off.overflow = AT(queues.cq_overflow);
+    ring->params.cq_off.cqes = AT(queues.cqes);
+    ring->queues = (const unsigned char *)&fake.queues;
+    ring->sqes = (const unsigned char *)fake.sqes;
+    ring->snapshots = fake.snapshots;
+    ring->mapped = true;
+    ring->running = true;
+    ring->file = -1;
+}
+
+/* The program sends so many, of which the kernel takes some. */
+static void send(unsigned count, unsigned taken)
+{
+    for (; count; count--, fake.queues.sq_tail++) {
+        struct io_uring_sqe *sqe = &fake.sqes[fake.queues.sq_tail % ENTRIES];
+
+        memset(sqe, 0, sizeof(*sqe));
+        sqe->user_data = fake.queues.sq_tail;
+    }
+    fake.queues.sq_head += taken;
+}
+
+/* The kernel answers so many, of which the program reaps some. */
+static void answer(unsigned count, unsigned reaped)
+{
+    for (; count; count--, fake.queues.cq_tail++)
+        fake.queues.cqes[fake.queues.cq_tail % ENTRIES].user_data = fake.queues.cq_tail;
+    fake.queues.cq_head += reaped;
+}
+
+static void look(uint64_t time)
+{
+    backlog_read(&model, &fake.ring, 1, 0, time);
+}
+
+static void test_requests(void)
+{
+    start();
+    send(4, 4);
+    look(1);
+    is_int(fake.ring.sq.read, 4, "four requests are read");
+    is_int(fake.ring.sq.unsure, 0, "nothing was written over");
+    /* Positions 8 and 9 lie where 0 and 1 were, which the kernel had taken when they were read. */
+    send(6, 6);
+    look(2);
+    is_int(fake.ring.sq.read, 10, "and six more");
+    is_int(fake.ring.sq.unsure, 2, "two of the first may have been others");
+    send(8, 8);
+    look(3);
+    is_int(fake.ring.sq.unsure, 8, "then all that had been taken, and no more");
+    /* Three wait when they are read: they are certain, however much comes then. */
+    send(3, 0);
+    look(4);
+    send(5, 8);
+    look(5);
+    send(8, 8);
+    look(6);
+    is_int(fake.ring.sq.unsure, 8 + 3 + 0 + 5, "what waited while it was read is certain");
+    is_int(fake.ring.sq.passed, 34, "as many have passed");
+    is_int(fake.ring.sq.read, 34, "and were read");
+    send(11, 11);
+    look(7);
+    backlog_tell_all(&model);
+    is_int(fake.ring.sq.passed, 45, "eleven at once");
+    is_int(told.lost_requests, 3, "of which three are lost, and told");
+    is_int(told.requests, 42, "all others are told");
+}
+
+static void test_completions(void)
+{
+    start();
+    answer(4, 4);
+    look(1);
+    answer(6, 6);
+    look(2);
+    is_int(fake.ring.cq.read, 10, "ten completions are read");
+    is_int(fake.ring.cq.unsure, 2, "two of them may have been others");
+    answer(8, 0);
+    look(3);
+    is_int(fake.ring.cq.unsure, 8, "then all that were reaped");
+    fake.queues.cq_head += 8;
+    answer(8, 8);
+    look(4);
+    is_int(fake.ring.cq.unsure, 8, "what was not reaped when it was read is certain");
+    answer(10, 10);
+    look(5);
+    backlog_tell_all(&model);
+    is_int(told.lost_completions, 2, "two of ten at once are lost, and told");
+    is_int(told.completions, 34, "all others are told");
+}
+
+/* A line waits until its time has come. */
+static void test_lines(void)
+{
+    start();
+    send(2, 2);
+    look(1000);
+    ok(!backlog_tell(&model, 8, 2000), "what is not matched is not told");
+    ok(backlog_digest(&model.backlog, 1) && backlog_digest(&model.backlog, 1), "it is, one by one");
+    ok(!backlog_digest(&model.backlog, 1), "and that is all");
+    ok(!backlog_tell(&model, 8, 999), "nothing is told before its time");
+    is_int(told.requests, 0, "no line");
+    answer(1, 1);
+    look(1500);
+    ok(backlog_digest(&model.backlog, 8), "an answer is matched");
+    ok(backlog_tell(&model, 8, 1400), "when its time has come, it is told");
+    is_int(told.requests, 2, "both requests");
+    is_int(told.with_result, 1, "one with the result that came meanwhile");
+    is_int(told.completions, 0, "which has no line of its own");
+    answer(1, 1);
+    look(2000);
+    backlog_tell_all(&model);
+    is_int(told.completions, 1, "the other one gets one when it comes");
+    ok(backlog_is_empty(&model.backlog), "nothing is left");
+    start();
+    send(5, 5);
+    look(1);
+    backlog_digest(&model.backlog, 99);
+    ok(backlog_tell(&model, 2, 9), "a few lines");
+    is_int(told.requests, 2, "two as asked for");
+    backlog_tell(&model, 9, 9);
+    is_int(told.requests, 5, "the rest goes on where it was");
+}
+
+/* A call that a signal interrupts, and that the kernel begins again. */
+static void test_restarts(void)
+{
+    static const int inside[] = {-512, -513, -514, -516};
+    struct task task = {.call = __NR_io_uring_enter};
+    struct looked look;
+    bool looked;
+
+    start();
+    for (unsigned i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+        call_returned(&model, &task, inside[i], &look, &looked);
+        is_int((long long)told.result, -EINTR, "%d is told as EINTR", inside[i]);
+    }
+    call_returned(&model, &task, -511, &look, &looked);
+    is_int((long long)told.result, -511, "-511 is what it is");
+    call_returned(&model, &task, -517, &look, &looked);
+    is_int((long long)told.result, -517, "so is -517");
+    ok(!looked, "no ring is looked at");
+}
+
+int main(void)
+{
+    model_start(&model);
+    test_requests();
+    test_completions();
+    test_lines();
+    test_restarts();
+    return done();
+}
