@@ -360,17 +360,11 @@ def guest_program(title: str, program: dict[str, Any]) -> Iterator[Case]:
         yield Case(title, program["status"], program["reason"])
 
 
-@stage
-def kernels() -> Iterator[Case]:
-    """All C tests on the oldest and the newest kernel, each in a guest; the matrix of all kernels."""
-    yield from pytest("guests", "tests/vm/test_vm.py")
-    listed = run(PYTHON, "-c", "import json, programs; print(json.dumps(programs.LEFT_OUT))",
-                 PYTHONPATH=str(ROOT / "tests/vm"), PYTHONDONTWRITEBYTECODE="1")
-    for name, reason in json.loads(listed.stdout).items():
-        yield Case(f"guests: {name}", "skipped", reason)
+def guests(*arguments: str) -> Iterator[Case]:
+    """Test programs in guests, as tests/vm/run takes them."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "results.json"
-        done = run("tests/vm/run", "5.10", "7.3", "--json", report, "--timeout", str(LIMIT * 2 // 3))
+        done = run("tests/vm/run", *arguments, "--json", report, "--timeout", str(LIMIT * 2 // 3))
         if not report.exists():
             yield ended("tests/vm/run", done)
             return
@@ -383,6 +377,23 @@ def kernels() -> Iterator[Case]:
             yield Case(title, "skipped", guest["reason"])
         elif guest["state"] != "ran":
             yield Case(title, "failed", "\n".join([guest["reason"], *guest["last_lines"]]))
+
+
+@stage
+def kernels() -> Iterator[Case]:
+    """All C tests on the oldest and the newest kernel, each in a guest; the matrix of all kernels."""
+    yield from pytest("guests", "tests/vm/test_vm.py")
+    listed = run(PYTHON, "-c", "import json, programs; print(json.dumps(programs.LEFT_OUT))",
+                 PYTHONPATH=str(ROOT / "tests/vm"), PYTHONDONTWRITEBYTECODE="1")
+    for name, reason in json.loads(listed.stdout).items():
+        yield Case(f"guests: {name}", "skipped", reason)
+    yield from guests("5.10", "7.3")
+
+
+@long_stage
+def trace_guests() -> Iterator[Case]:
+    """rota trace on arm64 and as a program of 32 bits, in guests: only when it is named."""
+    yield from guests("6.12:arm64", "6.12:i386", "--only", "tool-traced-here")
 
 
 @long_stage
