@@ -102,6 +102,7 @@ static void open_ring(struct model *model, struct ring *ring, int file)
 
     if (ring_attach(ring, file))
         return;
+    ring->opened = true;
     start_reading(ring);
     list_append(&model->busy, &ring->node);
     if (++model->open_count > BUSY_RINGS)

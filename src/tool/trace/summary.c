@@ -337,6 +337,10 @@ static void put_seen(struct out *out, const struct ring *ring)
 {
     const struct followed *sq = &ring->sq, *cq = &ring->cq;
 
+    if (!ring->opened) {
+        out_text(out, "    its queues could not be read\n");
+        return;
+    }
     if (ring->params.flags & IORING_SETUP_SQ_REWIND && ring->running)
         out_text(out, "    requests cannot be followed without a stop: IORING_SETUP_SQ_REWIND has "
                       "no index\n");
@@ -460,9 +464,17 @@ static void put_ring_json(struct out *out, const struct ring *ring)
     out_text(out, "]}\n");
 }
 
+/* A ring that could be read, and through which nothing went. Servers keep some in store. */
+static bool is_unused(const struct ring *ring)
+{
+    return ring->opened && !ring->sq.passed && !ring->cq.passed && !ring->tally->requests &&
+           !ring->tally->completions && !ring->tally->enters;
+}
+
 static void end(struct sink *sink, uint64_t time)
 {
     const struct summary *summary = (const struct summary *)sink;
+    unsigned unused = 0;
     bool any = false;
 
     (void)time;
@@ -472,9 +484,15 @@ static void end(struct sink *sink, uint64_t time)
         any = true;
         if (summary->json)
             put_ring_json(summary->options.out, ring);
+        else if (is_unused(ring))
+            unused++;
         else
             put_ring(summary->options.out, ring);
     }
+    if (unused)
+        out_format(summary->options.out, "%u %sring%s: not used\n", unused,
+                   unused == summary->options.model->ring_count ? "" : "other ",
+                   unused == 1 ? "" : "s");
     if (!any && !summary->json)
         out_text(summary->options.out, "no ring was seen\n");
 }
