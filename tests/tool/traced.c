@@ -567,7 +567,7 @@ static void odd(const char *habit)
         rota_prep_nop(sqe);
         sqe->flags |= IOSQE_IO_LINK;
         rota_submit(&ring);
-        usleep(100000); /* for a tracer on a machine that has much else to do */
+        usleep(500000); /* for a tracer on a machine that has much else to do */
         use(&ring, 4, 4, true);
     } else if (!strcmp(habit, "whole")) {
         /* The tail moves for each of a chain, and one call takes all of it. */

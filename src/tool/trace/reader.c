@@ -5,8 +5,8 @@
  * that is not stopped, and whether the programs still have their rings.
  *
  * A queue of 64 entries is written over in 64 microseconds at a million requests a
- * second, and an interrupt may take half of that. So between two looks only one small
- * piece of other work is done: a few lines, a block of output, or a system call or
+ * second, and an interrupt may take half of that. So between two looks only small
+ * pieces of other work are done: a few lines or a block of output, and a system call or
  * two, of which each costs about as much. A second thread for that work would take the
  * same processor, and whole time slices of it. As long as requests come this one
  * spins, at a low priority, so that it takes little but what is left of the
@@ -227,7 +227,7 @@ static bool look_around(struct reader *reader, uint64_t now)
     if (now - reader->checked > CHECK_NSEC) {
         reader->checked = now;
         reader->names_due = 1 + model->name_count / 128;
-        if (!model->follow)
+        if (!model->follow && !reader->workers.directory)
             count_workers(model, &reader->workers);
         return true;
     }
@@ -235,6 +235,10 @@ static bool look_around(struct reader *reader, uint64_t now)
         reader->found = now;
         if (!find_some(reader) && process_ended(reader->process))
             __atomic_store_n(&reader->ended, true, __ATOMIC_RELAXED);
+        return true;
+    }
+    if (reader->workers.directory) {
+        count_workers(model, &reader->workers);
         return true;
     }
     return false;
@@ -280,7 +284,7 @@ static void *run(void *arg)
             usec = SHORTEST;
         }
         around = look_around(reader, now);
-        if (!around && tell_some(model, now))
+        if (tell_some(model, now))
             last = now;
         model_yield(model);
         if (around || !backlog_is_empty(&model->backlog))
