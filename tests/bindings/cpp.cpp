@@ -109,6 +109,19 @@ static rota::task<int> many_nops(rota::ring &ring)
     co_return sum;
 }
 
+/* Two that are on their way are waited for, in the order that is not theirs; so is one that is done. */
+static rota::task<int> several(rota::ring &ring, int fd)
+{
+    auto slow = wait_for_nothing(ring, fd), quick = many_nops(ring);
+    slow.start();
+    quick.start();
+    quick.start();
+    int first = co_await slow;
+    bool finished = quick.done();
+    int second = co_await quick;
+    co_return first == -ETIME && finished && second == 0 ? co_await slow : -EBADMSG;
+}
+
 static rota::task<int> too_long(rota::ring &ring, int fd)
 {
     static std::byte byte;
@@ -247,6 +260,12 @@ int main()
     check(rota_op_request_cancel(ring.get(), running) == 0 && rota_run(ring.get()) == 0 &&
               reading.done() && reading.result() == -ECANCELED,
           "is cancelled");
+    check(rota::run(ring, several(ring, ends[0])) == -ETIME, "tasks that were started are awaited");
+    auto one = many_nops(ring), other = nested(ring, ends[0]);
+    one.start();
+    other.start();
+    check(rota::run(ring) == 0 && one.done() && other.done() && other.result() == -ETIME,
+          "and driven together");
     ends_early(ring, ends[0]);
     starts_once(ring, ends[0]);
     check(rota::run(ring, nothing_in_flight()) == -EDEADLK, "a wait for nothing is no wait for ever");

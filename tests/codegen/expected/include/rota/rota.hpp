@@ -223,8 +223,15 @@ private:
     std::coroutine_handle<> waiting_;
 };
 
-/* A coroutine that starts when it is awaited, or run. T is what it co_returns. */
+/*
+ * A coroutine that starts when it is awaited, or run. T is what it co_returns.
+ *
+ * Many at once: start() each, and keep it until it is done(); run(ring) drives
+ * them all, and another task that awaits one waits for its end.
+ */
 template <typename T> class [[nodiscard]] task {
+    static_assert(!std::is_void_v<T>, "a task returns something: task<int>, with co_return 0");
+
 public:
     struct promise_type {
         T value{};
@@ -320,6 +327,12 @@ template <typename T> T run(ring &owner, task<T> &work)
 template <typename T> T run(ring &owner, task<T> &&work)
 {
     return run(owner, work);
+}
+
+/* Drives the ring until no request is in flight: for tasks that were started. Returns as rota_run(). */
+inline int run(ring &owner) noexcept
+{
+    return rota_run(owner.get());
 }
 
 /*
