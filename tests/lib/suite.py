@@ -329,6 +329,16 @@ def sanitizers() -> Iterator[Case]:
                      ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
 
 
+@long_stage
+def watch() -> Iterator[Case]:
+    """The tests with the memory of every request watched: only when it is named."""
+    # Tests of explanations, and of rules (slow), are wrong on purpose.
+    yield from meson("watch", "-Dwatch=true", "-Dtool=disabled",
+                     "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                     without=("slow", "build", "examples", "explain"), ASAN_OPTIONS="detect_leaks=0",
+                     UBSAN_OPTIONS="halt_on_error=1")
+
+
 @stage
 def threads() -> Iterator[Case]:
     """The tests of several threads under ThreadSanitizer."""

@@ -57,6 +57,9 @@ static int exchange(const struct live_trial *t, struct live *l, struct io_uring_
         return -EBUSY;
     t->send(l, sqe);
     rota_sqe_set_data64(sqe, LIVE_USER_DATA);
+    /* What is to be refused may be wrong in its memory as well: no watch is to find that. */
+    if (t->kind == LIVE_EXACT && t->result(l) < 0)
+        rota_on_submit(&l->ring, NULL, NULL);
     ret = rota_submit(&l->ring);
     if (ret < 0)
         return ret;
