@@ -303,6 +303,12 @@ def liburing_guests() -> Iterator[Case]:
 
 
 @long_stage
+def liburing_emulated() -> Iterator[Case]:
+    """liburing's own test programs with the drop-in on the emulated kernel, where io_uring is refused."""
+    yield from script("liburing-emulated", "tests/liburing/run", "--emulated", limit=4 * LIMIT)
+
+
+@long_stage
 def programs() -> Iterator[Case]:
     """Programs of Debian's, built against the prefix for liburing without a change, and their tests."""
     # PostgreSQL is built and tested for half an hour, or longer.

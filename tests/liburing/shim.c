@@ -7,27 +7,29 @@
 #define _GNU_SOURCE
 #include <liburing.h>
 #include <string.h>
-#include <sys/mman.h>
 
 int __io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *p,
                                  void *buf, size_t buf_size);
 void io_uring_unmap_rings(struct io_uring_sq *sq, struct io_uring_cq *cq);
 unsigned rota_shim_flush_sq(struct io_uring *ring);
+const struct rota_kernel *rota_liburing_chosen(
+    void); /* of the archive, which hides it from others */
 
 int __io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *p,
                                  void *buf, size_t buf_size)
 {
     memset(ring, 0, sizeof(*ring));
     if (buf)
-        return rota_queue_init_mem_sized(entries, &ring->rota, sizeof(ring->rota), p, buf,
-                                         buf_size);
-    return rota_queue_init_sized(entries, &ring->rota, sizeof(ring->rota), p);
+        return rota_queue_init_mem_on_sized(entries, &ring->rota, sizeof(ring->rota), p, buf,
+                                            buf_size, rota_liburing_chosen());
+    return rota_queue_init_on_sized(entries, &ring->rota, sizeof(ring->rota), p,
+                                    rota_liburing_chosen());
 }
 
 void io_uring_unmap_rings(struct io_uring_sq *sq, struct io_uring_cq *cq)
 {
     (void)cq; /* in the same mapping */
-    munmap(sq->ring_ptr, sq->ring_sz);
+    (void)rota_liburing_chosen()->unmap(sq->ring_ptr, sq->ring_sz);
 }
 
 /* In the place of the function of the same purpose in the tests' helpers.c, which counts by hand. */
