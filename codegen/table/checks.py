@@ -338,6 +338,8 @@ class _Checker:
             self.error((*place, "installs"), f"{row['name']} names no slot")
         if "wait" in emulate and emulate["way"] != "ready":
             self.error((*place, "wait"), "'wait' needs the way 'ready'")
+        if "waits" in emulate and emulate["way"] != "worker":
+            self.error((*place, "waits"), "'waits' needs the way 'worker'")
         for index, name in enumerate(emulate.get("call", {}).get("args", ())):
             if name not in fields:
                 self.error((*place, "call", "args", index), f"'{name}' is no field of {row['name']}")

@@ -26,6 +26,7 @@ class Emulation:
     args: tuple[str, ...]
     hook: str | None
     installs: bool
+    waits: str | None
     because: str | None
     note: str | None
 
@@ -60,5 +61,5 @@ def _lower(sentence: str) -> str:
 def emulation(raw: Any) -> Emulation:
     call = raw.get("call", {})
     return Emulation(raw["way"], raw.get("wait"), call.get("name"), tuple(call.get("args", ())),
-                     raw.get("hook"), raw.get("installs", False), raw.get("because"),
-                     raw.get("note"))
+                     raw.get("hook"), raw.get("installs", False), raw.get("waits"),
+                     raw.get("because"), raw.get("note"))

@@ -285,11 +285,21 @@ class Emulated:
                   if field.role == "buffer" and field.when]
         if done.shape == "notification":
             found.append(("", "EMULATE_REQ_NOTIFY"))
+        if self._memory and "struct iovec" in (self._memory.ctype or ""):
+            found.append(("", "EMULATE_REQ_VECTOR"))
+        elif self._memory and self._memory.vector_when:
+            found.append((self._all(self._memory.vector_when), "EMULATE_REQ_VECTOR"))
         return tuple(found)
 
     @property
+    def _memory(self) -> Field | None:
+        """The field whose memory has as many bytes, or vectors, as `len` says."""
+        return next((field for field in self.op.fields
+                     if field.slot.name == "addr" and field.length == "len"), None)
+
+    @property
     def flags(self) -> str:
-        """What the row says once for all requests."""
+        """What the row says once for all requests, as the initializer of a member."""
         op = self.op
         found: list[str] = []
         if any(field.role == "file" and field.slot.name == "fd" and not field.when
@@ -305,7 +315,13 @@ class Emulated:
             found.append("EMULATE_WAY_SQE128")
         if op.emulate.installs:
             found.append("EMULATE_WAY_INSTALLS")
-        return " | ".join(found)
+        if self._memory and any(field.role == "buffer" for field in op.fields):
+            found.append("EMULATE_WAY_MEMORY")
+        if op.emulate.waits in ("for_others", "at_all"):
+            found.append("EMULATE_WAY_WAITS")
+        if op.emulate.waits in ("at_all", "seldom"):
+            found.append("EMULATE_WAY_LOOKS")
+        return _statement(f".flags = {' | '.join(found)},", 8, 17) if found else ""
 
     @property
     def kept(self) -> tuple[Kept, ...]:

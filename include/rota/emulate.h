@@ -18,9 +18,11 @@
  *   peek, as on a ring with DEFER_TASKRUN; IORING_SQ_TASKRUN is shown
  *   meanwhile on every kind of ring, so that a peek knows. With a registered
  *   eventfd, or with SQPOLL, a thread of its own looks after the ring.
- * - A FUTEX_WAIT is woken when its word has changed, or by a FUTEX_WAKE once a
- *   worker has come to it; one in between that changes nothing passes it by.
- *   What came and went before anybody looked is no event of a multishot poll.
+ * - A FUTEX_WAIT is in effect when the call that submitted it returns, as long as
+ *   a worker is free. With more such waits than workers, one is woken when its
+ *   word has changed before a worker comes to it; a FUTEX_WAKE that changes
+ *   nothing meanwhile passes it by.
+ * - What came and went before anybody looked is no event of a multishot poll.
  * - A request does not keep its file open: a descriptor that is not a
  *   registered one must stay open until the requests on it have ended.
  * - What may block runs on workers (rota_emulate_workers). One that blocks and
@@ -30,10 +32,11 @@
  * - poll(2) and epoll(7) find the ring's descriptor readable when completions
  *   wait or work can go on, and sometimes when it turns out that there is
  *   none. Watched with EPOLLET, peek until nothing is found.
- * - A ring is known by its own descriptor: a copy by dup(2) is none, and what
- *   mmap(2) would give is to be had from the table's map() only. An address
- *   that is mapped but not to be read or written may end the program where the
- *   kernel says -EFAULT.
+ * - A copy of a ring's descriptor, by dup(2), does for calls, each of which looks
+ *   into /proc; with the descriptor itself the ring ends. What mmap(2) would give
+ *   is to be had from the table's map() only. Memory that is not there, or
+ *   is not to be read or written, is -EFAULT as long as no other thread takes it
+ *   away in the moment in which it was looked at.
  * - After fork() the child has no emulated rings: its calls on them say
  *   -EBADF, and rota_queue_exit() gives back what they held.
  * - What only a kernel can do is refused as by a kernel that lacks it, and

@@ -3,59 +3,14 @@
  * Registered buffers: where they are and how long. Nothing is pinned; that a
  * buffer can be written is seen when it is registered.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
 #include "emulate/resources.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
-
 #define LARGEST (UINT64_C(1) << 40)
-
-/* Does the kernel know the advice? It says the same of memory that must not be written. */
-static bool can_populate(uint64_t page)
-{
-    static unsigned char ours;
-
-    return !madvise((void *)((uintptr_t)&ours & ~(uintptr_t)(page - 1)), (size_t)page,
-                    MADV_POPULATE_WRITE);
-}
-
-int emulate_check_memory(uint64_t addr, uint64_t len)
-{
-    uint64_t page = emulate_page(), start = addr & ~(page - 1);
-    uint64_t end = (addr + len + page - 1) & ~(page - 1);
-
-    if (!madvise((void *)(uintptr_t)start, (size_t)(end - start), MADV_POPULATE_WRITE))
-        return 0;
-    if (errno != EINVAL || can_populate(page))
-        return -EFAULT;
-    /* Before Linux 5.14: a change of a word that leaves it as it is. */
-    for (uint64_t at = start; at < end; at += page) {
-        static int nobody;
-
-        if (syscall(SYS_futex, &nobody, FUTEX_WAKE_OP, 0, 0, (void *)(uintptr_t)at,
-                    FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)) < 0)
-            return -EFAULT;
-    }
-    return 0;
-}
 
 /* The buffer that a vector describes; `*node` is NULL for a hole. */
 static int make_node(const struct iovec *iov, uint64_t tag, struct emulate_node **node)
@@ -165,23 +120,6 @@ int emulate_buffers_change(struct emulate_ring *ring, const struct io_uring_rsrc
  * For requests
  */
 
-/* The opcodes whose addr is not the memory itself. */
-static bool only_held(const struct io_uring_sqe *sqe)
-{
-    switch (sqe->opcode) {
-    case IORING_OP_NOP:
-    case IORING_OP_NOP128:
-    case IORING_OP_READV_FIXED:
-    case IORING_OP_WRITEV_FIXED:
-    case IORING_OP_SENDMSG_ZC:
-        return true;
-    case IORING_OP_SEND_ZC:
-        return sqe->ioprio & IORING_SEND_VECTORIZED;
-    default:
-        return false;
-    }
-}
-
 static bool within(const struct emulate_node *node, uint64_t addr, uint64_t len)
 {
     return addr >= node->addr && len <= node->len && addr - node->addr <= node->len - len;
@@ -199,8 +137,8 @@ int emulate_fixed_buffer(struct emulate_ring *ring, struct emulate_request *requ
         request->buffer_node = all->buffers.nodes[index];
         request->buffer_node->refs++;
     }
-    if (only_held(&request->sqe))
-        return 0;
+    if (!(request->way->flags & EMULATE_WAY_MEMORY) || (request->flags & EMULATE_REQ_VECTOR))
+        return 0; /* it is only held */
     if (!within(request->buffer_node, addr, len))
         return -EFAULT;
     request->addr = (void *)(uintptr_t)addr;
@@ -316,7 +254,6 @@ int emulate_hook_register_clone_buffers(struct emulate_ring *ring, void *arg, ui
 {
     struct io_uring_clone_buffers asked;
     struct emulate_ring *from;
-    bool busy = false;
     int ret;
 
     if (!arg || nr != 1)
@@ -334,18 +271,22 @@ int emulate_hook_register_clone_buffers(struct emulate_ring *ring, void *arg, ui
     if (asked.flags & IORING_REGISTER_SRC_REGISTERED) {
         from = emulate_registered(asked.src_fd);
         if (!from)
-            return asked.src_fd >= 16 ? -EINVAL : -EBADF;
+            return emulate_not_registered(asked.src_fd);
         if (from == ring)
             return clone_from(ring, ring, &asked);
         /* Its index is this thread's: it does not go away. */
-        if (!emulate_lock_try(&from->lock))
-            return -EBUSY;
+        while (!emulate_lock_try(&from->lock)) {
+            emulate_ring_unlock(ring);
+            emulate_lock_take(&from->lock);
+            emulate_lock_give(&from->lock);
+            emulate_lock_take(&ring->lock);
+        }
     } else {
         if ((int)asked.src_fd == ring->fd)
             return clone_from(ring, ring, &asked);
-        from = emulate_ring_trylock((int)asked.src_fd, &busy);
+        from = emulate_ring_lock_also(ring, (int)asked.src_fd);
         if (!from)
-            return busy ? -EBUSY : emulate_not_a_ring((int)asked.src_fd);
+            return emulate_not_a_ring((int)asked.src_fd);
     }
     if (from->submitter && from->submitter != emulate_thread())
         ret = -EEXIST;

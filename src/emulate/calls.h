@@ -52,6 +52,28 @@ static inline ssize_t emulate_pwritev2(int fd, const struct iovec *iov, int coun
                    (long)flags);
 }
 
+/*
+ * Messages with the program's own header, at whatever address. Not by libc, which may look at it before the kernel
+ * has said that it is there. With errno.
+ */
+static inline ssize_t emulate_sendmsg(int fd, uint64_t header, int flags)
+{
+#ifdef SYS_sendmsg
+    return syscall(SYS_sendmsg, fd, (uintptr_t)header, flags);
+#else
+    return sendmsg(fd, (const struct msghdr *)(uintptr_t)header, flags);
+#endif
+}
+
+static inline ssize_t emulate_recvmsg(int fd, uint64_t header, int flags)
+{
+#ifdef SYS_recvmsg
+    return syscall(SYS_recvmsg, fd, (uintptr_t)header, flags);
+#else
+    return recvmsg(fd, (struct msghdr *)(uintptr_t)header, flags);
+#endif
+}
+
 static inline int64_t emulate_call_sync_file_range(int fd, uint64_t offset, uint32_t length,
                                                    int flags)
 {

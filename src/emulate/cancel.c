@@ -24,6 +24,9 @@ struct key {
 
 int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *request)
 {
+    /* The kernel counts those that do nothing but wait for others, even a single one. */
+    const uint32_t only_waits = EMULATE_WAY_WAITS | EMULATE_WAY_LOOKS;
+    int count = 0;
     int ret;
 
     switch (request->state) {
@@ -45,8 +48,11 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
     case EMULATE_QUEUED:
     case EMULATE_RUNNING:
         ret = emulate_unpunt(ring, request);
+        if (ret < 0)
+            return ret;
+        count = (request->way->flags & only_waits) == only_waits ? 1 : 0;
         if (ret)
-            return ret < 0 ? ret : 0;
+            return count;
         break;
     default:
         return -ENOENT; /* it has not started, or ends already */
@@ -59,7 +65,7 @@ int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *reques
         return 0;
     }
     emulate_end_later(ring, request, -ECANCELED);
-    return 0;
+    return count;
 }
 
 bool emulate_same_file(int a, int b)
@@ -119,7 +125,7 @@ static int cancel_matching(struct emulate_ring *ring, const struct key *key)
         ret = emulate_cancel_one(ring, request);
         if (!all)
             return ret;
-        if (!ret || ret == -EALREADY)
+        if (ret >= 0 || ret == -EALREADY)
             count++;
     }
     return all ? count : -ENOENT;

@@ -209,14 +209,7 @@ int emulate_track(struct emulate_ring *ring, struct emulate_request *request)
     if (request->flags & EMULATE_REQ_KEPT)
         return 0;
     request->flags |= EMULATE_REQ_KEPT;
-    switch (request->sqe.opcode) {
-    case IORING_OP_SENDMSG:
-    case IORING_OP_SENDMSG_ZC:
-    case IORING_OP_RECVMSG:
-        return emulate_keep_msghdr(ring, request);
-    default:
-        return request->way->keep ? request->way->keep(ring, request) : 0;
-    }
+    return request->way->keep ? request->way->keep(ring, request) : 0;
 }
 
 void emulate_untrack(struct emulate_ring *ring, struct emulate_request *request)

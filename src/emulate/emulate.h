@@ -79,10 +79,19 @@ enum emulate_way_kind {
  * does so after `run`, which may have been a worker's: emulate_file_install().
  */
 #define EMULATE_WAY_INSTALLS (1U << 5)
+/*
+ * Of one with a registered buffer: addr and len are memory in it. With EMULATE_REQ_VECTOR its
+ * vectors are, which `run` looks at.
+ */
+#define EMULATE_WAY_MEMORY (1U << 6)
+/* It waits for others, for as long as they like, and not only for the file. */
+#define EMULATE_WAY_WAITS (1U << 7)
+/* WORKER: `run` is called without blocking first, and hands over to a worker by EMULATE_PUNT. */
+#define EMULATE_WAY_LOOKS (1U << 8)
 
 struct emulate_way {
     uint8_t kind;    /* enum emulate_way_kind */
-    uint8_t flags;   /* EMULATE_WAY_* */
+    uint16_t flags;  /* EMULATE_WAY_* */
     uint16_t events; /* READY: EPOLLIN or EPOLLOUT to wait for, unless `run` set request->events */
     /*
      * Is the SQE valid? 0 or -errno, before anything is done; may set what `run`
@@ -133,6 +142,8 @@ extern const struct emulate_way emulate_ways[IORING_OP_LAST];
 #define EMULATE_REQ_DRAIN      (1U << 18) /* head of a chain: starts when all before have ended */
 #define EMULATE_REQ_UNBOUNDED  (1U << 19) /* set by `run` before EMULATE_PUNT: waits for others */
 #define EMULATE_REQ_DRAINED    (1U << 20) /* set by `run` with MORE: the next try is for an event */
+#define EMULATE_REQ_VECTOR     (1U << 21) /* set by `check`: addr and len are vectors */
+#define EMULATE_REQ_LATE       (1U << 22) /* what it was to wait for had happened: -EAGAIN */
 
 enum emulate_state {
     EMULATE_NEW,      /* being submitted, or ended */
@@ -328,6 +339,7 @@ struct emulate_ring {
     struct emulate_watcher *watch; /* thread of SQPOLL or of a registered eventfd */
 
     uint32_t idle;     /* ms that a thread of SQPOLL looks before it sleeps */
+    uint32_t cpu;      /* that it runs on; UINT32_MAX: on any */
     int notify_fd;     /* the eventfd that was registered; -1: none */
     bool notify_async; /* only for what did not end in the submitting call */
 
@@ -342,6 +354,13 @@ struct emulate_ring {
 struct emulate_ring *emulate_ring_lock(int fd);
 /* The same, but NULL with `*busy` when another holds the lock. For whoever holds one already. */
 struct emulate_ring *emulate_ring_trylock(int fd, bool *busy);
+/*
+ * For a call on `ring`, which is locked and held by it: locks another as well, and gives up the first while another
+ * thread has the second, so that nobody waits for whoever waits for him. NULL when `fd` is no ring.
+ */
+struct emulate_ring *emulate_ring_lock_also(struct emulate_ring *ring, int fd);
+/* Gives up the lock (`ring` may be NULL) until nobody works on the ring of `fd`. */
+void emulate_ring_wait_for(struct emulate_ring *ring, int fd);
 /* Lets others know what there is to know, and unlocks. */
 void emulate_ring_unlock(struct emulate_ring *ring);
 /* A registered index refers to the ring, which then outlives its descriptor. Locked. */
@@ -375,9 +394,12 @@ void emulate_memory_put(struct emulate_memory *memory);
 /* The size of a page. */
 size_t emulate_page(void);
 
-/* Copies from the program's memory; -EFAULT for addresses that no program can have. */
+/* Copies from and to the program's memory; -EFAULT for what may not be read or written. */
 int emulate_copy_in(void *to, uint64_t from, size_t size);
 int emulate_copy_out(uint64_t to, const void *from, size_t size);
+/* May all of that memory be read, or written? 0 or -EFAULT. */
+int emulate_check_readable(uint64_t address, uint64_t size);
+int emulate_check_memory(uint64_t address, uint64_t size);
 
 /*
  * complete.c
@@ -488,7 +510,7 @@ void emulate_watch_over(struct emulate_ring *ring, struct emulate_request *reque
 /* Reads the time of a request; 0 or -errno. */
 int emulate_timer_read(struct emulate_request *request, bool link);
 
-/* cancel.c: takes back one request; 0: it ends with -ECANCELED. -ENOENT, -EALREADY. */
+/* cancel.c: takes back one request, which ends with -ECANCELED: 0 or 1. -ENOENT, -EALREADY. */
 int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *request);
 
 /* worker.c */
@@ -562,6 +584,10 @@ int emulate_restricted(struct emulate_ring *ring, const struct io_uring_sqe *sqe
 
 /* The ring behind a registered index of this thread; NULL: none. Not locked. */
 struct emulate_ring *emulate_registered(unsigned index);
+/* What is wrong with an index that leads to none. */
+int emulate_not_registered(unsigned index);
+/* The thread makes a ring: from now on it has indices. */
+void emulate_registered_begin(void);
 /* REGISTERED_FD_ONLY: an index for a new ring, which it holds. -EBUSY: none is free. */
 int emulate_registered_add(struct emulate_ring *ring);
 

@@ -159,7 +159,7 @@ int emulate_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_t fl
     if (flags & IORING_ENTER_REGISTERED_RING) {
         ring = emulate_registered((unsigned)fd);
         if (!ring)
-            return (unsigned)fd >= 16 ? -EINVAL : -EBADF;
+            return emulate_not_registered((unsigned)fd);
         emulate_lock_take(&ring->lock);
     } else {
         ring = emulate_ring_lock(fd);

@@ -20,12 +20,8 @@ bool emulate_is_ring(int fd)
 {
     char name[32], link[64];
     ssize_t length;
-    bool busy = false;
-    struct emulate_ring *ring = emulate_ring_trylock(fd, &busy);
 
-    if (ring)
-        emulate_ring_unlock(ring);
-    if (ring || busy)
+    if (emulate_ring_is(fd))
         return true;
     /* "/proc/self/fd/" and the number */
     memcpy(name, "/proc/self/fd/", 14);
@@ -197,6 +193,9 @@ static int64_t find_slot(struct emulate_resources *all)
 {
     uint32_t end = all->alloc_end;
 
+    /* One that was filled or emptied by its number may have been outside. */
+    if (all->alloc_hint < all->alloc_start || all->alloc_hint > end)
+        all->alloc_hint = all->alloc_start;
     for (;;) {
         for (uint32_t i = all->alloc_hint; i < end && i < all->files.count; i++) {
             if (!all->files.nodes[i])

@@ -11,10 +11,17 @@
 #include "emulate/resources.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "emulate/hooks.h"
+
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
+#endif
 
 #define BUNDLE_MOST  1024u /* buffers of one bundle */
 #define BUNDLE_SIZED 256u  /* of one for a number of bytes */
@@ -170,12 +177,9 @@ static int take_bundle(struct emulate_group *group, struct emulate_request *requ
 
         if (length > most) {
             length = most;
-            if (!group->incremental) {
-                /* Only a part of the last one: it is left for another time, or cut. */
-                if (request->iov_count)
-                    break;
-                __atomic_store_n(&entry->len, (uint32_t)length, __ATOMIC_RELAXED);
-            }
+            /* Only a part of the last one: it is left for another time. */
+            if (!group->incremental && request->iov_count)
+                break;
         }
         iov->iov_base = (void *)(uintptr_t)entry_addr(entry);
         iov->iov_len = (size_t)length;
@@ -261,8 +265,8 @@ int emulate_buffer_select(struct emulate_ring *ring, struct emulate_request *req
     int ret;
 
     if (!group)
-        return -ENOBUFS;
-    if (request->sqe.opcode == IORING_OP_READV) {
+        return request->sqe.opcode == IORING_OP_SEND || bundles(&request->sqe) ? -ENOENT : -ENOBUFS;
+    if (request->flags & EMULATE_REQ_VECTOR) {
         struct iovec iov;
 
         ret = emulate_copy_in(&iov, request->sqe.addr, sizeof(iov));
@@ -346,6 +350,17 @@ bool emulate_buffer_left(struct emulate_ring *ring, const struct emulate_request
  * Requests
  */
 
+/* Is it an address that programs have? Nobody waits there for the sake of these bits. */
+static bool is_programs(uint64_t address)
+{
+    uint32_t nobody = 1U << 31;
+
+    address &= ~UINT64_C(3);
+    return syscall(SYS_futex, (uintptr_t)address, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, 1, NULL,
+                   NULL, nobody) >= 0 ||
+           errno != EFAULT;
+}
+
 EMULATE_HOOK(provide_buffers)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -357,7 +372,7 @@ EMULATE_HOOK(provide_buffers)
     if (__builtin_mul_overflow((uint64_t)length, count, &end) ||
         __builtin_add_overflow(addr, end, &end))
         return -EOVERFLOW;
-    if (end > UINTPTR_MAX || !addr)
+    if (end > UINTPTR_MAX || !addr || (end > addr && !is_programs(end - 1)))
         return -EFAULT;
     if (id + count > 65536)
         return -EINVAL;

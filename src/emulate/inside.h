@@ -23,6 +23,8 @@ void emulate_memory_get(struct emulate_memory *memory);
 int emulate_memory_unmap(void *address, size_t size);
 
 /* ring.c */
+/* Is it the descriptor of a ring of ours? */
+bool emulate_ring_is(int fd);
 void emulate_ring_close(struct emulate_ring *ring);
 /* What is wrong with a descriptor that is no ring of this process: -EBADF or -EOPNOTSUPP. */
 int emulate_not_a_ring(int fd);
@@ -58,6 +60,9 @@ int emulate_recvmsg_want(struct emulate_request *request);
 int emulate_thread_start(pthread_t *thread, void *(*function)(void *), void *data);
 /* Interrupts once more who was interrupted and has not answered; is there one? */
 bool emulate_workers_interrupting(struct emulate_ring *ring);
+
+/* It is queued, and all workers of its kind are busy. */
+bool emulate_waits_for_worker(struct emulate_ring *ring, const struct emulate_request *request);
 
 /* poll.c: closes what a poll holds. */
 void emulate_poll_forget(struct emulate_ring *ring, struct emulate_request *request);

@@ -1,38 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Copies of what a request points to, for one that outlives its submission. A
- * system call answers EFAULT for memory that is not there; so the memory is
- * read by one, too.
- */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
+/* Copies of what a request points to, for one that outlives its submission. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "emulate/resources.h"
 
 /* More than any of the calls takes. */
 #define MOST ((size_t)1 << 20)
-
-/* Reads up to `size` bytes: how many, or -EFAULT. */
-static ssize_t read_some(void *to, uint64_t from, size_t size)
-{
-    struct iovec here = {.iov_base = to, .iov_len = size};
-    struct iovec there = {.iov_base = (void *)(uintptr_t)from, .iov_len = size};
-    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-
-    if (got >= 0)
-        return got;
-    if (errno == EFAULT)
-        return -EFAULT;
-    /* Where that call is denied only addresses that cannot be right are found out. */
-    return emulate_copy_in(to, from, size) < 0 ? -EFAULT : (ssize_t)size;
-}
 
 int emulate_keep_memory(struct emulate_request *request, __u64 *pointer, size_t size)
 {
@@ -49,9 +24,8 @@ int emulate_keep_memory(struct emulate_request *request, __u64 *pointer, size_t 
         if (!read)
             return -ENOMEM;
     }
-    if (read_some(read, *pointer, size) != (ssize_t)size) {
-        ret = -EFAULT;
-    } else {
+    ret = emulate_copy_in(read, *pointer, size);
+    if (!ret) {
         copy = emulate_keep(request, read, size);
         if (copy)
             *pointer = (uintptr_t)copy;
@@ -74,16 +48,20 @@ int emulate_keep_text(struct emulate_request *request, __u64 *pointer)
         /* Up to the end of a page: what is beyond need not be there. */
         size_t page = emulate_page(), room = sizeof(text) - length;
         size_t step = page - (size_t)((*pointer + length) & (page - 1));
-        ssize_t got = read_some(text + length, *pointer + length, step < room ? step : room);
-        void *end, *copy;
+        const char *from = (const char *)(uintptr_t)(*pointer + length);
+        size_t part;
+        void *copy;
 
-        if (got <= 0)
+        step = step < room ? step : room;
+        if (emulate_check_readable((uintptr_t)from, step) < 0)
             return -EFAULT;
-        end = memchr(text + length, '\0', (size_t)got);
-        length += (size_t)got;
-        if (!end)
+        part = strnlen(from, step);
+        memcpy(text + length, from, part);
+        length += part;
+        if (part == step)
             continue;
-        copy = emulate_keep(request, text, (size_t)((char *)end - text) + 1);
+        text[length] = '\0';
+        copy = emulate_keep(request, text, length + 1);
         if (!copy)
             return -ENOMEM;
         *pointer = (uintptr_t)copy;

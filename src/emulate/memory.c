@@ -7,6 +7,7 @@
  */
 #include "emulate/emulate.h"
 
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -109,45 +110,111 @@ int emulate_memory_unmap(void *address, size_t size)
 }
 
 /*
- * Is it memory? Addresses as NULL with an offset and negative numbers are told
- * at once; the kernel knows of the pages of all others. What it does not tell
- * is whether they may be read or written.
+ * The program's memory. A system call finds out what cannot be read or written
+ * before we touch it, and answers EFAULT as the kernel would.
  */
-static bool is_mapped(uint64_t address, size_t size)
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
+#endif
+
+enum {
+    UNKNOWN,
+    TELLS,
+    LACKS
+};
+
+/* Does the kernel know the advices? One that ignores what it does not know finds memory at 0, too. */
+static bool populates(void)
+{
+    static uint32_t state;
+    uint32_t known = __atomic_load_n(&state, __ATOMIC_RELAXED);
+
+    if (known == UNKNOWN) {
+        known = LACKS;
+        if (madvise(NULL, emulate_page(), MADV_POPULATE_READ) < 0 && errno == ENOMEM)
+            known = TELLS;
+        __atomic_store_n(&state, known, __ATOMIC_RELAXED);
+    }
+    return known == TELLS;
+}
+
+/* Before Linux 5.14: a call that reads a signal mask before it finds that it is told nonsense. */
+static bool is_readable(uint64_t at)
+{
+    const int nonsense = -1;
+
+    return syscall(SYS_rt_sigprocmask, nonsense, (uintptr_t)at, NULL, (size_t)ROTA_SIGSET_SIZE) >=
+               0 ||
+           errno != EFAULT;
+}
+
+/* The same: a change of a word that leaves it as it is. */
+static bool is_writable(uint64_t at)
+{
+    static uint32_t nobody;
+    const long operation = (long)FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0);
+
+    return syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, NULL, (uintptr_t)at,
+                   operation) >= 0 ||
+           errno == ENOSYS;
+}
+
+static int check(uint64_t address, uint64_t size, bool writes)
 {
     uint64_t page = emulate_page(), from = address - address % page, end;
-    unsigned char in_core[64];
 
     if (!size)
-        return true;
-    if (address < page || size > UINTPTR_MAX - address)
-        return false;
-    end = address + size;
-    while (from < end) {
-        uint64_t bytes = end - from;
+        return 0;
+    if (size > UINTPTR_MAX - (page - 1) || address > UINTPTR_MAX - (page - 1) - size)
+        return -EFAULT;
+    end = (address + size + page - 1) & ~(page - 1);
+    if (populates()) {
+        int advice = writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
-        if (bytes > sizeof(in_core) * page)
-            bytes = sizeof(in_core) * page;
-        if (mincore((void *)(uintptr_t)from, (size_t)bytes, in_core) < 0 && errno != ENOSYS &&
-            errno != EPERM)
-            return false;
-        from += bytes;
+        if (!madvise((void *)(uintptr_t)from, (size_t)(end - from), advice))
+            return 0;
+        /* Of memory that is a device's it says the same as of what may not be touched. */
+        if (errno != EINVAL)
+            return -EFAULT;
     }
-    return true;
+    for (; from < end; from += page) {
+        if (!(writes ? is_writable(from) : is_readable(from)))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+int emulate_check_readable(uint64_t address, uint64_t size)
+{
+    return check(address, size, false);
+}
+
+int emulate_check_memory(uint64_t address, uint64_t size)
+{
+    return check(address, size, true);
 }
 
 int emulate_copy_in(void *to, uint64_t from, size_t size)
 {
-    if (!is_mapped(from, size))
-        return -EFAULT;
-    memcpy(to, (const void *)(uintptr_t)from, size);
-    return 0;
+    int ret = check(from, size, false);
+
+    if (!ret)
+        memcpy(to, (const void *)(uintptr_t)from, size);
+    return ret;
 }
 
 int emulate_copy_out(uint64_t to, const void *from, size_t size)
 {
-    if (!is_mapped(to, size))
-        return -EFAULT;
-    memcpy((void *)(uintptr_t)to, from, size);
-    return 0;
+    int ret = check(to, size, true);
+
+    if (!ret)
+        memcpy((void *)(uintptr_t)to, from, size);
+    return ret;
 }

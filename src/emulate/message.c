@@ -6,6 +6,7 @@
 #include "emulate/emulate.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "emulate/hooks.h"
@@ -24,6 +25,13 @@ static int64_t send_data(struct emulate_ring *to, const struct io_uring_sqe *sqe
     return emulate_post(to, sqe->off, (int32_t)sqe->len, cqe_flags, NULL) ? 0 : -EOVERFLOW;
 }
 
+/* Only the thread that it belongs to could take a file, and that has ended. */
+static bool is_orphan(const struct emulate_ring *ring)
+{
+    return (ring->flags & IORING_SETUP_DEFER_TASKRUN) && ring->submitter &&
+           syscall(SYS_tgkill, getpid(), ring->submitter, 0) < 0 && errno == ESRCH;
+}
+
 static int64_t send_file(struct emulate_ring *from, struct emulate_ring *to,
                          const struct io_uring_sqe *sqe)
 {
@@ -33,6 +41,8 @@ static int64_t send_file(struct emulate_ring *from, struct emulate_ring *to,
         return -EINVAL;
     if (to->disabled)
         return -EBADFD;
+    if (is_orphan(to))
+        return -EOWNERDEAD;
     fd = emulate_file_dup(from, (uint32_t)sqe->addr3);
     if (fd < 0)
         return fd;

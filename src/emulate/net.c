@@ -367,29 +367,58 @@ static int64_t receive_record(struct emulate_request *request, const struct msgh
     out.controllen = control_room ? (uint32_t)header.msg_controllen : 0;
     out.payloadlen = (uint32_t)got;
     out.flags = (uint32_t)header.msg_flags;
-    memcpy(at, &out, sizeof(out));
+    if (emulate_copy_out((uintptr_t)at, &out, sizeof(out)) < 0)
+        return -EFAULT;
     count_shot(request, got);
     if ((size_t)got > payload.iov_len)
         got = (ssize_t)payload.iov_len;
     return (int64_t)before + got;
 }
 
+/* One receive of what the program's own header, which has not been copied yet, asks for. */
+static bool is_plain(const struct emulate_request *request)
+{
+    return !(request->flags & (EMULATE_REQ_MULTISHOT | EMULATE_REQ_SELECTED | EMULATE_REQ_KEPT)) &&
+           !(request->sqe.msg_flags & MSG_WAITALL);
+}
+
+/* What a receive has to say of itself, in the program's header. 0 or -EFAULT. */
+static int tell_header(uint64_t user, const struct msghdr *header)
+{
+    struct msghdr *to = (struct msghdr *)(uintptr_t)user;
+
+    if (emulate_check_memory(user, sizeof(*to)) < 0)
+        return -EFAULT;
+    to->msg_namelen = header->msg_namelen;
+    to->msg_controllen = header->msg_controllen;
+    to->msg_flags = header->msg_flags;
+    return 0;
+}
+
 EMULATE_HOOK(recvmsg)
 {
-    struct msghdr asked, header, *user;
+    struct msghdr header;
     struct iovec selected, rest[EMULATE_VECTORS];
+    uint64_t user = request->hook[1] ? request->hook[1] : request->sqe.addr;
     size_t length;
     ssize_t got;
-    int ret = emulate_read_msghdr(request, &asked);
+    int ret;
 
     (void)ring;
-    if (ret < 0)
-        return ret;
     if (begin_receive(request) < 0)
         return -EAGAIN;
+    if (is_plain(request)) {
+        /* The system call looks at the header, and says what is wrong with it. */
+        got = emulate_recvmsg(request->fd, user, receive_flags(request));
+        if (got >= 0)
+            return got;
+        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+    }
+    ret = emulate_read_msghdr(request, &header);
+    if (ret < 0)
+        return ret;
     if (request->flags & EMULATE_REQ_MULTISHOT)
-        return receive_record(request, &asked);
-    header = asked;
+        return receive_record(request, &header);
     header.msg_flags = 0;
     if (request->flags & EMULATE_REQ_SELECTED) {
         selected.iov_base = request->addr;
@@ -412,11 +441,8 @@ EMULATE_HOOK(recvmsg)
             return -EAGAIN;
         return whole(request, -errno, length);
     }
-    user = (struct msghdr *)(uintptr_t)(request->hook[1] ? request->hook[1] : request->sqe.addr);
-    user->msg_namelen = header.msg_namelen;
-    user->msg_controllen = header.msg_controllen;
-    user->msg_flags = header.msg_flags;
-    return whole(request, got, length);
+    ret = tell_header(user, &header);
+    return ret < 0 ? ret : whole(request, got, length);
 }
 
 /*

@@ -117,13 +117,13 @@ static int install_both(struct emulate_ring *ring, const int *ends, uint32_t ind
         close(ends[1]);
         return ret;
     }
-    slots[0] = ret;
+    slots[0] = any ? ret : (int)index - 1;
     ret = emulate_file_install(ring, ends[1], any ? index : index + 1);
     if (ret < 0) {
-        (void)emulate_file_remove(ring, any ? (uint32_t)slots[0] : index - 1);
+        (void)emulate_file_remove(ring, (uint32_t)slots[0]);
         return ret;
     }
-    slots[1] = ret;
+    slots[1] = any ? ret : (int)index;
     return 0;
 }
 
@@ -142,10 +142,8 @@ EMULATE_HOOK(pipe)
     }
     ret = emulate_copy_out(sqe->addr, told, sizeof(told));
     if (ret && sqe->file_index) {
-        bool any = sqe->file_index == IORING_FILE_INDEX_ALLOC;
-
-        (void)emulate_file_remove(ring, any ? (uint32_t)told[0] : sqe->file_index - 1);
-        (void)emulate_file_remove(ring, any ? (uint32_t)told[1] : sqe->file_index);
+        (void)emulate_file_remove(ring, (uint32_t)told[0]);
+        (void)emulate_file_remove(ring, (uint32_t)told[1]);
     } else if (ret) {
         close(ends[0]);
         close(ends[1]);

@@ -51,7 +51,7 @@ static int64_t wait_edges(struct emulate_ring *ring, struct emulate_request *req
 {
     int fd = request->fd, own, ret;
 
-    own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    own = fcntl(fd == ring->fd ? ring->event_fd : fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return -errno;
     request->hook[OWN] = (uint64_t)own + 1;
@@ -79,6 +79,9 @@ EMULATE_HOOK(poll_add)
         now.revents = 0;
     if (now.revents & POLLNVAL)
         return -EBADF;
+    /* What is taken from it in this very call has left room in the queue of a ring. */
+    if ((mask & POLLOUT) && emulate_ring_is(request->fd))
+        now.revents |= POLLOUT;
     request->events = mask;
     if (is_multishot(request)) {
         int64_t res = wait_edges(ring, request);
@@ -90,7 +93,14 @@ EMULATE_HOOK(poll_add)
     }
     if (now.revents)
         return (uint16_t)now.revents;
-    ret = emulate_wait_ready(ring, request);
+    if (request->fd == ring->fd) {
+        /* An epoll does not watch itself; what tells of its completions can be watched. */
+        request->fd = ring->event_fd;
+        ret = emulate_wait_ready(ring, request);
+        request->fd = ring->fd;
+    } else {
+        ret = emulate_wait_ready(ring, request);
+    }
     if (ret == -EPERM)
         return -EINVAL;
     return ret < 0 ? ret : EMULATE_PENDING;

@@ -548,9 +548,6 @@ int emulate_hook_register_resize_rings(struct emulate_ring *ring, void *arg, uin
     return emulate_copy_out((uintptr_t)arg, &asked, sizeof(asked));
 }
 
-/* How often a message is tried whose target another thread works on. */
-#define MESSAGE_TRIES 1000000
-
 int emulate_hook_register_send_msg_ring(struct emulate_ring *ring, void *arg, uint32_t nr)
 {
     struct io_uring_sqe sqe;
@@ -564,10 +561,7 @@ int emulate_hook_register_send_msg_ring(struct emulate_ring *ring, void *arg, ui
         return ret;
     if (sqe.flags || sqe.opcode != IORING_OP_MSG_RING || sqe.addr != IORING_MSG_DATA)
         return -EINVAL;
-    for (unsigned i = 0; (res = emulate_message(ring, &sqe)) == EMULATE_RETRY; i++) {
-        if (i == MESSAGE_TRIES)
-            return -EAGAIN;
-        sched_yield();
-    }
+    while ((res = emulate_message(ring, &sqe)) == EMULATE_RETRY)
+        emulate_ring_wait_for(ring, sqe.fd);
     return (int)res;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rings that a thread has registered: sixteen indices of its own, each of which keeps its ring. */
 #include <pthread.h>
-#include <sched.h>
 
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
@@ -62,6 +61,16 @@ struct emulate_ring *emulate_registered(unsigned index)
     return index < INDICES && mine.forks == emulate_forks ? mine.ring[index] : NULL;
 }
 
+void emulate_registered_begin(void)
+{
+    renew();
+}
+
+int emulate_not_registered(unsigned index)
+{
+    return index < INDICES && mine.ends && mine.forks == emulate_forks ? -EBADF : -EINVAL;
+}
+
 /* The ring is locked. An index from `start` up to `end`, or -EBUSY. */
 static int add(struct emulate_ring *ring, unsigned start, unsigned end)
 {
@@ -85,17 +94,13 @@ int emulate_registered_add(struct emulate_ring *ring)
 static int add_descriptor(struct emulate_ring *ring, int fd, unsigned start, unsigned end)
 {
     struct emulate_ring *other;
-    bool busy;
     int ret;
 
     if (fd == ring->fd)
         return add(ring, start, end);
-    while (!(other = emulate_ring_trylock(fd, &busy))) {
-        if (!busy)
-            return emulate_not_a_ring(fd);
-        /* Its holder may want ours; it does not wait for it. */
-        sched_yield();
-    }
+    other = emulate_ring_lock_also(ring, fd);
+    if (!other)
+        return emulate_not_a_ring(fd);
     ret = add(other, start, end);
     emulate_ring_unlock(other);
     return ret;

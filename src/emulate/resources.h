@@ -97,9 +97,6 @@ struct emulate_group *emulate_group_find(struct emulate_ring *ring, uint16_t id)
 /* Whether the group of the request has a buffer beyond those that it holds. */
 bool emulate_buffer_left(struct emulate_ring *ring, const struct emulate_request *request);
 
-/* buffers.c: is all of that memory there, and may be written? 0 or -EFAULT. */
-int emulate_check_memory(uint64_t addr, uint64_t len);
-
 /* regions.c: 0 or -errno; describes memory of the application, or makes some. */
 int emulate_region_make(struct io_uring_region_desc *region, uint64_t offset,
                         struct emulate_memory **memory, unsigned char **at);

@@ -3,6 +3,7 @@
 #include "emulate/emulate.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -127,16 +128,70 @@ static struct emulate_ring *find(int fd)
     return where ? __atomic_load_n(where, __ATOMIC_ACQUIRE) : NULL;
 }
 
+bool emulate_ring_is(int fd)
+{
+    bool busy = false;
+    struct emulate_ring *ring = emulate_ring_trylock(fd, &busy);
+
+    if (ring)
+        emulate_ring_unlock(ring);
+    return ring || busy;
+}
+
 static bool is_ours(const struct emulate_ring *ring, int fd)
 {
     return ring->fd == fd && ring->forks == emulate_forks && !ring->closing;
+}
+
+/* The first descriptor that an epoll watches, as /proc tells it; -1 for what is no epoll. */
+static int first_watched(int fd)
+{
+    char name[40], text[256];
+    const char *found;
+    ssize_t length;
+    int file;
+
+    snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+    file = open(name, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -1;
+    length = read(file, text, sizeof(text) - 1);
+    close(file);
+    text[length < 0 ? 0 : length] = '\0';
+    found = strstr(text, "tfd:");
+    return found ? atoi(found + 4) : -1;
+}
+
+/* The ring whose descriptor `fd` is a copy of, locked: both are the same epoll. NULL: it is none. */
+static struct emulate_ring *lock_original(int fd)
+{
+    int watched = fd < 0 ? -1 : first_watched(fd);
+
+    for (unsigned i = 0; watched >= 0 && i < CHUNKS; i++) {
+        struct emulate_ring **chunk = __atomic_load_n(&chunks[i], __ATOMIC_ACQUIRE);
+
+        for (unsigned j = 0; chunk && j < CHUNK; j++) {
+            struct emulate_ring *ring = __atomic_load_n(&chunk[j], __ATOMIC_ACQUIRE);
+
+            if (!ring || ring->forks != emulate_forks)
+                continue;
+            emulate_lock_take(&ring->lock);
+            if (ring->fd >= 0 && !ring->closing &&
+                (ring->event_fd == watched || ring->ready_fd == watched))
+                return ring;
+            emulate_lock_give(&ring->lock);
+        }
+    }
+    return NULL;
 }
 
 struct emulate_ring *emulate_ring_lock(int fd)
 {
     struct emulate_ring *ring = find(fd);
 
-    if (!ring || ring->forks != emulate_forks)
+    if (!ring)
+        return lock_original(fd);
+    if (ring->forks != emulate_forks)
         return NULL;
     emulate_lock_take(&ring->lock);
     if (is_ours(ring, fd))
@@ -160,6 +215,29 @@ struct emulate_ring *emulate_ring_trylock(int fd, bool *busy)
         return ring;
     emulate_lock_give(&ring->lock);
     return NULL;
+}
+
+void emulate_ring_wait_for(struct emulate_ring *ring, int fd)
+{
+    struct emulate_ring *other;
+
+    if (ring)
+        emulate_ring_unlock(ring);
+    other = emulate_ring_lock(fd);
+    if (other)
+        emulate_ring_unlock(other);
+    if (ring)
+        emulate_lock_take(&ring->lock);
+}
+
+struct emulate_ring *emulate_ring_lock_also(struct emulate_ring *ring, int fd)
+{
+    struct emulate_ring *other;
+    bool busy;
+
+    while (!(other = emulate_ring_trylock(fd, &busy)) && busy)
+        emulate_ring_wait_for(ring, fd);
+    return other;
 }
 
 int emulate_not_a_ring(int fd)
@@ -309,12 +387,12 @@ static int make_queues(struct emulate_queues *q, const struct io_uring_params *p
     if (p->flags & IORING_SETUP_NO_MMAP) {
         uint64_t at[2] = {p->cq_off.user_addr, p->sq_off.user_addr};
 
-        for (unsigned i = 0; i < 2; i++) {
-            uint8_t probe;
+        const uint64_t size[2] = {rings_bytes(p), sqes};
 
+        for (unsigned i = 0; i < 2; i++) {
             if (at[i] % page)
                 return -EINVAL;
-            if (emulate_copy_in(&probe, at[i], 1) < 0)
+            if (!at[i] || emulate_check_memory(at[i], size[i]) < 0)
                 return -EFAULT;
         }
         q->rings = (unsigned char *)(uintptr_t)at[0];
@@ -492,6 +570,7 @@ static int setup(uint32_t entries, struct io_uring_params *user)
         (p->flags & IORING_SETUP_CQE_MIXED && p->cq_entries < 2))
         return -EOVERFLOW;
     (void)pthread_once(&once, register_forks);
+    emulate_registered_begin();
     ring = ring_new();
     if (!ring)
         return -ENOMEM;
@@ -502,6 +581,7 @@ static int setup(uint32_t entries, struct io_uring_params *user)
     ring->cqe_shift = p->flags & IORING_SETUP_CQE32 ? 5 : 4;
     ring->clock_id = CLOCK_MONOTONIC;
     ring->idle = p->sq_thread_idle;
+    ring->cpu = p->flags & IORING_SETUP_SQ_AFF ? p->sq_thread_cpu : UINT32_MAX;
     ring->workers_most[0] = __atomic_load_n(&workers_default, __ATOMIC_RELAXED);
     ring->workers_most[1] = ring->workers_most[0];
     if ((p->flags & IORING_SETUP_SINGLE_ISSUER) && !ring->disabled)
@@ -525,7 +605,9 @@ static int setup(uint32_t entries, struct io_uring_params *user)
             goto fail;
     }
     p->features = FEATURES;
-    *user = params;
+    ret = emulate_copy_out((uintptr_t)user, p, sizeof(*p));
+    if (ret)
+        goto fail;
     ret = ring->fd;
     if (p->flags & IORING_SETUP_REGISTERED_FD_ONLY) {
         ret = emulate_registered_add(ring);
@@ -610,7 +692,6 @@ int emulate_ring_resize(struct emulate_ring *ring, struct io_uring_params *p)
     *new.cq_flags = *old.cq_flags;
     ring->queues = new;
     emulate_memory_put(old.memory);
-    p->flags = ring->flags | (flags & may);
     p->features = ring->features;
     return 0;
 }
@@ -703,7 +784,7 @@ static int reg(int fd, uint32_t opcode, const void *arg, uint32_t nr_args)
     if (registered) {
         ring = emulate_registered((unsigned)fd);
         if (!ring)
-            return -EBADF;
+            return emulate_not_registered((unsigned)fd);
         emulate_lock_take(&ring->lock);
     } else if (fd != -1) {
         ring = emulate_ring_lock(fd);

@@ -36,11 +36,9 @@ static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
                      struct transfer *transfer, struct iovec *copy)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
-    bool fixed = sqe->opcode == IORING_OP_READV_FIXED || sqe->opcode == IORING_OP_WRITEV_FIXED;
-    bool vectors = fixed || sqe->opcode == IORING_OP_READV || sqe->opcode == IORING_OP_WRITEV;
     int ret;
 
-    if (!vectors || (request->flags & EMULATE_REQ_SELECTED)) {
+    if (!(request->flags & EMULATE_REQ_VECTOR) || (request->flags & EMULATE_REQ_SELECTED)) {
         transfer->one.iov_base = request->addr;
         transfer->one.iov_len = request->len;
         transfer->iov = &transfer->one;
@@ -49,7 +47,7 @@ static int memory_of(struct emulate_ring *ring, struct emulate_request *request,
     }
     transfer->iov = (const struct iovec *)(uintptr_t)sqe->addr;
     transfer->count = sqe->len;
-    if (!fixed)
+    if (!(request->way->flags & EMULATE_WAY_FIXED_BUFFER))
         return 0; /* the system call says whether the vectors are there */
     ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
     if (!ret)

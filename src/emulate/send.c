@@ -8,6 +8,7 @@
 #endif
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -53,18 +54,30 @@ static int64_t send_some(int fd, const struct msghdr *header, int flags)
     return emulate_result(sendmsg(fd, header, flags));
 }
 
+static int send_flags(struct emulate_request *request)
+{
+    uint32_t asked = request->sqe.msg_flags;
+
+    if (asked & MSG_DONTWAIT)
+        request->flags |= EMULATE_REQ_NOWAIT;
+    return (int)asked | MSG_NOSIGNAL | (request->blocking ? 0 : MSG_DONTWAIT);
+}
+
+/* A bundle is sent as a whole, as if that had been asked for. */
+static bool sends_all(const struct io_uring_sqe *sqe)
+{
+    return (sqe->msg_flags & MSG_WAITALL) ||
+           ((sqe->ioprio & IORING_RECVSEND_BUNDLE) && (sqe->flags & IOSQE_BUFFER_SELECT));
+}
+
 static int64_t send_message(struct emulate_request *request, struct msghdr *header)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     struct iovec rest[EMULATE_VECTORS];
     uint64_t length = emulate_vector_length(header->msg_iov, (size_t)header->msg_iovlen);
-    int flags = (int)sqe->msg_flags | MSG_NOSIGNAL;
+    int flags = send_flags(request);
     int64_t sent, res;
 
-    if (sqe->msg_flags & MSG_DONTWAIT)
-        request->flags |= EMULATE_REQ_NOWAIT;
-    if (!request->blocking)
-        flags |= MSG_DONTWAIT;
     if (request->total)
         skip(header, rest, request->total);
     for (;;) {
@@ -72,8 +85,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
         if (sent < 0)
             break;
         request->total += (uint64_t)sent;
-        if (request->total >= length || !sent || !(sqe->msg_flags & MSG_WAITALL) ||
-            !is_stream(request->fd))
+        if (request->total >= length || !sent || !sends_all(sqe) || !is_stream(request->fd))
             break;
         skip(header, rest, (uint64_t)sent);
     }
@@ -82,7 +94,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
     if (sent == -EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
         return -EAGAIN;
     res = sent < 0 && !request->total ? sent : (int64_t)request->total;
-    if (res >= 0 && (uint64_t)res < length && (sqe->msg_flags & MSG_WAITALL))
+    if (res >= 0 && (uint64_t)res < length && sends_all(sqe))
         request->flags |= EMULATE_REQ_FAIL;
     return res;
 }
@@ -106,7 +118,7 @@ static int64_t send_memory(struct emulate_ring *ring, struct emulate_request *re
     if (request->iov) {
         header.msg_iov = request->iov;
         EMULATE_SET(header.msg_iovlen, request->iov_count);
-    } else if ((sqe->ioprio & IORING_SEND_VECTORIZED) && !(request->flags & EMULATE_REQ_SELECTED)) {
+    } else if ((request->flags & EMULATE_REQ_VECTOR) && !(request->flags & EMULATE_REQ_SELECTED)) {
         ret = emulate_copy_in(copy, sqe->addr, sqe->len * sizeof(*copy));
         if (!ret && (sqe->ioprio & IORING_RECVSEND_FIXED_BUF))
             ret = emulate_fixed_vector(ring, request, copy, sqe->len);
@@ -137,6 +149,14 @@ static int64_t send_header(struct emulate_ring *ring, struct emulate_request *re
 
     if (waits_first(request))
         return -EAGAIN;
+    if (!(request->sqe.msg_flags & MSG_WAITALL) && !request->buffer_node) {
+        /* One call, which looks at the header and says what is wrong with it. */
+        ssize_t sent = emulate_sendmsg(request->fd, request->sqe.addr, send_flags(request));
+
+        if (sent >= 0)
+            return sent;
+        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+    }
     ret = emulate_read_msghdr(request, &header);
     if (ret < 0)
         return ret;
@@ -165,12 +185,31 @@ EMULATE_HOOK(sendmsg)
     return send_header(ring, request);
 }
 
+/* Only of these protocols the kernel knows that they take memory without a copy. */
+static bool sends_zero_copy(int fd)
+{
+    int protocol = 0;
+    socklen_t size = sizeof(protocol);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
+        return true; /* the send says what is wrong */
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
 EMULATE_HOOK(send_zc)
 {
+    if (!sends_zero_copy(request->fd))
+        return -EOPNOTSUPP;
     return send_memory(ring, request);
 }
 
 EMULATE_HOOK(sendmsg_zc)
 {
+    if (!sends_zero_copy(request->fd)) {
+        struct msghdr header;
+        int ret = emulate_read_msghdr(request, &header);
+
+        return ret < 0 ? ret : -EOPNOTSUPP;
+    }
     return send_header(ring, request);
 }

@@ -41,39 +41,13 @@ static bool selects(const struct emulate_request *request)
 
 static void unselect(struct emulate_ring *ring, struct emulate_request *request)
 {
-    if (request->flags & EMULATE_REQ_SELECTED)
-        emulate_buffer_commit(ring, request, -EAGAIN);
+    if (!(request->flags & EMULATE_REQ_SELECTED))
+        return;
+    /* What a part of was moved already stays its own until the rest was. */
+    if (request->total && !(request->flags & EMULATE_REQ_MULTISHOT))
+        return;
+    emulate_buffer_commit(ring, request, -EAGAIN);
     request->flags &= ~EMULATE_REQ_SELECTED;
-}
-
-/* Requests that do nothing but wait, for as long as somebody else likes. */
-static bool waits_for_others(const struct emulate_request *request)
-{
-    switch (request->sqe.opcode) {
-    case IORING_OP_FUTEX_WAIT:
-    case IORING_OP_FUTEX_WAITV:
-    case IORING_OP_WAITID:
-    case IORING_OP_SPLICE:
-    case IORING_OP_TEE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Those of which the first try is the submitter's, and a worker's only what has to wait. */
-static bool looks_first(const struct emulate_request *request)
-{
-    switch (request->sqe.opcode) {
-    case IORING_OP_OPENAT:
-    case IORING_OP_OPENAT2:
-    case IORING_OP_FUTEX_WAIT:
-    case IORING_OP_FUTEX_WAITV:
-    case IORING_OP_WAITID:
-        return true;
-    default:
-        return false;
-    }
 }
 
 /* A worker is to do it; without one, we. */
@@ -88,7 +62,7 @@ static enum outcome to_worker(struct emulate_ring *ring, struct emulate_request 
         emulate_end(ring, request, ret);
         return ENDED;
     }
-    if (waits_for_others(request))
+    if (request->way->flags & EMULATE_WAY_WAITS)
         request->flags |= EMULATE_REQ_UNBOUNDED;
     if (emulate_punt(ring, request))
         return PENDING;
@@ -120,6 +94,8 @@ static enum outcome to_wait(struct emulate_ring *ring, struct emulate_request *r
 static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *request,
                              int64_t res, unsigned *shots)
 {
+    /* A bundle that has had its share lets the others have theirs. */
+    bool capped = request->iov && request->want && (uint64_t)res >= request->want;
     bool drained = (request->flags & EMULATE_REQ_DRAINED) != 0;
 
     request->flags &= ~(EMULATE_REQ_MORE | EMULATE_REQ_DRAINED);
@@ -130,7 +106,7 @@ static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *
         return ENDED;
     }
     request->cqe_flags = 0;
-    return !drained && ++*shots < SHOTS ? AGAIN : to_wait(ring, request);
+    return !drained && !capped && ++*shots < SHOTS ? AGAIN : to_wait(ring, request);
 }
 
 /* What `run` answered, here or on a worker. */
@@ -174,11 +150,15 @@ static enum outcome conclude(struct emulate_ring *ring, struct emulate_request *
     return ENDED;
 }
 
-static bool is_readable(int fd)
+/* Is it known that there is nothing to read? Of messages a socket does not tell without a try. */
+static bool is_read_out(int fd)
 {
     struct pollfd one = {.fd = fd, .events = POLLIN};
+    int type = SOCK_STREAM;
+    socklen_t size = sizeof(type);
 
-    return poll(&one, 1, 0) != 0;
+    (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    return type == SOCK_STREAM && !poll(&one, 1, 0);
 }
 
 /* Tries until it ends or has to wait. */
@@ -199,7 +179,8 @@ static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
                 return false;
             }
         }
-        if (way->kind == EMULATE_WORKER && !request->blocking && !looks_first(request)) {
+        if (way->kind == EMULATE_WORKER && !request->blocking &&
+            !(way->flags & EMULATE_WAY_LOOKS)) {
             outcome = to_worker(ring, request);
             continue;
         }
@@ -210,7 +191,7 @@ static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
         }
         if (selects(request) && !(request->flags & EMULATE_REQ_SELECTED)) {
             ret = emulate_buffer_select(ring, request);
-            if (ret == -ENOBUFS && shots && !is_readable(request->fd)) {
+            if (ret == -ENOBUFS && shots && is_read_out(request->fd)) {
                 /* The last buffer took all that was there: nobody lacks one yet. */
                 outcome = to_wait(ring, request);
                 continue;
@@ -295,6 +276,10 @@ void emulate_ran(struct emulate_ring *ring, struct emulate_request *request, int
     request->blocking = false;
     if (request->cancelled) {
         request->cancelled = false;
+        if (res == -EINTR && (request->flags & EMULATE_REQ_LATE)) {
+            emulate_end(ring, request, -EAGAIN);
+            return;
+        }
         /* It was to end, and did nothing: it does not wait again. */
         if (res == -EAGAIN || res < INT32_MIN ||
             (res == -EINTR && request->flags & EMULATE_REQ_UNBOUNDED))

@@ -107,10 +107,14 @@ static int copy_sqe(struct emulate_ring *ring, struct emulate_request *request,
 /* LINK_TIMEOUT: watches over the request before it. */
 static int check_watcher(struct emulate_ring *ring, struct emulate_request *request)
 {
+    int ret;
+
     if (!ring->chain_head || ring->chain_last->sqe.opcode == IORING_OP_LINK_TIMEOUT)
         return -EINVAL;
-    request->flags |= EMULATE_REQ_WATCHES;
-    return emulate_timer_read(request, true);
+    ret = emulate_timer_read(request, true);
+    if (!ret)
+        request->flags |= EMULATE_REQ_WATCHES;
+    return ret;
 }
 
 /* Is the SQE one that can be done? In the kernel's order. */

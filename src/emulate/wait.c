@@ -173,11 +173,12 @@ int emulate_look(struct emulate_ring *ring, uint64_t timeout, const void *sigmas
     return look(ring, timeout, sigmask, NULL);
 }
 
-/* Nanoseconds until the first of both, UINT64_MAX when there is none. */
+/* Nanoseconds until what ends the wait, UINT64_MAX when nothing does. */
 static uint64_t remaining(const struct emulate_ring *ring, const struct emulate_limit *limit,
                           uint64_t min_until)
 {
-    uint64_t until = limit->deadline < min_until ? limit->deadline : min_until;
+    /* A minimum that is longer than the limit is waited for all the same. */
+    uint64_t until = min_until != UINT64_MAX ? min_until : limit->deadline;
     uint64_t now;
 
     if (until == UINT64_MAX)
@@ -216,10 +217,6 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
         }
         if (ret == -EINTR || ret == -EFAULT) /* the latter of the signal mask */
             break;
-        if (limit->deadline != UINT64_MAX && emulate_now(ring->clock_id) >= limit->deadline) {
-            ret = -ETIME;
-            break;
-        }
         if (min_until != UINT64_MAX && emulate_now(ring->clock_id) >= min_until) {
             min_until = UINT64_MAX;
             waiter.target = 1;
@@ -227,6 +224,11 @@ int emulate_wait(struct emulate_ring *ring, uint32_t target, const struct emulat
                 ret = 0;
                 break;
             }
+        }
+        if (min_until == UINT64_MAX && limit->deadline != UINT64_MAX &&
+            emulate_now(ring->clock_id) >= limit->deadline) {
+            ret = -ETIME;
+            break;
         }
     }
     emulate_list_del(&waiter.node);

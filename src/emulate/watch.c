@@ -4,6 +4,10 @@
  * it takes the SQEs, with a registered eventfd it makes completions that
  * nobody waits for known.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "emulate/emulate.h"
 
 #include <poll.h>
@@ -132,6 +136,18 @@ static void *watch(void *data)
     return NULL;
 }
 
+/* The kernel alone knows which processors there are: -EINVAL for another. */
+static int pin(pthread_t thread, uint32_t cpu)
+{
+    cpu_set_t one;
+
+    if (cpu >= CPU_SETSIZE)
+        return -EINVAL;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return -pthread_setaffinity_np(thread, sizeof(one), &one);
+}
+
 int emulate_watch_start(struct emulate_ring *ring)
 {
     struct emulate_watcher *watcher;
@@ -154,7 +170,7 @@ int emulate_watch_start(struct emulate_ring *ring)
         return ret;
     }
     ring->watch = watcher;
-    return 0;
+    return ring->cpu == UINT32_MAX ? 0 : pin(watcher->thread, ring->cpu);
 }
 
 void emulate_watch_end(struct emulate_ring *ring)

@@ -353,6 +353,20 @@ int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request)
     return ret;
 }
 
+bool emulate_waits_for_worker(struct emulate_ring *ring, const struct emulate_request *request)
+{
+    struct emulate_pool *pool = ring->pool;
+    bool waits = false;
+
+    pthread_mutex_lock(&pool->lock);
+    if (must_wait(pool, request)) {
+        for (struct emulate_list *link = pool->queue.next; link != &pool->queue; link = link->next)
+            waits |= link == &request->node;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return waits;
+}
+
 bool emulate_workers_interrupting(struct emulate_ring *ring)
 {
     struct emulate_pool *pool = ring->pool;

@@ -978,12 +978,10 @@ static int open_group_ring(struct live *l)
     reg.ring_addr = (uint64_t)(uintptr_t)l->buf2;
     reg.ring_entries = 4;
     reg.bgid = GROUP;
-    if (syscall(SYS_io_uring_register, l->ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1)) {
-        if (errno == EINVAL)
-            l->skip = "this kernel has no rings of buffers";
-        return -errno;
-    }
-    return 0;
+    ret = rota_sys_register(l->ring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
+    if (ret == -EINVAL)
+        l->skip = "this kernel has no rings of buffers";
+    return ret;
 }
 
 static void check_loose(struct live *l, int res)

@@ -152,6 +152,7 @@ static int take_readv(struct emulate_ring *from, struct emulate_request *request
         return -EINVAL;
     if ((sqe->flags & IOSQE_BUFFER_SELECT) && (sqe->len != 1))
         return -EINVAL;
+    request->flags |= EMULATE_REQ_VECTOR;
     return 0;
 }
 
@@ -191,6 +192,7 @@ static int take_writev(struct emulate_ring *from, struct emulate_request *reques
         return -EINVAL;
     if ((sqe->ioprio < 0x2000) && (sqe->ioprio & 7))
         return -EINVAL;
+    request->flags |= EMULATE_REQ_VECTOR;
     return 0;
 }
 
@@ -720,6 +722,8 @@ static int take_send(struct emulate_ring *from, struct emulate_request *request)
         request->flags |= EMULATE_REQ_MULTISHOT;
     if (sqe->ioprio & IORING_RECVSEND_FIXED_BUF)
         request->flags |= EMULATE_REQ_FIXED;
+    if ((sqe->ioprio & IORING_SEND_VECTORIZED) && !(sqe->flags & IOSQE_BUFFER_SELECT))
+        request->flags |= EMULATE_REQ_VECTOR;
     return 0;
 }
 
@@ -1136,6 +1140,8 @@ static int take_send_zc(struct emulate_ring *from, struct emulate_request *reque
     if (sqe->ioprio & IORING_RECVSEND_FIXED_BUF)
         request->flags |= EMULATE_REQ_FIXED;
     request->flags |= EMULATE_REQ_NOTIFY;
+    if (sqe->ioprio & IORING_SEND_VECTORIZED)
+        request->flags |= EMULATE_REQ_VECTOR;
     return 0;
 }
 
@@ -2107,14 +2113,16 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_READ_FIXED] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
+                 EMULATE_WAY_MEMORY,
         .events = EMULATE_READABLE,
         .check = take_read_fixed,
         .run = run_read_fixed,
     },
     [IORING_OP_WRITE_FIXED] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
+                 EMULATE_WAY_MEMORY,
         .events = EMULATE_WRITABLE,
         .check = take_read_fixed,
         .run = run_write_fixed,
@@ -2195,7 +2203,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_OPENAT] = {
         .kind = EMULATE_WORKER,
-        .flags = EMULATE_WAY_INSTALLS,
+        .flags = EMULATE_WAY_INSTALLS | EMULATE_WAY_LOOKS,
         .check = take_openat,
         .keep = keep_openat,
         .run = emulate_hook_openat,
@@ -2245,7 +2253,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_SEND] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY,
         .events = EMULATE_WRITABLE,
         .check = take_send,
         .keep = keep_send,
@@ -2253,14 +2261,14 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_RECV] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY,
         .events = EMULATE_READABLE,
         .check = take_recv,
         .run = emulate_hook_recv,
     },
     [IORING_OP_OPENAT2] = {
         .kind = EMULATE_WORKER,
-        .flags = EMULATE_WAY_INSTALLS,
+        .flags = EMULATE_WAY_INSTALLS | EMULATE_WAY_LOOKS,
         .check = take_openat2,
         .keep = keep_openat2,
         .run = emulate_hook_openat2,
@@ -2272,7 +2280,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_SPLICE] = {
         .kind = EMULATE_WORKER,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_WAITS,
         .check = take_splice,
         .keep = keep_splice,
         .run = emulate_hook_splice,
@@ -2289,7 +2297,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_TEE] = {
         .kind = EMULATE_WORKER,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_WAITS,
         .check = take_tee,
         .keep = keep_tee,
         .run = emulate_hook_tee,
@@ -2376,7 +2384,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_SEND_ZC] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_MEMORY,
         .events = EMULATE_WRITABLE,
         .check = take_send_zc,
         .keep = keep_send_zc,
@@ -2399,11 +2407,13 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_WAITID] = {
         .kind = EMULATE_WORKER,
+        .flags = EMULATE_WAY_WAITS | EMULATE_WAY_LOOKS,
         .check = take_waitid,
         .run = run_waitid,
     },
     [IORING_OP_FUTEX_WAIT] = {
         .kind = EMULATE_WORKER,
+        .flags = EMULATE_WAY_WAITS | EMULATE_WAY_LOOKS,
         .check = take_futex_wait,
         .run = run_futex_wait,
     },
@@ -2414,6 +2424,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_FUTEX_WAITV] = {
         .kind = EMULATE_WORKER,
+        .flags = EMULATE_WAY_WAITS | EMULATE_WAY_LOOKS,
         .check = take_futex_waitv,
         .keep = keep_futex_waitv,
         .run = emulate_hook_futex_waitv,
@@ -2457,7 +2468,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_READV_FIXED] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
+                 EMULATE_WAY_MEMORY,
         .events = EMULATE_READABLE,
         .check = take_writev,
         .keep = keep_readv_fixed,
@@ -2465,7 +2477,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_WRITEV_FIXED] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
+                 EMULATE_WAY_MEMORY,
         .events = EMULATE_WRITABLE,
         .check = take_writev,
         .keep = keep_writev_fixed,

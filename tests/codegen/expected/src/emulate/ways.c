@@ -247,7 +247,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_LOOK] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY,
         .events = EMULATE_READABLE,
         .check = take_look,
         .keep = keep_look,
@@ -255,7 +255,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_OPEN] = {
         .kind = EMULATE_WORKER,
-        .flags = EMULATE_WAY_INSTALLS,
+        .flags = EMULATE_WAY_INSTALLS | EMULATE_WAY_WAITS | EMULATE_WAY_LOOKS,
         .check = take_open,
         .keep = keep_open,
         .run = run_open,
