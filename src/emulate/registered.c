@@ -12,6 +12,7 @@ static _Thread_local struct {
     struct emulate_ring *ring[INDICES];
     uint32_t forks; /* of which process they are */
     bool ends;      /* the key's destructor will run */
+    bool late;      /* it runs for the second time */
 } mine;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -28,10 +29,15 @@ static void drop(unsigned index)
     emulate_ring_drop(ring);
 }
 
-/* The thread ends. */
+/* The thread ends. What else ends with it may need the rings once more, so it goes first. */
 static void drop_all(void *unused)
 {
     (void)unused;
+    if (!mine.late) {
+        mine.late = true;
+        if (!pthread_setspecific(key, &mine))
+            return;
+    }
     for (unsigned i = 0; i < INDICES && mine.forks == emulate_forks; i++)
         drop(i);
 }
