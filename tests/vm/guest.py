@@ -19,7 +19,7 @@ from pathlib import Path
 from results import LAST_LINES, Guest, Program
 
 # Sizes of the disks, by which init tells them apart.
-RAW_MIB, EXT4_MIB = 64, 96
+RAW_MIB, EXT4_MIB, BTRFS_MIB = 64, 96, 128
 STALL_MARGIN = 60  # seconds without a record beyond a program's own limit
 BOOT_TRIES = 3  # emulated processors at times crash a kernel before it has started init
 
@@ -56,6 +56,14 @@ KERNEL_ARGUMENTS = ("rdinit=/init loglevel=4 panic=-1 nokaslr mitigations=off cr
 # Modules to load in this order, where the kernel does not have them built in.
 MODULES = (("nvme", "poll_queues=2"), ("virtio_blk", ""), ("crc32c_generic", ""), ("ext4", ""),
            ("loop", ""), ("fuse", ""), ("ublk_drv", ""))
+
+# What only one program needs is loaded before it.
+PROGRAM_MODULES = {
+    "driver-commands": (
+        ("null_blk", "gb=1 memory_backed=1 zoned=1 zone_size=4 zone_nr_conv=2"),
+        ("btrfs", ""), ("scsi_debug", "dev_size_mb=8")),
+}
+
 
 
 @dataclass(frozen=True)
@@ -139,15 +147,24 @@ def needed_modules(directory: Path, wanted: Sequence[str]) -> Iterator[tuple[str
         yield from visit(name)
 
 
-def make_plan(machine: Machine, modules: Sequence[str], programs: Sequence[str],
-              limit: int) -> str:
-    parameters = dict(MODULES)
+def module_lines(names: Sequence[str], parameters: dict[str, str]) -> list[str]:
+    return [f"module /modules/{name}.ko {parameters.get(name, '')}".rstrip() for name in names]
+
+
+def make_plan(machine: Machine, modules: Sequence[str], programs: dict[str, Sequence[str]],
+              limit: int, btrfs: bool) -> str:
+    """What init does: programs stand with the modules that are loaded before them."""
     lines = [f"timeout {limit}", "write /proc/sys/vm/nr_hugepages 16", "set ROTA_KNOWN_KERNEL 1"]
-    lines += [f"module /modules/{name}.ko {parameters.get(name, '')}".rstrip() for name in modules]
+    lines += module_lines(modules, dict(MODULES))
+    lines.append("write /sys/module/fuse/parameters/enable_uring Y")
     if machine.nvme:
         lines.append(f"disk {RAW_MIB} ROTA_NVME")
+    if btrfs:
+        lines.append(f"disk {BTRFS_MIB} ROTA_BTRFS")
     lines.append(f"filesystem {EXT4_MIB} ext4 /scratch TMPDIR")
-    lines += [f"run /programs/{name}" for name in programs]
+    for name, before in programs.items():
+        lines += module_lines(before, dict(PROGRAM_MODULES.get(name, ())))
+        lines.append(f"run /programs/{name}")
     return "\n".join(lines) + "\n"
 
 
@@ -162,13 +179,24 @@ def make_initramfs(machine: Machine, kernel: Path, programs: Sequence[Path],
                                b"nobody:x:65534:65534:nobody:/:/bin/false\n")
     archive.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     archive.file("etc/hosts", b"127.0.0.1 localhost\n::1 localhost\n")
-    modules = []
-    for name, data in needed_modules(kernel / "modules", [name for name, _ in MODULES]):
-        archive.file(f"modules/{name}.ko", data)
-        modules.append(name)
+    loaded: list[str] = []
+
+    def add_modules(wanted: Sequence[tuple[str, str]]) -> list[str]:
+        """Those that were not there before."""
+        new = []
+        for name, data in needed_modules(kernel / "modules", [name for name, _ in wanted]):
+            if name not in loaded:
+                archive.file(f"modules/{name}.ko", data)
+                new.append(name)
+        loaded.extend(new)
+        return new
+
+    modules = add_modules(MODULES)
+    before = {}
     for program in programs:
         archive.file(f"programs/{program.name}", program.read_bytes(), executable=True)
-    plan = make_plan(machine, modules, [program.name for program in programs], settings.limit)
+        before[program.name] = add_modules(PROGRAM_MODULES.get(program.name, ()))
+    plan = make_plan(machine, modules, before, settings.limit, has_btrfs(machine, programs))
     archive.file("plan", plan.encode())
     return archive.bytes()
 
@@ -179,18 +207,30 @@ def sparse_file(path: Path, mebibytes: int) -> Path:
     return path
 
 
-def make_disks(machine: Machine, directory: Path) -> list[Path]:
-    """The disks for one boot: one with a file system, and where it can be polled a raw one."""
-    formatted = sparse_file(directory / "ext4.img", EXT4_MIB)
-    subprocess.run([mke2fs(), "-q", "-F", "-t", "ext4", str(formatted)], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return [sparse_file(directory / "raw.img", RAW_MIB), formatted] if machine.nvme else [formatted]
+def has_btrfs(machine: Machine, programs: Sequence[Path]) -> bool:
+    """Whether the guest gets a disk of btrfs: one program wants it."""
+    return (machine.nvme and bool(tool("mkfs.btrfs")) and
+            any(program.name == "driver-commands" for program in programs))
 
 
-def mke2fs() -> str:
-    """The path of mke2fs, which is not for every user's PATH; empty when it is missing."""
+def make_disks(machine: Machine, btrfs: bool, directory: Path) -> list[Path]:
+    """The disks for one boot: those with a file system, and where it can be polled a raw one."""
+    disks = [sparse_file(directory / "ext4.img", EXT4_MIB)]
+    commands = [[tool("mke2fs"), "-q", "-F", "-t", "ext4", str(disks[0])]]
+    if machine.nvme:
+        disks.insert(0, sparse_file(directory / "raw.img", RAW_MIB))
+    if btrfs:
+        disks.append(sparse_file(directory / "btrfs.img", BTRFS_MIB))
+        commands.append([tool("mkfs.btrfs"), "-q", "-m", "single", str(disks[-1])])
+    for command in commands:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return disks
+
+
+def tool(name: str) -> str:
+    """The path of a program that is not for every user's PATH; empty when it is missing."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return shutil.which("mke2fs", path=path) or ""
+    return shutil.which(name, path=path) or ""
 
 
 # ---- the records -------------------------------------------------------------------------------
@@ -284,7 +324,8 @@ def disk_arguments(machine: Machine, disks: Sequence[Path]) -> list[str]:
     return arguments
 
 
-def qemu_command(machine: Machine, kernel: Path, directory: Path, accelerator: str) -> list[str]:
+def qemu_command(machine: Machine, kernel: Path, programs: Sequence[Path], directory: Path,
+                 accelerator: str) -> list[str]:
     arguments = f"console={machine.console} {KERNEL_ARGUMENTS} {machine.kernel_arguments}".rstrip()
     serial = (["-device", "sclpconsole,chardev=console"] if machine.console == "ttysclp0"
               else ["-serial", "chardev:console"])
@@ -292,13 +333,14 @@ def qemu_command(machine: Machine, kernel: Path, directory: Path, accelerator: s
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-chardev", "stdio,id=console,signal=off", *serial,
             "-kernel", str(kernel / "vmlinuz"), "-initrd", str(directory / "initramfs"),
-            "-append", arguments, *disk_arguments(machine, make_disks(machine, directory))]
+            "-append", arguments, *disk_arguments(machine, make_disks(machine, has_btrfs(machine, programs), directory))]
 
 
 class Boot:
     """One run of qemu, followed until it ends, hangs or exceeds its time."""
 
-    def __init__(self, machine: Machine, kernel: Path, directory: Path, settings: Settings) -> None:
+    def __init__(self, machine: Machine, kernel: Path, programs: Sequence[Path], directory: Path,
+                 settings: Settings) -> None:
         self.transcript = Transcript()
         self.failure = ""
         self.boot_seconds = 0.0
@@ -307,7 +349,7 @@ class Boot:
         self._start = time.monotonic()
         self._alive = self._start
         self._buffer = b""
-        command = qemu_command(machine, kernel, directory, settings.accelerator)
+        command = qemu_command(machine, kernel, programs, directory, settings.accelerator)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT)
 
@@ -361,7 +403,7 @@ def run_boot(guest: Guest, kernel: Path, programs: Sequence[Path], directory: Pa
     machine = MACHINES["amd64" if guest.arch == "i386" else guest.arch]
     initramfs = make_initramfs(machine, kernel, programs, settings)
     (directory / "initramfs").write_bytes(initramfs)
-    boot = Boot(machine, kernel, directory, settings)
+    boot = Boot(machine, kernel, programs, directory, settings)
     transcript = boot.follow()
     guest.boots += 1
     guest.boot_seconds = guest.boot_seconds or boot.boot_seconds

@@ -172,6 +172,15 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
     assert found == ["nvme_auth", "nvme_core", "nvme"]
 
 
+def test_a_program_has_its_modules_before_it() -> None:
+    plan = vm.make_plan(vm.MACHINES["amd64"], ["nvme"], {"a": [], "driver-commands": ["null_blk"]},
+                        5, True).splitlines()
+    places = [next(i for i, line in enumerate(plan) if line.startswith(start)) for start in (
+        "module /modules/nvme.ko poll_queues", "disk 128 ROTA_BTRFS", "run /programs/a",
+        "module /modules/null_blk.ko gb=", "run /programs/driver-commands")]
+    assert places == sorted(places)
+
+
 # ---- the matrix --------------------------------------------------------------------------------
 
 HERE = Path(__file__).resolve().parent
