@@ -12,7 +12,7 @@ int example_main(int argc, char **argv);
 #include <linux/fs.h>
 #include <sys/uio.h>
 
-#include "tap.h"
+#include "tried.h"
 
 #define BYTES (1U << 20)
 
@@ -107,6 +107,42 @@ static void vectors(const struct disk *disk, const char *controller_path, int bl
     free(wanted);
 }
 
+/* A write through a descriptor for reading only, by nobody. */
+static int write_as_nobody(void *argument)
+{
+    const struct disk *disk = argument;
+    struct nvme_uring_cmd cmd;
+    struct rota_ring ring;
+    int ret = open_ring(&ring, false);
+
+    memset(&cmd, 0, sizeof(cmd));
+    cmd.opcode = WRITE_BLOCKS;
+    cmd.nsid = disk->number;
+    return ret < 0 ? ret : rota_call_nvme_io(&ring, disk->fd, &cmd);
+}
+
+static void refusals(const struct disk *disk, const char *path)
+{
+    struct disk reading = *disk;
+    struct nvme_uring_cmd cmd;
+    struct rota_ring ring;
+
+    reading.fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (reading.fd < 0 || open_ring(&ring, false) < 0)
+        bail("no device or no ring");
+    refuses(nvme, EACCES, as_nobody(write_as_nobody, &reading));
+    memset(&cmd, 0, sizeof(cmd));
+    cmd.opcode = READ_BLOCKS;
+    cmd.nsid = disk->number;
+    cmd.flags = 1;
+    refuses(nvme, EINVAL, rota_call_nvme_io(&ring, disk->fd, &cmd));
+    cmd.flags = 0;
+    cmd.nsid = disk->number + 1;
+    refuses(nvme, EINVAL, rota_call_nvme_io(&ring, disk->fd, &cmd));
+    rota_queue_exit(&ring);
+    close(reading.fd);
+}
+
 /* What is said of a ring of the wrong sizes. */
 static void small_ring(const struct disk *disk)
 {
@@ -156,6 +192,7 @@ int main(void)
     way(&disk, block, false);
     way(&disk, block, true);
     vectors(&disk, controller_path, block);
+    refusals(&disk, name);
     small_ring(&disk);
     close(block);
     close(disk.fd);

@@ -3,7 +3,7 @@
  * A block device whose driver is this program.
  *
  *     ublk add --ram SIZE | --file PATH | --null [--queues N] [--depth N]
- *              [--zero-copy] [--batch] [--user-recovery]
+ *              [--zero-copy] [--batch] [--user-recovery] [--counts]
  *     ublk recover ID (the options of its add)
  *     ublk list
  *     ublk del ID
@@ -24,7 +24,8 @@
  * When somebody else stops the disk, the server ends as well. What fails in the
  * target is the request's answer. A device made with
  * --user-recovery outlives a server that is killed: requests wait until
- * `recover` has brought another one.
+ * `recover` has brought another one. With --counts each queue says in the end
+ * how many requests it has served with how many system calls.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -74,7 +75,7 @@ enum {
 struct options {
     const char *path; /* of the target; NULL: memory or nothing */
     uint64_t size;
-    bool null, zero_copy, batch, recovery;
+    bool null, zero_copy, batch, recovery, counts;
     unsigned queues, depth;
 };
 
@@ -105,6 +106,7 @@ struct queue {
     uint32_t *done;    /* bytes of each tag's request */
     unsigned fetching; /* commands that wait in the driver */
     unsigned working;  /* requests that the target has */
+    unsigned long served, calls;
     /* batches */
     struct commit commits[COMMITS];
     unsigned element;   /* bytes of one */
@@ -318,6 +320,7 @@ static void begin(struct queue *q, unsigned tag)
     unsigned op = ublksrv_get_op(request);
 
     q->done[tag] = 0;
+    q->served++;
     if (op > UBLK_IO_OP_WRITE_ZEROES || op == UBLK_IO_OP_WRITE_SAME) {
         answer(q, tag, -EOPNOTSUPP);
     } else if (d->options.null) {
@@ -507,6 +510,7 @@ static void *serve_queue(void *argument)
         unsigned head, seen = 0;
 
         ret = rota_submit_and_wait(&q->ring, 1);
+        q->calls++;
         if (ret == -EINTR)
             ret = 0;
         rota_for_each_cqe (&q->ring, head, cqe) {
@@ -517,6 +521,8 @@ static void *serve_queue(void *argument)
         commit_batch(q);
     }
     close_queue(q);
+    if (q->device->options.counts)
+        printf("queue %u: %lu requests, %lu system calls\n", q->id, q->served, q->calls);
     kill(getpid(), SIGTERM); /* without its queues a server is at its end, whoever stopped them */
     return NULL;
 }
@@ -607,13 +613,17 @@ static int open_target(struct device *d)
     return o->size >= 4096 ? 0 : -EINVAL;
 }
 
-static int add_device(struct device *d)
+static uint64_t flags_of(const struct options *o)
+{
+    return (o->recovery ? UBLK_F_USER_RECOVERY : 0U) |
+           (o->zero_copy ? UBLK_F_SUPPORT_ZERO_COPY | UBLK_F_AUTO_BUF_REG : 0U) |
+           (o->batch ? UBLK_F_BATCH_IO : 0U);
+}
+
+static int add_device(struct device *d, uint64_t wanted)
 {
     const struct options *o = &d->options;
     struct ublksrv_ctrl_dev_info *info = &d->info;
-    uint64_t wanted = (o->recovery ? UBLK_F_USER_RECOVERY : 0U) |
-                      (o->zero_copy ? UBLK_F_SUPPORT_ZERO_COPY | UBLK_F_AUTO_BUF_REG : 0U) |
-                      (o->batch ? UBLK_F_BATCH_IO : 0U);
     struct ublk_params params;
     int ret;
 
@@ -750,7 +760,7 @@ static int add(const struct options *options, bool again, unsigned id)
         close_control(&d);
         return 1;
     }
-    ret = again ? take_over(&d) : add_device(&d);
+    ret = again ? take_over(&d) : add_device(&d, flags_of(options));
     ours = ret >= 0 || (!again && d.info.dev_id != UINT32_MAX);
     if (ret >= 0)
         ret = serve(&d, again, &ends);
@@ -813,7 +823,7 @@ static int del(unsigned id)
 static int usage(void)
 {
     fprintf(stderr, "usage: ublk add --ram SIZE | --file PATH | --null [--queues N] [--depth N]\n"
-                    "                [--zero-copy] [--batch] [--user-recovery]\n"
+                    "                [--zero-copy] [--batch] [--user-recovery] [--counts]\n"
                     "       ublk recover ID (the target of its add)\n"
                     "       ublk list\n"
                     "       ublk del ID\n");
@@ -835,15 +845,11 @@ static uint64_t number(const char *text, uint64_t most)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"ram", required_argument, NULL, 'r'},
-        {"file", required_argument, NULL, 'f'},
-        {"null", no_argument, NULL, 'n'},
-        {"queues", required_argument, NULL, 'q'},
-        {"depth", required_argument, NULL, 'd'},
-        {"zero-copy", no_argument, NULL, 'z'},
-        {"batch", no_argument, NULL, 'b'},
-        {"user-recovery", no_argument, NULL, 'u'},
-        {NULL, 0, NULL, 0},
+        {"ram", required_argument, NULL, 'r'},   {"file", required_argument, NULL, 'f'},
+        {"null", no_argument, NULL, 'n'},        {"queues", required_argument, NULL, 'q'},
+        {"depth", required_argument, NULL, 'd'}, {"zero-copy", no_argument, NULL, 'z'},
+        {"batch", no_argument, NULL, 'b'},       {"user-recovery", no_argument, NULL, 'u'},
+        {"counts", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0},
     };
     struct options o = {.queues = 1, .depth = 64};
     unsigned targets = 0;
@@ -878,6 +884,9 @@ int main(int argc, char **argv)
             break;
         case 'u':
             o.recovery = true;
+            break;
+        case 'c':
+            o.counts = true;
             break;
         default:
             return usage();

@@ -6,7 +6,13 @@
 #include <linux/ublk_cmd.h>
 
 #ifndef UBLK_F_AUTO_BUF_REG /* 6.16 */
+#define UBLK_F_UPDATE_SIZE  (1ULL << 10)
 #define UBLK_F_AUTO_BUF_REG (1ULL << 11)
+#define UBLK_F_QUIESCE      (1ULL << 12)
+#endif
+
+#ifndef UBLK_F_SHMEM_ZC /* 7.1 */
+#define UBLK_F_SHMEM_ZC (1ULL << 19)
 #endif
 
 #ifndef UBLK_F_BATCH_IO /* 7.0 */
