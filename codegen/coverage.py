@@ -53,10 +53,10 @@ def _trials(functions: Iterable[Prep | Call], errors: Iterable[Error]) -> Iterat
 
 
 def tallies(table: Table) -> list[Tally]:
-    """Opcodes, prep functions, their errors, register opcodes, functions and their errors."""
+    """Opcodes, prep functions, their errors, register opcodes, functions and their errors; commands'."""
     found = [Tally("opcodes"), Tally("prep functions"), Tally("errors of opcodes"),
              Tally("register calls"), Tally("register functions"),
-             Tally("errors of register calls")]
+             Tally("errors of register calls"), Tally("errors of commands")]
     for op in table.ops:
         hit = {f"rota_prep_{trial.function}" for trial in _trials(op.preps, op.errors)}
         _row(found[0], op.name, op.preps, hit)
@@ -72,6 +72,11 @@ def tallies(table: Table) -> list[Tally]:
             found[4].count(call.function, call.function in hit, call.untried)
         for error in row.errors:
             found[5].count(f"{row.name} {error.errno}", error.provoked, error.untried)
+    for family in table.families:
+        for owner, errors in family.errors_of():
+            for refusal in errors:
+                found[6].count(f"{owner} {refusal.errno}", refusal.tried is not None,
+                               refusal.untried)
     return found
 
 

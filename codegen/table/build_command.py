@@ -12,8 +12,14 @@ from codegen.table.structs import Struct, built
 
 
 def _errors(raw: Any) -> tuple[CommandError, ...]:
-    return tuple(CommandError(item["errno"], item["cause"], item.get("remedy"))
+    return tuple(CommandError(item["errno"], item["cause"], item.get("remedy"),
+                              item.get("tried"), item.get("untried"))
                  for item in raw.get("errors", ()))
+
+
+def _point(raw: Any) -> Point:
+    return Point(raw["member"], raw.get("length"), raw["memory"], raw["lives"], raw["summary"],
+                 raw.get("vectors", False))
 
 
 def _command(raw: Any, family: Any, payloads: dict[str, Struct], known: Known) -> Command:
@@ -27,8 +33,7 @@ def _command(raw: Any, family: Any, payloads: dict[str, Struct], known: Known) -
         name, number, commands.code_of(raw), raw["since"] if own else known.since[name],
         tuple(raw.get("backports", ())), raw["summary"], raw.get("note"), payload,
         raw.get("bytes", payload.size if payload else 0),
-        tuple(Point(item["member"], item.get("length"), item["memory"], item["lives"],
-                    item["summary"]) for item in raw.get("points", ())),
+        tuple(_point(item) for item in raw.get("points", ())),
         raw["res"], raw.get("stream", False), _errors(raw), raw.get("prep"), own)
 
 

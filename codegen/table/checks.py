@@ -499,12 +499,18 @@ class _Checker:
                 sizes[struct["name"]] = layouts.shapes[struct["name"]].size
             if sizes.get(struct["name"], 0) > 80:
                 self.error(at, f"struct {struct['name']} does not fit an SQE")
+        self._command_errors(place, family)
         previous = -1
         big = False
         if ("commands" in family) == ("every_number" in family):
             self.error(place, "needs either 'commands' or 'every_number'")
         for below, raw in commands.rows_of(family):
             at = (*place, *below)
+            self._command_errors(at, raw)
+            if not {"live", "tried", "untried"} & (raw.keys() | family.keys()) and \
+                    raw.get("name") not in self._used_in_trials(family["opcode"]):
+                self.error(at, "neither its row nor its family says what tries it, and no trial of "
+                           f"{family['opcode']} names it")
             if "name" in raw:
                 previous = self._command_number(at, family, raw, previous)
             else:
@@ -525,6 +531,23 @@ class _Checker:
                                    "the structure or of the SQE")
         if "rings" in family and not (big or "big_cqe" in family["rings"]):
             self.error((*place, "rings"), "every ring has entries that are large enough")
+
+    def _command_errors(self, at: Place, row: Any) -> None:
+        """Each error is tried by a program, or says why not."""
+        for index, error in enumerate(row.get("errors", ())):
+            if len({"tried", "untried"} & error.keys()) != 1:
+                self.error((*at, "errors", index), "needs either 'tried' or 'untried'")
+
+    def _used_in_trials(self, opcode: str) -> set[str]:
+        """The constants that the tried prep functions of an opcode set or are given."""
+        used: set[str] = set()
+        for row in self.data["opcodes"]:
+            for prep in row.get("prep", ()) if row["name"] == opcode else ():
+                if "untried" not in prep:
+                    used.update(str(value) for value in prep.get("set", {}).values())
+                for trial in prep.get("live", ()):
+                    used.update(str(value) for value in trial.get("args", ()))
+        return used
 
     def _command_number(self, at: Place, family: Any, raw: Any, previous: int) -> int:
         """Checks where a command's number comes from; the number, or the one before."""

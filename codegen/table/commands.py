@@ -50,6 +50,7 @@ class Point:
     memory: str
     lives: str
     summary: str
+    vectors: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class CommandError:
     errno: str
     cause: str
     remedy: str | None
+    tried: str | None  # the program of tests/drivers that provokes it
+    untried: str | None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,17 @@ class Family:
     payloads: tuple[Struct, ...]
     commands: tuple[Command, ...]
     every: Command | None  # what any number does
+
+    @property
+    def all_commands(self) -> tuple[Command, ...]:
+        """Its commands, or the one that every number is."""
+        return self.commands + ((self.every,) if self.every else ())
+
+    def errors_of(self) -> Iterator[tuple[str, tuple[CommandError, ...]]]:
+        """Its errors, under its own name and under those of its commands."""
+        yield self.name, self.errors
+        for command in self.commands:
+            yield command.name, command.errors
 
 
 def code_of(raw: Any) -> Code | None:

@@ -97,7 +97,7 @@ class Table:
         """Where a member of a command's structure lies, or else one of that name, in the SQE."""
         start = self.slots["cmd"].offset
         for item in command.payload.placed if command.payload else ():
-            if item.path == member:
+            if item.path.rpartition(".")[2] == member:
                 return Slot(member, start + item.offset, item.size, item.ctype)
         return self.slots[member]
 

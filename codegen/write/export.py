@@ -259,7 +259,8 @@ class _Exporter:
             note=item.note, payload=item.payload.name if item.payload else None,
             bytes=item.copied or None, sqe_size=128 if item.big else 64,
             points=[_present(member=point.member, length=point.length, memory=point.memory,
-                             lives=point.lives, summary=point.summary) for point in item.points],
+                             vectors=point.vectors or None, lives=point.lives,
+                             summary=point.summary) for point in item.points],
             res=item.res, stream=item.stream,
             errors=[self.command_error(error) for error in item.errors],
             function=names.prep(item.function) if item.function else None)

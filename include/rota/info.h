@@ -444,8 +444,9 @@ struct rota_point_info {
     uint8_t size;        /* and its bytes */
     uint8_t length_at;   /* of the member that says how many bytes of memory there are */
     uint8_t length_size; /* and its bytes; 0: there is none */
-    uint8_t memory;      /* enum rota_memory */
+    uint8_t memory;      /* enum rota_memory; BOTH: read or written, as the command says */
     uint8_t lives;       /* enum rota_lives */
+    bool vectors;        /* it is an array of struct iovec, which the length counts */
 };
 
 /* What a command leads to. */

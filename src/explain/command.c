@@ -127,8 +127,16 @@ void rota_commands_on(struct rota_command_set *set, const struct rota_process *p
         /* Any file may be of another owner, but neither sockets nor block devices are. */
         known = known || named || kind == ROTA_FILE_SOCKET || kind == ROTA_FILE_BLOCK;
     }
+    /* Devices to which every number means the same are known by their names alone. */
+    for (unsigned i = 0; named && !kept && i < rota_command_table_count; i++) {
+        const struct rota_command_info *command = &rota_command_table[i];
+
+        if (command->every_number &&
+            is_device(name, rota_word(rota_command_family(command)->devices)))
+            set->found[kept++] = command;
+    }
     set->count = kept;
-    set->certain = kept == 1 && (known || set->found[0]->coded);
+    set->certain = kept == 1 && (known || set->found[0]->coded || set->found[0]->every_number);
 }
 
 unsigned rota_command_lacks(const struct rota_ring *ring, const struct rota_op_info *op,
@@ -164,8 +172,20 @@ void rota_command_put_flags(struct rota_text *text, unsigned lacks)
     put_lacks(text, lacks, "IORING_SETUP_SQE128", "IORING_SETUP_CQE32");
 }
 
+void rota_command_put_name(struct rota_text *text, const struct rota_command_info *command)
+{
+    if (command->every_number)
+        rota_text_all(text, "a command of ", rota_word(rota_command_family(command)->place), NULL);
+    else
+        rota_text_put(text, rota_word(command->name));
+}
+
 void rota_command_put(struct rota_text *text, uint32_t number, const struct rota_command_set *set)
 {
+    if (set->certain && set->found[0]->every_number) {
+        rota_text_number(text, number); /* it means no more than any other */
+        return;
+    }
     if (set->certain) {
         rota_text_put(text, rota_word(set->found[0]->name));
         return;

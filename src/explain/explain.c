@@ -199,7 +199,8 @@ static void put_command_errors(struct rota_subject *s, const struct rota_command
 
         if (error->error != s->res || !rota_cause_add(s->list, ROTA_LIKELY, &w))
             continue;
-        rota_text_all(&w.text, rota_word(command->name), ": ", rota_word(error->cause), NULL);
+        rota_command_put_name(&w.text, command);
+        rota_text_all(&w.text, ": ", rota_word(error->cause), NULL);
         rota_text_put(&w.remedy, rota_word(error->remedy));
     }
 }
@@ -214,12 +215,41 @@ static bool ring_is_small(struct rota_subject *s, const struct rota_command_set 
     if (!lacks || rota_command_family(command)->ring_error != s->res)
         return false;
     if (rota_cause_add(s->list, set->certain ? ROTA_CERTAIN : ROTA_LIKELY, &w)) {
-        rota_text_all(&w.text, rota_word(command->name), " needs ", NULL);
+        rota_command_put_name(&w.text, command);
+        rota_text_put(&w.text, " needs ");
         rota_command_put_needs(&w.text, lacks);
         rota_text_put(&w.remedy, "make the ring with ");
         rota_command_put_flags(&w.remedy, lacks);
     }
     return true;
+}
+
+/* Memory that the command's structure leads to and that is not there. */
+static void look_at_points(struct rota_subject *s, const struct rota_command_set *set)
+{
+    const struct rota_command_info *command = set->found[0];
+
+    for (unsigned i = 0; i < command->points.count; i++) {
+        const struct rota_point_info *point = &rota_points(command->points)[i];
+        char words[sizeof(((struct rota_cause *)0)->text)];
+        struct rota_cause_writer w;
+        struct rota_text text;
+
+        /* The second half of an SQE is there on large rings only. */
+        if (point->offset + point->size > sizeof(struct io_uring_sqe) && !s->op->big &&
+            !(s->ring && (s->ring->flags & IORING_SETUP_SQE128)))
+            continue;
+        rota_text_start(&text, words, sizeof(words));
+        if (rota_subject_point(s, point, &text) != ROTA_NO ||
+            !rota_cause_add(s->list, set->certain ? ROTA_CERTAIN : ROTA_LIKELY, &w))
+            continue;
+        rota_command_put_name(&w.text, command);
+        rota_text_all(&w.text, ": ", words, NULL);
+        rota_text_all(&w.remedy, "pass the address of memory that ",
+                      point->memory == ROTA_MEMORY_READ ? "" : "may be written and ",
+                      "stays until the ",
+                      point->lives == ROTA_LIVES_SUBMIT ? "submit" : "completion", NULL);
+    }
 }
 
 /* What the command says of the error. */
@@ -231,6 +261,8 @@ static void from_command(struct rota_subject *s)
     /* What one of several says would be no more than a guess. */
     if (set.count != 1 || ring_is_small(s, &set))
         return;
+    if (s->res == -EFAULT && !rota_cause_known(s->list, ROTA_CERTAIN))
+        look_at_points(s, &set);
     put_command_errors(s, set.found[0], set.found[0]->errors);
     put_command_errors(s, set.found[0], rota_command_family(set.found[0])->errors);
 }

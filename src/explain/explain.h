@@ -74,6 +74,9 @@ enum rota_answer rota_vectors_bounded(const struct rota_process *process, uint64
  */
 enum rota_answer rota_subject_memory(const struct rota_subject *s,
                                      const struct rota_field_info *field, struct rota_text *text);
+/* The same of memory that a command's structure leads to. */
+enum rota_answer rota_subject_point(const struct rota_subject *s,
+                                    const struct rota_point_info *point, struct rota_text *text);
 /* The field with the registered buffer that the request uses, or NULL. */
 const struct rota_field_info *rota_subject_buffer(const struct rota_subject *s);
 /* Whether the request's memory lies in that buffer. */

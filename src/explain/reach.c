@@ -346,6 +346,29 @@ enum rota_answer rota_subject_memory(const struct rota_subject *s,
     return answer == ROTA_YES ? futexes(s, field, text) : answer;
 }
 
+enum rota_answer rota_subject_point(const struct rota_subject *s,
+                                    const struct rota_point_info *point, struct rota_text *text)
+{
+    uint64_t address = rota_sqe_field(s->sqe, point->offset, point->size);
+    uint64_t count = 1;
+    /* Of memory that the command reads or writes as it likes no more is known than that it is. */
+    bool write = point->memory == ROTA_MEMORY_WRITTEN;
+    enum rota_answer answer;
+
+    if (point->length_size)
+        count = rota_sqe_field(s->sqe, point->length_at, point->length_size);
+    if (!count || (!address && !point->length_size))
+        return ROTA_YES;
+    if (s->sqe->uring_cmd_flags & IORING_URING_CMD_FIXED)
+        return ROTA_UNKNOWN; /* it lies in a registered buffer */
+    if (!point->vectors)
+        return range(s, rota_word(point->name), "", address, count, write, text);
+    if (count > ROTA_VECTORS_TAKEN)
+        return ROTA_UNKNOWN;
+    answer = range(s, rota_word(point->name), "", address, count * ROTA_VECTOR_SIZE, false, text);
+    return answer == ROTA_YES ? vectors(s, address, count, write, text) : answer;
+}
+
 static enum rota_answer piece_within(uint64_t address, uint64_t size,
                                      const struct rota_ring_view *buffer)
 {

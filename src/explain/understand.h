@@ -196,6 +196,8 @@ void rota_commands_of(const struct rota_op_info *op, uint32_t number, struct rot
 /* Leaves out what a file of that kind does not take; `fd` negative: its name is not looked at. */
 void rota_commands_on(struct rota_command_set *set, const struct rota_process *process, int fd,
                       enum rota_file_kind kind);
+/* The name of a command, or of the files to which every number means the same. */
+void rota_command_put_name(struct rota_text *text, const struct rota_command_info *command);
 /* Which of a ring's entries are too small for a command. */
 enum rota_command_lack {
     ROTA_LACK_SQE = 1, /* requests of 128 bytes */

@@ -336,6 +336,8 @@ static void look_at_command(struct rota_watch *watch, const struct io_uring_sqe 
         piece.address = rota_sqe_field(sqe, point->offset, point->size);
         piece.size =
             point->length_size ? rota_sqe_field(sqe, point->length_at, point->length_size) : 1;
+        if (point->vectors)
+            piece.size *= ROTA_VECTOR_SIZE;
         piece.name = point->name;
         piece.memory = point->memory;
         piece.lives = point->lives;

@@ -197,6 +197,11 @@ CHECKS = [
         "EAR_WAIT: key 'since' is missing", at="- name: EAR_WAIT"),
     Bad("commands out of order", "{way: none, type: e, number: 5}", "{way: none, type: e, number: 3}",
         "ear", "EAR_STOP stands after a greater number"),
+    Bad("error of a command untried", ", untried: It always listens.", "", "ear",
+        "needs either 'tried' or 'untried'", at="    errors: [{errno: EBUSY"),
+    Bad("command that nothing tries", "TINY_KIND_SOCKET, summary: Tells nothing., res: Always 0., untried: "
+        "Nothing is told.", "TINY_KIND_SOCKET, summary: Tells nothing., res: Always 0.", "kind",
+        "neither its row nor its family says what tries it, and no trial of TELL names it"),
     Bad("bytes of a number", "{arg: place, slot: addr, type: void *, summary",
         "{arg: place, slot: addr, type: int, bytes: 8, summary", "ear",
         "'place' has 'bytes' and is no pointer"),

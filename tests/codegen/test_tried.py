@@ -31,3 +31,13 @@ def test_some_are() -> None:
 @pytest.mark.parametrize(("program", "function"), TRIED, ids=lambda text: text)
 def test_the_program_calls_it(program: str, function: str) -> None:
     assert re.search(rf"\brota_(prep|start|call)_{function}\b", source(program))
+
+
+ERRORS = [(error.tried, owner, error.errno) for family in read_table(ROOT / "ops.yaml").families
+          for owner, errors in family.errors_of() for error in errors if error.tried]
+
+
+@pytest.mark.parametrize(("program", "owner", "errno"), ERRORS, ids=lambda text: text)
+def test_the_program_provokes_it(program: str, owner: str, errno: str) -> None:
+    """Whose error it is, a command's or its family's, and its name stand at the check."""
+    assert re.search(rf"\brefuses\({owner}, {errno},", source(program))

@@ -102,6 +102,12 @@ static void sockets(struct rota_ring *ring)
         skip(1, "this kernel has no SOCKET_URING_OP_SIOCOUTQ (6.7)");
     else
         does(SOCKET_URING_OP_SIOCOUTQ, ret == 0);
+    if (!is_old(ret) && listen(fd, 1) == 0) {
+        refuses(SOCKET_URING_OP_SIOCINQ, EINVAL,
+                rota_call_uring_cmd(ring, SOCKET_URING_OP_SIOCINQ, fd));
+        refuses(SOCKET_URING_OP_SIOCOUTQ, EINVAL,
+                rota_call_uring_cmd(ring, SOCKET_URING_OP_SIOCOUTQ, fd));
+    }
     ret = rota_call_cmd_sock(ring, SOCKET_URING_OP_GETSOCKOPT, fd, SOL_SOCKET, SO_TYPE, &value,
                              sizeof(value));
     if (is_old(ret))

@@ -149,6 +149,69 @@ static void sockets(void)
     close(unix_socket);
 }
 
+/* Memory that commands' structures lead to, of which no driver is asked here. */
+static void says_of(const struct rota_ring *of, const struct io_uring_sqe *sqe, const char *wanted)
+{
+    char text[4096];
+
+    rota_explain(of, NULL, sqe, -EFAULT, text, sizeof(text));
+    if (!ok(!wanted || strstr(text, wanted), "memory of a command: %s", wanted ? wanted : "fine"))
+        diag("%s", text);
+    if (!wanted)
+        ok(!strstr(text, " memory of this process") && !strstr(text, "may not write"),
+           "and no word of what is there");
+}
+
+static void points(void)
+{
+    static const char constant[4096] = "what nobody writes";
+    struct {
+        uint32_t device;
+        uint16_t queue, length;
+        uint64_t address, data[2];
+    } control = {.length = 64, .address = 0x40};
+    struct {
+        uint32_t start[6];
+        uint64_t address;
+        uint32_t metadata_length, data_length, words[8];
+    } disk = {.data_length = 2};
+    struct iovec pieces[2] = {{memory, 8}, {(void *)(uintptr_t)0x40, 8}};
+    union {
+        struct io_uring_sqe sqe;
+        char room[128];
+    } large;
+    struct rota_config config;
+    struct rota_ring big;
+
+    rota_config_single_owner(&config);
+    config.required_flags |= IORING_SETUP_SQE128;
+    if (rota_init(&big, 4, &config) < 0) {
+        skip(8, "this kernel has no large requests");
+        return;
+    }
+    memset(&large, 0, sizeof(large));
+    rota_prep_ublk_get_dev_info(&large.sqe, -1, (const struct ublksrv_ctrl_cmd *)(void *)&control);
+    says_of(&big, &large.sqe, "UBLK_U_CMD_GET_DEV_INFO: addr=0x40 is no memory of this process");
+    control.address = (uintptr_t)constant;
+    memset(&large, 0, sizeof(large));
+    rota_prep_ublk_get_dev_info(&large.sqe, -1, (const struct ublksrv_ctrl_cmd *)(void *)&control);
+    says_of(&big, &large.sqe, "is memory that this process may not write");
+    memset(&large, 0, sizeof(large));
+    rota_prep_ublk_set_params(&large.sqe, -1, (const struct ublksrv_ctrl_cmd *)(void *)&control);
+    says_of(&big, &large.sqe, NULL);
+    disk.address = (uintptr_t)pieces;
+    memset(&large, 0, sizeof(large));
+    rota_prep_nvme_io_vec(&large.sqe, -1, (const struct nvme_uring_cmd *)(void *)&disk);
+    says_of(&big, &large.sqe,
+            "NVME_URING_CMD_IO_VEC: element 1 of the vector: base=0x40 is no memory");
+    memset(&large, 0, sizeof(large));
+    rota_prep_nvme_io(&large.sqe, -1, (const struct nvme_uring_cmd *)(void *)&disk);
+    says_of(&big, &large.sqe, NULL);
+    large.sqe.uring_cmd_flags = IORING_URING_CMD_FIXED;
+    says_of(&big, &large.sqe, NULL);
+    rota_queue_exit(&big);
+}
+
 static void opens(void)
 {
     struct open_how linkless = {.resolve = RESOLVE_NO_SYMLINKS};
@@ -523,6 +586,7 @@ int main(void)
         many[i] = (struct iovec){memory, 1};
     messages();
     sockets();
+    points();
     opens();
     rights();
     files();

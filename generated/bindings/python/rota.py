@@ -1754,6 +1754,7 @@ rota_point_info.length_at = _member(_abi(lp64=10, ilp32_4=10, ilp32_8=10), c_uin
 rota_point_info.length_size = _member(_abi(lp64=11, ilp32_4=11, ilp32_8=11), c_uint8)
 rota_point_info.memory = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), c_uint8)
 rota_point_info.lives = _member(_abi(lp64=13, ilp32_4=13, ilp32_8=13), c_uint8)
+rota_point_info.vectors = _member(_abi(lp64=14, ilp32_4=14, ilp32_8=14), c_bool)
 rota_point_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_point_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_command_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)

@@ -1397,6 +1397,7 @@ member!(rota_point_info, length_at, set_length_at, abi(10, 10, 10), u8);
 member!(rota_point_info, length_size, set_length_size, abi(11, 11, 11), u8);
 member!(rota_point_info, memory, set_memory, abi(12, 12, 12), u8);
 member!(rota_point_info, lives, set_lives, abi(13, 13, 13), u8);
+member!(rota_point_info, vectors, set_vectors, abi(14, 14, 14), bool);
 member!(rota_point_rows, first, set_first, abi(0, 0, 0), u16);
 member!(rota_point_rows, count, set_count, abi(2, 2, 2), u16);
 member!(rota_command_info, name, set_name, abi(0, 0, 0), rota_text_place);

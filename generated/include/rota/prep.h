@@ -3553,6 +3553,8 @@ ROTA_INLINE void rota_prep_ublk_try_stop_dev(struct io_uring_sqe *sqe, int fd,
  * cmd->addr     A struct ublk_shmem_buf_reg. Read; must stay until the
  *               completion.
  * res           The index of the memory.
+ * -EINVAL       Address or length are no multiple of the size of a page, or a
+ *               flag is unknown.
  * -ENODEV       There is no device of that number.
  * -EPERM        The caller is not privileged and does not own the device.
  */
@@ -3575,6 +3577,7 @@ ROTA_INLINE void rota_prep_ublk_reg_buf(struct io_uring_sqe *sqe, int fd,
  * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
  * to.
  * res           Always 0.
+ * -ENOENT       Nothing is registered under that index.
  * -ENODEV       There is no device of that number.
  * -EPERM        The caller is not privileged and does not own the device.
  */
@@ -3896,18 +3899,19 @@ ROTA_INLINE void rota_prep_nvme_admin_vec(struct io_uring_sqe *sqe, int fd,
  * cmd           What the command says; it is copied at once.
  * vectors       The header's memory and that of the data; the array is copied,
  *               what it names stays the file system's.
- * nr            2, or 0 on a queue with shared memory.
+ * nr            2; on a queue with shared memory the second is empty.
  *
  * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
  * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
  * to.
- * sqe->addr     Two struct iovec: the struct fuse_uring_req_header, and the
- *               data. Read and written; must stay until it is unregistered.
+ * sqe->addr     Two struct iovec, which are copied: of the struct
+ *               fuse_uring_req_header, and of the data. Read and written; must
+ *               stay until the request is submitted.
  * res           0: there is a request.
  * -EINVAL       There are not two vectors, or one of them is too small for
  *               what was agreed upon.
- * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
- *               was built without it.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the answer
+ *               to FUSE_INIT has not agreed on it.
  * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
  * -ENOTCONN     The file system has been unmounted.
  */
@@ -3934,8 +3938,8 @@ ROTA_INLINE void rota_prep_fuse_register(struct io_uring_sqe *sqe, int fd,
  * to.
  * res           0: there is a request.
  * -ENOENT       The request is not known any more.
- * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
- *               was built without it.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the answer
+ *               to FUSE_INIT has not agreed on it.
  * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
  * -ENOTCONN     The file system has been unmounted.
  */
@@ -3958,8 +3962,11 @@ ROTA_INLINE void rota_prep_fuse_commit_and_fetch(struct io_uring_sqe *sqe, int f
  * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
  * to.
  * res           Always 0.
- * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
- *               was built without it.
+ * -EEXIST       There is such a queue, made by this command or by
+ *               FUSE_IO_URING_CMD_REGISTER.
+ * -EINVAL       There is no processor of that number.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the answer
+ *               to FUSE_INIT has not agreed on it.
  * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
  * -ENOTCONN     The file system has been unmounted.
  */
@@ -3981,9 +3988,13 @@ ROTA_INLINE void rota_prep_fuse_add_queue(struct io_uring_sqe *sqe, int fd,
  * It needs an SQE of 128 bytes; on a ring with IORING_SETUP_SQE_MIXED its
  * opcode is to be IORING_OP_URING_CMD128, which the functions with handles see
  * to.
+ * sqe->uaddr    Pieces, each as large as a request's data may be. Read and
+ *               written; must stay until it is unregistered.
  * res           Always 0.
- * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the kernel
- *               was built without it.
+ * -EINVAL       There is no such queue, it has its memory already, or the
+ *               memory is too small for a request.
+ * -EOPNOTSUPP   The module's parameter enable_uring is not set, or the answer
+ *               to FUSE_INIT has not agreed on it.
  * -EAGAIN       The answer to FUSE_INIT has not been taken yet.
  * -ENOTCONN     The file system has been unmounted.
  */
@@ -4008,7 +4019,8 @@ ROTA_INLINE void rota_prep_fuse_add_bufpool(struct io_uring_sqe *sqe, int fd,
  * res           Bytes of encoded data.
  * -ENOBUFS      The extent does not fit the memory.
  * -EPERM        It needs CAP_SYS_ADMIN.
- * -EINVAL       A reserved member is not zero.
+ * -EINVAL       A flag is set, or in a write a reserved member or an unknown
+ *               compression.
  */
 ROTA_INLINE void rota_prep_btrfs_encoded_read(struct io_uring_sqe *sqe, int fd,
                                               struct btrfs_ioctl_encoded_io_args *encoded)
@@ -4030,7 +4042,8 @@ ROTA_INLINE void rota_prep_btrfs_encoded_read(struct io_uring_sqe *sqe, int fd,
  *               they name. Read; must stay until the completion.
  * res           Bytes of encoded data.
  * -EPERM        It needs CAP_SYS_ADMIN.
- * -EINVAL       A reserved member is not zero.
+ * -EINVAL       A flag is set, or in a write a reserved member or an unknown
+ *               compression.
  */
 ROTA_INLINE void rota_prep_btrfs_encoded_write(struct io_uring_sqe *sqe, int fd,
                                                struct btrfs_ioctl_encoded_io_args *encoded)

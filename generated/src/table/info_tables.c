@@ -195,7 +195,9 @@ struct rota_info_strings {
     char t_The_data_read_or_written_as_the_opcode[46];
     char t_The_metadata[14];
     char t_An_array_of_struct_iovec_and_what_they[46];
-    char t_Two_struct_iovec_the_struct_fuse_uring[66];
+    char t_Two_struct_iovec_which_are_copied_of[90];
+    char t_uaddr[6];
+    char t_Pieces_each_as_large_as_a_request_s[50];
     char t_A_struct_btrfs_ioctl_encoded_io_args[70];
     char t_The_command_descriptor[24];
     char t_Sense_data[12];
@@ -1477,6 +1479,8 @@ struct rota_info_strings {
     char t_The_device_was_made_without_UBLK_F[50];
     char t_Requests_were_not_ended_in_that_time[38];
     char t_Somebody_has_the_disk_open[28];
+    char t_Address_or_length_are_no_multiple_of[79];
+    char t_Nothing_is_registered_under_that_index[40];
     char t_The_device_has_been_stopped[29];
     char t_Queue_or_tag_is_none_of_the_device_s[79];
     char t_The_tag_has_been_fetched[26];
@@ -1484,13 +1488,16 @@ struct rota_info_strings {
     char t_An_element_has_not_2_bytes_or_IORING[70];
     char t_The_caller_may_not_send_this_opcode_to[52];
     char t_The_flags_are_not_zero_the_name_space[102];
-    char t_The_module_s_parameter_enable_uring_is[84];
+    char t_The_module_s_parameter_enable_uring_is[97];
     char t_The_answer_to_FUSE_INIT_has_not_been[48];
     char t_The_file_system_has_been_unmounted[36];
     char t_There_are_not_two_vectors_or_one_of[81];
     char t_The_request_is_not_known_any_more[35];
+    char t_There_is_such_a_queue_made_by_this[78];
+    char t_There_is_no_processor_of_that_number[38];
+    char t_There_is_no_such_queue_it_has_its[93];
     char t_It_needs_CAP_SYS_ADMIN[24];
-    char t_A_reserved_member_is_not_zero[31];
+    char t_A_flag_is_set_or_in_a_write_a_reserved[74];
     char t_The_extent_does_not_fit_the_memory[36];
     char t_It_has_data_in_both_directions_or_in[47];
     char t_The_protocol_is_another_one_or_the[79];
@@ -2805,8 +2812,8 @@ struct rota_info_strings {
     char t_SCSI_commands_to_a_device_past_the[49];
     char t_linux_bsg_h[12];
     char t_CONFIG_BLK_DEV_BSG[19];
-    char t_dev_bsg[11];
-    char t_bsg_2[6];
+    char t_dev_bsg_H_C_T_L[17];
+    char t_bsg_2[12];
     char t_mock_manager[13];
     char t_The_kernel_s_own_files_for_tests[34];
     char t_CONFIG_IO_URING_MOCK_FILE[26];
@@ -2970,7 +2977,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_data_read_or_written_as_the_opcode = "The data, read or written as the opcode says.",
     .t_The_metadata = "The metadata.",
     .t_An_array_of_struct_iovec_and_what_they = "An array of struct iovec, and what they name.",
-    .t_Two_struct_iovec_the_struct_fuse_uring = "Two struct iovec: the struct fuse_uring_req_header, and the data.",
+    .t_Two_struct_iovec_which_are_copied_of = "Two struct iovec, which are copied: of the struct fuse_uring_req_header, and of the data.",
+    .t_uaddr = "uaddr",
+    .t_Pieces_each_as_large_as_a_request_s = "Pieces, each as large as a request's data may be.",
     .t_A_struct_btrfs_ioctl_encoded_io_args = "A struct btrfs_ioctl_encoded_io_args, its vectors and what they name.",
     .t_The_command_descriptor = "The command descriptor.",
     .t_Sense_data = "Sense data.",
@@ -4252,6 +4261,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_device_was_made_without_UBLK_F = "The device was made without UBLK_F_USER_RECOVERY.",
     .t_Requests_were_not_ended_in_that_time = "Requests were not ended in that time.",
     .t_Somebody_has_the_disk_open = "Somebody has the disk open.",
+    .t_Address_or_length_are_no_multiple_of = "Address or length are no multiple of the size of a page, or a flag is unknown.",
+    .t_Nothing_is_registered_under_that_index = "Nothing is registered under that index.",
     .t_The_device_has_been_stopped = "The device has been stopped.",
     .t_Queue_or_tag_is_none_of_the_device_s = "Queue or tag is none of the device's, or the request is not in a state for it.",
     .t_The_tag_has_been_fetched = "The tag has been fetched.",
@@ -4259,13 +4270,16 @@ const struct rota_info_strings rota_info_strings = {
     .t_An_element_has_not_2_bytes_or_IORING = "An element has not 2 bytes, or IORING_URING_CMD_MULTISHOT is missing.",
     .t_The_caller_may_not_send_this_opcode_to = "The caller may not send this opcode to this device.",
     .t_The_flags_are_not_zero_the_name_space = "The flags are not zero, the name space is another one's, or the data fits no page list of the device.",
-    .t_The_module_s_parameter_enable_uring_is = "The module's parameter enable_uring is not set, or the kernel was built without it.",
+    .t_The_module_s_parameter_enable_uring_is = "The module's parameter enable_uring is not set, or the answer to FUSE_INIT has not agreed on it.",
     .t_The_answer_to_FUSE_INIT_has_not_been = "The answer to FUSE_INIT has not been taken yet.",
     .t_The_file_system_has_been_unmounted = "The file system has been unmounted.",
     .t_There_are_not_two_vectors_or_one_of = "There are not two vectors, or one of them is too small for what was agreed upon.",
     .t_The_request_is_not_known_any_more = "The request is not known any more.",
+    .t_There_is_such_a_queue_made_by_this = "There is such a queue, made by this command or by FUSE_IO_URING_CMD_REGISTER.",
+    .t_There_is_no_processor_of_that_number = "There is no processor of that number.",
+    .t_There_is_no_such_queue_it_has_its = "There is no such queue, it has its memory already, or the memory is too small for a request.",
     .t_It_needs_CAP_SYS_ADMIN = "It needs CAP_SYS_ADMIN.",
-    .t_A_reserved_member_is_not_zero = "A reserved member is not zero.",
+    .t_A_flag_is_set_or_in_a_write_a_reserved = "A flag is set, or in a write a reserved member or an unknown compression.",
     .t_The_extent_does_not_fit_the_memory = "The extent does not fit the memory.",
     .t_It_has_data_in_both_directions_or_in = "It has data in both directions, or in vectors.",
     .t_The_protocol_is_another_one_or_the = "The protocol is another one, or the command descriptor is missing or too long.",
@@ -5580,8 +5594,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_SCSI_commands_to_a_device_past_the = "SCSI commands to a device, past the block layer.",
     .t_linux_bsg_h = "linux/bsg.h",
     .t_CONFIG_BLK_DEV_BSG = "CONFIG_BLK_DEV_BSG",
-    .t_dev_bsg = "/dev/bsg/*",
-    .t_bsg_2 = "bsg/*",
+    .t_dev_bsg_H_C_T_L = "/dev/bsg/H:C:T:L",
+    .t_bsg_2 = "bsg/*:*:*:*",
     .t_mock_manager = "mock_manager",
     .t_The_kernel_s_own_files_for_tests = "The kernel's own files for tests.",
     .t_CONFIG_IO_URING_MOCK_FILE = "CONFIG_IO_URING_MOCK_FILE",
@@ -6781,6 +6795,7 @@ struct rota_point_table {
     struct rota_point_info nvme_points_2[1];
     struct rota_point_info nvme_points_3[1];
     struct rota_point_info fuse_points_0[1];
+    struct rota_point_info fuse_points_3[1];
     struct rota_point_info btrfs_points_0[1];
     struct rota_point_info btrfs_points_1[1];
     struct rota_point_info bsg_points_0[4];
@@ -6805,6 +6820,8 @@ struct rota_error_table {
     struct rota_error_info ublk_control_errors_8[2];
     struct rota_error_info ublk_control_errors_14[1];
     struct rota_error_info ublk_control_errors_15[1];
+    struct rota_error_info ublk_control_errors_16[1];
+    struct rota_error_info ublk_control_errors_17[1];
     struct rota_error_info ublk_io_family_errors[2];
     struct rota_error_info ublk_io_errors_0[1];
     struct rota_error_info ublk_io_errors_3[1];
@@ -6813,6 +6830,8 @@ struct rota_error_table {
     struct rota_error_info fuse_family_errors[3];
     struct rota_error_info fuse_errors_0[1];
     struct rota_error_info fuse_errors_1[1];
+    struct rota_error_info fuse_errors_2[2];
+    struct rota_error_info fuse_errors_3[1];
     struct rota_error_info btrfs_family_errors[2];
     struct rota_error_info btrfs_errors_0[1];
     struct rota_error_info bsg_family_errors[2];
@@ -7015,90 +7034,93 @@ const struct rota_member_table rota_member_table = {
 /* Memory that such a structure, or the rest of the SQE, leads to. */
 const struct rota_point_table rota_point_table = {
     .socket_points_2 = {
-        {{TEXT(t_optval)}, {TEXT(t_Where_the_value_goes)}, 48, 8, 44, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_optval)}, {TEXT(t_Where_the_value_goes)}, 48, 8, 44, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .socket_points_3 = {
-        {{TEXT(t_optval)}, {TEXT(t_The_value)}, 48, 8, 44, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_optval)}, {TEXT(t_The_value)}, 48, 8, 44, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .socket_points_5 = {
-        {{TEXT(t_addr)}, {TEXT(t_Where_the_address_goes)}, 16, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
-        {{TEXT(t_addr3)}, {TEXT(t_Its_room_then_its_length)}, 48, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Where_the_address_goes)}, 16, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
+        {{TEXT(t_addr3)}, {TEXT(t_Its_room_then_its_length)}, 48, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_Where_the_set_of_processors_goes_as)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Where_the_set_of_processors_goes_as)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_1 = {
-        {{TEXT(t_addr)}, {TEXT(t_Where_a_struct_ublksrv_ctrl_dev_info)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Where_a_struct_ublksrv_ctrl_dev_info)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_2 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublksrv_ctrl_dev_info_into)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublksrv_ctrl_dev_info_into)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_6 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_7 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params_of_which_the)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_params_of_which_the)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_10 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_path_of_the_character_device_then)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_The_path_of_the_character_device_then)}, 56, 8, 54, 2, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_11 = {
-        {{TEXT(t_addr)}, {TEXT(t_Where_64_bits_of_flags_go)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Where_64_bits_of_flags_go)}, 56, 8, 54, 2, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_control_points_16 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_shmem_buf_reg)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_ublk_shmem_buf_reg)}, 56, 8, 54, 2, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_io_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_request_s_data_unless_it_is_moved)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+        {{TEXT(t_addr)}, {TEXT(t_The_request_s_data_unless_it_is_moved)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER, false},
     },
     .ublk_io_points_1 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_next_request_s_data_unless_it_is)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+        {{TEXT(t_addr)}, {TEXT(t_The_next_request_s_data_unless_it_is)}, 56, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER, false},
     },
     .ublk_io_points_2 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_data)}, 56, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_The_data)}, 56, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_io_points_5 = {
-        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .ublk_io_points_6 = {
-        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_Elements_each_a_struct_ublk_elem)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .nvme_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
-        {{TEXT(t_metadata)}, {TEXT(t_The_metadata)}, 64, 8, 80, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
+        {{TEXT(t_metadata)}, {TEXT(t_The_metadata)}, 64, 8, 80, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .nvme_points_1 = {
-        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, true},
     },
     .nvme_points_2 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_The_data_read_or_written_as_the_opcode)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .nvme_points_3 = {
-        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_and_what_they)}, 72, 8, 84, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, true},
     },
     .fuse_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_Two_struct_iovec_the_struct_fuse_uring)}, 16, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER},
+        {{TEXT(t_addr)}, {TEXT(t_Two_struct_iovec_which_are_copied_of)}, 16, 8, 80, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_SUBMIT, true},
+    },
+    .fuse_points_3 = {
+        {{TEXT(t_uaddr)}, {TEXT(t_Pieces_each_as_large_as_a_request_s)}, 72, 8, 80, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_UNREGISTER, false},
     },
     .btrfs_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .btrfs_points_1 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_btrfs_ioctl_encoded_io_args)}, 16, 8, 0, 0, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .bsg_points_0 = {
-        {{TEXT(t_request)}, {TEXT(t_The_command_descriptor)}, 48, 8, 56, 4, ROTA_MEMORY_READ, ROTA_LIVES_SUBMIT},
-        {{TEXT(t_response)}, {TEXT(t_Sense_data)}, 72, 8, 68, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
-        {{TEXT(t_dout_xferp)}, {TEXT(t_Data_for_the_device)}, 80, 8, 88, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
-        {{TEXT(t_din_xferp)}, {TEXT(t_Data_of_the_device)}, 96, 8, 104, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_request)}, {TEXT(t_The_command_descriptor)}, 48, 8, 56, 4, ROTA_MEMORY_READ, ROTA_LIVES_SUBMIT, false},
+        {{TEXT(t_response)}, {TEXT(t_Sense_data)}, 72, 8, 68, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
+        {{TEXT(t_dout_xferp)}, {TEXT(t_Data_for_the_device)}, 80, 8, 88, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
+        {{TEXT(t_din_xferp)}, {TEXT(t_Data_of_the_device)}, 96, 8, 104, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_COMPLETION, false},
     },
     .mock_manager_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_probe)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_probe)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .mock_manager_points_1 = {
-        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_create)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_create)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .mock_file_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_plain_memory_read_or_written_as)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_addr)}, {TEXT(t_The_plain_memory_read_or_written_as)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
 };
 
@@ -21559,6 +21581,12 @@ const struct rota_error_table rota_error_table = {
     .ublk_control_errors_15 = {
         {.cause = {TEXT(t_Somebody_has_the_disk_open)}, .remedy = {0}, .error = -EBUSY},
     },
+    .ublk_control_errors_16 = {
+        {.cause = {TEXT(t_Address_or_length_are_no_multiple_of)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .ublk_control_errors_17 = {
+        {.cause = {TEXT(t_Nothing_is_registered_under_that_index)}, .remedy = {0}, .error = -ENOENT},
+    },
     .ublk_io_family_errors = {
         {.cause = {TEXT(t_The_device_has_been_stopped)}, .remedy = {0}, .error = -ENODEV},
         {.cause = {TEXT(t_Queue_or_tag_is_none_of_the_device_s)}, .remedy = {0}, .error = -EINVAL},
@@ -21587,9 +21615,16 @@ const struct rota_error_table rota_error_table = {
     .fuse_errors_1 = {
         {.cause = {TEXT(t_The_request_is_not_known_any_more)}, .remedy = {0}, .error = -ENOENT},
     },
+    .fuse_errors_2 = {
+        {.cause = {TEXT(t_There_is_such_a_queue_made_by_this)}, .remedy = {0}, .error = -EEXIST},
+        {.cause = {TEXT(t_There_is_no_processor_of_that_number)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .fuse_errors_3 = {
+        {.cause = {TEXT(t_There_is_no_such_queue_it_has_its)}, .remedy = {0}, .error = -EINVAL},
+    },
     .btrfs_family_errors = {
         {.cause = {TEXT(t_It_needs_CAP_SYS_ADMIN)}, .remedy = {0}, .error = -EPERM},
-        {.cause = {TEXT(t_A_reserved_member_is_not_zero)}, .remedy = {0}, .error = -EINVAL},
+        {.cause = {TEXT(t_A_flag_is_set_or_in_a_write_a_reserved)}, .remedy = {0}, .error = -EINVAL},
     },
     .btrfs_errors_0 = {
         {.cause = {TEXT(t_The_extent_does_not_fit_the_memory)}, .remedy = {0}, .error = -ENOBUFS},
@@ -32044,7 +32079,7 @@ const struct rota_family_info rota_family_table[] = {
         .note = {0},
         .header = {TEXT(t_linux_bsg_h)},
         .config = {TEXT(t_CONFIG_BLK_DEV_BSG)},
-        .place = {TEXT(t_dev_bsg)},
+        .place = {TEXT(t_dev_bsg_H_C_T_L)},
         .devices = {TEXT(t_bsg_2)},
         .errors = ROWS(rota_error_table, bsg_family_errors),
         .opcode = IORING_OP_URING_CMD,
@@ -32513,7 +32548,7 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {TEXT(t_ublksrv_ctrl_cmd)},
         .res = {TEXT(t_The_index_of_the_memory)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, ublk_control_errors_16),
         .points = ROWS(rota_point_table, ublk_control_points_16),
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x18, 32),
         .since = ROTA_KERNEL(7, 1),
@@ -32530,7 +32565,7 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {TEXT(t_ublksrv_ctrl_cmd)},
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, ublksrv_ctrl_cmd),
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, ublk_control_errors_17),
         .points = {0, 0},
         .number = (uint32_t)_IOC(_IOC_READ | _IOC_WRITE, 'u', 0x19, 32),
         .since = ROTA_KERNEL(7, 1),
@@ -32785,7 +32820,7 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {TEXT(t_fuse_uring_cmd_req)},
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, fuse_errors_2),
         .points = {0, 0},
         .number = (uint32_t)3,
         .since = ROTA_KERNEL(7, 3),
@@ -32802,8 +32837,8 @@ const struct rota_command_info rota_command_table[] = {
         .payload = {TEXT(t_fuse_uring_cmd_req)},
         .res = {TEXT(t_Always_0)},
         .members = ROWS(rota_member_table, fuse_uring_cmd_req),
-        .errors = {0, 0},
-        .points = {0, 0},
+        .errors = ROWS(rota_error_table, fuse_errors_3),
+        .points = ROWS(rota_point_table, fuse_points_3),
         .number = (uint32_t)4,
         .since = ROTA_KERNEL(7, 3),
         .family = 5,

@@ -727,10 +727,10 @@ const struct rota_member_table rota_member_table = {
 /* Memory that such a structure, or the rest of the SQE, leads to. */
 const struct rota_point_table rota_point_table = {
     .ear_points_0 = {
-        {{TEXT(t_ptr)}, {TEXT(t_More_words)}, 56, 8, 64, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION},
+        {{TEXT(t_ptr)}, {TEXT(t_More_words)}, 56, 8, 64, 4, ROTA_MEMORY_READ, ROTA_LIVES_COMPLETION, false},
     },
     .wall_points_0 = {
-        {{TEXT(t_word)}, {TEXT(t_A_word)}, 48, 8, 0, 0, ROTA_MEMORY_WRITTEN, ROTA_LIVES_UNREGISTER},
+        {{TEXT(t_word)}, {TEXT(t_A_word)}, 48, 8, 24, 4, ROTA_MEMORY_WRITTEN, ROTA_LIVES_UNREGISTER, true},
     },
 };
 
