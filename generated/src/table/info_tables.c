@@ -255,8 +255,9 @@ struct rota_info_strings {
     char t_timeout_flags_has_IORING_TIMEOUT_3[43];
     char t_timeout_flags_lacks_IORING_TIMEOUT_ABS[39];
     char t_timeout_flags_has_IORING_TIMEOUT_ETIME[47];
+    char t_timeout_flags_lacks_IORING_TIMEOUT_2[49];
     char t_timeout_flags_is_not_0[23];
-    char t_timeout_flags_lacks_IORING_TIMEOUT_2[69];
+    char t_timeout_flags_lacks_IORING_TIMEOUT_3[69];
     char t_timeout_flags_is_0[19];
     char t_timeout_flags_has_IORING_TIMEOUT_4[59];
     char t_file_index_is_not_0[20];
@@ -3037,8 +3038,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_timeout_flags_has_IORING_TIMEOUT_3 = "timeout_flags has IORING_TIMEOUT_MULTISHOT",
     .t_timeout_flags_lacks_IORING_TIMEOUT_ABS = "timeout_flags lacks IORING_TIMEOUT_ABS",
     .t_timeout_flags_has_IORING_TIMEOUT_ETIME = "timeout_flags has IORING_TIMEOUT_ETIME_SUCCESS",
+    .t_timeout_flags_lacks_IORING_TIMEOUT_2 = "timeout_flags lacks IORING_TIMEOUT_IMMEDIATE_ARG",
     .t_timeout_flags_is_not_0 = "timeout_flags is not 0",
-    .t_timeout_flags_lacks_IORING_TIMEOUT_2 = "timeout_flags lacks IORING_TIMEOUT_UPDATE|IORING_LINK_TIMEOUT_UPDATE",
+    .t_timeout_flags_lacks_IORING_TIMEOUT_3 = "timeout_flags lacks IORING_TIMEOUT_UPDATE|IORING_LINK_TIMEOUT_UPDATE",
     .t_timeout_flags_is_0 = "timeout_flags is 0",
     .t_timeout_flags_has_IORING_TIMEOUT_4 = "timeout_flags has IORING_TIMEOUT_UPDATE|IORING_TIMEOUT_ABS",
     .t_file_index_is_not_0 = "file_index is not 0",
@@ -5818,6 +5820,7 @@ struct rota_condition_table {
     struct rota_condition timeout_rule_must_3[1];
     struct rota_condition timeout_left_over[1];
     struct rota_condition timeout_stream[1];
+    struct rota_condition timeout_errors_when_2[1];
     struct rota_condition timeout_errors_done_0[1];
     struct rota_condition timeout_remove_when_2[1];
     struct rota_condition timeout_remove_rule_when_0[1];
@@ -5854,6 +5857,7 @@ struct rota_condition_table {
     struct rota_condition link_timeout_rule_when_3[1];
     struct rota_condition link_timeout_rule_must_3[1];
     struct rota_condition link_timeout_left_over[1];
+    struct rota_condition link_timeout_errors_when_5[1];
     struct rota_condition connect_rule_must_0[1];
     struct rota_condition fallocate_rule_must_0[3];
     struct rota_condition fallocate_rule_must_1[2];
@@ -7502,11 +7506,14 @@ const struct rota_condition_table rota_condition_table = {
     .timeout_errors_done_0 = {
         {(uint64_t)IORING_TIMEOUT_ETIME_SUCCESS, {TEXT(t_timeout_flags_has_IORING_TIMEOUT_ETIME)}, 28, 4, ROTA_COND_HAS},
     },
+    .timeout_errors_when_2 = {
+        {(uint64_t)IORING_TIMEOUT_IMMEDIATE_ARG, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_LACKS},
+    },
     .timeout_remove_when_2 = {
         {(uint64_t)0, {TEXT(t_timeout_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
     },
     .timeout_remove_rule_when_0 = {
-        {(uint64_t)IORING_TIMEOUT_UPDATE | (uint64_t)IORING_LINK_TIMEOUT_UPDATE, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_LACKS},
+        {(uint64_t)IORING_TIMEOUT_UPDATE | (uint64_t)IORING_LINK_TIMEOUT_UPDATE, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_3)}, 28, 4, ROTA_COND_LACKS},
     },
     .timeout_remove_rule_must_0 = {
         {(uint64_t)0, {TEXT(t_timeout_flags_is_0)}, 28, 4, ROTA_COND_IS},
@@ -7609,6 +7616,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .link_timeout_left_over = {
         {(uint64_t)-1, {TEXT(t_fd_is_1)}, 4, 4, ROTA_COND_IS},
+    },
+    .link_timeout_errors_when_5 = {
+        {(uint64_t)IORING_TIMEOUT_IMMEDIATE_ARG, {TEXT(t_timeout_flags_lacks_IORING_TIMEOUT_2)}, 28, 4, ROTA_COND_LACKS},
     },
     .connect_rule_must_0 = {
         {(uint64_t)129, {TEXT(t_addr2_below_129)}, ROTA_LOWER_HALF(8), 4, ROTA_COND_BELOW},
@@ -22514,7 +22524,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_seconds_or_nanoseconds_are)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, timeout_errors_when_2),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, timeout_errors_looks_2),
             .error = -EINVAL,
@@ -22846,7 +22856,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_seconds_or_nanoseconds_are)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, link_timeout_errors_when_5),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, link_timeout_errors_looks_5),
             .error = -EINVAL,
