@@ -6,9 +6,12 @@ from typing import Any
 
 from codegen.table import names
 from codegen.table.build_trial import TrialBuilder
-from codegen.table.calls import Call, CallArg, RegisterOp
+from codegen.table.calls import Call, CallArg, Items, RegisterOp
 from codegen.table.emulation import emulation
 from codegen.table.known import Known, age
+from codegen.table.layout import Placed
+
+LARGEST = 128  # bytes of a structure that explanations look at
 
 
 class CallBuilder:
@@ -30,7 +33,26 @@ class CallBuilder:
             raw.get("without_ring"), raw.get("only_without_ring", False),
             tuple(rings.get("needs", ())), tuple(rings.get("refuses", ())), raw["res"],
             errors, calls, emulation(raw["emulate"]), tuple(raw.get("backports", ())),
-            raw.get("draft", False))
+            raw.get("draft", False), (raw["count"][0], raw["count"][1]) if "count" in raw else None,
+            self._items(raw), *self._structure(raw))
+
+    def _structure(self, raw: Any) -> tuple[tuple[Placed, ...], int]:
+        """The members behind the argument, and how many bytes they are."""
+        members = self.known.members.get(raw.get("arg", "").removeprefix("struct "), ())
+        size = max((item.offset + item.size * (item.count or 1) for item in members), default=0)
+        # What the call takes one of: where there are several they are its items.
+        single = "items" not in raw or "at" in raw["items"]
+        return members, size if single and size <= LARGEST else 0
+
+    def _items(self, raw: Any) -> Items | None:
+        if "items" not in raw:
+            return None
+        of = raw["items"]["of"]
+        members = self.known.members.get(of.removeprefix("struct "), ())
+        size = {"__s32": 4, "struct iovec": 0}.get(
+            of, max((item.offset + item.size * (item.count or 1) for item in members), default=0))
+        return Items(of, size, raw["items"].get("at"), raw["items"].get("count"))
+
 
     def _call(self, raw: Any, row: Any) -> Call:
         args = tuple(CallArg(item["arg"], item["type"], item.get("liburing", item["type"]),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from codegen.table import names
 from codegen.table.emulation import Emulation
+from codegen.table.layout import Placed
 from codegen.table.trials import Error, Trial
 
 
@@ -66,6 +67,21 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Items:
+    """The array that a register call goes through."""
+
+    of: str
+    bytes: int
+    at: str | None
+    count: str | None
+
+    @property
+    def kind(self) -> str:
+        return {"__s32": "ROTA_ITEMS_DESCRIPTORS",
+                "struct iovec": "ROTA_ITEMS_VECTORS"}.get(self.of, "ROTA_ITEMS_BYTES")
+
+
+@dataclass(frozen=True)
 class RegisterOp:
     name: str
     number: int
@@ -86,7 +102,26 @@ class RegisterOp:
     emulate: Emulation
     backports: tuple[str, ...]
     draft: bool
+    count: tuple[int, int] | None
+    items: Items | None
+    members: tuple[Placed, ...]  # of the structure behind the argument
+    arg_bytes: int
 
     @property
     def constant(self) -> str:
         return names.register(self.name)
+
+    def member(self, name: str) -> Placed:
+        return next(item for item in self.members if item.path.rpartition(".")[2] == name)
+
+    def place(self, subject: str) -> str:
+        """Where a condition finds its value: offset and bytes."""
+        special = {"nr_args": "ROTA_COND_ON_COUNT, 4", "arg": "ROTA_COND_ON_ARG, 8"}
+        if subject in special:
+            return special[subject]
+        found = self.member(subject)
+        return f"{found.offset}, {found.size}"
+
+    def field_number(self, subject: str) -> str:
+        """What a look is at."""
+        return "ROTA_LOOK_AT_ITEMS" if subject == "items" else str(self.member(subject).offset)

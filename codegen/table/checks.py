@@ -25,6 +25,7 @@ class _Checker:
         self.since: dict[str, str] = {}
         self.groups: dict[str, Any] = {}
         self.slots: dict[str, tuple[int, int]] = {}
+        self.members: dict[str, set[str]] = {}  # of each structure
         self.offers: dict[str, set[str]] = {}
         self.functions: list[tuple[Place, str, Any]] = []
 
@@ -157,6 +158,8 @@ class _Checker:
                                f"{member['name']}: type '{member['type']}' is not known here")
             if not unknown:
                 layouts.add(struct)
+        self.members = {name: {item.path.rpartition(".")[2] for item in placed}
+                        for name, placed in layouts.members.items()}
         if SQE not in seen:
             self.error(("structs",), f"struct {SQE} is missing")
         elif SQE in layouts.members:
@@ -207,19 +210,57 @@ class _Checker:
                 if not is_number(operand) and operand not in self.constants:
                     self.error((*place, index), f"'{operand}' is no constant of the table")
 
+    def _argument(self, row: Any) -> set[str]:
+        """The members of the structure behind the argument of a register call."""
+        return self.members.get(row.get("arg", "").removeprefix("struct "), set())
+
+    def _call_conditions(self, at: Place, row: Any, error: Any) -> None:
+        for index, text in enumerate(error.get("when", ())):
+            condition = parse(text)
+            known = self._argument(row) | {"ring", "nr_args", "arg"}
+            if condition.subject not in known:
+                self.error((*at, "when", index),
+                           f"'{condition.subject}' is no member of the argument of {row['name']}")
+            for operand in condition.operands:
+                if not is_number(operand) and operand not in self.constants:
+                    self.error((*at, "when", index), f"'{operand}' is no constant of the table")
+
+    def _call_subject(self, at: Place, row: Any, subject: str) -> str:
+        """What a look of a register call is at; empty when there is no such thing."""
+        if subject == "items" and "items" in row:
+            return looks.subject_of_items(row["items"]["of"])
+        if subject in self._argument(row):
+            return "member"
+        self.error(at, f"'{subject}' is neither 'items' nor a member of the argument of "
+                       f"{row['name']}")
+        return ""
+
+    def _items(self, place: Place, row: Any) -> None:
+        low, high = row.get("count", (0, 0))
+        if low > high:
+            self.error((*place, "count"), "the least is greater than the greatest")
+        for key in ("at", "count"):
+            name = row.get("items", {}).get(key)
+            if name is not None and name not in self._argument(row):
+                self.error((*place, "items", key),
+                           f"'{name}' is no member of the argument of {row['name']}")
+
     def _reasons(self, at: Place, row: Any, error: Any, request: bool) -> None:
         """The conditions and looks of an error."""
         self._not_newer(at, error.get("since"))
         if request:
             self._conditions((*at, "when"), error.get("when", ()))
-        for index, text in enumerate(() if request else error.get("when", ())):
-            if not parse(text).on_ring:
-                self.error((*at, "when", index), "a register call has no fields, only its ring")
+        else:
+            self._call_conditions(at, row, error)
         fields = {field["slot"]: field for field in row.get("fields", ())}
         for index, text in enumerate(error.get("looks", ())):
             look = looks.parse(text)
             subject = look.subject
-            if look.of_field:
+            if look.of_field and not request:
+                subject = self._call_subject((*at, "looks", index), row, subject)
+                if not subject:
+                    continue
+            elif look.of_field:
                 if subject not in fields:
                     self.error((*at, "looks", index), f"'{subject}' is no field of {row['name']}")
                     continue
@@ -580,6 +621,7 @@ class _Checker:
         for key in ("needs", "refuses"):
             self._constants_known((*place, "rings", key), row.get("rings", {}).get(key, ()))
         self._emulate((*place, "emulate"), row, set())
+        self._items(place, row)
         calls = {call["name"]: call for call in row.get("calls", ())}
         for index, call in enumerate(row.get("calls", ())):
             self._call((*place, "calls", index), call)

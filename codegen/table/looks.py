@@ -26,9 +26,9 @@ _SUBJECTS = {
 
 # Each word, and what it can be said of.
 WORDS = {
-    "open": ("descriptor", "slot", "descriptors"),
+    "open": ("descriptor", "slot", "descriptors", "member"),
     "readable": ("descriptor", "memory", "path"),
-    "writable": ("descriptor", "memory", "path"),
+    "writable": ("descriptor", "memory", "path", "vectors"),
     "appending": ("descriptor",),
     "direct": ("descriptor",),
     "nonblocking": ("descriptor",),
@@ -40,8 +40,8 @@ WORDS = {
     "character": ("descriptor",),
     "block": ("descriptor",),
     "epoll": ("descriptor",),
-    "eventfd": ("descriptor",),
-    "ring": ("descriptor", "descriptors"),
+    "eventfd": ("descriptor", "descriptors"),
+    "ring": ("descriptor", "descriptors", "member"),
     "own": ("descriptor",),
     "same": ("descriptor",),
     "listening": ("descriptor",),
@@ -51,7 +51,7 @@ WORDS = {
     "tabled": ("descriptor", "ring"),
     "full": ("descriptor", "ring"),
     "within": ("slot", "buffer"),
-    "present": ("path", "group", "buffer"),
+    "present": ("path", "group", "buffer", "member"),
     "reachable": ("path",),
     "empty": ("path",),
     "populated": ("path",),
@@ -68,12 +68,15 @@ WORDS = {
     "crowded": ("memory",),
     "bounded": ("memory",),
     "related": ("memory",),
-    "whole": ("memory",),
+    "whole": ("memory", "vectors"),
     "valid": ("memory",),
     "buffered": ("ring",),
     "aligned": ("memory",),
-    "paged": ("memory",),
+    "paged": ("memory", "member"),
     "mapped": ("memory",),
+    "large": ("vectors",),
+    "huge": ("vectors",),
+    "power": ("member",),
 }
 
 
@@ -106,3 +109,8 @@ def parse(text: str) -> Look:
 def subject_of(role: str | None, pointer: bool) -> str:
     """What a look at a field of that role is at; empty when there is nothing to look at."""
     return _SUBJECTS.get(role or "", "memory" if pointer else "")
+
+
+def subject_of_items(ctype: str) -> str:
+    """What a look at the array of a register call is at."""
+    return {"__s32": "descriptors", "struct iovec": "vectors"}.get(ctype, "memory")

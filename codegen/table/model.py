@@ -118,6 +118,12 @@ class Table:
                      for number, error in enumerate(op.errors, 1) if error.broken)
 
     @cached_property
+    def call_breakages(self) -> tuple[tuple[RegisterOp, int, Error], ...]:
+        """The same of register calls."""
+        return tuple((row, number, error) for row in self.registers
+                     for number, error in enumerate(row.errors, 1) if error.broken)
+
+    @cached_property
     def call_trials(self) -> tuple[tuple[Op, Prep, Trial], ...]:
         """The trials above as a handle runs them, with the prep function of each."""
         return tuple((op, prep, trial) for op, trial in self.trials for prep in op.started

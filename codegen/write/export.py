@@ -180,10 +180,10 @@ class _Exporter:
                         short_when=self.conditions(item.short_when),
                         flags=list(item.flags), big=item.big)
 
-    def error(self, item: Error) -> Json:
+    def error(self, item: Error, row: RegisterOp | None = None) -> Json:
         return _present(
             errno=item.errno, cause=item.cause, remedy=item.remedy,
-            when=self.conditions(item.when),
+            when=[self.condition(one, row) for one in item.when],
             looks=[{"text": look.text, "at": look.subject, "word": look.word,
                     "negated": look.negated} for look in item.looks],
             partial=item.partial, sole=item.sole, done=self.conditions(item.done), since=item.since, until=item.until)
@@ -191,7 +191,7 @@ class _Exporter:
     def conditions(self, items: Iterable[Condition]) -> list[Json]:
         return [self.condition(item) for item in items]
 
-    def condition(self, item: Condition) -> Json:
+    def condition(self, item: Condition, row: RegisterOp | None = None) -> Json:
         """The field and the value are numbers already; the text is for people."""
         numbers = [int(name, 0) if is_number(name) else self.values.get(name)
                    for name in item.operands]
@@ -200,6 +200,11 @@ class _Exporter:
             value = None if number is None or value is None else value | number
         if item.on_ring:
             where: Json = {"field": "ring"}
+        elif row is not None and item.subject in ("nr_args", "arg"):
+            where = {"field": item.subject}
+        elif row is not None:
+            member = row.member(item.subject)
+            where = {"field": item.subject, "offset": member.offset, "size": member.size}
         else:
             where = self.place(self.table.slots[item.subject]) | _present(
                 half="lower" if item.low else None)
@@ -270,9 +275,12 @@ class _Exporter:
             name=item.name, constant=item.constant, number=item.number, since=item.since,
             backports=list(item.backports), summary=item.summary, note=item.note, arg=item.arg,
             memory=item.memory, lives=item.lives, nr_args=item.nr_args,
+            count=list(item.count) if item.count else None,
+            items=_present(of=item.items.of, at=item.items.at, count=item.items.count)
+            if item.items else None,
             without_ring=item.without_ring, only_without_ring=item.only_without_ring,
             needs=list(item.needs), refuses=list(item.refuses), res=item.res,
-            errors=[self.error(error) for error in item.errors],
+            errors=[self.error(error, item) for error in item.errors],
             calls=[self.call(call) for call in item.calls],
             emulate=self.emulate(item.emulate))
 

@@ -3524,3 +3524,24 @@ const struct live_trial live_trials[] = {
     },
 };
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);
+
+const struct live_broken live_broken_calls[] = {
+    {IORING_REGISTER_BUFFERS, 7, "buffer_not_writable", 0, 0},
+    {IORING_REGISTER_BUFFERS, 8, "large_buffer", 0, ROTA_KERNEL(7, 2)},
+    {IORING_REGISTER_FILES, 5, "ring_among_files", 0, 0},
+    {IORING_REGISTER_FILES_UPDATE, 5, "ring_among_files", 0, 0},
+    {IORING_REGISTER_FILES2, 5, "ring_among_files", 0, 0},
+    {IORING_REGISTER_FILES2, 6, "unknown_flag", 0, 0},
+    {IORING_REGISTER_FILES2, 7, "hole_with_tag", 0, 0},
+    {IORING_REGISTER_FILES_UPDATE2, 5, "ring_among_files", 0, 0},
+    {IORING_REGISTER_BUFFERS2, 7, "buffer_not_writable", 0, 0},
+    {IORING_REGISTER_BUFFERS2, 8, "large_buffer", 0, ROTA_KERNEL(7, 2)},
+    {IORING_REGISTER_BUFFERS2, 10, "none_at_all", 0, 0},
+    {IORING_REGISTER_BUFFERS2, 11, "unknown_flag", 0, 0},
+    {IORING_REGISTER_BUFFERS2, 12, "hole_with_tag", 0, 0},
+    {IORING_REGISTER_PBUF_RING, 4, "many_entries", 0, 0},
+    {IORING_REGISTER_PBUF_RING, 5, "ring_within_page", 0, 0},
+    {IORING_REGISTER_PBUF_RING, 6, "unknown_flag", 0, 0},
+    {IORING_REGISTER_PBUF_RING, 8, "no_address", 0, 0},
+};
+const unsigned live_broken_call_count = sizeof(live_broken_calls) / sizeof(live_broken_calls[0]);

@@ -376,6 +376,23 @@ ROTA_API int rota_register_causes(const struct rota_ring *ring, const struct rot
                                   unsigned opcode, int ret, struct rota_cause *causes,
                                   unsigned max);
 
+/* A register call as it was made. */
+struct rota_register_call {
+    uint32_t opcode;  /* without IORING_REGISTER_USE_REGISTERED_RING */
+    uint32_t nr_args; /* the last argument of io_uring_register(2) */
+    uint64_t arg;     /* the one before it, as a number */
+};
+
+/*
+ * rota_register_call_causes - rota_register_causes() of a call whose arguments
+ * are known: its count, the structure and the array behind its argument are
+ * looked at as they are now, and what they disprove is not listed. -EINVAL also
+ * when `call` is NULL.
+ */
+ROTA_API int rota_register_call_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                                       const struct rota_register_call *call, int ret,
+                                       struct rota_cause *causes, unsigned max);
+
 /*
  * rota_setup_refusal - the surest of the causes of rota_setup_causes() as a
  * number, for what a program does about it: another way to do I/O, a smaller
@@ -417,12 +434,17 @@ ROTA_API int rota_explain_submit(const struct rota_ring *ring, int ret, char *bu
 ROTA_API int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
                                    unsigned opcode, int ret, char *buf, size_t size);
 
+/* rota_explain_register() of a call whose arguments are known; -EINVAL when `call` is NULL. */
+ROTA_API int rota_explain_register_call(const struct rota_ring *ring, const struct rota_caps *caps,
+                                        const struct rota_register_call *call, int ret, char *buf,
+                                        size_t size);
+
 /*
  * The same of what another process sent, called and got. `ring` may describe
  * its ring: a zeroed struct rota_ring of which `flags`, `features`, `ring_fd`
  * and `owner` were set; NULL: not known. Rings that are made on trial, to see
  * what is allowed, are made in the calling process, and therefore not made
- * here. -EINVAL also when `process` is NULL.
+ * here. -EINVAL also when `process`, or the register call, is NULL.
  */
 ROTA_API int rota_process_explain(const struct rota_process *process, const struct rota_ring *ring,
                                   const struct rota_caps *caps, const struct io_uring_sqe *sqe,
@@ -435,7 +457,8 @@ ROTA_API int rota_process_explain_submit(const struct rota_process *process,
                                          size_t size);
 ROTA_API int rota_process_explain_register(const struct rota_process *process,
                                            const struct rota_ring *ring,
-                                           const struct rota_caps *caps, unsigned opcode, int ret,
+                                           const struct rota_caps *caps,
+                                           const struct rota_register_call *call, int ret,
                                            char *buf, size_t size);
 
 /*

@@ -47,12 +47,15 @@ enum rota_cond_kind {
 
 /* The offset of a condition on the ring's set-up flags instead of a field. */
 #define ROTA_COND_ON_RING 0xff
+/* Of a register call: on its count, or on the argument as a number instead of a member behind it. */
+#define ROTA_COND_ON_COUNT 0xfe
+#define ROTA_COND_ON_ARG   0xfd
 
 /* A test on a request: `ioprio has IORING_RECV_MULTISHOT`. */
 struct rota_condition {
     uint64_t value;
     struct rota_text_place text; /* as it stands in the table */
-    uint8_t offset;              /* of the field in the SQE, or ROTA_COND_ON_RING */
+    uint8_t offset;              /* of the field in the SQE or the structure, or ROTA_COND_ON_* */
     uint8_t size;                /* bytes */
     uint8_t kind;                /* enum rota_cond_kind */
 };
@@ -282,16 +285,23 @@ enum rota_look_kind {
     ROTA_LOOK_ALIGNED,  /* to the size of its elements; of futex words: each of them */
     ROTA_LOOK_PAGED,    /* it starts on a page */
     ROTA_LOOK_MAPPED,   /* all of it is mapped, in whatever way */
+    /* of the vectors of a register call */
+    ROTA_LOOK_LARGE, /* one is larger than 1 GiB */
+    ROTA_LOOK_HUGE,  /* one is larger than 1 TiB */
+    /* of a member of its structure */
+    ROTA_LOOK_POWER, /* a power of two */
     /* of the ring */
     ROTA_LOOK_BUFFERED, /* the ring has registered buffers */
 };
 
 /* Instead of the index of a field. */
 #define ROTA_LOOK_AT_RING 0xff
+/* Of a register call: its array; otherwise a look is at the member at that offset. */
+#define ROTA_LOOK_AT_ITEMS 0xfe
 
 struct rota_look {
     uint8_t kind; /* enum rota_look_kind */
-    uint8_t at;   /* which of the row's fields it is at, or ROTA_LOOK_AT_RING */
+    uint8_t at;   /* which of the row's fields it is at, or ROTA_LOOK_AT_* */
     bool negated; /* the opposite must be seen */
 };
 
@@ -486,6 +496,22 @@ ROTA_API const struct rota_family_info *rota_family_infos(unsigned *count);
  */
 ROTA_API const struct rota_command_info *rota_command_infos(unsigned *count);
 
+enum rota_items {
+    ROTA_ITEMS_NONE,
+    ROTA_ITEMS_DESCRIPTORS,
+    ROTA_ITEMS_VECTORS,
+    ROTA_ITEMS_BYTES, /* structures that are not looked into */
+};
+
+/* The array that a register call goes through. */
+struct rota_items_info {
+    uint8_t kind;        /* enum rota_items */
+    uint8_t bytes;       /* of an element */
+    uint8_t at;          /* the member that leads there, or ROTA_COND_ON_ARG */
+    uint8_t count_at;    /* the member with their number, or ROTA_COND_ON_COUNT */
+    uint8_t count_bytes; /* of that member */
+};
+
 /* One row of the table for io_uring_register(2). */
 struct rota_register_info {
     struct rota_text_place name; /* without IORING_ */
@@ -495,6 +521,12 @@ struct rota_register_info {
     struct rota_text_place res;     /* meaning of the result */
     struct rota_text_place note;    /* or none */
     struct rota_error_rows errors;
+    struct rota_items_info items;
+    uint8_t
+        arg_bytes; /* of the structure behind the argument; 0: there is none, or more than one */
+    bool counted;  /* nr_args lies between these two: */
+    uint32_t count_min;
+    uint32_t count_max;
     uint32_t needs;   /* IORING_SETUP_* that the ring must have */
     uint32_t refuses; /* and must not have */
     uint16_t since;

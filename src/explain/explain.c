@@ -50,14 +50,16 @@ static bool told(const struct rota_subject *s, const struct rota_error_info *err
 
 enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_error_info *error)
 {
-    enum rota_answer answer = rota_conditions_hold(error->when, s->sqe, s->ring);
+    enum rota_answer answer = s->call ? rota_call_conditions_hold(s->call, error->when, s->ring)
+                                      : rota_conditions_hold(error->when, s->sqe, s->ring);
 
     if (answer == ROTA_NO ||
         (error->since && rota_since_holds(s->caps, error->since, false) == ROTA_NO) ||
         (error->until && (!s->caps || rota_since_holds(s->caps, error->until, false) == ROTA_YES)))
         return ROTA_NO;
     for (unsigned i = 0; i < error->looks.count; i++) {
-        enum rota_answer one = rota_look_holds(s, &rota_looks(error->looks)[i]);
+        const struct rota_look *look = &rota_looks(error->looks)[i];
+        enum rota_answer one = s->call ? rota_call_look_holds(s, look) : rota_look_holds(s, look);
 
         if (one == ROTA_NO)
             return ROTA_NO;
@@ -381,6 +383,7 @@ static int causes_of(const struct rota_process *process, const struct rota_ring 
     s.op = rota_opcode_info(sqe->opcode);
     s.res = res;
     s.list = &list;
+    s.call = NULL;
     s.claimed = 0;
     from_check(&s);
     if (s.op && res == -EINVAL && sqe->personality && !list.count)

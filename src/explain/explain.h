@@ -14,6 +14,18 @@ struct rota_cause_list {
     enum rota_refusal refusal;          /* of the causes that are added next */
 };
 
+/* Room for the structures behind the arguments of register calls. */
+#define ROTA_CALL_BYTES 128
+
+/* What is known of a register call. */
+struct rota_call_view {
+    const struct rota_process *process;
+    const struct rota_register_call *call; /* NULL: nothing */
+    const struct rota_register_info *info;
+    unsigned got; /* of these bytes, which lie behind the argument */
+    unsigned char bytes[ROTA_CALL_BYTES];
+};
+
 /* Where the explanation of a request stands. */
 struct rota_subject {
     const struct rota_ring *ring;
@@ -22,7 +34,8 @@ struct rota_subject {
     const struct rota_op_info *op;
     int res;
     struct rota_cause_list *list;
-    uint32_t claimed; /* a bit for each field of the row of which a cause speaks */
+    const struct rota_call_view *call; /* it is of a register call instead */
+    uint32_t claimed;                  /* a bit for each field of the row of which a cause speaks */
 };
 
 /* Whether an error of a row can be the cause, and whether all that it asks for was seen. */
@@ -82,6 +95,34 @@ const struct rota_field_info *rota_subject_buffer(const struct rota_subject *s);
 /* Whether the request's memory lies in that buffer. */
 enum rota_answer rota_subject_within(const struct rota_subject *s,
                                      const struct rota_ring_view *buffer);
+
+/* Whether an address starts a page; of the sizes of pages only the smallest may be known. */
+enum rota_answer rota_starts_page(uint64_t address);
+
+/*
+ * call.c
+ */
+
+/* What a look at an array has found. */
+struct rota_found {
+    uint64_t index;
+    int fd;              /* of descriptors */
+    uint64_t base, size; /* of vectors */
+};
+
+/* Looks at the call and its structure; `call` stays with the view. */
+void rota_call_look_at(struct rota_call_view *view, const struct rota_process *process,
+                       const struct rota_register_call *call);
+enum rota_answer rota_call_conditions_hold(const struct rota_call_view *view,
+                                           struct rota_condition_rows rows,
+                                           const struct rota_ring *ring);
+enum rota_answer rota_call_look_holds(const struct rota_subject *s, const struct rota_look *look);
+/* That the count is none that the call takes; that its memory is not there. */
+bool rota_call_count_is_wrong(const struct rota_call_view *view, struct rota_cause_list *list);
+bool rota_call_memory_is_missing(const struct rota_call_view *view, struct rota_cause_list *list);
+/* Values and elements that a row is about, in parentheses. */
+void rota_call_evidence(struct rota_text *text, const struct rota_subject *s,
+                        const struct rota_error_info *error);
 
 /*
  * situation.c

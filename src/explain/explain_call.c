@@ -299,12 +299,13 @@ static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps 
     rota_text_char(&w.text, ')');
 }
 
-/* What the row says of the error; the ring is looked at where it can be. */
+/* What the row says of the error; the ring, and the call where it is known, are looked at. */
 static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
-                     const struct rota_caps *caps, const struct rota_register_info *info, int ret)
+                     const struct rota_caps *caps, const struct rota_register_info *info, int ret,
+                     const struct rota_call_view *view)
 {
     static const struct rota_op_info no_request;
-    struct rota_subject s = {ring, caps, NULL, &no_request, ret, list, 0};
+    struct rota_subject s = {ring, caps, NULL, &no_request, ret, list, view, 0};
 
     for (unsigned i = 0; i < info->errors.count; i++) {
         const struct rota_error_info *error = &rota_errors(info->errors)[i];
@@ -317,10 +318,17 @@ static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
         holds = rota_row_holds(&s, error);
         if (holds == ROTA_NO)
             continue;
-        certain = error->sole || (holds == ROTA_YES && error->looks.count && !error->partial);
+        certain = error->sole || (holds == ROTA_YES && (error->looks.count || error->when.count) &&
+                                  !error->partial);
+        /* What was seen leaves no room for what may be. */
+        if (!certain && rota_cause_known(list, ROTA_CERTAIN) && view->call)
+            continue;
         if (!rota_cause_add(list, certain ? ROTA_CERTAIN : ROTA_LIKELY, &w))
             continue;
-        rota_cause_sentence(&w.text, error, ret == -EMFILE || ret == -ENOMEM);
+        rota_cause_sentence(&w.text, error,
+                            ret == -EMFILE || ret == -ENOMEM ||
+                                (view->call && (error->when.count || error->looks.count)));
+        rota_call_evidence(&w.text, &s, error);
         rota_limit_text(&w.text, list->process, ret);
         rota_text_put(&w.remedy, rota_word(error->remedy));
     }
@@ -335,16 +343,20 @@ static bool row_speaks(const struct rota_register_info *info, int ret)
     return false;
 }
 
+/* `call` is NULL where no more than the opcode is known. */
 static int register_causes(const struct rota_process *process, const struct rota_ring *ring,
-                           const struct rota_caps *caps, unsigned opcode, int ret,
+                           const struct rota_caps *caps, unsigned opcode,
+                           const struct rota_register_call *call, int ret,
                            struct rota_cause *causes, unsigned max)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
     struct rota_cause_list list = {causes, max, 0, process, ROTA_REFUSED_UNKNOWN};
+    struct rota_call_view view;
     struct rota_cause_writer w;
 
     if (ret >= 0)
         return 0;
+    rota_call_look_at(&view, process, call);
     if (info && ret == -EINVAL)
         look_at_kernel(&list, caps, info, opcode);
     if (info && ring)
@@ -352,15 +364,19 @@ static int register_causes(const struct rota_process *process, const struct rota
     /* Where the call has a row for the error, that of a disabled ring means something else. */
     if (ring && !(ret == -EBADFD && row_speaks(info, ret)))
         look_at_ring(&list, ring, ret, ring->ring_fd < 0 ? name_of(ring) : BY_DESCRIPTOR);
+    if (ret == -EINVAL)
+        (void)rota_call_count_is_wrong(&view, &list);
+    if (ret == -EFAULT)
+        (void)rota_call_memory_is_missing(&view, &list);
     if (info)
-        from_row(&list, ring, caps, info, ret);
+        from_row(&list, ring, caps, info, ret, &view);
     if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
         rota_cause_put(&list, ROTA_CERTAIN, "the call needs a ring", NULL);
-    if (ret == -EINVAL && info && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
+    if (ret == -EINVAL && info && !call && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
         rota_text_put(&w.text, "the argument or the count is not what the call takes; count: ");
         rota_text_put(&w.text, rota_word(info->nr_args));
     }
-    if (ret == -EFAULT)
+    if (ret == -EFAULT && !(call && rota_cause_known(&list, ROTA_CERTAIN)))
         rota_cause_put(&list, row_speaks(info, ret) ? ROTA_POSSIBLE : ROTA_LIKELY,
                        "the argument, or an address in it, is no memory of "
                        "this process",
@@ -384,12 +400,21 @@ int rota_register_causes(const struct rota_ring *ring, const struct rota_caps *c
 {
     if (max && !causes)
         return -EINVAL;
-    return register_causes(NULL, ring, caps, opcode, ret, causes, max);
+    return register_causes(NULL, ring, caps, opcode, NULL, ret, causes, max);
+}
+
+int rota_register_call_causes(const struct rota_ring *ring, const struct rota_caps *caps,
+                              const struct rota_register_call *call, int ret,
+                              struct rota_cause *causes, unsigned max)
+{
+    if (!call || (max && !causes))
+        return -EINVAL;
+    return register_causes(NULL, ring, caps, call->opcode, call, ret, causes, max);
 }
 
 static int explain_register(const struct rota_process *process, const struct rota_ring *ring,
-                            const struct rota_caps *caps, unsigned opcode, int ret, char *buf,
-                            size_t size)
+                            const struct rota_caps *caps, unsigned opcode,
+                            const struct rota_register_call *call, int ret, char *buf, size_t size)
 {
     const struct rota_register_info *info = rota_register_opcode_info(opcode);
     struct rota_cause causes[ROTA_MAX_CAUSES];
@@ -403,20 +428,31 @@ static int explain_register(const struct rota_process *process, const struct rot
             rota_text_all(&text, ": ", rota_word(info->res), NULL);
         return rota_text_result(&text);
     }
-    rota_cause_text(&text, causes,
-                    register_causes(process, ring, caps, opcode, ret, causes, ROTA_MAX_CAUSES));
+    rota_cause_text(
+        &text, causes,
+        register_causes(process, ring, caps, opcode, call, ret, causes, ROTA_MAX_CAUSES));
     return rota_text_result(&text);
 }
 
 int rota_explain_register(const struct rota_ring *ring, const struct rota_caps *caps,
                           unsigned opcode, int ret, char *buf, size_t size)
 {
-    return explain_register(NULL, ring, caps, opcode, ret, buf, size);
+    return explain_register(NULL, ring, caps, opcode, NULL, ret, buf, size);
+}
+
+int rota_explain_register_call(const struct rota_ring *ring, const struct rota_caps *caps,
+                               const struct rota_register_call *call, int ret, char *buf,
+                               size_t size)
+{
+    return call ? explain_register(NULL, ring, caps, call->opcode, call, ret, buf, size) : -EINVAL;
 }
 
 int rota_process_explain_register(const struct rota_process *process, const struct rota_ring *ring,
-                                  const struct rota_caps *caps, unsigned opcode, int ret, char *buf,
+                                  const struct rota_caps *caps,
+                                  const struct rota_register_call *call, int ret, char *buf,
                                   size_t size)
 {
-    return process ? explain_register(process, ring, caps, opcode, ret, buf, size) : -EINVAL;
+    if (!process || !call)
+        return -EINVAL;
+    return explain_register(process, ring, caps, call->opcode, call, ret, buf, size);
 }

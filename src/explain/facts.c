@@ -2,19 +2,10 @@
 /* Conditions and facts of the table, as they hold for a request, on a ring and on a kernel. */
 #include "explain/understand.h"
 
-enum rota_answer rota_condition_holds(const struct rota_condition *condition,
-                                      const struct io_uring_sqe *sqe, const struct rota_ring *ring)
+enum rota_answer rota_value_holds(const struct rota_condition *condition, uint64_t value)
 {
-    uint64_t mask = rota_field_mask(condition->size);
-    uint64_t wanted = condition->value & mask, value;
+    uint64_t wanted = condition->value & rota_field_mask(condition->size);
 
-    if (condition->offset == ROTA_COND_ON_RING) {
-        if (!ring)
-            return ROTA_UNKNOWN;
-        value = ring->flags;
-    } else {
-        value = rota_sqe_field(sqe, condition->offset, condition->size);
-    }
     switch (condition->kind) {
     case ROTA_COND_HAS:
         return (value & wanted) == wanted ? ROTA_YES : ROTA_NO;
@@ -33,6 +24,14 @@ enum rota_answer rota_condition_holds(const struct rota_condition *condition,
     default:
         return ROTA_UNKNOWN;
     }
+}
+
+enum rota_answer rota_condition_holds(const struct rota_condition *condition,
+                                      const struct io_uring_sqe *sqe, const struct rota_ring *ring)
+{
+    if (condition->offset != ROTA_COND_ON_RING)
+        return rota_value_holds(condition, rota_sqe_field(sqe, condition->offset, condition->size));
+    return ring ? rota_value_holds(condition, ring->flags) : ROTA_UNKNOWN;
 }
 
 enum rota_answer rota_conditions_hold(struct rota_condition_rows rows,

@@ -423,7 +423,7 @@ static int see_futexes(const struct rota_subject *s, const struct rota_field_inf
 }
 
 /* Where pages have several sizes the smallest says only what does not start on one. */
-static int see_page(uint64_t address)
+enum rota_answer rota_starts_page(uint64_t address)
 {
     if (address & ((UINT64_C(1) << ROTA_PAGE_SHIFT_MIN) - 1))
         return ROTA_NO;
@@ -470,7 +470,7 @@ static int see_memory(const struct rota_subject *s, const struct rota_field_info
     case ROTA_LOOK_BOUNDED:
         return see_vectors(s, field, address);
     case ROTA_LOOK_PAGED:
-        return see_page(address);
+        return (int)rota_starts_page(address);
     case ROTA_LOOK_MAPPED:
         return (int)rota_memory_mapped(
             s->list->process, address,

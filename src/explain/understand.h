@@ -12,11 +12,10 @@
 #include "table/text.h"
 #include "table/words.h"
 
-/* A member of the SQE by its place. */
-static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned offset,
-                                      unsigned size)
+/* A member of a structure by its place. */
+static inline uint64_t rota_member(const void *structure, unsigned offset, unsigned size)
 {
-    const unsigned char *at = (const unsigned char *)sqe + offset;
+    const unsigned char *at = (const unsigned char *)structure + offset;
     uint16_t half;
     uint32_t word;
     uint64_t whole;
@@ -34,6 +33,13 @@ static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned o
         __builtin_memcpy(&whole, at, sizeof(whole));
         return whole;
     }
+}
+
+/* A member of the SQE. */
+static inline uint64_t rota_sqe_field(const struct io_uring_sqe *sqe, unsigned offset,
+                                      unsigned size)
+{
+    return rota_member(sqe, offset, size);
 }
 
 /* All bits of a field of that size. */
@@ -61,6 +67,8 @@ static inline uint64_t rota_field_flags(const struct rota_field_info *field, uin
 /* Whether a condition holds; a condition on a ring that is not known is ROTA_UNKNOWN. */
 enum rota_answer rota_condition_holds(const struct rota_condition *condition,
                                       const struct io_uring_sqe *sqe, const struct rota_ring *ring);
+/* The same of a value that was read. */
+enum rota_answer rota_value_holds(const struct rota_condition *condition, uint64_t value);
 /* Whether all of them hold. */
 enum rota_answer rota_conditions_hold(struct rota_condition_rows rows,
                                       const struct io_uring_sqe *sqe, const struct rota_ring *ring);

@@ -25,6 +25,9 @@
 
 #include "tap.h"
 
+/* Of more memory than may be locked. */
+static const struct rota_register_call call = {.opcode = IORING_REGISTER_BUFFERS, .nr_args = 1};
+
 #define CASES 24
 
 /* One request of the child, what it got, and what the child itself says to that. */
@@ -138,8 +141,8 @@ static void child(const char *directory)
     rota_explain_submit(&ring, -EBADF, shared->submit, sizeof(shared->submit));
     rota_explain_setup(8, &params, -EBADF, shared->setup, sizeof(shared->setup));
     rota_explain_setup(8, NULL, -EMFILE, shared->descriptors, sizeof(shared->descriptors));
-    rota_explain_register(&ring, NULL, IORING_REGISTER_BUFFERS, -ENOMEM, shared->registered,
-                          sizeof(shared->registered));
+    rota_explain_register_call(&ring, NULL, &call, -ENOMEM, shared->registered,
+                               sizeof(shared->registered));
 }
 
 static void same(const char *got, const char *wanted, const char *name)
@@ -178,8 +181,7 @@ static void compare(const struct rota_process *process)
     rota_process_explain_setup(process, 8, NULL, -EMFILE, text, sizeof(text));
     same(text, shared->descriptors, "a set-up without a descriptor left");
     ok(strstr(text, "have 64 descriptors"), "which names the limit of the other process");
-    rota_process_explain_register(process, &ring, NULL, IORING_REGISTER_BUFFERS, -ENOMEM, text,
-                                  sizeof(text));
+    rota_process_explain_register(process, &ring, NULL, &call, -ENOMEM, text, sizeof(text));
     same(text, shared->registered, "buffers beyond the limit of locked memory");
     ok(strstr(text, "RLIMIT_MEMLOCK is 4096 bytes"), "which names the limit of the other process");
     rota_process_explain_setup(process, 1, NULL, -ENOMEM, text, sizeof(text));
@@ -203,7 +205,7 @@ static void compare(const struct rota_process *process)
     is_int(rota_process_explain_submit(process, NULL, -5, text, sizeof(text)), -EINVAL, "no ring");
     is_int(rota_process_explain_setup(NULL, 1, NULL, -5, text, sizeof(text)), -EINVAL,
            "no process");
-    is_int(rota_process_explain_register(NULL, &ring, NULL, 0, -5, text, sizeof(text)), -EINVAL,
+    is_int(rota_process_explain_register(NULL, &ring, NULL, &call, -5, text, sizeof(text)), -EINVAL,
            "no process");
     is_int(rota_process_explain(process, NULL, NULL, NULL, -5, text, sizeof(text)), -EINVAL,
            "no request");

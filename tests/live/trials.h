@@ -44,4 +44,8 @@ struct live_broken {
 extern const struct live_broken live_broken[];
 extern const unsigned live_broken_count;
 
+/* Of register calls: of tests/explain/calls.c. */
+extern const struct live_broken live_broken_calls[];
+extern const unsigned live_broken_call_count;
+
 #endif /* ROTA_TESTS_TRIALS_H */

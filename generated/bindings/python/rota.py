@@ -691,7 +691,10 @@ ROTA_LOOK_VALID = 43
 ROTA_LOOK_ALIGNED = 44
 ROTA_LOOK_PAGED = 45
 ROTA_LOOK_MAPPED = 46
-ROTA_LOOK_BUFFERED = 47
+ROTA_LOOK_LARGE = 47
+ROTA_LOOK_HUGE = 48
+ROTA_LOOK_POWER = 49
+ROTA_LOOK_BUFFERED = 50
 ROTA_IOSQE_TAKEN = 0
 ROTA_IOSQE_IGNORED = 1
 ROTA_IOSQE_REQUIRED = 2
@@ -704,8 +707,15 @@ ROTA_COMMAND_OF_BLOCK = 1
 ROTA_COMMAND_OF_CHARACTER = 2
 ROTA_COMMAND_OF_REGULAR = 3
 ROTA_COMMAND_OF_ANONYMOUS = 4
+ROTA_ITEMS_NONE = 0
+ROTA_ITEMS_DESCRIPTORS = 1
+ROTA_ITEMS_VECTORS = 2
+ROTA_ITEMS_BYTES = 3
 ROTA_COND_ON_RING = 255
+ROTA_COND_ON_COUNT = 254
+ROTA_COND_ON_ARG = 253
 ROTA_LOOK_AT_RING = 255
+ROTA_LOOK_AT_ITEMS = 254
 ROTA_CALLS_CHAIN = 1
 ROTA_CALLS_CLOSING = 2
 ROTA_CALLS_BATCH = 4
@@ -1012,6 +1022,10 @@ class rota_cause(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=474, ilp32_4=474, ilp32_8=474))]
 
 
+class rota_register_call(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=16, ilp32_4=16, ilp32_8=16))]
+
+
 class rota_file_table(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=40, ilp32_4=36, ilp32_8=40))]
 
@@ -1112,8 +1126,12 @@ class rota_command_info(_Record):
     _fields_ = [("_bytes", c_char * _abi(lp64=44, ilp32_4=44, ilp32_8=44))]
 
 
+class rota_items_info(_Record):
+    _fields_ = [("_bytes", c_char * _abi(lp64=5, ilp32_4=5, ilp32_8=5))]
+
+
 class rota_register_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=44, ilp32_4=44, ilp32_8=44))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=60, ilp32_4=60, ilp32_8=60))]
 
 
 class rota_prep_info(_Record):
@@ -1602,6 +1620,9 @@ rota_cause.certainty = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint8)
 rota_cause.refusal = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_uint8)
 rota_cause.text = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_char, 272)
 rota_cause.remedy = _member(_abi(lp64=274, ilp32_4=274, ilp32_8=274), c_char, 200)
+rota_register_call.opcode = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
+rota_register_call.nr_args = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint32)
+rota_register_call.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint64)
 rota_file_table.map = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_file_table.slots = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_file_table.own = _member(_abi(lp64=12, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1772,6 +1793,11 @@ rota_command_info.bytes = _member(_abi(lp64=39, ilp32_4=39, ilp32_8=39), c_uint8
 rota_command_info.every_number = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_bool)
 rota_command_info.coded = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_bool)
 rota_command_info.stream = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_bool)
+rota_items_info.kind = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint8)
+rota_items_info.bytes = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_uint8)
+rota_items_info.at = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint8)
+rota_items_info.count_at = _member(_abi(lp64=3, ilp32_4=3, ilp32_8=3), c_uint8)
+rota_items_info.count_bytes = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint8)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -1779,12 +1805,17 @@ rota_register_info.nr_args = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota
 rota_register_info.res = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_text_place)
 rota_register_info.note = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_text_place)
 rota_register_info.errors = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_error_rows)
-rota_register_info.needs = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), c_uint32)
-rota_register_info.refuses = _member(_abi(lp64=32, ilp32_4=32, ilp32_8=32), c_uint32)
-rota_register_info.since = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint16)
-rota_register_info.without_ring = _member(_abi(lp64=38, ilp32_4=38, ilp32_8=38), c_uint16)
-rota_register_info.only_without_ring = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_bool)
-rota_register_info.backported = _member(_abi(lp64=41, ilp32_4=41, ilp32_8=41), c_bool)
+rota_register_info.items = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_items_info)
+rota_register_info.arg_bytes = _member(_abi(lp64=33, ilp32_4=33, ilp32_8=33), c_uint8)
+rota_register_info.counted = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_bool)
+rota_register_info.count_min = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint32)
+rota_register_info.count_max = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint32)
+rota_register_info.needs = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint32)
+rota_register_info.refuses = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_uint32)
+rota_register_info.since = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint16)
+rota_register_info.without_ring = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_uint16)
+rota_register_info.only_without_ring = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_bool)
+rota_register_info.backported = _member(_abi(lp64=57, ilp32_4=57, ilp32_8=57), c_bool)
 rota_prep_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_prep_info.prototype = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_prep_info.summary = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -2597,6 +2628,7 @@ rota_request_causes = _function("rota_request_causes", c_int, c_void_p, c_void_p
 rota_setup_causes = _function("rota_setup_causes", c_int, c_uint, c_void_p, c_int, c_void_p, c_uint)
 rota_enter_causes = _function("rota_enter_causes", c_int, c_void_p, c_int, c_void_p, c_uint)
 rota_register_causes = _function("rota_register_causes", c_int, c_void_p, c_void_p, c_uint, c_int, c_void_p, c_uint)
+rota_register_call_causes = _function("rota_register_call_causes", c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_uint)
 rota_setup_refusal = _function("rota_setup_refusal", c_int, c_uint, c_void_p, c_int)
 rota_opcode_causes = _function("rota_opcode_causes", c_int, c_void_p, c_uint, c_int, c_void_p, c_uint)
 rota_call_causes = _function("rota_call_causes", c_int, c_void_p, c_uint, c_int, c_void_p, c_uint)
@@ -2604,10 +2636,11 @@ rota_explain = _function("rota_explain", c_int, c_void_p, c_void_p, c_void_p, c_
 rota_explain_setup = _function("rota_explain_setup", c_int, c_uint, c_void_p, c_int, c_void_p, c_size_t)
 rota_explain_submit = _function("rota_explain_submit", c_int, c_void_p, c_int, c_void_p, c_size_t)
 rota_explain_register = _function("rota_explain_register", c_int, c_void_p, c_void_p, c_uint, c_int, c_void_p, c_size_t)
+rota_explain_register_call = _function("rota_explain_register_call", c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
 rota_process_explain = _function("rota_process_explain", c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
 rota_process_explain_setup = _function("rota_process_explain_setup", c_int, c_void_p, c_uint, c_void_p, c_int, c_void_p, c_size_t)
 rota_process_explain_submit = _function("rota_process_explain_submit", c_int, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
-rota_process_explain_register = _function("rota_process_explain_register", c_int, c_void_p, c_void_p, c_void_p, c_uint, c_int, c_void_p, c_size_t)
+rota_process_explain_register = _function("rota_process_explain_register", c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_size_t)
 rota_ring_explain_kernel = _function("rota_ring_explain_kernel", c_int, c_void_p, c_void_p, c_size_t)
 rota_setup_explain = _function("rota_setup_explain", c_int, c_void_p, c_void_p, c_size_t)
 rota_file_table_init = _function("rota_file_table_init", c_int, c_void_p, c_void_p, c_uint, c_void_p)

@@ -656,7 +656,10 @@ pub const ROTA_LOOK_VALID: u32 = 43;
 pub const ROTA_LOOK_ALIGNED: u32 = 44;
 pub const ROTA_LOOK_PAGED: u32 = 45;
 pub const ROTA_LOOK_MAPPED: u32 = 46;
-pub const ROTA_LOOK_BUFFERED: u32 = 47;
+pub const ROTA_LOOK_LARGE: u32 = 47;
+pub const ROTA_LOOK_HUGE: u32 = 48;
+pub const ROTA_LOOK_POWER: u32 = 49;
+pub const ROTA_LOOK_BUFFERED: u32 = 50;
 pub const ROTA_IOSQE_TAKEN: u32 = 0;
 pub const ROTA_IOSQE_IGNORED: u32 = 1;
 pub const ROTA_IOSQE_REQUIRED: u32 = 2;
@@ -669,8 +672,15 @@ pub const ROTA_COMMAND_OF_BLOCK: u32 = 1;
 pub const ROTA_COMMAND_OF_CHARACTER: u32 = 2;
 pub const ROTA_COMMAND_OF_REGULAR: u32 = 3;
 pub const ROTA_COMMAND_OF_ANONYMOUS: u32 = 4;
+pub const ROTA_ITEMS_NONE: u32 = 0;
+pub const ROTA_ITEMS_DESCRIPTORS: u32 = 1;
+pub const ROTA_ITEMS_VECTORS: u32 = 2;
+pub const ROTA_ITEMS_BYTES: u32 = 3;
 pub const ROTA_COND_ON_RING: u32 = 255;
+pub const ROTA_COND_ON_COUNT: u32 = 254;
+pub const ROTA_COND_ON_ARG: u32 = 253;
 pub const ROTA_LOOK_AT_RING: u32 = 255;
+pub const ROTA_LOOK_AT_ITEMS: u32 = 254;
 pub const ROTA_CALLS_CHAIN: u32 = 1;
 pub const ROTA_CALLS_CLOSING: u32 = 2;
 pub const ROTA_CALLS_BATCH: u32 = 4;
@@ -824,6 +834,7 @@ record!(rota_caps, abi(4760, 4760, 4760), u64);
 record!(rota_process, abi(16, 16, 16), u32);
 record!(rota_finding, abi(264, 256, 256), u64);
 record!(rota_cause, abi(474, 474, 474), u8);
+record!(rota_register_call, abi(16, 16, 16), u64);
 record!(rota_file_table, abi(40, 36, 40), u64);
 record!(rota_text_place, abi(4, 4, 4), u32);
 record!(rota_condition, abi(16, 16, 16), u64);
@@ -849,7 +860,8 @@ record!(rota_member_rows, abi(4, 4, 4), u16);
 record!(rota_point_info, abi(16, 16, 16), u32);
 record!(rota_point_rows, abi(4, 4, 4), u16);
 record!(rota_command_info, abi(44, 44, 44), u32);
-record!(rota_register_info, abi(44, 44, 44), u32);
+record!(rota_items_info, abi(5, 5, 5), u8);
+record!(rota_register_info, abi(60, 60, 60), u32);
 record!(rota_prep_info, abi(16, 16, 16), u32);
 record!(rota_sq, abi(128, 76, 76), usize);
 record!(rota_cq, abi(128, 80, 80), usize);
@@ -1246,6 +1258,9 @@ member!(rota_finding, field, set_field, abi(16, 16, 16), *const c_char);
 member!(rota_finding, rule, set_rule, abi(24, 20, 20), *const rota_rule_info);
 member!(rota_cause, certainty, set_certainty, abi(0, 0, 0), u8);
 member!(rota_cause, refusal, set_refusal, abi(1, 1, 1), u8);
+member!(rota_register_call, opcode, set_opcode, abi(0, 0, 0), u32);
+member!(rota_register_call, nr_args, set_nr_args, abi(4, 4, 4), u32);
+member!(rota_register_call, arg, set_arg, abi(8, 8, 8), u64);
 member!(rota_file_table, map, set_map, abi(0, 0, 0), *mut u64);
 member!(rota_file_table, slots, set_slots, abi(8, 4, 4), u32);
 member!(rota_file_table, own, set_own, abi(12, 8, 8), u32);
@@ -1415,6 +1430,11 @@ member!(rota_command_info, bytes, set_bytes, abi(39, 39, 39), u8);
 member!(rota_command_info, every_number, set_every_number, abi(40, 40, 40), bool);
 member!(rota_command_info, coded, set_coded, abi(41, 41, 41), bool);
 member!(rota_command_info, stream, set_stream, abi(42, 42, 42), bool);
+member!(rota_items_info, kind, set_kind, abi(0, 0, 0), u8);
+member!(rota_items_info, bytes, set_bytes, abi(1, 1, 1), u8);
+member!(rota_items_info, at, set_at, abi(2, 2, 2), u8);
+member!(rota_items_info, count_at, set_count_at, abi(3, 3, 3), u8);
+member!(rota_items_info, count_bytes, set_count_bytes, abi(4, 4, 4), u8);
 member!(rota_register_info, name, set_name, abi(0, 0, 0), rota_text_place);
 member!(rota_register_info, summary, set_summary, abi(4, 4, 4), rota_text_place);
 member!(rota_register_info, arg, set_arg, abi(8, 8, 8), rota_text_place);
@@ -1422,12 +1442,17 @@ member!(rota_register_info, nr_args, set_nr_args, abi(12, 12, 12), rota_text_pla
 member!(rota_register_info, res, set_res, abi(16, 16, 16), rota_text_place);
 member!(rota_register_info, note, set_note, abi(20, 20, 20), rota_text_place);
 member!(rota_register_info, errors, set_errors, abi(24, 24, 24), rota_error_rows);
-member!(rota_register_info, needs, set_needs, abi(28, 28, 28), u32);
-member!(rota_register_info, refuses, set_refuses, abi(32, 32, 32), u32);
-member!(rota_register_info, since, set_since, abi(36, 36, 36), u16);
-member!(rota_register_info, without_ring, set_without_ring, abi(38, 38, 38), u16);
-member!(rota_register_info, only_without_ring, set_only_without_ring, abi(40, 40, 40), bool);
-member!(rota_register_info, backported, set_backported, abi(41, 41, 41), bool);
+member!(rota_register_info, items, set_items, abi(28, 28, 28), rota_items_info);
+member!(rota_register_info, arg_bytes, set_arg_bytes, abi(33, 33, 33), u8);
+member!(rota_register_info, counted, set_counted, abi(34, 34, 34), bool);
+member!(rota_register_info, count_min, set_count_min, abi(36, 36, 36), u32);
+member!(rota_register_info, count_max, set_count_max, abi(40, 40, 40), u32);
+member!(rota_register_info, needs, set_needs, abi(44, 44, 44), u32);
+member!(rota_register_info, refuses, set_refuses, abi(48, 48, 48), u32);
+member!(rota_register_info, since, set_since, abi(52, 52, 52), u16);
+member!(rota_register_info, without_ring, set_without_ring, abi(54, 54, 54), u16);
+member!(rota_register_info, only_without_ring, set_only_without_ring, abi(56, 56, 56), bool);
+member!(rota_register_info, backported, set_backported, abi(57, 57, 57), bool);
 member!(rota_prep_info, name, set_name, abi(0, 0, 0), rota_text_place);
 member!(rota_prep_info, prototype, set_prototype, abi(4, 4, 4), rota_text_place);
 member!(rota_prep_info, summary, set_summary, abi(8, 8, 8), rota_text_place);
@@ -2838,6 +2863,8 @@ extern "C" {
     pub fn rota_enter_causes(ring: *const rota_ring, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
     /// The causes of an error, the surest first.
     pub fn rota_register_causes(ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
+    /// Rota_register_causes() of a call whose arguments are known.
+    pub fn rota_register_call_causes(ring: *const rota_ring, caps: *const rota_caps, call: *const rota_register_call, ret: c_int, causes: *mut rota_cause, max: c_uint) -> c_int;
     /// The surest of the causes of rota_setup_causes() as a number, for what a program does about it.
     pub fn rota_setup_refusal(entries: c_uint, params: *const io_uring_params, ret: c_int) -> c_int;
     /// What the error `ret` can mean of a request of that opcode, or of that register call, none of which is at hand.
@@ -2852,6 +2879,8 @@ extern "C" {
     pub fn rota_explain_submit(ring: *const rota_ring, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// Causes as text.
     pub fn rota_explain_register(ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
+    /// Rota_explain_register() of a call whose arguments are known.
+    pub fn rota_explain_register_call(ring: *const rota_ring, caps: *const rota_caps, call: *const rota_register_call, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same of what another process sent, called and got.
     pub fn rota_process_explain(process: *const rota_process, ring: *const rota_ring, caps: *const rota_caps, sqe: *const io_uring_sqe, res: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same of what another process sent, called and got.
@@ -2859,7 +2888,7 @@ extern "C" {
     /// The same of what another process sent, called and got.
     pub fn rota_process_explain_submit(process: *const rota_process, ring: *const rota_ring, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// The same of what another process sent, called and got.
-    pub fn rota_process_explain_register(process: *const rota_process, ring: *const rota_ring, caps: *const rota_caps, opcode: c_uint, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
+    pub fn rota_process_explain_register(process: *const rota_process, ring: *const rota_ring, caps: *const rota_caps, call: *const rota_register_call, ret: c_int, buf: *mut c_char, size: usize) -> c_int;
     /// What the ring stands on, and why.
     pub fn rota_ring_explain_kernel(ring: *const rota_ring, buf: *mut c_char, size: usize) -> c_int;
     /// Can a ring be made here, and if not, why?

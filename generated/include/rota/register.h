@@ -54,13 +54,14 @@ struct ublksrv_io_cmd;
  * Returns: Always 0.
  * -EBUSY        The ring already has a buffer table.
  * -EINVAL       The number of buffers is 0 or above 16384.
- * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
- *               has a length without an address or the reverse, or before 7.2
- *               is larger than 1 GiB.
+ * -EFAULT       A buffer has a length without an address, or the reverse.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
  * -EOVERFLOW    A buffer would reach past the end of all addresses.
  * -EINVAL       A buffer is larger than 1 TiB.
+ * -EFAULT       A buffer is not all memory that may be written.
+ * -EFAULT       A buffer is larger than 1 GiB.
+ * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
  * First kernel: 5.1.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -129,9 +130,10 @@ ROTA_API int rota_unregister_eventfd(struct rota_ring *ring);
  *
  * Returns: The number of slots handled.
  * -ENXIO        The ring has no file table.
- * -EINVAL       The slots reach past the end of the table, or there are none.
+ * -EINVAL       The slots reach past the end of the table.
  * -EOVERFLOW    The first slot plus the number of slots is above 4294967295.
- * -EBADF        The first descriptor is not open, or is that of a ring.
+ * -EBADF        A descriptor is not open.
+ * -EBADF        A descriptor is that of a ring.
  * First kernel: 5.5.
  */
 ROTA_API int rota_register_files_update(struct rota_ring *ring, unsigned off, const int *files,
@@ -251,7 +253,8 @@ ROTA_API int rota_register_task_restrictions(const struct io_uring_task_restrict
  * -EINVAL       The slots reach past the end of the table, there are none, or
  *               a slot that is emptied has a tag.
  * -EOVERFLOW    The first slot plus the number of slots is above 4294967295.
- * -EBADF        The first descriptor is not open, or is that of a ring.
+ * -EBADF        A descriptor is not open.
+ * -EBADF        A descriptor is that of a ring.
  * First kernel: 5.13.
  */
 ROTA_API int rota_register_files_update_tag(struct rota_ring *ring, unsigned off, const int *files,
@@ -269,15 +272,18 @@ ROTA_API int rota_register_files_update_tag(struct rota_ring *ring, unsigned off
  *
  * Returns: Always 0.
  * -EBUSY        The ring already has a buffer table.
- * -EINVAL       The number of buffers is 0 or above 16384, an unknown flag is
- *               set, or a hole has a tag.
- * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
- *               has a length without an address or the reverse, or before 7.2
- *               is larger than 1 GiB.
+ * -EINVAL       There are more than 16384 buffers.
+ * -EFAULT       A buffer has a length without an address, or the reverse.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
  * -EOVERFLOW    A buffer would reach past the end of all addresses.
  * -EINVAL       A buffer is larger than 1 TiB.
+ * -EFAULT       A buffer is not all memory that may be written.
+ * -EFAULT       A buffer is larger than 1 GiB.
+ * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
+ * -EINVAL       The number of buffers is 0.
+ * -EINVAL       A flag is unknown; there is only IORING_RSRC_REGISTER_SPARSE.
+ * -EINVAL       A hole has a tag.
  * First kernel: 5.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -291,15 +297,18 @@ ROTA_API int rota_register_buffers_tags(struct rota_ring *ring, const struct iov
  *
  * Returns: Always 0.
  * -EBUSY        The ring already has a buffer table.
- * -EINVAL       The number of buffers is 0 or above 16384, an unknown flag is
- *               set, or a hole has a tag.
- * -EFAULT       A buffer is not mapped for writing, belongs to a file on disk,
- *               has a length without an address or the reverse, or before 7.2
- *               is larger than 1 GiB.
+ * -EINVAL       There are more than 16384 buffers.
+ * -EFAULT       A buffer has a length without an address, or the reverse.
  * -ENOMEM       The buffers exceed RLIMIT_MEMLOCK and the ring was made
  *               without CAP_IPC_LOCK.
  * -EOVERFLOW    A buffer would reach past the end of all addresses.
  * -EINVAL       A buffer is larger than 1 TiB.
+ * -EFAULT       A buffer is not all memory that may be written.
+ * -EFAULT       A buffer is larger than 1 GiB.
+ * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
+ * -EINVAL       The number of buffers is 0.
+ * -EINVAL       A flag is unknown; there is only IORING_RSRC_REGISTER_SPARSE.
+ * -EINVAL       A hole has a tag.
  * First kernel: 5.19.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -321,7 +330,7 @@ ROTA_API int rota_register_buffers_sparse(struct rota_ring *ring, unsigned nr);
  *               or a hole has a tag.
  * -EOVERFLOW    The first entry plus the number of entries is above
  *               4294967295.
- * -EFAULT       The first buffer is one that register_buffers refuses.
+ * -EFAULT       A buffer is one that register_buffers refuses.
  * First kernel: 5.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -515,9 +524,10 @@ ROTA_API int rota_clone_buffers_fd(struct rota_ring *ring, int src_fd, unsigned 
  *
  * Returns: Always 0.
  * -EBADF        The target descriptor is not open.
- * -EBADFD       The target is not a ring, or is disabled.
+ * -EBADFD       The target is not a ring.
  * -EINVAL       The request is not a MSG_RING that carries data, or has an
  *               IOSQE flag.
+ * -EBADFD       The target is disabled.
  * First kernel: 6.13.
  */
 ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);

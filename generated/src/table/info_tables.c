@@ -364,6 +364,25 @@ struct rota_info_strings {
     char t_len_above_0[12];
     char t_len_below_129[14];
     char t_pipe_flags_lacks_O_CLOEXEC[27];
+    char t_nr_args_is_0[13];
+    char t_nr_args_is_not_0[17];
+    char t_nr_is_0[8];
+    char t_flags_above_1[14];
+    char t_tags_is_not_0[14];
+    char t_nr_above_16384[15];
+    char t_nr_args_above_0[16];
+    char t_nr_args_below_17[17];
+    char t_ring_entries_below_32769[25];
+    char t_ring_addr_is_not_0[19];
+    char t_ring_entries_above_32768[25];
+    char t_flags_lacks_IOU_PBUF_RING_MMAP[31];
+    char t_flags_above_3[14];
+    char t_flags_is_not_0[15];
+    char t_flags_below_4[14];
+    char t_ring_addr_is_0[15];
+    char t_clockid_is_not_1[17];
+    char t_clockid_is_not_7[17];
+    char t_flags_lacks_IORING_REGISTER_SRC[43];
     char t_ring_lacks_IORING_SETUP_DEFER_TASKRUN[38];
     char t_IORING_NOP_INJECT_RESULT[25];
     char t_IORING_NOP_FILE[16];
@@ -1808,25 +1827,28 @@ struct rota_info_strings {
     char t_The_ring_already_has_a_buffer_table[37];
     char t_Unregister_it_first_or_replace_entries[74];
     char t_The_number_of_buffers_is_0_or_above[43];
-    char t_A_buffer_is_not_mapped_for_writing[147];
+    char t_A_buffer_has_a_length_without_an[58];
     char t_The_buffers_exceed_RLIMIT_MEMLOCK_and[78];
     char t_Raise_the_limit_with_ulimit_l_or[57];
     char t_A_buffer_would_reach_past_the_end_of[52];
     char t_A_buffer_is_larger_than_1_TiB[31];
+    char t_A_buffer_is_not_all_memory_that_may_be[48];
+    char t_A_buffer_is_larger_than_1_GiB[31];
+    char t_A_buffer_belongs_to_a_file_on_disk[58];
     char t_The_ring_has_no_buffer_table[30];
     char t_The_ring_already_has_a_file_table[35];
     char t_Unregister_it_first_or_change_slots[65];
     char t_The_number_of_files_is_0[26];
     char t_The_table_would_have_more_slots_than[63];
     char t_Raise_the_soft_limit_with_setrlimit[68];
-    char t_A_descriptor_is_neither_open_nor_1_or[59];
+    char t_A_descriptor_is_neither_open_nor_1[37];
+    char t_A_descriptor_is_that_of_a_ring[32];
     char t_The_ring_already_has_an_eventfd[33];
     char t_The_descriptor_is_not_an_eventfd[34];
     char t_The_ring_has_no_eventfd[25];
     char t_Register_one_first_register_files[62];
-    char t_The_slots_reach_past_the_end_of_the[62];
+    char t_The_slots_reach_past_the_end_of_the[43];
     char t_The_first_slot_plus_the_number_of[61];
-    char t_The_first_descriptor_is_not_open_or_is[56];
     char t_The_memory_is_not_all_zero_or_there_is[72];
     char t_Clear_the_memory_before_each_call[35];
     char t_All_65535_ids_are_in_use[26];
@@ -1839,24 +1861,32 @@ struct rota_info_strings {
     char t_On_descriptor_1_the_thread_has_neither[73];
     char t_Call_prctl_PR_SET_NO_NEW_PRIVS_1_0_0_0[51];
     char t_The_ring_is_enabled_already[29];
-    char t_The_number_of_files_is_0_an_unknown[78];
+    char t_A_flag_is_unknown_there_is_only_IORING[62];
+    char t_An_empty_slot_has_a_tag[25];
     char t_The_slots_reach_past_the_end_of_the_2[96];
-    char t_The_number_of_buffers_is_0_or_above_2[88];
+    char t_There_are_more_than_16384_buffers[35];
+    char t_The_number_of_buffers_is_0[28];
+    char t_A_hole_has_a_tag[18];
     char t_Register_one_first_register_buffers[64];
     char t_The_entries_reach_past_the_end_of_the[82];
     char t_The_first_entry_plus_the_number_of[64];
-    char t_The_first_buffer_is_one_that_register[55];
+    char t_A_buffer_is_one_that_register_buffers[47];
     char t_The_size_is_0[15];
     char t_The_thread_has_no_workers_because_it[80];
     char t_The_set_has_a_processor_that_the[56];
     char t_Take_processors_of_sched_getaffinity_2[41];
     char t_A_limit_is_above_2147483647[29];
     char t_All_16_slots_of_the_thread_or_the_slot[63];
-    char t_The_number_of_entries_is_0_or_above_16[63];
+    char t_A_slot_is_above_15_and_not_4294967295[39];
     char t_The_ring_has_no_index_a_slot_is_above[63];
     char t_The_group_exists_and_is_not_empty[35];
-    char t_The_number_of_entries_is_no_power_of[114];
-    char t_The_ring_is_not_mapped_or_its_address[45];
+    char t_The_number_of_entries_is_no_power_of[42];
+    char t_The_ring_is_not_all_memory_that_may_be[48];
+    char t_There_are_more_than_32768_entries[35];
+    char t_The_ring_does_not_start_on_a_page[35];
+    char t_A_flag_is_unknown[19];
+    char t_The_kernel_is_older_than_the_flag[35];
+    char t_The_address_of_the_ring_is_0_and_IOU[65];
     char t_There_is_no_such_group[24];
     char t_The_group_was_made_by_PROVIDE_BUFFERS[39];
     char t_Use_REMOVE_BUFFERS_for_it[27];
@@ -1880,8 +1910,9 @@ struct rota_info_strings {
     char t_The_other_ring_belongs_to_another[85];
     char t_Clone_in_the_thread_that_owns_the[46];
     char t_The_target_descriptor_is_not_open[35];
-    char t_The_target_is_not_a_ring_or_is[42];
+    char t_The_target_is_not_a_ring[26];
     char t_The_request_is_not_a_MSG_RING_that[71];
+    char t_The_target_is_disabled[24];
     char t_The_caller_lacks_CAP_NET_ADMIN[32];
     char t_The_ring_lacks_DEFER_TASKRUN_or_large[173];
     char t_There_is_no_network_device_of_that[42];
@@ -3147,6 +3178,25 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_above_0 = "len above 0",
     .t_len_below_129 = "len below 129",
     .t_pipe_flags_lacks_O_CLOEXEC = "pipe_flags lacks O_CLOEXEC",
+    .t_nr_args_is_0 = "nr_args is 0",
+    .t_nr_args_is_not_0 = "nr_args is not 0",
+    .t_nr_is_0 = "nr is 0",
+    .t_flags_above_1 = "flags above 1",
+    .t_tags_is_not_0 = "tags is not 0",
+    .t_nr_above_16384 = "nr above 16384",
+    .t_nr_args_above_0 = "nr_args above 0",
+    .t_nr_args_below_17 = "nr_args below 17",
+    .t_ring_entries_below_32769 = "ring_entries below 32769",
+    .t_ring_addr_is_not_0 = "ring_addr is not 0",
+    .t_ring_entries_above_32768 = "ring_entries above 32768",
+    .t_flags_lacks_IOU_PBUF_RING_MMAP = "flags lacks IOU_PBUF_RING_MMAP",
+    .t_flags_above_3 = "flags above 3",
+    .t_flags_is_not_0 = "flags is not 0",
+    .t_flags_below_4 = "flags below 4",
+    .t_ring_addr_is_0 = "ring_addr is 0",
+    .t_clockid_is_not_1 = "clockid is not 1",
+    .t_clockid_is_not_7 = "clockid is not 7",
+    .t_flags_lacks_IORING_REGISTER_SRC = "flags lacks IORING_REGISTER_SRC_REGISTERED",
     .t_ring_lacks_IORING_SETUP_DEFER_TASKRUN = "ring lacks IORING_SETUP_DEFER_TASKRUN",
     .t_IORING_NOP_INJECT_RESULT = "IORING_NOP_INJECT_RESULT",
     .t_IORING_NOP_FILE = "IORING_NOP_FILE",
@@ -4591,25 +4641,28 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_ring_already_has_a_buffer_table = "The ring already has a buffer table.",
     .t_Unregister_it_first_or_replace_entries = "Unregister it first, or replace entries with register_buffers_update_tag.",
     .t_The_number_of_buffers_is_0_or_above = "The number of buffers is 0 or above 16384.",
-    .t_A_buffer_is_not_mapped_for_writing = "A buffer is not mapped for writing, belongs to a file on disk, has a length without an address or the reverse, or before 7.2 is larger than 1 GiB.",
+    .t_A_buffer_has_a_length_without_an = "A buffer has a length without an address, or the reverse.",
     .t_The_buffers_exceed_RLIMIT_MEMLOCK_and = "The buffers exceed RLIMIT_MEMLOCK and the ring was made without CAP_IPC_LOCK.",
     .t_Raise_the_limit_with_ulimit_l_or = "Raise the limit with ulimit -l, or register less memory.",
     .t_A_buffer_would_reach_past_the_end_of = "A buffer would reach past the end of all addresses.",
     .t_A_buffer_is_larger_than_1_TiB = "A buffer is larger than 1 TiB.",
+    .t_A_buffer_is_not_all_memory_that_may_be = "A buffer is not all memory that may be written.",
+    .t_A_buffer_is_larger_than_1_GiB = "A buffer is larger than 1 GiB.",
+    .t_A_buffer_belongs_to_a_file_on_disk = "A buffer belongs to a file on disk that is mapped shared.",
     .t_The_ring_has_no_buffer_table = "The ring has no buffer table.",
     .t_The_ring_already_has_a_file_table = "The ring already has a file table.",
     .t_Unregister_it_first_or_change_slots = "Unregister it first, or change slots with register_files_update.",
     .t_The_number_of_files_is_0 = "The number of files is 0.",
     .t_The_table_would_have_more_slots_than = "The table would have more slots than RLIMIT_NOFILE or 1048576.",
     .t_Raise_the_soft_limit_with_setrlimit = "Raise the soft limit with setrlimit(RLIMIT_NOFILE) before the call.",
-    .t_A_descriptor_is_neither_open_nor_1_or = "A descriptor is neither open nor -1, or is that of a ring.",
+    .t_A_descriptor_is_neither_open_nor_1 = "A descriptor is neither open nor -1.",
+    .t_A_descriptor_is_that_of_a_ring = "A descriptor is that of a ring.",
     .t_The_ring_already_has_an_eventfd = "The ring already has an eventfd.",
     .t_The_descriptor_is_not_an_eventfd = "The descriptor is not an eventfd.",
     .t_The_ring_has_no_eventfd = "The ring has no eventfd.",
     .t_Register_one_first_register_files = "Register one first; register_files_sparse makes an empty one.",
-    .t_The_slots_reach_past_the_end_of_the = "The slots reach past the end of the table, or there are none.",
+    .t_The_slots_reach_past_the_end_of_the = "The slots reach past the end of the table.",
     .t_The_first_slot_plus_the_number_of = "The first slot plus the number of slots is above 4294967295.",
-    .t_The_first_descriptor_is_not_open_or_is = "The first descriptor is not open, or is that of a ring.",
     .t_The_memory_is_not_all_zero_or_there_is = "The memory is not all zero, or there is room for more than 256 entries.",
     .t_Clear_the_memory_before_each_call = "Clear the memory before each call.",
     .t_All_65535_ids_are_in_use = "All 65535 ids are in use.",
@@ -4622,24 +4675,32 @@ const struct rota_info_strings rota_info_strings = {
     .t_On_descriptor_1_the_thread_has_neither = "On descriptor -1, the thread has neither CAP_SYS_ADMIN nor no_new_privs.",
     .t_Call_prctl_PR_SET_NO_NEW_PRIVS_1_0_0_0 = "Call prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) first.",
     .t_The_ring_is_enabled_already = "The ring is enabled already.",
-    .t_The_number_of_files_is_0_an_unknown = "The number of files is 0, an unknown flag is set, or an empty slot has a tag.",
+    .t_A_flag_is_unknown_there_is_only_IORING = "A flag is unknown; there is only IORING_RSRC_REGISTER_SPARSE.",
+    .t_An_empty_slot_has_a_tag = "An empty slot has a tag.",
     .t_The_slots_reach_past_the_end_of_the_2 = "The slots reach past the end of the table, there are none, or a slot that is emptied has a tag.",
-    .t_The_number_of_buffers_is_0_or_above_2 = "The number of buffers is 0 or above 16384, an unknown flag is set, or a hole has a tag.",
+    .t_There_are_more_than_16384_buffers = "There are more than 16384 buffers.",
+    .t_The_number_of_buffers_is_0 = "The number of buffers is 0.",
+    .t_A_hole_has_a_tag = "A hole has a tag.",
     .t_Register_one_first_register_buffers = "Register one first; register_buffers_sparse makes an empty one.",
     .t_The_entries_reach_past_the_end_of_the = "The entries reach past the end of the table, there are none, or a hole has a tag.",
     .t_The_first_entry_plus_the_number_of = "The first entry plus the number of entries is above 4294967295.",
-    .t_The_first_buffer_is_one_that_register = "The first buffer is one that register_buffers refuses.",
+    .t_A_buffer_is_one_that_register_buffers = "A buffer is one that register_buffers refuses.",
     .t_The_size_is_0 = "The size is 0.",
     .t_The_thread_has_no_workers_because_it = "The thread has no workers, because it neither made a ring nor submitted to one.",
     .t_The_set_has_a_processor_that_the = "The set has a processor that the thread's cpuset lacks.",
     .t_Take_processors_of_sched_getaffinity_2 = "Take processors of sched_getaffinity(2).",
     .t_A_limit_is_above_2147483647 = "A limit is above 2147483647.",
     .t_All_16_slots_of_the_thread_or_the_slot = "All 16 slots of the thread, or the slot asked for, are in use.",
-    .t_The_number_of_entries_is_0_or_above_16 = "The number of entries is 0 or above 16, or a slot is above 15.",
+    .t_A_slot_is_above_15_and_not_4294967295 = "A slot is above 15 and not 4294967295.",
     .t_The_ring_has_no_index_a_slot_is_above = "The ring has no index, a slot is above 15, or `data` is not 0.",
     .t_The_group_exists_and_is_not_empty = "The group exists and is not empty.",
-    .t_The_number_of_entries_is_no_power_of = "The number of entries is no power of two or above 32768, the ring does not start on a page, or a flag is unknown.",
-    .t_The_ring_is_not_mapped_or_its_address = "The ring is not mapped, or its address is 0.",
+    .t_The_number_of_entries_is_no_power_of = "The number of entries is no power of two.",
+    .t_The_ring_is_not_all_memory_that_may_be = "The ring is not all memory that may be written.",
+    .t_There_are_more_than_32768_entries = "There are more than 32768 entries.",
+    .t_The_ring_does_not_start_on_a_page = "The ring does not start on a page.",
+    .t_A_flag_is_unknown = "A flag is unknown.",
+    .t_The_kernel_is_older_than_the_flag = "The kernel is older than the flag.",
+    .t_The_address_of_the_ring_is_0_and_IOU = "The address of the ring is 0, and IOU_PBUF_RING_MMAP is not set.",
     .t_There_is_no_such_group = "There is no such group.",
     .t_The_group_was_made_by_PROVIDE_BUFFERS = "The group was made by PROVIDE_BUFFERS.",
     .t_Use_REMOVE_BUFFERS_for_it = "Use REMOVE_BUFFERS for it.",
@@ -4663,8 +4724,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_other_ring_belongs_to_another = "The other ring belongs to another thread, being one with IORING_SETUP_SINGLE_ISSUER.",
     .t_Clone_in_the_thread_that_owns_the = "Clone in the thread that owns the other ring.",
     .t_The_target_descriptor_is_not_open = "The target descriptor is not open.",
-    .t_The_target_is_not_a_ring_or_is = "The target is not a ring, or is disabled.",
+    .t_The_target_is_not_a_ring = "The target is not a ring.",
     .t_The_request_is_not_a_MSG_RING_that = "The request is not a MSG_RING that carries data, or has an IOSQE flag.",
+    .t_The_target_is_disabled = "The target is disabled.",
     .t_The_caller_lacks_CAP_NET_ADMIN = "The caller lacks CAP_NET_ADMIN.",
     .t_The_ring_lacks_DEFER_TASKRUN_or_large = "The ring lacks DEFER_TASKRUN or large CQEs, the number of entries is 0 or above 32768, a flag is unknown, or zcrx_id, the area's rq_area_token or a reserved field is not 0.",
     .t_There_is_no_network_device_of_that = "There is no network device of that index.",
@@ -6150,8 +6212,30 @@ struct rota_condition_table {
     struct rota_condition uring_cmd128_rule_must_2[1];
     struct rota_condition uring_cmd128_stream[1];
     struct rota_condition uring_cmd128_stream_or[1];
+    struct rota_condition register_buffers_errors_when_1[1];
+    struct rota_condition register_files_errors_when_1[1];
+    struct rota_condition register_files_update_errors_when_1[1];
+    struct rota_condition register_files2_errors_when_1[1];
+    struct rota_condition register_files2_errors_when_5[1];
+    struct rota_condition register_files2_errors_when_6[1];
+    struct rota_condition register_buffers2_errors_when_1[1];
+    struct rota_condition register_buffers2_errors_when_9[1];
+    struct rota_condition register_buffers2_errors_when_10[1];
+    struct rota_condition register_buffers2_errors_when_11[1];
+    struct rota_condition register_iowq_aff_errors_when_0[1];
+    struct rota_condition register_ring_fds_errors_when_1[2];
+    struct rota_condition register_pbuf_ring_errors_when_1[1];
+    struct rota_condition register_pbuf_ring_errors_when_2[1];
+    struct rota_condition register_pbuf_ring_errors_when_3[1];
+    struct rota_condition register_pbuf_ring_errors_when_4[2];
+    struct rota_condition register_pbuf_ring_errors_when_5[1];
+    struct rota_condition register_pbuf_ring_errors_when_6[2];
+    struct rota_condition register_pbuf_ring_errors_when_7[2];
     struct rota_condition register_napi_errors_when_1[1];
+    struct rota_condition register_clock_errors_when_0[2];
+    struct rota_condition register_clone_buffers_errors_when_4[1];
     struct rota_condition register_resize_rings_errors_when_0[1];
+    struct rota_condition register_query_errors_when_3[1];
 };
 
 struct rota_flag_table {
@@ -6755,15 +6839,45 @@ struct rota_look_table {
     struct rota_look nop128_errors_looks_1[1];
     struct rota_look uring_cmd128_errors_looks_0[1];
     struct rota_look register_buffers_errors_looks_0[1];
+    struct rota_look register_buffers_errors_looks_2[1];
+    struct rota_look register_buffers_errors_looks_5[1];
+    struct rota_look register_buffers_errors_looks_6[1];
+    struct rota_look register_buffers_errors_looks_7[1];
+    struct rota_look register_buffers_errors_looks_8[2];
     struct rota_look unregister_buffers_errors_looks_0[1];
     struct rota_look register_files_errors_looks_0[1];
+    struct rota_look register_files_errors_looks_3[1];
+    struct rota_look register_files_errors_looks_4[1];
     struct rota_look unregister_files_errors_looks_0[1];
+    struct rota_look register_eventfd_errors_looks_1[1];
+    struct rota_look register_eventfd_errors_looks_2[2];
     struct rota_look register_files_update_errors_looks_0[1];
+    struct rota_look register_files_update_errors_looks_3[1];
+    struct rota_look register_files_update_errors_looks_4[1];
+    struct rota_look register_eventfd_async_errors_looks_1[1];
+    struct rota_look register_eventfd_async_errors_looks_2[2];
     struct rota_look register_files2_errors_looks_0[1];
+    struct rota_look register_files2_errors_looks_3[1];
+    struct rota_look register_files2_errors_looks_4[1];
     struct rota_look register_files_update2_errors_looks_0[1];
+    struct rota_look register_files_update2_errors_looks_3[1];
+    struct rota_look register_files_update2_errors_looks_4[1];
     struct rota_look register_buffers2_errors_looks_0[1];
+    struct rota_look register_buffers2_errors_looks_2[1];
+    struct rota_look register_buffers2_errors_looks_5[1];
+    struct rota_look register_buffers2_errors_looks_6[1];
+    struct rota_look register_buffers2_errors_looks_7[1];
+    struct rota_look register_buffers2_errors_looks_8[2];
     struct rota_look register_buffers_update_errors_looks_0[1];
+    struct rota_look register_pbuf_ring_errors_looks_0[1];
+    struct rota_look register_pbuf_ring_errors_looks_1[1];
+    struct rota_look register_pbuf_ring_errors_looks_2[1];
+    struct rota_look register_pbuf_ring_errors_looks_4[1];
     struct rota_look register_clone_buffers_errors_looks_0[1];
+    struct rota_look register_clone_buffers_errors_looks_4[1];
+    struct rota_look register_send_msg_ring_errors_looks_0[1];
+    struct rota_look register_send_msg_ring_errors_looks_1[2];
+    struct rota_look register_send_msg_ring_errors_looks_3[1];
 };
 
 struct rota_member_table {
@@ -6905,29 +7019,29 @@ struct rota_error_table {
     struct rota_error_info pipe_errors[6];
     struct rota_error_info nop128_errors[2];
     struct rota_error_info uring_cmd128_errors[1];
-    struct rota_error_info register_buffers_errors[6];
+    struct rota_error_info register_buffers_errors[9];
     struct rota_error_info unregister_buffers_errors[1];
-    struct rota_error_info register_files_errors[4];
+    struct rota_error_info register_files_errors[5];
     struct rota_error_info unregister_files_errors[1];
     struct rota_error_info register_eventfd_errors[3];
     struct rota_error_info unregister_eventfd_errors[1];
-    struct rota_error_info register_files_update_errors[4];
+    struct rota_error_info register_files_update_errors[5];
     struct rota_error_info register_eventfd_async_errors[3];
     struct rota_error_info register_probe_errors[1];
     struct rota_error_info register_personality_errors[1];
     struct rota_error_info unregister_personality_errors[1];
     struct rota_error_info register_restrictions_errors[5];
     struct rota_error_info register_enable_rings_errors[1];
-    struct rota_error_info register_files2_errors[4];
-    struct rota_error_info register_files_update2_errors[4];
-    struct rota_error_info register_buffers2_errors[6];
+    struct rota_error_info register_files2_errors[7];
+    struct rota_error_info register_files_update2_errors[5];
+    struct rota_error_info register_buffers2_errors[12];
     struct rota_error_info register_buffers_update_errors[4];
     struct rota_error_info register_iowq_aff_errors[3];
     struct rota_error_info unregister_iowq_aff_errors[1];
     struct rota_error_info register_iowq_max_workers_errors[1];
     struct rota_error_info register_ring_fds_errors[2];
     struct rota_error_info unregister_ring_fds_errors[1];
-    struct rota_error_info register_pbuf_ring_errors[3];
+    struct rota_error_info register_pbuf_ring_errors[8];
     struct rota_error_info unregister_pbuf_ring_errors[2];
     struct rota_error_info register_sync_cancel_errors[4];
     struct rota_error_info register_file_alloc_range_errors[2];
@@ -6936,7 +7050,7 @@ struct rota_error_table {
     struct rota_error_info unregister_napi_errors[1];
     struct rota_error_info register_clock_errors[1];
     struct rota_error_info register_clone_buffers_errors[7];
-    struct rota_error_info register_send_msg_ring_errors[3];
+    struct rota_error_info register_send_msg_ring_errors[4];
     struct rota_error_info register_zcrx_ifq_errors[9];
     struct rota_error_info register_resize_rings_errors[3];
     struct rota_error_info register_mem_region_errors[3];
@@ -8528,11 +8642,82 @@ const struct rota_condition_table rota_condition_table = {
     .uring_cmd128_stream_or = {
         {(uint64_t)SOCKET_URING_OP_TX_TIMESTAMP, {TEXT(t_cmd_op_is_SOCKET_URING_OP_TX_TIMESTAMP)}, 8, 4, ROTA_COND_IS},
     },
+    .register_buffers_errors_when_1 = {
+        {(uint64_t)0, {TEXT(t_nr_args_is_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS},
+    },
+    .register_files_errors_when_1 = {
+        {(uint64_t)0, {TEXT(t_nr_args_is_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS},
+    },
+    .register_files_update_errors_when_1 = {
+        {(uint64_t)0, {TEXT(t_nr_args_is_not_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS_NOT},
+    },
+    .register_files2_errors_when_1 = {
+        {(uint64_t)0, {TEXT(t_nr_is_0)}, 0, 4, ROTA_COND_IS},
+    },
+    .register_files2_errors_when_5 = {
+        {(uint64_t)1, {TEXT(t_flags_above_1)}, 4, 4, ROTA_COND_ABOVE},
+    },
+    .register_files2_errors_when_6 = {
+        {(uint64_t)0, {TEXT(t_tags_is_not_0)}, 24, 8, ROTA_COND_IS_NOT},
+    },
+    .register_buffers2_errors_when_1 = {
+        {(uint64_t)16384, {TEXT(t_nr_above_16384)}, 0, 4, ROTA_COND_ABOVE},
+    },
+    .register_buffers2_errors_when_9 = {
+        {(uint64_t)0, {TEXT(t_nr_is_0)}, 0, 4, ROTA_COND_IS},
+    },
+    .register_buffers2_errors_when_10 = {
+        {(uint64_t)1, {TEXT(t_flags_above_1)}, 4, 4, ROTA_COND_ABOVE},
+    },
+    .register_buffers2_errors_when_11 = {
+        {(uint64_t)0, {TEXT(t_tags_is_not_0)}, 24, 8, ROTA_COND_IS_NOT},
+    },
+    .register_iowq_aff_errors_when_0 = {
+        {(uint64_t)0, {TEXT(t_nr_args_is_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS},
+    },
+    .register_ring_fds_errors_when_1 = {
+        {(uint64_t)0, {TEXT(t_nr_args_above_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_ABOVE},
+        {(uint64_t)17, {TEXT(t_nr_args_below_17)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_BELOW},
+    },
+    .register_pbuf_ring_errors_when_1 = {
+        {(uint64_t)32769, {TEXT(t_ring_entries_below_32769)}, 8, 4, ROTA_COND_BELOW},
+    },
+    .register_pbuf_ring_errors_when_2 = {
+        {(uint64_t)0, {TEXT(t_ring_addr_is_not_0)}, 0, 8, ROTA_COND_IS_NOT},
+    },
+    .register_pbuf_ring_errors_when_3 = {
+        {(uint64_t)32768, {TEXT(t_ring_entries_above_32768)}, 8, 4, ROTA_COND_ABOVE},
+    },
+    .register_pbuf_ring_errors_when_4 = {
+        {(uint64_t)IOU_PBUF_RING_MMAP, {TEXT(t_flags_lacks_IOU_PBUF_RING_MMAP)}, 14, 2, ROTA_COND_LACKS},
+        {(uint64_t)0, {TEXT(t_ring_addr_is_not_0)}, 0, 8, ROTA_COND_IS_NOT},
+    },
+    .register_pbuf_ring_errors_when_5 = {
+        {(uint64_t)3, {TEXT(t_flags_above_3)}, 14, 2, ROTA_COND_ABOVE},
+    },
+    .register_pbuf_ring_errors_when_6 = {
+        {(uint64_t)0, {TEXT(t_flags_is_not_0)}, 14, 2, ROTA_COND_IS_NOT},
+        {(uint64_t)4, {TEXT(t_flags_below_4)}, 14, 2, ROTA_COND_BELOW},
+    },
+    .register_pbuf_ring_errors_when_7 = {
+        {(uint64_t)IOU_PBUF_RING_MMAP, {TEXT(t_flags_lacks_IOU_PBUF_RING_MMAP)}, 14, 2, ROTA_COND_LACKS},
+        {(uint64_t)0, {TEXT(t_ring_addr_is_0)}, 0, 8, ROTA_COND_IS},
+    },
     .register_napi_errors_when_1 = {
         {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
     },
+    .register_clock_errors_when_0 = {
+        {(uint64_t)1, {TEXT(t_clockid_is_not_1)}, 0, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)7, {TEXT(t_clockid_is_not_7)}, 0, 4, ROTA_COND_IS_NOT},
+    },
+    .register_clone_buffers_errors_when_4 = {
+        {(uint64_t)IORING_REGISTER_SRC_REGISTERED, {TEXT(t_flags_lacks_IORING_REGISTER_SRC)}, 4, 4, ROTA_COND_LACKS},
+    },
     .register_resize_rings_errors_when_0 = {
         {(uint64_t)IORING_SETUP_DEFER_TASKRUN, {TEXT(t_ring_lacks_IORING_SETUP_DEFER_TASKRUN)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .register_query_errors_when_3 = {
+        {(uint64_t)0, {TEXT(t_nr_args_is_not_0)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS_NOT},
     },
 };
 
@@ -21513,32 +21698,127 @@ const struct rota_look_table rota_look_table = {
     .register_buffers_errors_looks_0 = {
         {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
     },
+    .register_buffers_errors_looks_2 = {
+        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_buffers_errors_looks_5 = {
+        {ROTA_LOOK_HUGE, ROTA_LOOK_AT_ITEMS, false},
+    },
+    .register_buffers_errors_looks_6 = {
+        {ROTA_LOOK_WRITABLE, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_buffers_errors_looks_7 = {
+        {ROTA_LOOK_LARGE, ROTA_LOOK_AT_ITEMS, false},
+    },
+    .register_buffers_errors_looks_8 = {
+        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, false},
+        {ROTA_LOOK_WRITABLE, ROTA_LOOK_AT_ITEMS, false},
+    },
     .unregister_buffers_errors_looks_0 = {
         {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, true},
     },
     .register_files_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
     },
+    .register_files_errors_looks_3 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_files_errors_looks_4 = {
+        {ROTA_LOOK_RING, ROTA_LOOK_AT_ITEMS, false},
+    },
     .unregister_files_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
+    },
+    .register_eventfd_errors_looks_1 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_eventfd_errors_looks_2 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, false},
+        {ROTA_LOOK_EVENTFD, ROTA_LOOK_AT_ITEMS, true},
     },
     .register_files_update_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
     },
+    .register_files_update_errors_looks_3 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_files_update_errors_looks_4 = {
+        {ROTA_LOOK_RING, ROTA_LOOK_AT_ITEMS, false},
+    },
+    .register_eventfd_async_errors_looks_1 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_eventfd_async_errors_looks_2 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, false},
+        {ROTA_LOOK_EVENTFD, ROTA_LOOK_AT_ITEMS, true},
+    },
     .register_files2_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+    },
+    .register_files2_errors_looks_3 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_files2_errors_looks_4 = {
+        {ROTA_LOOK_RING, ROTA_LOOK_AT_ITEMS, false},
     },
     .register_files_update2_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
     },
+    .register_files_update2_errors_looks_3 = {
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_files_update2_errors_looks_4 = {
+        {ROTA_LOOK_RING, ROTA_LOOK_AT_ITEMS, false},
+    },
     .register_buffers2_errors_looks_0 = {
         {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
+    },
+    .register_buffers2_errors_looks_2 = {
+        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_buffers2_errors_looks_5 = {
+        {ROTA_LOOK_HUGE, ROTA_LOOK_AT_ITEMS, false},
+    },
+    .register_buffers2_errors_looks_6 = {
+        {ROTA_LOOK_WRITABLE, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_buffers2_errors_looks_7 = {
+        {ROTA_LOOK_LARGE, ROTA_LOOK_AT_ITEMS, false},
+    },
+    .register_buffers2_errors_looks_8 = {
+        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, false},
+        {ROTA_LOOK_WRITABLE, ROTA_LOOK_AT_ITEMS, false},
     },
     .register_buffers_update_errors_looks_0 = {
         {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, true},
     },
+    .register_pbuf_ring_errors_looks_0 = {
+        {ROTA_LOOK_PRESENT, 12, false},
+    },
+    .register_pbuf_ring_errors_looks_1 = {
+        {ROTA_LOOK_POWER, 8, true},
+    },
+    .register_pbuf_ring_errors_looks_2 = {
+        {ROTA_LOOK_WRITABLE, ROTA_LOOK_AT_ITEMS, true},
+    },
+    .register_pbuf_ring_errors_looks_4 = {
+        {ROTA_LOOK_PAGED, 0, true},
+    },
     .register_clone_buffers_errors_looks_0 = {
         {ROTA_LOOK_BUFFERED, ROTA_LOOK_AT_RING, false},
+    },
+    .register_clone_buffers_errors_looks_4 = {
+        {ROTA_LOOK_OPEN, 0, true},
+    },
+    .register_send_msg_ring_errors_looks_0 = {
+        {ROTA_LOOK_OPEN, 4, true},
+    },
+    .register_send_msg_ring_errors_looks_1 = {
+        {ROTA_LOOK_OPEN, 4, false},
+        {ROTA_LOOK_RING, 4, true},
+    },
+    .register_send_msg_ring_errors_looks_3 = {
+        {ROTA_LOOK_RING, 4, false},
     },
 };
 
@@ -26640,7 +26920,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_number_of_buffers_is_0_or_above)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_buffers_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -26650,11 +26930,11 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_A_buffer_is_not_mapped_for_writing)},
+            .cause = {TEXT(t_A_buffer_has_a_length_without_an)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_2),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -26690,11 +26970,47 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_5),
             .error = -EINVAL,
             .since = ROTA_KERNEL(7, 2),
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_is_not_all_memory_that_may_be)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_6),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_is_larger_than_1_GiB)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_7),
+            .error = -EFAULT,
+            .since = 0,
+            .until = ROTA_KERNEL(7, 2),
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_belongs_to_a_file_on_disk)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers_errors_looks_8),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -26728,7 +27044,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_number_of_files_is_0)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_files_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -26750,11 +27066,23 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_A_descriptor_is_neither_open_nor_1_or)},
+            .cause = {TEXT(t_A_descriptor_is_neither_open_nor_1)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_errors_looks_3),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_descriptor_is_that_of_a_ring)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_errors_looks_4),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -26794,7 +27122,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_eventfd_errors_looks_1),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -26806,7 +27134,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_eventfd_errors_looks_2),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -26844,13 +27172,13 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_slots_reach_past_the_end_of_the)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_files_update_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -26866,11 +27194,23 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_The_first_descriptor_is_not_open_or_is)},
+            .cause = {TEXT(t_A_descriptor_is_not_open)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update_errors_looks_3),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_descriptor_is_that_of_a_ring)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update_errors_looks_4),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -26896,7 +27236,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_eventfd_async_errors_looks_1),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -26908,7 +27248,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_eventfd_async_errors_looks_2),
             .error = -EINVAL,
             .since = 0,
             .until = 0,
@@ -27048,9 +27388,9 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_number_of_files_is_0_an_unknown)},
+            .cause = {TEXT(t_The_number_of_files_is_0)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_files2_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -27072,15 +27412,51 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_A_descriptor_is_neither_open_nor_1_or)},
+            .cause = {TEXT(t_A_descriptor_is_neither_open_nor_1)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files2_errors_looks_3),
             .error = -EBADF,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_descriptor_is_that_of_a_ring)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_files2_errors_looks_4),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_flag_is_unknown_there_is_only_IORING)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_files2_errors_when_5),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_empty_slot_has_a_tag)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_files2_errors_when_6),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -27122,11 +27498,23 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_The_first_descriptor_is_not_open_or_is)},
+            .cause = {TEXT(t_A_descriptor_is_not_open)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update2_errors_looks_3),
+            .error = -EBADF,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_descriptor_is_that_of_a_ring)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_files_update2_errors_looks_4),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -27148,9 +27536,9 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_number_of_buffers_is_0_or_above_2)},
+            .cause = {TEXT(t_There_are_more_than_16384_buffers)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_buffers2_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -27160,11 +27548,11 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_A_buffer_is_not_mapped_for_writing)},
+            .cause = {TEXT(t_A_buffer_has_a_length_without_an)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_2),
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -27200,11 +27588,83 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_5),
             .error = -EINVAL,
             .since = ROTA_KERNEL(7, 2),
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_is_not_all_memory_that_may_be)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_6),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_is_larger_than_1_GiB)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_7),
+            .error = -EFAULT,
+            .since = 0,
+            .until = ROTA_KERNEL(7, 2),
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_belongs_to_a_file_on_disk)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_buffers2_errors_looks_8),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_number_of_buffers_is_0)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_buffers2_errors_when_9),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_flag_is_unknown_there_is_only_IORING)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_buffers2_errors_when_10),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_hole_has_a_tag)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_buffers2_errors_when_11),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -27246,7 +27706,7 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_The_first_buffer_is_one_that_register)},
+            .cause = {TEXT(t_A_buffer_is_one_that_register_buffers)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
@@ -27262,7 +27722,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_size_is_0)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_iowq_aff_errors_when_0),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -27338,15 +27798,15 @@ const struct rota_error_table rota_error_table = {
             .sole = true,
         },
         {
-            .cause = {TEXT(t_The_number_of_entries_is_0_or_above_16)},
+            .cause = {TEXT(t_A_slot_is_above_15_and_not_4294967295)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_ring_fds_errors_when_1),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
     },
@@ -27370,7 +27830,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_pbuf_ring_errors_looks_0),
             .error = -EEXIST,
             .since = 0,
             .until = 0,
@@ -27380,7 +27840,31 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_number_of_entries_is_no_power_of)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_1),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_pbuf_ring_errors_looks_1),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_ring_is_not_all_memory_that_may_be)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_2),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_pbuf_ring_errors_looks_2),
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_There_are_more_than_32768_entries)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_3),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -27390,9 +27874,45 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_ring_is_not_mapped_or_its_address)},
+            .cause = {TEXT(t_The_ring_does_not_start_on_a_page)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_4),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_pbuf_ring_errors_looks_4),
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_flag_is_unknown)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_5),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_kernel_is_older_than_the_flag)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_6),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_of_the_ring_is_0_and_IOU)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_pbuf_ring_errors_when_7),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EFAULT,
@@ -27610,7 +28130,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_clock_is_neither_CLOCK_MONOTONIC)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_clock_errors_when_0),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -27672,9 +28192,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_other_descriptor_is_not_open)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_clone_buffers_errors_when_4),
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_clone_buffers_errors_looks_4),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -27712,7 +28232,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_send_msg_ring_errors_looks_0),
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -27720,11 +28240,11 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_target_is_not_a_ring_or_is)},
+            .cause = {TEXT(t_The_target_is_not_a_ring)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, register_send_msg_ring_errors_looks_1),
             .error = -EBADFD,
             .since = 0,
             .until = 0,
@@ -27738,6 +28258,18 @@ const struct rota_error_table rota_error_table = {
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_target_is_disabled)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, register_send_msg_ring_errors_looks_3),
+            .error = -EBADFD,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -27970,7 +28502,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_count_is_not_0)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_query_errors_when_3),
             .done = {0, 0},
             .looks = {0, 0},
             .error = -EINVAL,
@@ -30085,6 +30617,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_An_entry_of_address_and_length_0)},
         .errors = ROWS(rota_error_table, register_buffers_errors),
+        .items = {
+            .kind = ROTA_ITEMS_VECTORS,
+            .bytes = 2 * sizeof(void *),
+            .at = ROTA_COND_ON_ARG,
+            .count_at = ROTA_COND_ON_COUNT,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 16384,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -30100,6 +30643,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Requests_in_flight_keep_the_buffers)},
         .errors = ROWS(rota_error_table, unregister_buffers_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -30115,6 +30662,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_table_keeps_each_file_open_after)},
         .errors = ROWS(rota_error_table, register_files_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = ROTA_COND_ON_ARG,
+            .count_at = ROTA_COND_ON_COUNT,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 4294967295,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -30130,6 +30688,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_files_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 1),
@@ -30145,6 +30707,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_One_signal_may_stand_for_several)},
         .errors = ROWS(rota_error_table, register_eventfd_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = ROTA_COND_ON_ARG,
+            .count_at = ROTA_COND_ON_COUNT,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 2),
@@ -30160,6 +30733,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_eventfd_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 2),
@@ -30175,6 +30752,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_number_of_slots_handled)},
         .note = {TEXT(t_Slots_before_a_failing_one_stay)},
         .errors = ROWS(rota_error_table, register_files_update_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = 8,
+            .count_at = ROTA_COND_ON_COUNT,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 4294967295,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 5),
@@ -30190,6 +30778,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_eventfd_async_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = ROTA_COND_ON_ARG,
+            .count_at = ROTA_COND_ON_COUNT,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -30205,6 +30804,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_probe_errors),
+        .arg_bytes = 40,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 256,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -30220,6 +30823,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_id_1_to_65535)},
         .note = {TEXT(t_The_id_goes_into_the_personality_field)},
         .errors = ROWS(rota_error_table, register_personality_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -30235,6 +30842,7 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_personality_errors),
+        .arg_bytes = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 6),
@@ -30250,6 +30858,7 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_One_call_registers_the_whole_list_and)},
         .errors = ROWS(rota_error_table, register_restrictions_errors),
+        .arg_bytes = 40,
         .needs = IORING_SETUP_R_DISABLED,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 10),
@@ -30265,6 +30874,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_thread_that_enables_a_ring_with)},
         .errors = ROWS(rota_error_table, register_enable_rings_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = IORING_SETUP_R_DISABLED,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 10),
@@ -30280,6 +30893,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Before_6_13_a_tag_is_posted_when_an)},
         .errors = ROWS(rota_error_table, register_files2_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = 16,
+            .count_at = 0,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 32,
+        .counted = true,
+        .count_min = 32,
+        .count_max = 32,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 13),
@@ -30295,6 +30919,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_number_of_slots_handled)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_files_update2_errors),
+        .items = {
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 4,
+            .at = 8,
+            .count_at = 24,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 32,
+        .counted = true,
+        .count_min = 32,
+        .count_max = 32,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 13),
@@ -30310,6 +30945,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Before_6_13_a_tag_is_posted_when_an_2)},
         .errors = ROWS(rota_error_table, register_buffers2_errors),
+        .items = {
+            .kind = ROTA_ITEMS_VECTORS,
+            .bytes = 2 * sizeof(void *),
+            .at = 16,
+            .count_at = 0,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 32,
+        .counted = true,
+        .count_min = 32,
+        .count_max = 32,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 13),
@@ -30325,6 +30971,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_number_of_entries_handled)},
         .note = {TEXT(t_Entries_before_a_failing_one_stay)},
         .errors = ROWS(rota_error_table, register_buffers_update_errors),
+        .items = {
+            .kind = ROTA_ITEMS_VECTORS,
+            .bytes = 2 * sizeof(void *),
+            .at = 8,
+            .count_at = 24,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 32,
+        .counted = true,
+        .count_min = 32,
+        .count_max = 32,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 13),
@@ -30340,6 +30997,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_workers_are_those_of_the_calling)},
         .errors = ROWS(rota_error_table, register_iowq_aff_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 4294967295,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 14),
@@ -30355,6 +31016,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_iowq_aff_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 14),
@@ -30370,6 +31035,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_first_number_is_for_requests_of)},
         .errors = ROWS(rota_error_table, register_iowq_max_workers_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 2,
+        .count_max = 2,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 15),
@@ -30385,6 +31054,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_number_of_rings_registered)},
         .note = {TEXT(t_The_index_holds_only_in_the_thread)},
         .errors = ROWS(rota_error_table, register_ring_fds_errors),
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 16,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 18),
@@ -30400,6 +31073,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_The_number_of_slots_handled)},
         .note = {TEXT(t_A_slot_that_is_empty_counts_as_given)},
         .errors = ROWS(rota_error_table, unregister_ring_fds_errors),
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 16,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 18),
@@ -30415,6 +31092,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Without_IOU_PBUF_RING_MMAP_the_ring_is)},
         .errors = ROWS(rota_error_table, register_pbuf_ring_errors),
+        .items = {
+            .kind = ROTA_ITEMS_BYTES,
+            .bytes = 16,
+            .at = 0,
+            .count_at = 8,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 120,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -30430,6 +31118,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_pbuf_ring_errors),
+        .arg_bytes = 120,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(5, 19),
@@ -30445,6 +31137,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_0_but_1_when_the_request_waited_for_a)},
         .note = {TEXT(t_With_IORING_ASYNC_CANCEL_ALL_or_ANY_it)},
         .errors = ROWS(rota_error_table, register_sync_cancel_errors),
+        .arg_bytes = 112,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -30460,6 +31156,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_file_alloc_range_errors),
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 0),
@@ -30475,6 +31175,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_pbuf_status_errors),
+        .arg_bytes = 0,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 8),
@@ -30490,6 +31194,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Until_6_12_the_structure_held_only_the)},
         .errors = ROWS(rota_error_table, register_napi_errors),
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = IORING_SETUP_IOPOLL,
         .since = ROTA_KERNEL(6, 9),
@@ -30505,6 +31213,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, unregister_napi_errors),
+        .arg_bytes = 16,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 9),
@@ -30520,6 +31232,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_It_does_not_concern_TIMEOUT_requests)},
         .errors = ROWS(rota_error_table, register_clock_errors),
+        .arg_bytes = 40,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 12),
@@ -30535,6 +31251,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Offsets_and_IORING_REGISTER_DST)},
         .errors = ROWS(rota_error_table, register_clone_buffers_errors),
+        .arg_bytes = 56,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 12),
@@ -30550,6 +31270,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = ROWS(rota_error_table, register_send_msg_ring_errors),
+        .arg_bytes = 64,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 13),
@@ -30565,6 +31289,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_ring_also_needs_IORING_SETUP_CQE32)},
         .errors = ROWS(rota_error_table, register_zcrx_ifq_errors),
+        .arg_bytes = 112,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = IORING_SETUP_DEFER_TASKRUN,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 15),
@@ -30580,6 +31308,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_Only_IORING_SETUP_CQSIZE_and_IORING)},
         .errors = ROWS(rota_error_table, register_resize_rings_errors),
+        .arg_bytes = 120,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = IORING_SETUP_DEFER_TASKRUN,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 13),
@@ -30595,6 +31327,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_A_ring_has_one_region_which_it_keeps)},
         .errors = ROWS(rota_error_table, register_mem_region_errors),
+        .arg_bytes = 48,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 13),
@@ -30610,6 +31346,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_The_headers_form_a_list_each_one_s_own)},
         .errors = ROWS(rota_error_table, register_query_errors),
+        .arg_bytes = 64,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 18),
@@ -30625,6 +31365,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_ZCRX_CTRL_EXPORT_writes_back_a)},
         .errors = ROWS(rota_error_table, register_zcrx_ctrl_errors),
+        .arg_bytes = 72,
+        .counted = true,
+        .count_min = 0,
+        .count_max = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 19),
@@ -30640,6 +31384,10 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_A_program_that_returns_0_denies_with)},
         .errors = ROWS(rota_error_table, register_bpf_filter_errors),
+        .arg_bytes = 72,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(7, 0),

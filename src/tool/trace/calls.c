@@ -104,6 +104,7 @@ static void explain_call(const struct model *model, const struct task *task, int
                          size_t size)
 {
     struct rota_process process = model_process(model, task->ring, task->pid, task->tid);
+    struct rota_register_call call;
     struct rota_ring ring;
 
     why[0] = '\0';
@@ -121,9 +122,11 @@ static void explain_call(const struct model *model, const struct task *task, int
             rota_process_explain_submit(&process, &ring, result, why, size);
         break;
     default:
-        rota_process_explain_register(
-            &process, task->ring ? &ring : NULL, &model->caps,
-            (unsigned)task->args[1] & ~IORING_REGISTER_USE_REGISTERED_RING, result, why, size);
+        call.opcode = (uint32_t)task->args[1] & ~IORING_REGISTER_USE_REGISTERED_RING;
+        call.nr_args = (uint32_t)task->args[3];
+        call.arg = (uint64_t)task->args[2];
+        rota_process_explain_register(&process, task->ring ? &ring : NULL, &model->caps, &call,
+                                      result, why, size);
         break;
     }
 }

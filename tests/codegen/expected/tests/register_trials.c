@@ -81,3 +81,8 @@ const struct live_trial live_trials[] = {
     },
 };
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);
+
+const struct live_broken live_broken_calls[] = {
+    {IORING_REGISTER_TINY, 2, "tiny", ROTA_KERNEL(6, 1), ROTA_KERNEL(6, 2)},
+};
+const unsigned live_broken_call_count = sizeof(live_broken_calls) / sizeof(live_broken_calls[0]);

@@ -69,6 +69,8 @@ struct rota_info_strings {
     char t_ring_lacks_IORING_SETUP_SQE128[31];
     char t_fd_below_3[11];
     char t_len_is_TINY_SHIFT[18];
+    char t_nr_args_is_1[13];
+    char t_id_above_2[11];
     char t_LOOK_TWICE[11];
     char t_LOOK_AGAIN[11];
     char t_O_CREAT[8];
@@ -344,6 +346,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_ring_lacks_IORING_SETUP_SQE128 = "ring lacks IORING_SETUP_SQE128",
     .t_fd_below_3 = "fd below 3",
     .t_len_is_TINY_SHIFT = "len is TINY_SHIFT",
+    .t_nr_args_is_1 = "nr_args is 1",
+    .t_id_above_2 = "id above 2",
     .t_LOOK_TWICE = "LOOK_TWICE",
     .t_LOOK_AGAIN = "LOOK_AGAIN",
     .t_O_CREAT = "O_CREAT",
@@ -622,7 +626,7 @@ struct rota_condition_table {
     struct rota_condition watch_rule_must_0[2];
     struct rota_condition watch_rule_when_1[2];
     struct rota_condition watch_rule_must_1[1];
-    struct rota_condition register_tiny_errors_when_1[1];
+    struct rota_condition register_tiny_errors_when_1[3];
 };
 
 struct rota_flag_table {
@@ -669,7 +673,7 @@ struct rota_look_table {
     struct rota_look none;
     struct rota_look look_errors_looks_1[1];
     struct rota_look look_errors_looks_2[2];
-    struct rota_look register_tiny_errors_looks_1[1];
+    struct rota_look register_tiny_errors_looks_1[3];
 };
 
 struct rota_member_table {
@@ -831,6 +835,8 @@ const struct rota_condition_table rota_condition_table = {
     },
     .register_tiny_errors_when_1 = {
         {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)1, {TEXT(t_nr_args_is_1)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS},
+        {(uint64_t)2, {TEXT(t_id_above_2)}, 24, 4, ROTA_COND_ABOVE},
     },
 };
 
@@ -1745,6 +1751,8 @@ const struct rota_look_table rota_look_table = {
     },
     .register_tiny_errors_looks_1 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, true},
+        {ROTA_LOOK_POWER, 24, false},
     },
 };
 
@@ -2023,6 +2031,17 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {TEXT(t_It_is_very_small)},
         .errors = ROWS(rota_error_table, register_tiny_errors),
+        .items = {
+            .kind = ROTA_ITEMS_VECTORS,
+            .bytes = 2 * sizeof(void *),
+            .at = 32,
+            .count_at = 24,
+            .count_bytes = 4,
+        },
+        .arg_bytes = 72,
+        .counted = true,
+        .count_min = 1,
+        .count_max = 1,
         .needs = IORING_SETUP_SQE128,
         .refuses = IORING_SETUP_SQE_MIXED,
         .since = ROTA_KERNEL(6, 0),
@@ -2038,6 +2057,7 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = {0, 0},
+        .arg_bytes = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 1),
@@ -2053,6 +2073,7 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Not_described_yet)},
         .note = {0},
         .errors = {0, 0},
+        .arg_bytes = 0,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 2),
