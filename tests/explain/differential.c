@@ -106,15 +106,6 @@ static bool sum_of_two(const struct place *place, const struct io_uring_sqe *sqe
     return res == -EINVAL && (uint64_t)(uint32_t)sqe->fd + sqe->off > 65536;
 }
 
-static bool allocates_first(const struct place *place, const struct io_uring_sqe *sqe, int res,
-                            const struct rota_finding *findings, int count)
-{
-    (void)place;
-    (void)findings;
-    (void)count;
-    return res == -ENOMEM && sqe->len > 1024;
-}
-
 static bool buffer_at_once(const struct place *place, const struct io_uring_sqe *sqe, int res,
                            const struct rota_finding *findings, int count)
 {
@@ -163,9 +154,6 @@ static struct exception exceptions[] = {
     {.reason = "the sum of two fields is no condition of the table",
      .opcode = "PROVIDE_BUFFERS",
      .fits = sum_of_two},
-    {.reason = "memory is allocated for so many pieces before they are counted",
-     .fits = allocates_first,
-     .since = ROTA_KERNEL(6, 15)},
     {.reason = "older kernels look for the buffer already when they take the request",
      .fits = buffer_at_once,
      .until = ROTA_KERNEL(6, 12)},

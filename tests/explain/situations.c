@@ -403,6 +403,12 @@ static void parts(void)
     gives(-EINVAL, "certain: The address is not on a page boundary");
     rota_prep_madvise(fresh(), (void *)0x10000, 4096, MADV_DONTNEED);
     gives(-ENOMEM, "certain: Part of the range is not mapped");
+    /* The kernel makes room for the vectors before it counts them. */
+    rota_prep_readv_fixed(fresh(), file, many, 2000, 0, 0, 0);
+    gives(-EINVAL, "certain: READV_FIXED: len must be below 1025 (is 0x7d0)");
+    rota_prep_writev_fixed(fresh(), file, many, 262145, 0, 0, 0);
+    gives(-ENOMEM, "certain: WRITEV_FIXED: len must be below 262145 (is 0x40001); the kernel "
+                   "answers ENOMEM");
     rota_prep_write(fresh(), file, memory, 8, UINT64_C(1) << 62);
     gives(-EFBIG, "likely: The file would become larger than its file system allows");
 }

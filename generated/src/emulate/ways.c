@@ -1398,6 +1398,26 @@ static int issue_epoll_wait(struct emulate_ring *from, struct emulate_request *r
     return 0;
 }
 
+static int take_readv_fixed(struct emulate_ring *from, struct emulate_request *request)
+{
+    const struct io_uring_sqe *sqe = &request->sqe;
+
+    (void)from;
+    if (sqe->flags & IOSQE_BUFFER_SELECT)
+        return -EOPNOTSUPP;
+    if (emulate_beyond(sqe->attr_type_mask, IORING_RW_ATTR_FLAG_PI))
+        return -EINVAL;
+    if ((sqe->len < 262145) && (sqe->len >= 1025))
+        return -EINVAL;
+    if (sqe->len >= 262145)
+        return -ENOMEM;
+    if (sqe->ioprio >= 0x8000)
+        return -EINVAL;
+    if ((sqe->ioprio < 0x2000) && (sqe->ioprio & 7))
+        return -EINVAL;
+    return 0;
+}
+
 static int take_pipe(struct emulate_ring *from, struct emulate_request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
@@ -2471,7 +2491,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
         .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
                  EMULATE_WAY_MEMORY,
         .events = EMULATE_READABLE,
-        .check = take_writev,
+        .check = take_readv_fixed,
         .keep = keep_readv_fixed,
         .run = run_readv_fixed,
     },
@@ -2480,7 +2500,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
         .flags = EMULATE_WAY_FILE | EMULATE_WAY_SHORT_FAILS | EMULATE_WAY_FIXED_BUFFER |
                  EMULATE_WAY_MEMORY,
         .events = EMULATE_WRITABLE,
-        .check = take_writev,
+        .check = take_readv_fixed,
         .keep = keep_writev_fixed,
         .run = run_writev_fixed,
     },

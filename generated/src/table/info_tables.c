@@ -363,6 +363,7 @@ struct rota_info_strings {
     char t_fd_lacks_FUTEX2_PRIVATE[24];
     char t_len_above_0[12];
     char t_len_below_129[14];
+    char t_len_below_262145[17];
     char t_pipe_flags_lacks_O_CLOEXEC[27];
     char t_nr_args_is_0[13];
     char t_nr_args_is_not_0[17];
@@ -1480,6 +1481,7 @@ struct rota_info_strings {
     char t_A_file_has_no_negative_length[31];
     char t_The_bytes_come_in_completions_of_their[44];
     char t_There_must_be_room_for_an_event[33];
+    char t_A_vector_has_at_most_1024_pieces_and[108];
     char t_A_slot_is_no_descriptor_that_execve_2[52];
     char t_A_socket_that_listens_has_no_bytes[36];
     char t_The_option_s_level_is_not_SOL_SOCKET[38];
@@ -3177,6 +3179,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_fd_lacks_FUTEX2_PRIVATE = "fd lacks FUTEX2_PRIVATE",
     .t_len_above_0 = "len above 0",
     .t_len_below_129 = "len below 129",
+    .t_len_below_262145 = "len below 262145",
     .t_pipe_flags_lacks_O_CLOEXEC = "pipe_flags lacks O_CLOEXEC",
     .t_nr_args_is_0 = "nr_args is 0",
     .t_nr_args_is_not_0 = "nr_args is not 0",
@@ -4294,6 +4297,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_file_has_no_negative_length = "A file has no negative length.",
     .t_The_bytes_come_in_completions_of_their = "The bytes come in completions of their own.",
     .t_There_must_be_room_for_an_event = "There must be room for an event.",
+    .t_A_vector_has_at_most_1024_pieces_and = "A vector has at most 1024 pieces, and room for more than 262144, 4 MiB, is refused before they are counted.",
     .t_A_slot_is_no_descriptor_that_execve_2 = "A slot is no descriptor that execve(2) could close.",
     .t_A_socket_that_listens_has_no_bytes = "A socket that listens has no bytes.",
     .t_The_option_s_level_is_not_SOL_SOCKET = "The option's level is not SOL_SOCKET.",
@@ -6161,26 +6165,30 @@ struct rota_condition_table {
     struct rota_condition recv_zc_rule_must_0[1];
     struct rota_condition epoll_wait_rule_must_0[1];
     struct rota_condition readv_fixed_when_9[1];
+    struct rota_condition readv_fixed_rule_when_0[1];
     struct rota_condition readv_fixed_rule_must_0[1];
     struct rota_condition readv_fixed_rule_must_1[1];
-    struct rota_condition readv_fixed_rule_when_2[1];
     struct rota_condition readv_fixed_rule_must_2[1];
+    struct rota_condition readv_fixed_rule_when_3[1];
     struct rota_condition readv_fixed_rule_must_3[1];
     struct rota_condition readv_fixed_rule_must_4[1];
-    struct rota_condition readv_fixed_rule_when_5[1];
     struct rota_condition readv_fixed_rule_must_5[1];
+    struct rota_condition readv_fixed_rule_when_6[1];
+    struct rota_condition readv_fixed_rule_must_6[1];
     struct rota_condition readv_fixed_errors_when_2[1];
     struct rota_condition readv_fixed_errors_when_3[1];
     struct rota_condition readv_fixed_errors_when_4[1];
     struct rota_condition readv_fixed_errors_when_5[2];
     struct rota_condition writev_fixed_when_9[1];
+    struct rota_condition writev_fixed_rule_when_0[1];
     struct rota_condition writev_fixed_rule_must_0[1];
     struct rota_condition writev_fixed_rule_must_1[1];
-    struct rota_condition writev_fixed_rule_when_2[1];
     struct rota_condition writev_fixed_rule_must_2[1];
+    struct rota_condition writev_fixed_rule_when_3[1];
     struct rota_condition writev_fixed_rule_must_3[1];
-    struct rota_condition writev_fixed_rule_when_4[1];
     struct rota_condition writev_fixed_rule_must_4[1];
+    struct rota_condition writev_fixed_rule_when_5[1];
+    struct rota_condition writev_fixed_rule_must_5[1];
     struct rota_condition writev_fixed_errors_when_2[1];
     struct rota_condition writev_fixed_errors_when_3[1];
     struct rota_condition writev_fixed_errors_when_4[1];
@@ -6563,8 +6571,8 @@ struct rota_rule_table {
     struct rota_rule_info bind_rules[1];
     struct rota_rule_info recv_zc_rules[1];
     struct rota_rule_info epoll_wait_rules[1];
-    struct rota_rule_info readv_fixed_rules[6];
-    struct rota_rule_info writev_fixed_rules[5];
+    struct rota_rule_info readv_fixed_rules[7];
+    struct rota_rule_info writev_fixed_rules[6];
     struct rota_rule_info pipe_rules[1];
     struct rota_rule_info nop128_rules[1];
     struct rota_rule_info uring_cmd128_rules[3];
@@ -8486,28 +8494,34 @@ const struct rota_condition_table rota_condition_table = {
     .readv_fixed_when_9 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
     },
+    .readv_fixed_rule_when_0 = {
+        {(uint64_t)262145, {TEXT(t_len_below_262145)}, 24, 4, ROTA_COND_BELOW},
+    },
     .readv_fixed_rule_must_0 = {
         {(uint64_t)1025, {TEXT(t_len_below_1025)}, 24, 4, ROTA_COND_BELOW},
     },
     .readv_fixed_rule_must_1 = {
-        {(uint64_t)0x8000, {TEXT(t_ioprio_below_0x8000)}, 2, 2, ROTA_COND_BELOW},
-    },
-    .readv_fixed_rule_when_2 = {
-        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
+        {(uint64_t)262145, {TEXT(t_len_below_262145)}, 24, 4, ROTA_COND_BELOW},
     },
     .readv_fixed_rule_must_2 = {
-        {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
+        {(uint64_t)0x8000, {TEXT(t_ioprio_below_0x8000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .readv_fixed_rule_when_3 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .readv_fixed_rule_must_3 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+        {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .readv_fixed_rule_must_4 = {
-        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
-    },
-    .readv_fixed_rule_when_5 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
     },
     .readv_fixed_rule_must_5 = {
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_lacks_RWF_ATOMIC)}, 28, 4, ROTA_COND_LACKS},
+    },
+    .readv_fixed_rule_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .readv_fixed_rule_must_6 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .readv_fixed_errors_when_2 = {
@@ -8526,25 +8540,31 @@ const struct rota_condition_table rota_condition_table = {
     .writev_fixed_when_9 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
     },
+    .writev_fixed_rule_when_0 = {
+        {(uint64_t)262145, {TEXT(t_len_below_262145)}, 24, 4, ROTA_COND_BELOW},
+    },
     .writev_fixed_rule_must_0 = {
         {(uint64_t)1025, {TEXT(t_len_below_1025)}, 24, 4, ROTA_COND_BELOW},
     },
     .writev_fixed_rule_must_1 = {
-        {(uint64_t)0x8000, {TEXT(t_ioprio_below_0x8000)}, 2, 2, ROTA_COND_BELOW},
-    },
-    .writev_fixed_rule_when_2 = {
-        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
+        {(uint64_t)262145, {TEXT(t_len_below_262145)}, 24, 4, ROTA_COND_BELOW},
     },
     .writev_fixed_rule_must_2 = {
-        {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
+        {(uint64_t)0x8000, {TEXT(t_ioprio_below_0x8000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .writev_fixed_rule_when_3 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .writev_fixed_rule_must_3 = {
-        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
-    },
-    .writev_fixed_rule_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+        {(uint64_t)7, {TEXT(t_ioprio_lacks_7)}, 2, 2, ROTA_COND_LACKS},
     },
     .writev_fixed_rule_must_4 = {
+        {(uint64_t)512, {TEXT(t_rw_flags_below_512)}, 28, 4, ROTA_COND_BELOW},
+    },
+    .writev_fixed_rule_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_lacks_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_LACKS},
+    },
+    .writev_fixed_rule_must_5 = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .writev_fixed_errors_when_2 = {
@@ -20690,7 +20710,7 @@ const struct rota_rule_table rota_rule_table = {
     },
     .readv_fixed_rules = {
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, readv_fixed_rule_when_0),
             .must = ROWS(rota_condition_table, readv_fixed_rule_must_0),
             .because = {TEXT(t_A_vector_has_at_most_1024_pieces)},
             .error = -EINVAL,
@@ -20702,6 +20722,16 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = {0, 0},
             .must = ROWS(rota_condition_table, readv_fixed_rule_must_1),
+            .because = {TEXT(t_A_vector_has_at_most_1024_pieces_and)},
+            .error = -ENOMEM,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, readv_fixed_rule_must_2),
             .because = {TEXT(t_There_are_three_classes_of_I_O)},
             .error = -EINVAL,
             .since = 0,
@@ -20710,8 +20740,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, readv_fixed_rule_when_2),
-            .must = ROWS(rota_condition_table, readv_fixed_rule_must_2),
+            .when = ROWS(rota_condition_table, readv_fixed_rule_when_3),
+            .must = ROWS(rota_condition_table, readv_fixed_rule_must_3),
             .because = {TEXT(t_A_priority_without_a_class_has_no)},
             .error = -EINVAL,
             .since = 0,
@@ -20721,7 +20751,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, readv_fixed_rule_must_3),
+            .must = ROWS(rota_condition_table, readv_fixed_rule_must_4),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -20731,7 +20761,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, readv_fixed_rule_must_4),
+            .must = ROWS(rota_condition_table, readv_fixed_rule_must_5),
             .because = {TEXT(t_Only_writes_can_be_atomic)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -20740,8 +20770,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, readv_fixed_rule_when_5),
-            .must = ROWS(rota_condition_table, readv_fixed_rule_must_5),
+            .when = ROWS(rota_condition_table, readv_fixed_rule_when_6),
+            .must = ROWS(rota_condition_table, readv_fixed_rule_must_6),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
@@ -20752,7 +20782,7 @@ const struct rota_rule_table rota_rule_table = {
     },
     .writev_fixed_rules = {
         {
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, writev_fixed_rule_when_0),
             .must = ROWS(rota_condition_table, writev_fixed_rule_must_0),
             .because = {TEXT(t_A_vector_has_at_most_1024_pieces)},
             .error = -EINVAL,
@@ -20764,6 +20794,16 @@ const struct rota_rule_table rota_rule_table = {
         {
             .when = {0, 0},
             .must = ROWS(rota_condition_table, writev_fixed_rule_must_1),
+            .because = {TEXT(t_A_vector_has_at_most_1024_pieces_and)},
+            .error = -ENOMEM,
+            .since = 0,
+            .until = 0,
+            .at_issue = false,
+            .backported = false,
+        },
+        {
+            .when = {0, 0},
+            .must = ROWS(rota_condition_table, writev_fixed_rule_must_2),
             .because = {TEXT(t_There_are_three_classes_of_I_O)},
             .error = -EINVAL,
             .since = 0,
@@ -20772,8 +20812,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, writev_fixed_rule_when_2),
-            .must = ROWS(rota_condition_table, writev_fixed_rule_must_2),
+            .when = ROWS(rota_condition_table, writev_fixed_rule_when_3),
+            .must = ROWS(rota_condition_table, writev_fixed_rule_must_3),
             .because = {TEXT(t_A_priority_without_a_class_has_no)},
             .error = -EINVAL,
             .since = 0,
@@ -20783,7 +20823,7 @@ const struct rota_rule_table rota_rule_table = {
         },
         {
             .when = {0, 0},
-            .must = ROWS(rota_condition_table, writev_fixed_rule_must_3),
+            .must = ROWS(rota_condition_table, writev_fixed_rule_must_4),
             .because = {TEXT(t_Only_the_RWF_flags_mean_something_to_a_2)},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -20792,8 +20832,8 @@ const struct rota_rule_table rota_rule_table = {
             .backported = false,
         },
         {
-            .when = ROWS(rota_condition_table, writev_fixed_rule_when_4),
-            .must = ROWS(rota_condition_table, writev_fixed_rule_must_4),
+            .when = ROWS(rota_condition_table, writev_fixed_rule_when_5),
+            .must = ROWS(rota_condition_table, writev_fixed_rule_must_5),
             .because = {TEXT(t_Only_a_ring_with_IORING_SETUP_IOPOLL)},
             .error = -EINVAL,
             .since = 0,
