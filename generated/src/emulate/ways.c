@@ -1415,6 +1415,7 @@ static int take_readv_fixed(struct emulate_ring *from, struct emulate_request *r
         return -EINVAL;
     if ((sqe->ioprio < 0x2000) && (sqe->ioprio & 7))
         return -EINVAL;
+    request->flags |= EMULATE_REQ_VECTOR;
     return 0;
 }
 
