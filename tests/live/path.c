@@ -175,11 +175,11 @@ const struct live_scenario live_path_open_slot = {
 };
 
 /* Whether a worker thread of a ring sleeps in the open of a named pipe. */
-static int worker_waits(void)
+static bool worker_waits(void)
 {
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *entry;
-    int found = 0;
+    bool found = false;
 
     while (tasks && !found && (entry = readdir(tasks))) {
         char path[320], text[64] = "";
@@ -198,6 +198,19 @@ static int worker_waits(void)
     return found;
 }
 
+/* Patient until worker_waits() says so, or five seconds have passed. */
+static bool worker_waits_comes(bool waits)
+{
+    for (int i = 0; i < 500; i++) {
+        struct timespec pause = {.tv_nsec = 10000000};
+
+        if (worker_waits() == waits)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static int open_in_flight_open(struct live *l)
 {
     struct io_uring_sqe *sqe;
@@ -207,6 +220,9 @@ static int open_in_flight_open(struct live *l)
         return ret;
     if (mkfifo(l->path2, 0600))
         return -errno;
+    /* The worker of an earlier ring that has not gone yet must not be taken for ours. */
+    if (!worker_waits_comes(false))
+        l->skip = "a worker of an earlier open does not end";
     l->target = 0x7a61;
     sqe = rota_get_sqe(&l->ring);
     rota_prep_openat(sqe, l->dfd, l->name2, O_RDONLY, 0);
@@ -215,14 +231,8 @@ static int open_in_flight_open(struct live *l)
     ret = rota_submit(&l->ring);
     if (ret < 0)
         return ret;
-    for (int i = 0; i < 500; i++) {
-        struct timespec pause = {.tv_nsec = 10000000};
-
-        if (worker_waits())
-            return 0;
-        nanosleep(&pause, NULL);
-    }
-    l->skip = "the kernel does not tell (/proc/self/task/*/wchan) where its workers wait";
+    if (!worker_waits_comes(true))
+        l->skip = "the kernel does not tell (/proc/self/task/*/wchan) where its workers wait";
     return 0;
 }
 
