@@ -60,13 +60,14 @@ struct rota_loan {
     uint64_t address;
     uint64_t size;
     uint32_t serial;             /* of the request: all of its loans have the same */
+    uint32_t place;              /* of its SQE, counted on from round to round */
     struct rota_text_place name; /* of the field that names it, see rota/info.h */
     uint8_t memory;              /* enum rota_memory */
     uint8_t lives;               /* enum rota_lives */
     bool stack;                  /* it lay on the stack of the thread that submitted it */
     bool told;                   /* it was reported */
     bool held;                   /* the request is over, and the buffer in its group */
-    uint8_t reserved[3];
+    uint8_t reserved[7];
 };
 
 struct rota_watch;
@@ -86,7 +87,7 @@ struct rota_watch {
     uint32_t count;     /* loans that are open */
     uint32_t forgotten; /* how many had no room, or were lost sight of */
     uint32_t mistakes;  /* how often it has reported */
-    uint32_t looked;    /* the tail up to which SQEs were looked at */
+    uint32_t looked;    /* the place of the SQE that is looked at, or the tail */
     uint32_t seen;      /* the place in the completion queue up to which CQEs were */
     uint32_t serial;
     uint32_t stack; /* bytes below the running function that are taken for stack: 256 KiB */

@@ -147,6 +147,19 @@ static bool is_buffer(const struct rota_loan *loan, uint64_t number)
     return loan->held && (loan->address - sqe->addr) / sqe->len + sqe->off == number;
 }
 
+/* Not in the kernel's hands: until then it can be taken back, and be another request. */
+static bool is_behind(const struct rota_loan *loan, uint64_t unseen)
+{
+    return !loan->held && (int32_t)(loan->place - (uint32_t)unseen) >= 0;
+}
+
+static bool is_taken(const struct rota_watch *watch, const struct rota_loan *loan)
+{
+    /* A queue that begins anew each time does not tell by places. */
+    return (watch->ring->flags & IORING_SETUP_SQ_REWIND) ||
+           !is_behind(loan, rota_sq_unseen(watch->ring));
+}
+
 static void drop(struct rota_watch *watch, bool (*ends)(const struct rota_loan *, uint64_t),
                  uint64_t what)
 {
@@ -178,6 +191,7 @@ static void lend(struct rota_watch *watch, const struct io_uring_sqe *sqe,
     loan->address = piece->address;
     loan->size = piece->size;
     loan->serial = watch->serial;
+    loan->place = watch->looked;
     loan->name = piece->name;
     loan->memory = piece->memory;
     loan->lives = piece->lives;
@@ -446,7 +460,7 @@ static unsigned look_at_loans(struct rota_watch *watch, const void *stack)
     for (uint32_t i = 0; i < watch->count; i++) {
         struct rota_loan *loan = &watch->loans[i];
 
-        if (loan->told)
+        if (loan->told || !is_taken(watch, loan))
             continue;
         if (loan->stack && below_stack(watch, loan->address, stack))
             report_loan(watch, loan, ROTA_WATCH_LEFT);
@@ -466,9 +480,12 @@ static void on_submit(struct rota_ring *ring, const void *stack, void *data)
     struct rota_watch *watch = data;
     const struct rota_sq *sq = &ring->sq;
     uint32_t tail = rota_sq_tail(ring);
-    uint32_t head = ring->flags & IORING_SETUP_SQ_REWIND ? 0 : watch->looked;
+    uint32_t head = ring->flags & IORING_SETUP_SQ_REWIND ? 0 : rota_sq_unseen(ring);
 
     look_at_loans(watch, stack);
+    /* What was looked at and not taken is looked at again, whatever stands there now. */
+    if (!(ring->flags & IORING_SETUP_SQ_REWIND))
+        drop(watch, is_behind, head);
     if (tail - head > sq->ring_entries)
         head = tail; /* taken back, or not known: nothing of it is certain */
     while (head != tail) {
@@ -476,6 +493,7 @@ static void on_submit(struct rota_ring *ring, const void *stack, void *data)
         const struct io_uring_sqe *sqe = (const void *)((const char *)sq->sqes + at);
         const struct rota_op_info *op = rota_opcode_info(sqe->opcode);
 
+        watch->looked = head;
         look_at_request(watch, sqe, stack);
         head++;
         if ((ring->flags & IORING_SETUP_SQE_MIXED) && op && op->big && head != tail)
@@ -531,8 +549,8 @@ static struct rota_loan *overlapping(struct rota_watch *watch, const void *memor
     for (uint32_t i = 0; i < watch->count; i++) {
         struct rota_loan *loan = &watch->loans[i];
 
-        if (address < loan->address + loan->size && loan->address < address + size &&
-            (write || loan->memory != ROTA_MEMORY_READ))
+        if (is_taken(watch, loan) && address < loan->address + loan->size &&
+            loan->address < address + size && (write || loan->memory != ROTA_MEMORY_READ))
             return loan;
     }
     return NULL;

@@ -225,9 +225,17 @@ static struct io_uring_sqe *lab_sqe(void)
     return sqe;
 }
 
-static void show(void)
+/* Shown, and with `taken` in the kernel's hands, as far as the queue tells. */
+static void present(bool taken)
 {
     lab.submit_hook(&lab, __builtin_frame_address(0), lab.submit_data);
+    if (taken)
+        __atomic_fetch_add(lab.sq.khead, rota_sq_ready(&lab), __ATOMIC_RELEASE);
+}
+
+static void show(void)
+{
+    present(true);
 }
 
 static void answer(uint64_t user_data, int res, unsigned flags)
@@ -370,6 +378,17 @@ static void each_life(void)
     ok(lent(bytes, 1) && lent(bytes + 64, 1), "two requests with the same user_data are followed");
     answer(0, 64, 0);
     ok(!lent(bytes, 128), "which of them is over is not known");
+
+    sqe = lab_sqe();
+    rota_prep_read(sqe, 0, bytes, 64, 0);
+    sqe->user_data = 20;
+    present(false);
+    ok(!lent(bytes, 64), "what the kernel has not taken is the program's");
+    rota_prep_read(sqe, 0, bytes + 64, 64, 0);
+    present(true);
+    ok(!lent(bytes, 64) && lent(bytes + 64, 64), "and may become another request");
+    answer(20, 0, 0);
+    ok(!lent(bytes, 128) && lab_watch.count == 0, "which alone is followed");
 
     lab_watch.stack = 0;
     sqe = lab_sqe();

@@ -1183,7 +1183,7 @@ class rota_kernel(_Record):
 
 
 class rota_loan(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=96, ilp32_4=96, ilp32_8=96))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=104, ilp32_4=104, ilp32_8=104))]
 
 
 class rota_watch(_Record):
@@ -1956,13 +1956,14 @@ rota_loan.sqe = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint64, 8)
 rota_loan.address = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint64)
 rota_loan.size = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_uint64)
 rota_loan.serial = _member(_abi(lp64=80, ilp32_4=80, ilp32_8=80), c_uint32)
-rota_loan.name = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), rota_text_place)
-rota_loan.memory = _member(_abi(lp64=88, ilp32_4=88, ilp32_8=88), c_uint8)
-rota_loan.lives = _member(_abi(lp64=89, ilp32_4=89, ilp32_8=89), c_uint8)
-rota_loan.stack = _member(_abi(lp64=90, ilp32_4=90, ilp32_8=90), c_bool)
-rota_loan.told = _member(_abi(lp64=91, ilp32_4=91, ilp32_8=91), c_bool)
-rota_loan.held = _member(_abi(lp64=92, ilp32_4=92, ilp32_8=92), c_bool)
-rota_loan.reserved = _member(_abi(lp64=93, ilp32_4=93, ilp32_8=93), c_uint8, 3)
+rota_loan.place = _member(_abi(lp64=84, ilp32_4=84, ilp32_8=84), c_uint32)
+rota_loan.name = _member(_abi(lp64=88, ilp32_4=88, ilp32_8=88), rota_text_place)
+rota_loan.memory = _member(_abi(lp64=92, ilp32_4=92, ilp32_8=92), c_uint8)
+rota_loan.lives = _member(_abi(lp64=93, ilp32_4=93, ilp32_8=93), c_uint8)
+rota_loan.stack = _member(_abi(lp64=94, ilp32_4=94, ilp32_8=94), c_bool)
+rota_loan.told = _member(_abi(lp64=95, ilp32_4=95, ilp32_8=95), c_bool)
+rota_loan.held = _member(_abi(lp64=96, ilp32_4=96, ilp32_8=96), c_bool)
+rota_loan.reserved = _member(_abi(lp64=97, ilp32_4=97, ilp32_8=97), c_uint8, 7)
 rota_watch.ring = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_watch.report = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_watch.data = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_void_p)
