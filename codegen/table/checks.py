@@ -379,8 +379,9 @@ class _Checker:
             self.error((*place, "installs"), f"{row['name']} names no slot")
         if "wait" in emulate and emulate["way"] != "ready":
             self.error((*place, "wait"), "'wait' needs the way 'ready'")
-        if "waits" in emulate and emulate["way"] != "worker":
-            self.error((*place, "waits"), "'waits' needs the way 'worker'")
+        for key in ("waits", "tries"):
+            if key in emulate and emulate["way"] != "worker":
+                self.error((*place, key), f"'{key}' needs the way 'worker'")
         for index, name in enumerate(emulate.get("call", {}).get("args", ())):
             if name not in fields:
                 self.error((*place, "call", "args", index), f"'{name}' is no field of {row['name']}")

@@ -26,7 +26,8 @@ class Emulation:
     args: tuple[str, ...]
     hook: str | None
     installs: bool
-    waits: str | None
+    waits: bool
+    tries: bool
     because: str | None
     note: str | None
 
@@ -61,5 +62,5 @@ def _lower(sentence: str) -> str:
 def emulation(raw: Any) -> Emulation:
     call = raw.get("call", {})
     return Emulation(raw["way"], raw.get("wait"), call.get("name"), tuple(call.get("args", ())),
-                     raw.get("hook"), raw.get("installs", False), raw.get("waits"),
-                     raw.get("because"), raw.get("note"))
+                     raw.get("hook"), raw.get("installs", False), raw.get("waits", False),
+                     raw.get("tries", False), raw.get("because"), raw.get("note"))

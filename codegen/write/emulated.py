@@ -317,9 +317,9 @@ class Emulated:
             found.append("EMULATE_WAY_INSTALLS")
         if self._memory and any(field.role == "buffer" for field in op.fields):
             found.append("EMULATE_WAY_MEMORY")
-        if op.emulate.waits in ("for_others", "at_all"):
+        if op.emulate.waits:
             found.append("EMULATE_WAY_WAITS")
-        if op.emulate.waits in ("at_all", "seldom"):
+        if op.emulate.tries:
             found.append("EMULATE_WAY_LOOKS")
         return _statement(f".flags = {' | '.join(found)},", 8, 17) if found else ""
 

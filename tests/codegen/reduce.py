@@ -178,6 +178,7 @@ def settle(row: dict[str, Any], key: str, word: str = "prep") -> None:
                 del item["live"]
         if not item.get("live"):
             item.pop("live", None)
+        if not item.keys() & {"live", "tried", "broken"}:
             item.setdefault("untried", "left out by reduce.py")
 
 
