@@ -761,6 +761,8 @@ static void quiesces(uint64_t known)
     __atomic_store_n(&m.stall, false, __ATOMIC_RELEASE);
     waitpid(reader, &status, 0);
     is_int(status, 0, "what was being served is answered");
+    /* The tag of that answer was busy then, and is offered again: it has to be told, too. */
+    is_int(control(d, rota_start_ublk_quiesce_dev, NULL, 0, 5000), 0, "and its tag is ended");
     pthread_join(m.thread, NULL);
     close(d->driver);
     reader = reader_of(disk, 1);
@@ -810,10 +812,10 @@ static void shares(uint64_t known)
  * Commands that are wrong
  */
 
-static int add_with(struct device *d, uint32_t id, uint64_t flags)
+static int add_with(struct device *d, uint32_t id, uint16_t queues)
 {
     struct ublksrv_ctrl_dev_info info = {
-        .nr_hw_queues = 1, .queue_depth = 1, .max_io_buf_bytes = MAX_BYTES, .flags = flags};
+        .nr_hw_queues = queues, .queue_depth = 1, .max_io_buf_bytes = MAX_BYTES};
 
     info.dev_id = d->info.dev_id = id;
     return control(d, rota_start_ublk_add_dev, &info, sizeof(info), 0);
@@ -830,7 +832,7 @@ static int add_as_nobody(void *argument)
     rota_config_single_owner(&config);
     config.required_flags |= IORING_SETUP_SQE128;
     ret = rota_init(&d.ring, 8, &config);
-    return ret < 0 ? ret : add_with(&d, UINT32_MAX, 0);
+    return ret < 0 ? ret : add_with(&d, UINT32_MAX, 1);
 }
 
 /* Of a device that serves. */
@@ -847,7 +849,7 @@ static void refused_live(void)
         return;
     }
     refuses(ublk_control, EPERM, as_nobody(add_as_nobody, &d.control));
-    refuses(UBLK_U_CMD_ADD_DEV, EEXIST, add_with(&d, (uint32_t)s.id, 0));
+    refuses(UBLK_U_CMD_ADD_DEV, EEXIST, add_with(&d, (uint32_t)s.id, 1));
     refuses(UBLK_U_CMD_START_DEV, EEXIST,
             control(&d, rota_start_ublk_start_dev, NULL, 0, (uint64_t)s.pid));
     refuses(UBLK_U_CMD_SET_PARAMS, EACCES,
@@ -874,8 +876,8 @@ static void refused_new(void)
         return;
     d.info.dev_id = 59;
     refuses(ublk_control, ENODEV, control(&d, rota_start_ublk_stop_dev, NULL, 0, 0));
-    refuses(UBLK_U_CMD_ADD_DEV, EINVAL, add_with(&d, UINT32_MAX, UBLK_F_USER_RECOVERY_REISSUE));
-    is_int(add_with(&d, 58, 0), 0, "a device of a number that was wished for");
+    refuses(UBLK_U_CMD_ADD_DEV, EINVAL, add_with(&d, UINT32_MAX, 0));
+    is_int(add_with(&d, 58, 1), 0, "a device of a number that was wished for");
     refuses(UBLK_U_CMD_START_DEV, EINVAL,
             control(&d, rota_start_ublk_start_dev, NULL, 0, (uint64_t)getpid()));
     params.basic.logical_bs_shift = 3;
