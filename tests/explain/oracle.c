@@ -8,9 +8,10 @@
  *     oracle [SEED [SECONDS [SHOWN]]]
  *
  * Without arguments the seed is fixed, and requests are broken until 20000 have
- * failed; with SECONDS for so long. Built with ORACLE_SHARE, one of so many
- * breakages is tried on each trial and once, for slow machines and other kernels. `oracle TEXT` prints all that concerns the
- * breakages or trials whose name contains TEXT.
+ * failed, and the rows of the table that name their breakage have been met; with
+ * SECONDS for so long. Built with ORACLE_SHARE, one of so many breakages is tried
+ * on each trial and once, for slow machines and other kernels. `oracle TEXT`
+ * prints all that concerns the breakages or trials whose name contains TEXT.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -39,6 +40,7 @@
 #define PATIENCE_NS 20000000
 #define PATIENCES   2 /* a loaded machine may be late once */
 #define MAX_ROUNDS  400
+#define ROW_TRIES   20
 #define WORKERS     4
 
 static struct rota_caps caps;
@@ -274,6 +276,30 @@ static bool chosen(const struct live_trial *t, const struct breakage *b)
     return !only || strstr(t->title, only) || !strcmp(b->name, only);
 }
 
+static const struct breakage *breakage_named(const char *name)
+{
+    for (unsigned i = 0; i < breakage_count; i++) {
+        if (!strcmp(breakages[i].name, name))
+            return &breakages[i];
+    }
+    return NULL;
+}
+
+/* Rows that the dice have missed so far: their breakage of their requests, some times more. */
+static void provoke_rows(struct dice *dice)
+{
+    for (unsigned i = 0; i < live_broken_count; i++) {
+        const struct breakage *b = breakage_named(live_broken[i].breakage);
+
+        for (unsigned tries = 0; b && tries < ROW_TRIES && !tally->row_first[i]; tries++) {
+            for (unsigned t = 0; t < live_trial_count; t++) {
+                if (live_trials[t].opcode == live_broken[i].opcode && is_base(&live_trials[t]))
+                    try(t, (unsigned)(b - breakages), dice);
+            }
+        }
+    }
+}
+
 /* One process breaks requests until it has had enough of them, or of time. */
 static void work(uint64_t seed, unsigned long wanted, time_t end)
 {
@@ -296,6 +322,8 @@ static void work(uint64_t seed, unsigned long wanted, time_t end)
         }
     }
 enough:
+    if (!only && !end && ORACLE_SHARE == 1)
+        provoke_rows(&dice);
     breakages_close();
 }
 
@@ -320,15 +348,6 @@ static void add_up(struct tally *sum, const struct tally *one)
         sum->row_first[i] += one->row_first[i];
 }
 
-static bool is_breakage(const char *name)
-{
-    for (unsigned i = 0; i < breakage_count; i++) {
-        if (!strcmp(breakages[i].name, name))
-            return true;
-    }
-    return false;
-}
-
 /* Each error that the table leaves to a breakage was provoked by it. */
 static void report_rows(const struct tally *sum)
 {
@@ -337,7 +356,7 @@ static void report_rows(const struct tally *sum)
         const struct rota_op_info *op = rota_opcode_info(row->opcode);
         const struct rota_error_info *error = &rota_info_errors(op->errors)[row->error - 1];
 
-        if (!is_breakage(row->breakage))
+        if (!breakage_named(row->breakage))
             ok(0, "%s: there is no breakage %s", rota_op_name(row->opcode), row->breakage);
         else if (rota_caps_opcode(&caps, row->opcode, NULL) != ROTA_YES ||
                  row->since > caps.kernel_from || (row->until && row->until <= caps.kernel_from))
