@@ -122,7 +122,10 @@ static void give_up(struct emulate_ring *ring, unsigned index)
         mine.ring[index] = NULL;
         ring->holds--;
     } else {
+        /* Two rings that give up each other must not wait with their locks held; the call holds this one. */
+        emulate_ring_unlock(ring);
         drop(index);
+        emulate_lock_take(&ring->lock);
     }
 }
 
