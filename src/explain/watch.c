@@ -470,7 +470,7 @@ static unsigned look_at_loans(struct rota_watch *watch, const void *stack)
     return watch->mistakes - before;
 }
 
-unsigned rota_watch_look(struct rota_watch *watch)
+ROTA_COLD unsigned rota_watch_look(struct rota_watch *watch)
 {
     return look_at_loans(watch, __builtin_frame_address(0));
 }
@@ -533,7 +533,7 @@ int rota_watch_begin(struct rota_watch *watch, struct rota_ring *ring, struct ro
     return rota_watch_init(watch, ring, loans, room, report, data, NULL);
 }
 
-unsigned rota_watch_end(struct rota_watch *watch)
+ROTA_COLD unsigned rota_watch_end(struct rota_watch *watch)
 {
     look_at_loans(watch, __builtin_frame_address(0));
     rota_on_submit(watch->ring, NULL, NULL);
