@@ -88,8 +88,11 @@ static void look_at(struct search *search, const uint64_t *pages, unsigned count
 static bool look_through(struct search *search, uint64_t start, uint64_t end)
 {
     uint64_t entries[AT_ONCE], pages[AT_ONCE];
+    uint64_t all = (end - start) / search->page;
 
-    search->mapped += (end - start) / search->page;
+    if (all > MOST_PAGES)
+        return true; /* so much is address space that is kept free: a sanitizer's shadow, say */
+    search->mapped += all;
     if (search->mapped > MOST_PAGES)
         return false;
     for (uint64_t at = start; at < end;) {
