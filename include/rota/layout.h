@@ -67,7 +67,8 @@ struct rota_cq {
     uint32_t *kring_entries;
     void *ring_ptr; /* the mapping of sq.ring_ptr */
     size_t ring_sz;
-    uint32_t reserved[2];
+    uint32_t moves; /* how often handles took completions from behind others, which moved */
+    uint32_t reserved[1];
 };
 
 struct rota_op;

@@ -29,8 +29,9 @@
  * It follows the completion queue to know which requests are over. Where it
  * cannot (more completions between two looks than the queue has places, a
  * queue with completions of both sizes, requests without completion, several
- * in flight with the same user_data) it forgets what is lent: it never reports
- * what is none. One thing it has to be told: a program that submits on stacks
+ * in flight with the same user_data, a handle's completion that is taken from
+ * behind others that stay) it forgets what is lent: it never reports what is
+ * none. One thing it has to be told: a program that submits on stacks
  * of less than 256 KiB, as coroutines have, sets `stack` of the watch to what
  * is stack in any case below the function that submits, or to 0. Nothing is
  * allocated and no lock is taken; everything here belongs to the thread that
@@ -89,6 +90,7 @@ struct rota_watch {
     uint32_t mistakes;  /* how often it has reported */
     uint32_t looked;    /* the place of the SQE that is looked at, or the tail */
     uint32_t seen;      /* the place in the completion queue up to which CQEs were */
+    uint32_t moves;     /* of the completion queue, when it was looked at */
     uint32_t serial;
     uint32_t stack; /* bytes below the running function that are taken for stack: 256 KiB */
     char text[768];

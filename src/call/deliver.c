@@ -260,8 +260,10 @@ static uint32_t move_up_mixed(struct rota_ring *ring, uint32_t end)
 /* Closes the gaps between what stays before `end`; the freed slots go back to the kernel. */
 static void close_gaps(struct rota_ring *ring, uint32_t end)
 {
-    uint32_t first =
-        ring->flags & IORING_SETUP_CQE_MIXED ? move_up_mixed(ring, end) : move_up(ring, end);
+    uint32_t first;
+
+    ring->cq.moves++;
+    first = ring->flags & IORING_SETUP_CQE_MIXED ? move_up_mixed(ring, end) : move_up(ring, end);
 
     rota_cq_advance(ring, first - ring->cq.cqe_head);
 }

@@ -419,6 +419,12 @@ static void complete(struct rota_watch *watch, const struct io_uring_cqe *cqe)
         watch->forgotten += before - watch->count;
 }
 
+static void forget_all(struct rota_watch *watch)
+{
+    watch->forgotten += watch->count;
+    watch->count = 0;
+}
+
 static void follow_completions(struct rota_watch *watch)
 {
     const struct rota_cq *cq = &watch->ring->cq;
@@ -428,9 +434,10 @@ static void follow_completions(struct rota_watch *watch)
         return;
     /* Acquire: pairs with the kernel's release after it has written the CQEs. */
     tail = rota_load_acquire(cq->ktail);
-    if (tail - watch->seen > cq->ring_entries) {
-        watch->forgotten += watch->count;
-        watch->count = 0;
+    /* Too many, or others stand in their places now. */
+    if (tail - watch->seen > cq->ring_entries || watch->moves != cq->moves) {
+        watch->moves = cq->moves;
+        forget_all(watch);
         watch->seen = tail;
     }
     for (; watch->seen != tail; watch->seen++)
@@ -519,6 +526,7 @@ int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring, struct rot
     watch->mistakes = 0;
     watch->looked = rota_sq_unseen(ring);
     watch->seen = rota_load_acquire(ring->cq.ktail);
+    watch->moves = ring->cq.moves;
     watch->serial = 0;
     watch->stack = STACK_BELOW;
     watch->text[0] = 0;

@@ -633,6 +633,33 @@ static void innocent(void)
     ok(watch.count == 0, "and nothing stays lent");
 }
 
+/* A handle's completion is taken from behind others, which move: what was where is not known then. */
+static void taken_from_behind(void)
+{
+    static char text[2][8];
+    struct rota_op op[2] = {ROTA_OP_INIT, ROTA_OP_INIT};
+    struct io_uring_cqe *cqe;
+    unsigned stays = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        rota_prep_nop(rota_get_sqe(&ring));
+        rota_start_read(&ring, &op[i], ends[0], text[i], sizeof(text[i]), 0);
+    }
+    rota_submit(&ring);
+    if (write(ends[1], text, sizeof(text)) != (ssize_t)sizeof(text))
+        exit(1);
+    for (unsigned i = 0; i < 2; i++)
+        ok(rota_await(&ring, &op[i]) == 8, "a handle is awaited behind what stays");
+    rota_watch_look(&watch);
+    ok(!rota_watch_reuse(&watch, text, sizeof(text), true) && reports == 0,
+       "its memory is the program's again");
+    while (!rota_peek_cqe(&ring, &cqe)) {
+        rota_cqe_seen(&ring, cqe);
+        stays++;
+    }
+    ok(stays == 2, "and the others are still there");
+}
+
 int main(void)
 {
     int sockets[2];
@@ -655,6 +682,7 @@ int main(void)
     rota_queue_exit(&lab);
     forget();
     innocent();
+    taken_from_behind();
     ok(rota_watch_end(&watch) >= 3, "the end tells how many there were");
     rota_queue_exit(&ring);
     return done();

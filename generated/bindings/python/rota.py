@@ -1187,7 +1187,7 @@ class rota_loan(_Record):
 
 
 class rota_watch(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=840, ilp32_4=820, ilp32_8=820))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=848, ilp32_4=824, ilp32_8=824))]
 
 
 class rota_zcrx_rq(_Record):
@@ -1858,7 +1858,8 @@ rota_cq.kring_mask = _member(_abi(lp64=88, ilp32_4=56, ilp32_8=56), c_void_p)
 rota_cq.kring_entries = _member(_abi(lp64=96, ilp32_4=60, ilp32_8=60), c_void_p)
 rota_cq.ring_ptr = _member(_abi(lp64=104, ilp32_4=64, ilp32_8=64), c_void_p)
 rota_cq.ring_sz = _member(_abi(lp64=112, ilp32_4=68, ilp32_8=68), c_size_t)
-rota_cq.reserved = _member(_abi(lp64=120, ilp32_4=72, ilp32_8=72), c_uint32, 2)
+rota_cq.moves = _member(_abi(lp64=120, ilp32_4=72, ilp32_8=72), c_uint32)
+rota_cq.reserved = _member(_abi(lp64=124, ilp32_4=76, ilp32_8=76), c_uint32, 1)
 rota_calls.mode = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint32)
 rota_calls.in_flight = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint32)
 rota_calls.cancels = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
@@ -1975,9 +1976,10 @@ rota_watch.forgotten = _member(_abi(lp64=48, ilp32_4=28, ilp32_8=28), c_uint32)
 rota_watch.mistakes = _member(_abi(lp64=52, ilp32_4=32, ilp32_8=32), c_uint32)
 rota_watch.looked = _member(_abi(lp64=56, ilp32_4=36, ilp32_8=36), c_uint32)
 rota_watch.seen = _member(_abi(lp64=60, ilp32_4=40, ilp32_8=40), c_uint32)
-rota_watch.serial = _member(_abi(lp64=64, ilp32_4=44, ilp32_8=44), c_uint32)
-rota_watch.stack = _member(_abi(lp64=68, ilp32_4=48, ilp32_8=48), c_uint32)
-rota_watch.text = _member(_abi(lp64=72, ilp32_4=52, ilp32_8=52), c_char, 768)
+rota_watch.moves = _member(_abi(lp64=64, ilp32_4=44, ilp32_8=44), c_uint32)
+rota_watch.serial = _member(_abi(lp64=68, ilp32_4=48, ilp32_8=48), c_uint32)
+rota_watch.stack = _member(_abi(lp64=72, ilp32_4=52, ilp32_8=52), c_uint32)
+rota_watch.text = _member(_abi(lp64=76, ilp32_4=56, ilp32_8=56), c_char, 768)
 rota_zcrx_rq.khead = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_void_p)
 rota_zcrx_rq.ktail = _member(_abi(lp64=8, ilp32_4=4, ilp32_8=4), c_void_p)
 rota_zcrx_rq.rq_tail = _member(_abi(lp64=16, ilp32_4=8, ilp32_8=8), c_uint32)
