@@ -145,13 +145,16 @@ static bool populates(void)
     return known == TELLS;
 }
 
-/* Before Linux 5.14: a call that reads a signal mask before it finds that it is told nonsense. */
-static bool is_readable(uint64_t at)
+/*
+ * Before Linux 5.14: a call that reads a signal mask before it finds that it is told nonsense. Not at
+ * the page's beginning: of the first page that is NULL, where it has no mask to read.
+ */
+static bool is_readable(uint64_t page)
 {
     const int nonsense = -1;
+    const uintptr_t mask = (uintptr_t)page + ROTA_SIGSET_SIZE;
 
-    return syscall(SYS_rt_sigprocmask, nonsense, (uintptr_t)at, NULL, (size_t)ROTA_SIGSET_SIZE) >=
-               0 ||
+    return syscall(SYS_rt_sigprocmask, nonsense, mask, NULL, (size_t)ROTA_SIGSET_SIZE) >= 0 ||
            errno != EFAULT;
 }
 

@@ -13,6 +13,9 @@
 #ifndef SYS_futex
 #define SYS_futex SYS_futex_time64
 #endif
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* on every processor but alpha */
+#endif
 #define SIZE_U32 2u /* FUTEX2_SIZE_U32, which older headers lack */
 #define ROUNDS   50
 
@@ -79,6 +82,10 @@ static void woken_of_several(struct twin *t)
     static uint32_t words[3];
     struct element elements[3];
 
+    if (t->kernel && syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == ENOSYS) {
+        t->lacking = true;
+        return;
+    }
     for (unsigned i = 0; i < 3; i++)
         elements[i] = (struct element){.address = (uintptr_t)&words[i], .flags = SIZE_U32};
     for (unsigned i = 0; i < 3; i++) {

@@ -32,7 +32,7 @@
 struct twin {
     const struct rota_kernel *kernel; /* NULL: the real one */
     struct rota_ring ring;
-    bool lacking; /* the real kernel is too old for it */
+    bool lacking; /* the kernel is too old for it, real or below the emulated one */
     char text[4096];
     size_t length;
 };
@@ -214,8 +214,9 @@ __attribute__((unused)) static void play_all(const struct scenario *scenarios, s
     for (size_t i = 0; i < count; i++) {
         const struct scenario *s = &scenarios[i];
 
-        play(s, &rota_kernel_emulated, &t);
-        if (!ok(same(t.text, s->expected), "%s: emulated", s->name))
+        if (!play(s, &rota_kernel_emulated, &t))
+            skip(1, "%s: a system call is not there", s->name);
+        else if (!ok(same(t.text, s->expected), "%s: emulated", s->name))
             diag("found    %s\nexpected %s", t.text, s->expected);
         if (!play(s, NULL, &t)) {
             skip(1, "%s: the real kernel cannot do it", s->name);
