@@ -36,8 +36,9 @@ int rota_op_request_cancel(struct rota_ring *ring, struct rota_op *op)
 /* rota_calls_wait() for those whom no signal ends. */
 static int wait_through(struct rota_ring *ring, struct rota_scan *scan, const uint64_t *deadline)
 {
-    struct rota_in_vain in_vain = {0};
+    struct rota_in_vain in_vain;
 
+    rota_in_vain_start(&in_vain);
     for (;;) {
         int ret = rota_calls_wait(ring, scan, deadline);
 
@@ -64,10 +65,11 @@ static int look(struct rota_ring *ring, struct rota_scan *scan, uint64_t until)
 
 void rota_calls_tidy(struct rota_ring *ring)
 {
-    struct rota_in_vain in_vain = {0};
+    struct rota_in_vain in_vain;
     uint64_t until;
     int ret = 0;
 
+    rota_in_vain_start(&in_vain);
     if (!ring->calls.cancels)
         return;
     ret = rota_calls_deadline(ring, (uint64_t)ROTA_PAUSE_NSEC << ROTA_PAUSE_DOUBLINGS, &until);
@@ -264,8 +266,9 @@ static ROTA_COLD int finish_call(struct rota_ring *ring, struct rota_op *op, boo
     uint64_t until = 0;
     uint32_t kept = 0; /* completions that stay in the queue */
     unsigned refused = 0;
-    struct rota_in_vain in_vain = {0};
+    struct rota_in_vain in_vain;
 
+    rota_in_vain_start(&in_vain);
     for (;;) {
         struct rota_scan scan;
 

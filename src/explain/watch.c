@@ -299,15 +299,15 @@ static void look_at_field(struct rota_watch *watch, const struct io_uring_sqe *s
                           const struct rota_op_info *op, const struct rota_field_info *row,
                           const void *stack)
 {
-    struct piece piece = {
-        .address = rota_sqe_field(sqe, row->offset, row->size),
-        .size = row->length,
-        .name = row->arg.at ? row->arg : row->name,
-        .memory = row->memory,
-        .lives = row->lives,
-    };
     bool vector = rota_field_is_vector(row, sqe);
+    struct piece piece;
 
+    rota_zero(&piece, sizeof(piece));
+    piece.address = rota_sqe_field(sqe, row->offset, row->size);
+    piece.size = row->length;
+    piece.name = row->arg.at ? row->arg : row->name;
+    piece.memory = row->memory;
+    piece.lives = row->lives;
     if (!piece.address || rota_conditions_hold(row->when, sqe, watch->ring) != ROTA_YES)
         return;
     if (rota_field_is_text(row))
@@ -334,8 +334,9 @@ static void look_at_command(struct rota_watch *watch, const struct io_uring_sqe 
     const struct rota_field_info *field = rota_command_field(op);
     const struct rota_command_info *command;
     struct rota_command_set set;
-    struct piece piece = {0};
+    struct piece piece;
 
+    rota_zero(&piece, sizeof(piece));
     if (!field)
         return;
     rota_commands_of(op, (uint32_t)rota_sqe_field(sqe, field->offset, field->size), &set);

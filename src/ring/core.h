@@ -364,6 +364,12 @@ struct rota_in_vain {
 /* After so many rounds it is looked how long they took. */
 #define ROTA_IN_VAIN_MOST (1u << 20)
 
+/* Nothing was in vain yet. Only the count is set: all of it would be a memset on some processors. */
+static inline void rota_in_vain_start(struct rota_in_vain *in_vain)
+{
+    in_vain->rounds = 0;
+}
+
 /* Counts one more; true when the last `most` were too fast for signals. */
 bool rota_is_hopeless(const struct rota_ring *ring, struct rota_in_vain *in_vain, uint32_t most);
 

@@ -211,8 +211,9 @@ int rota_submit_and_get_events(struct rota_ring *ring)
 
 int rota_sqring_wait(struct rota_ring *ring)
 {
-    struct rota_in_vain in_vain = {0};
+    struct rota_in_vain in_vain;
 
+    rota_in_vain_start(&in_vain);
     if (rota_is_dead(ring))
         return -EBADF;
     if (!(ring->flags & IORING_SETUP_SQPOLL) || rota_sq_space_left(ring))

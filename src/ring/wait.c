@@ -266,8 +266,10 @@ bool rota_is_hopeless(const struct rota_ring *ring, struct rota_in_vain *in_vain
     struct __kernel_timespec now, least;
 
     in_vain->rounds++;
-    if (in_vain->rounds == IN_VAIN_FREE)
-        (void)read_clock(ring, &in_vain->since);
+    if (in_vain->rounds == IN_VAIN_FREE && read_clock(ring, &in_vain->since) < 0) {
+        in_vain->since.tv_sec = 0;
+        in_vain->since.tv_nsec = 0;
+    }
     if (in_vain->rounds < most)
         return false;
     in_vain->rounds = 0;
@@ -301,10 +303,11 @@ int rota_wait_for(struct rota_ring *ring, const struct rota_wait *wanted)
     const struct rota_limit *limit = wanted->limit;
     bool retry = !(ring->int_flags & ROTA_INT_INTERRUPTIBLE), timed;
     struct clocked time;
-    struct rota_in_vain in_vain = {0};
+    struct rota_in_vain in_vain;
     bool skipped = false, goes_on;
     int taken = 0, ret;
 
+    rota_in_vain_start(&in_vain);
     if (wait_nr > ring->cq.ring_entries)
         wait_nr = ring->cq.ring_entries;
     if (wait_nr)
