@@ -276,9 +276,10 @@ ROTA_API int rota_get_events(struct rota_ring *ring);
  * rota_sqring_wait - SQPOLL: wait until rota_get_sqe() can succeed.
  *
  * Of the submitting side. Returns 0 at once when there is space or the ring is
- * not SQPOLL; else 0, or -EINTR as a wait, -EINVAL before 5.10, -EBADF, -EBUSY
- * while a chain of handles is open, -EOWNERDEAD and the other errors of
- * rota_submit() that are not about SQEs.
+ * not SQPOLL; else 0, or -EINTR as a wait (which the end of another ring of the
+ * thread can cause, too), -EINVAL before 5.10, -EBADF, -EBUSY while a chain of
+ * handles is open, -EOWNERDEAD and the other errors of rota_submit() that are not
+ * about SQEs.
  */
 ROTA_API int rota_sqring_wait(struct rota_ring *ring);
 

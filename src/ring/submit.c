@@ -230,7 +230,7 @@ int rota_sqring_wait(struct rota_ring *ring)
             return ret;
         if (rota_sq_space_left(ring))
             return 0;
-        /* Only a signal ends this wait before there is space; the kernel does not say so. */
+        /* A signal ends this wait before there is space, or work that the kernel does in its place. */
         if (ring->int_flags & ROTA_INT_INTERRUPTIBLE)
             return -EINTR;
         if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
