@@ -207,9 +207,10 @@ static void look_at_queue(struct rota_ring *r, struct rota_op *op)
 static void own_nop(uint64_t data)
 {
     struct io_uring_sqe *sqe = rota_get_sqe(ring);
+    int ret;
 
     /* The thread of an SQPOLL ring may be slower than this test. */
-    if (!sqe && rota_sqring_wait(ring) >= 0)
+    while (!sqe && (ret = rota_sqring_wait(ring), ret >= 0 || ret == -EINTR))
         sqe = rota_get_sqe(ring);
     if (!sqe)
         bail("no SQE");
