@@ -291,6 +291,27 @@ static void many_signals(void)
     is_int(rota_sqring_wait(&ring), -EPROTO, "which ends where nothing else can be the reason");
     rota_queue_exit(&ring);
 
+    /* Waits of this ring are interruptible; a start is none. */
+    kernel.enter = is_signalled;
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQPOLL, ROTA_WAIT_INTERRUPTIBLE);
+    ring.kernel = &kernel;
+    fake_prepare(&ring, FAKE_ENTRIES, 1);
+    calls = 0;
+    signals = 5;
+    is_int(rota_sqring_wait(&ring), -EINTR, "here a signal ends the wait for room");
+    is_int(rota_start_nop(&ring, &op), 0, "and does not keep a handle from starting");
+    ok(calls >= signals, "which waits for room");
+    rota_op_init(&op);
+    rota_queue_exit(&ring);
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_SQPOLL, ROTA_WAIT_INTERRUPTIBLE);
+    kernel.enter = says_nothing;
+    ring.kernel = &kernel;
+    fake_prepare(&ring, FAKE_ENTRIES, 1);
+    is_int(rota_start_nop(&ring, &op), -EPROTO, "but not for ever");
+    rota_queue_exit(&ring);
+
     kernel.enter = goes_wrong;
     fake_reset();
     fake_plain_ring(&ring, 0, 0);
