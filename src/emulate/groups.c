@@ -11,17 +11,12 @@
 #include "emulate/resources.h"
 
 #include <limits.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "emulate/futex.h"
 #include "emulate/hooks.h"
-
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
 
 #define BUNDLE_MOST  1024u /* buffers of one bundle */
 #define BUNDLE_SIZED 256u  /* of one for a number of bytes */

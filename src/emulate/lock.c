@@ -2,19 +2,13 @@
 /* The lock's ways that sleep and wake. */
 #include "emulate/lock.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "emulate/futex.h"
 
 #define SPINS 100
 
 static void futex(uint32_t *word, int what, uint32_t value)
 {
-#ifdef __NR_futex
-    (void)syscall(__NR_futex, word, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
-#else /* 32-bit processors that never had a 32-bit time */
-    (void)syscall(__NR_futex_time64, word, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
-#endif
+    (void)syscall(SYS_futex, word, what | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
 
 void emulate_lock_slow(struct emulate_lock *lock)

@@ -7,13 +7,12 @@
  */
 #include "emulate/emulate.h"
 
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "emulate/futex.h"
 #include "emulate/inside.h"
 
 /* All that live. The lock is held across forks. */
@@ -119,9 +118,6 @@ int emulate_memory_unmap(void *address, size_t size)
 #endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
-#endif
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
 #endif
 
 enum {

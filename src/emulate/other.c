@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "emulate/calls.h"
+#include "emulate/futex.h"
 #include "emulate/hooks.h"
 #include "emulate/resources.h"
 
@@ -79,26 +80,16 @@ EMULATE_HOOK(epoll_wait)
     return found ? found : -EAGAIN;
 }
 
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
-#ifndef SYS_futex_wake
-#define SYS_futex_wake 454
-#endif
-#ifndef FUTEX2_SIZE_U32
-#define FUTEX2_SIZE_U32 0x02
-#endif
-
 EMULATE_HOOK(futex_wake)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     uint32_t flags = (uint32_t)sqe->fd;
-    int operation = FUTEX_WAKE_BITSET | (flags & FUTEX_PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0);
+    int operation = FUTEX_WAKE_BITSET | (flags & FUTEX2_PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
     int most = sqe->addr2 > INT_MAX ? INT_MAX : (int)sqe->addr2;
 
     (void)ring;
     /* The old call has all but NUMA; and 0 wakes nobody, which it does not know. */
-    if (flags & ~(uint32_t)(FUTEX2_SIZE_U32 | FUTEX_PRIVATE_FLAG))
+    if (flags & ~(uint32_t)(FUTEX2_SIZE_U32 | FUTEX2_PRIVATE))
         return emulate_result(
             syscall(SYS_futex_wake, (uintptr_t)sqe->addr, sqe->addr3, most, flags));
     if (!most)

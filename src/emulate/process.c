@@ -2,28 +2,16 @@
 /* Waiting for futexes and children: first without, then on a worker of the kind for such waits. */
 #include "emulate/emulate.h"
 
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "emulate/futex.h"
 #include "emulate/hooks.h"
 #include "emulate/inside.h"
-
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449 /* on every processor but alpha */
-#endif
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
-
-#define SIZE_MASK    3u
-#define SIZE_32      2u
-#define PRIVATE_FLAG 128u
 
 /* struct futex_waitv, which older headers lack. */
 struct futex_element {
@@ -69,8 +57,8 @@ static struct gate *gate_of(const struct emulate_request *request)
 static long wait_word(uintptr_t address, uint32_t value, uint32_t flags, uint32_t mask)
 {
     return syscall(SYS_futex, address,
-                   FUTEX_WAIT_BITSET | (flags & PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0), value, NULL,
-                   NULL, mask);
+                   FUTEX_WAIT_BITSET | (flags & FUTEX2_PRIVATE ? FUTEX_PRIVATE_FLAG : 0), value,
+                   NULL, NULL, mask);
 }
 
 static bool open_gate(struct gate *gate)
@@ -96,7 +84,7 @@ static bool leave_gate(struct gate *gate, long ret)
 static bool move(const struct gate *gate, uint32_t i, uint32_t value)
 {
     const struct futex_element *to = &gate->elements[i];
-    int operation = FUTEX_CMP_REQUEUE | (to->flags & PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0);
+    int operation = FUTEX_CMP_REQUEUE | (to->flags & FUTEX2_PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
     const unsigned long wake = 0, requeue = 1;
 
     return syscall(SYS_futex, &gate->words[i], operation, wake, requeue, (uintptr_t)to->address,
@@ -112,7 +100,7 @@ static void give_up(struct gate *gate)
         __atomic_store_n(&gate->words[i], 0, __ATOMIC_RELEASE);
         (void)syscall(SYS_futex, &gate->words[i],
                       FUTEX_WAKE |
-                          (gate->elements[i].flags & PRIVATE_FLAG ? FUTEX_PRIVATE_FLAG : 0),
+                          (gate->elements[i].flags & FUTEX2_PRIVATE ? FUTEX_PRIVATE_FLAG : 0),
                       1, NULL, NULL, 0);
     }
 }
@@ -199,7 +187,8 @@ EMULATE_HOOK(futex_wait)
     struct gate *gate = gate_of(request);
     long ret;
 
-    if (flags & ~(SIZE_MASK | PRIVATE_FLAG) || (flags & SIZE_MASK) != SIZE_32 || sqe->futex_flags ||
+    if (flags & ~(uint32_t)(FUTEX2_SIZE_MASK | FUTEX2_PRIVATE) ||
+        (flags & FUTEX2_SIZE_MASK) != FUTEX2_SIZE_U32 || sqe->futex_flags ||
         sqe->off > UINT32_MAX || !sqe->addr3 || sqe->addr3 > UINT32_MAX)
         return -EINVAL;
     if (!request->blocking) {
@@ -237,7 +226,8 @@ static long wait_words(const struct futex_element *elements, uint32_t count)
 static bool movable(const struct futex_element *elements, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (elements[i].reserved || (elements[i].flags & ~PRIVATE_FLAG) != SIZE_32 ||
+        if (elements[i].reserved ||
+            (elements[i].flags & ~(uint32_t)FUTEX2_PRIVATE) != FUTEX2_SIZE_U32 ||
             elements[i].address % sizeof(uint32_t))
             return false;
     }
