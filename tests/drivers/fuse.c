@@ -16,6 +16,7 @@ int example_main(int argc, char **argv);
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "ended.h"
 #include "tried.h"
 
 #define LARGE (3U << 20)
@@ -242,21 +243,6 @@ static bool start_service(struct service *s, bool dev)
     return false;
 }
 
-/* Its exit status, or -1 when none comes in half a minute. */
-static int service_ended(const struct service *s)
-{
-    int status;
-
-    for (int i = 0; i < 3000; i++) {
-        if (waitpid(s->pid, &status, WNOHANG) == s->pid)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        usleep(10000);
-    }
-    kill(s->pid, SIGKILL);
-    waitpid(s->pid, &status, 0);
-    return -1;
-}
-
 static bool is_mounted(void)
 {
     char line[1024];
@@ -334,7 +320,7 @@ static void way(bool dev)
     }
     if (!dev && !s.over_ring) {
         kill(s.pid, SIGTERM);
-        is_int(service_ended(&s), 0, "SIGTERM ends what was mounted");
+        is_int(program_ended(s.pid), 0, "SIGTERM ends what was mounted");
         skip(10, "this kernel does not offer FUSE_OVER_IO_URING");
         return;
     }
@@ -353,7 +339,7 @@ static void way(bool dev)
     ok(!statvfs(place, &space) && !statvfs(source, &own) && space.f_blocks == own.f_blocks,
        "%s: the space is told", name);
     kill(s.pid, SIGTERM);
-    is_int(service_ended(&s), 0, "%s: SIGTERM ends it", name);
+    is_int(program_ended(s.pid), 0, "%s: SIGTERM ends it", name);
     ok(!is_mounted(), "%s: and nothing is mounted", name);
 }
 
@@ -371,13 +357,13 @@ static void ends(bool dev)
         return; /* said before */
     if (dev == s.over_ring) {
         kill(s.pid, SIGTERM);
-        service_ended(&s);
+        program_ended(s.pid);
         return;
     }
     fd = open(path, O_RDONLY | O_CLOEXEC);
     is_int(read(fd, memory, sizeof(memory)), sizeof(memory), "%s: a file is read", name);
     kill(s.pid, SIGKILL);
-    is_int(service_ended(&s), 128 + SIGKILL, "%s: the server is killed", name);
+    is_int(program_ended(s.pid), 128 + SIGKILL, "%s: the server is killed", name);
     ok(pread(fd, memory, sizeof(memory), 2 << 20) < 0, "%s: reads fail and do not hang", name);
     close(fd);
     is_int(umount2(place, MNT_DETACH), 0, "%s: it is unmounted", name);
@@ -386,14 +372,14 @@ static void ends(bool dev)
         return;
     }
     is_int(umount2(place, 0), 0, "%s: somebody else unmounts it", name);
-    is_int(service_ended(&s), 0, "%s: and it ends", name);
+    is_int(program_ended(s.pid), 0, "%s: and it ends", name);
     if (!start_service(&s, dev)) {
         ok(false, "%s: it is mounted once more", name);
         return;
     }
     fd = open(path, O_RDONLY | O_CLOEXEC);
     kill(s.pid, SIGINT);
-    is_int(service_ended(&s), 0, "%s: SIGINT ends it under an open file", name);
+    is_int(program_ended(s.pid), 0, "%s: SIGINT ends it under an open file", name);
     ok(pread(fd, memory, sizeof(memory), 2 << 20) < 0, "%s: whose reads fail", name);
     close(fd);
 }

@@ -6,6 +6,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "ended.h"
+
 #define ARGUMENTS(...) ((char *[]){(char[]){"ublk"}, (char[]){"add"}, __VA_ARGS__, NULL})
 #define OPTION(text)   ((char[]){text})
 
@@ -71,28 +73,13 @@ static bool start_server(struct server *s, char **arguments)
     return s->disk >= 0;
 }
 
-/* Its exit status; it has to come soon. */
-static int server_ended(struct server *s)
-{
-    int status;
-
-    for (int i = 0; i < 3000; i++) {
-        if (waitpid(s->pid, &status, WNOHANG) == s->pid)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        usleep(10000);
-    }
-    kill(s->pid, SIGKILL);
-    waitpid(s->pid, &status, 0);
-    return -1;
-}
-
 static int stop_server(struct server *s)
 {
     if (s->disk >= 0)
         close(s->disk);
     s->disk = -1;
     kill(s->pid, SIGTERM);
-    return server_ended(s);
+    return program_ended(s->pid);
 }
 
 #endif /* ROTA_TESTS_SERVER_H */

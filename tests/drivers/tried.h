@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the trials of commands say, so that tests/drivers/covered finds them:
+ * What the trials of commands say, so that tests/codegen/test_tried.py finds them:
  * the table names the program that tries a command or an error of it.
  */
 #ifndef ROTA_TESTS_TRIED_H

@@ -331,7 +331,7 @@ static void deleted(void)
            "a disk is removed under its reader");
     waitpid(reader, &status, 0);
     ok(WIFEXITED(status) && !WEXITSTATUS(status), "whose reads come to an end");
-    ok(server_ended(&s) >= 0, "and so does its server");
+    ok(program_ended(s.pid) >= 0, "and so does its server");
 }
 
 /* Questions to the driver, and what only a test has a use for. */
@@ -379,7 +379,7 @@ static void controlled(void)
     is_int(control(&d, rota_start_ublk_stop_dev, NULL, 0, 0), 0, "it is stopped");
     ret = control(&d, rota_start_ublk_del_dev_async, NULL, 0, 0);
     ok(!ret || ret == -EOPNOTSUPP || ret == -ENODEV, "and deleted without a wait: %s", reason(ret));
-    ok(server_ended(&s) >= 0, "its server ends");
+    ok(program_ended(s.pid) >= 0, "its server ends");
     close_control(&d);
 }
 
@@ -397,7 +397,7 @@ static void killed(void)
     }
     is_int(exercise(s.disk, 16, 300), 0, "a disk that will lose its server");
     kill(s.pid, SIGKILL);
-    is_int(server_ended(&s), 128 + SIGKILL, "the server is killed");
+    is_int(program_ended(s.pid), 128 + SIGKILL, "the server is killed");
     snprintf(id, sizeof(id), "%d", s.id);
     disk = s.disk;
     if (!ok(start_server(&s, ((char *[]){OPTION("ublk"), OPTION("recover"), id, OPTION("--file"),
@@ -862,7 +862,7 @@ static void refused_live(void)
     usleep(300000);
     refuses(UBLK_U_CMD_DEL_DEV, EINTR, rota_op_cancel(&d.ring, &op));
     close(s.disk);
-    ok(server_ended(&s) >= 0, "the server ends all the same");
+    ok(program_ended(s.pid) >= 0, "the server ends all the same");
     close_control(&d);
 }
 
