@@ -150,15 +150,15 @@ static enum rota_answer see_bytes(const struct rota_call_view *view)
     return reach < 0 ? ROTA_UNKNOWN : (uint64_t)reach < count ? ROTA_NO : ROTA_YES;
 }
 
-static enum rota_answer see_items(const struct rota_call_view *view, enum rota_look_kind kind)
+/* `found` is the element that decided, where there are elements that are told. */
+static enum rota_answer see_items(const struct rota_call_view *view, enum rota_look_kind kind,
+                                  struct rota_found *found)
 {
-    struct rota_found found;
-
     switch (view->info->items.kind) {
     case ROTA_ITEMS_DESCRIPTORS:
-        return see_descriptors(view, kind, &found);
+        return see_descriptors(view, kind, found);
     case ROTA_ITEMS_VECTORS:
-        return see_vectors(view, kind, &found);
+        return see_vectors(view, kind, found);
     default:
         return see_bytes(view);
     }
@@ -192,21 +192,24 @@ static enum rota_answer see_member(const struct rota_call_view *view, const stru
     }
 }
 
+static enum rota_answer holds(const struct rota_look *look, enum rota_answer seen)
+{
+    if (seen == ROTA_UNKNOWN)
+        return ROTA_UNKNOWN;
+    return (seen == ROTA_YES) != look->negated ? ROTA_YES : ROTA_NO;
+}
+
 enum rota_answer rota_call_look_holds(const struct rota_subject *s, const struct rota_look *look)
 {
-    enum rota_answer seen;
+    struct rota_found found;
 
     if (look->at == ROTA_LOOK_AT_RING)
         return rota_look_holds(s, look);
     if (!s->call->call)
         return ROTA_UNKNOWN;
     if (look->at == ROTA_LOOK_AT_ITEMS)
-        seen = see_items(s->call, (enum rota_look_kind)look->kind);
-    else
-        seen = see_member(s->call, s->ring, look);
-    if (seen == ROTA_UNKNOWN)
-        return ROTA_UNKNOWN;
-    return (seen == ROTA_YES) != look->negated ? ROTA_YES : ROTA_NO;
+        return holds(look, see_items(s->call, (enum rota_look_kind)look->kind, &found));
+    return holds(look, see_member(s->call, s->ring, look));
 }
 
 /*
@@ -306,12 +309,8 @@ void rota_call_evidence(struct rota_text *text, const struct rota_subject *s,
         struct rota_found found;
 
         if (look->at != ROTA_LOOK_AT_ITEMS || view->info->items.kind == ROTA_ITEMS_BYTES ||
-            rota_call_look_holds(s, look) != ROTA_YES)
+            holds(look, see_items(view, (enum rota_look_kind)look->kind, &found)) != ROTA_YES)
             continue;
-        if (view->info->items.kind == ROTA_ITEMS_DESCRIPTORS)
-            (void)see_descriptors(view, (enum rota_look_kind)look->kind, &found);
-        else
-            (void)see_vectors(view, (enum rota_look_kind)look->kind, &found);
         rota_text_all(text, before, "element ", NULL);
         rota_text_decimal(text, found.index);
         rota_text_put(text, " is ");
