@@ -14,6 +14,10 @@ from codegen.table.layout import Placed
 LARGEST = 128  # bytes of a structure that explanations look at
 
 
+def _bytes_of(members: tuple[Placed, ...]) -> int:
+    return max((item.offset + item.size * (item.count or 1) for item in members), default=0)
+
+
 class CallBuilder:
     """Makes register opcodes of rows."""
 
@@ -39,7 +43,7 @@ class CallBuilder:
     def _structure(self, raw: Any) -> tuple[tuple[Placed, ...], int]:
         """The members behind the argument, and how many bytes they are."""
         members = self.known.members.get(raw.get("arg", "").removeprefix("struct "), ())
-        size = max((item.offset + item.size * (item.count or 1) for item in members), default=0)
+        size = _bytes_of(members)
         # What the call takes one of: where there are several they are its items.
         single = "items" not in raw or "at" in raw["items"]
         return members, size if single and size <= LARGEST else 0
@@ -49,10 +53,8 @@ class CallBuilder:
             return None
         of = raw["items"]["of"]
         members = self.known.members.get(of.removeprefix("struct "), ())
-        size = {"__s32": 4, "struct iovec": 0}.get(
-            of, max((item.offset + item.size * (item.count or 1) for item in members), default=0))
+        size = {"__s32": 4, "struct iovec": 0}.get(of, _bytes_of(members))
         return Items(of, size, raw["items"].get("at"), raw["items"].get("count"))
-
 
     def _call(self, raw: Any, row: Any) -> Call:
         args = tuple(CallArg(item["arg"], item["type"], item.get("liburing", item["type"]),

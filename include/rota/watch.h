@@ -117,9 +117,9 @@ ROTA_API int rota_watch_init(struct rota_watch *watch, struct rota_ring *ring,
  * rota_watch_begin - watch a ring.
  *
  * `loans` is room for as many pieces of memory in flight; a request has up to
- * three, and one for each element of a vector or buffer of a group. `report` is called with each
- * mistake, and may look at everything but must not use the ring; NULL writes
- * it to standard error and ends the program. `watch`, `loans` and `ring` must
+ * three, and one for each element of a vector or buffer of a group. `report` is
+ * called with each mistake, and may look at everything but must not use the
+ * ring; NULL writes it to standard error and ends the program. `watch`, `loans` and `ring` must
  * stay where they are until rota_watch_end(). It takes the ring's hook,
  * rota_on_submit().
  *
