@@ -24,11 +24,15 @@
  *   nothing meanwhile passes it by.
  * - What came and went before anybody looked is no event of a multishot poll.
  * - A request does not keep its file open: a descriptor that is not a
- *   registered one must stay open until the requests on it have ended.
+ *   registered one must stay open until the requests on it have ended. After many
+ *   requests on one number that number is taken to be the same file; where it is
+ *   another by then, a request on it may wait some hundredths of a second longer
+ *   than it has to, which happens less often each time it was so.
  * - What may block runs on workers (rota_emulate_workers). One that blocks and
  *   is cancelled is interrupted with a signal, SIGRTMAX - 3 or the next below it
  *   that the program has no handler for, which is sent to workers only; its
- *   handler, which does nothing, is installed at the first such cancellation.
+ *   handler, which does nothing, is installed when the first worker starts, and is
+ *   not to be replaced. No other signal reaches a thread of the library.
  * - poll(2) and epoll(7) find the ring's descriptor readable when completions
  *   wait or work can go on, and sometimes when it turns out that there is
  *   none. Watched with EPOLLET, peek until nothing is found.

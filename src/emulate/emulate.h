@@ -237,11 +237,17 @@ struct emulate_clock {
 /* A descriptor in the ring's epoll, and who waits for it. */
 struct emulate_file {
     int fd;
-    bool added;     /* epoll may know it */
-    uint32_t armed; /* the mask that epoll has; 0: none, or it was used up */
-    uint32_t
-        want; /* at least what the requests wait for, and EPOLLONESHOT if one is no multishot */
+    bool added;      /* epoll may know it */
+    bool unchecked;  /* in ring->unchecked */
+    bool empty;      /* all that had come was received, and epoll would have told of more */
+    bool ended;      /* the peer sends no more, or there is an error: that may be told once only */
+    uint8_t stream;  /* whether a short receive means that it is empty; 0: not known yet */
+    uint32_t armed;  /* the mask that epoll has; 0: none, or it was used up */
+    uint32_t want;   /* at least what the requests wait for, and how (ready.c) */
+    uint32_t steady; /* calls in a row that found the same file under the number */
+    uint32_t since;  /* unchecked: ring->checks when it last was left to what epoll has */
     struct emulate_list waiting;
+    struct emulate_list node; /* in ring->unchecked */
 };
 
 /* One thread that sleeps in enter. */
@@ -330,6 +336,12 @@ struct emulate_ring {
     bool wake_raised;
     struct emulate_file **files; /* by descriptor */
     uint32_t files_room;
+    uint32_t edges;                /* files that are armed whether anybody waits or not */
+    struct emulate_list unchecked; /* files that somebody waits for without having asked epoll */
+    uint64_t check_at;             /* ns: when these are looked at; UINT64_MAX: there are none */
+    uint32_t checks;               /* such looks */
+    uint32_t steady_enough;        /* emulate_file::steady of one that need not be asked about */
+    bool more_events;              /* the last look at the epoll took as many as it could */
     struct emulate_clock clocks[EMULATE_CLOCKS];
     bool timers_changed; /* since the timerfds were last set */
 
@@ -434,10 +446,14 @@ void *emulate_keep(struct emulate_request *request, const void *data, size_t siz
  */
 
 /*
- * Waits for request->events of request->fd; then way->run is called again. 0 or -errno: -EPERM for
- * a file that is always ready.
+ * Waits for request->events of request->fd; then way->run is called again. `tried`: it was found not to be ready just
+ * now, so that it is enough to hear of a change. 0 or -errno: -EPERM for a file that is always ready.
  */
-int emulate_wait_ready(struct emulate_ring *ring, struct emulate_request *request);
+int emulate_wait_ready(struct emulate_ring *ring, struct emulate_request *request, bool tried);
+/* A receive took less than it asked for. */
+void emulate_file_emptied(struct emulate_ring *ring, int fd);
+/* Is it known that there is nothing to receive, and that the end of that will be told? */
+bool emulate_file_is_empty(const struct emulate_ring *ring, int fd);
 /* A descriptor was closed or replaced by us: forget what epoll knew of it. */
 void emulate_file_forget(struct emulate_ring *ring, int fd);
 
@@ -486,6 +502,8 @@ uint64_t emulate_now(int clock_id);
 
 /* ready.c */
 void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events);
+/* ring->check_at has come. */
+void emulate_files_check(struct emulate_ring *ring);
 /* Takes it from the file that it waits for. */
 void emulate_unwait(struct emulate_ring *ring, struct emulate_request *request);
 void emulate_files_free(struct emulate_ring *ring);

@@ -12,6 +12,9 @@
 
 #define EMULATE_WORKERS_MOST 64u
 
+/* emulate_ring::steady_enough at first. */
+#define EMULATE_STEADY 4u
+
 /* What a query tells: flags that are taken (ring.c, enter.c, submit.c). */
 extern const uint64_t emulate_known_setup, emulate_known_features;
 extern const uint64_t emulate_known_enter, emulate_known_sqe;

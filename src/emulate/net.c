@@ -45,8 +45,10 @@ EMULATE_HOOK(accept)
         request->flags |= EMULATE_REQ_MULTISHOT;
     if (sqe->ioprio & IORING_ACCEPT_DONTWAIT)
         request->flags |= EMULATE_REQ_NOWAIT;
-    if ((sqe->ioprio & IORING_ACCEPT_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED))
+    if (sqe->ioprio & IORING_ACCEPT_POLL_FIRST && !(request->flags & EMULATE_REQ_WAITED)) {
+        request->flags |= EMULATE_REQ_POLL_FIRST;
         return -EAGAIN;
+    }
     if (!request->blocking && !is_nonblocking(request->fd)) {
         int listening = 0;
         socklen_t size = sizeof(listening);
@@ -151,6 +153,7 @@ static int begin_receive(struct emulate_request *request)
         request->flags |= EMULATE_REQ_MULTISHOT;
     if ((sqe->ioprio & IORING_RECVSEND_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED)) {
         request->flags &= ~EMULATE_REQ_NOWAIT;
+        request->flags |= EMULATE_REQ_POLL_FIRST;
         return -EAGAIN;
     }
     return 0;
@@ -228,14 +231,22 @@ static int64_t whole(struct emulate_request *request, int64_t res, size_t missin
     return request->total ? (int64_t)request->total : res;
 }
 
+/* Does it take what comes, one after the other, and wait for it? */
+static bool is_ordinary(const struct emulate_request *request)
+{
+    return !(request->sqe.msg_flags & ~(uint32_t)(MSG_WAITALL | MSG_NOSIGNAL)) && !request->iov &&
+           !request->blocking && !(request->flags & EMULATE_REQ_MULTISHOT);
+}
+
 EMULATE_HOOK(recv)
 {
     size_t done = (size_t)request->total, length = request->len;
     struct msghdr header;
     int64_t got;
 
-    (void)ring;
     if (begin_receive(request) < 0)
+        return -EAGAIN;
+    if (is_ordinary(request) && emulate_file_is_empty(ring, request->fd))
         return -EAGAIN;
     if (request->flags & EMULATE_REQ_MULTISHOT) {
         uint64_t most = request->sqe.optlen;
@@ -254,9 +265,11 @@ EMULATE_HOOK(recv)
                            receive_flags(request));
     }
     if (got == -EINTR && !request->blocking)
-        return -EAGAIN;
+        return EMULATE_RETRY;
     if (!request->iov)
         note_more(request, got, length - done);
+    if (is_ordinary(request) && got > 0 && (size_t)got < length - done)
+        emulate_file_emptied(ring, request->fd);
     if (request->flags & EMULATE_REQ_MULTISHOT) {
         if (got >= 0)
             count_shot(request, got);
@@ -362,7 +375,7 @@ static int64_t receive_record(struct emulate_request *request, const struct msgh
     header.msg_iovlen = 1;
     got = recvmsg(request->fd, &header, receive_flags(request));
     if (got < 0)
-        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+        return errno == EINTR && !request->blocking ? EMULATE_RETRY : -errno;
     out.namelen = name_room ? header.msg_namelen : 0;
     out.controllen = control_room ? (uint32_t)header.msg_controllen : 0;
     out.payloadlen = (uint32_t)got;
@@ -412,7 +425,7 @@ EMULATE_HOOK(recvmsg)
         got = emulate_recvmsg(request->fd, user, receive_flags(request));
         if (got >= 0)
             return got;
-        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+        return errno == EINTR && !request->blocking ? EMULATE_RETRY : -errno;
     }
     ret = emulate_read_msghdr(request, &header);
     if (ret < 0)
@@ -438,7 +451,7 @@ EMULATE_HOOK(recvmsg)
     got = recvmsg(request->fd, &header, receive_flags(request));
     if (got < 0) {
         if (errno == EINTR && !request->blocking)
-            return -EAGAIN;
+            return EMULATE_RETRY;
         return whole(request, -errno, length);
     }
     ret = tell_header(user, &header);
@@ -467,7 +480,7 @@ EMULATE_HOOK(read_multishot)
         got = read(request->fd, request->addr, request->len);
     }
     if (got < 0)
-        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+        return errno == EINTR && !request->blocking ? EMULATE_RETRY : -errno;
     if (got > 0)
         request->flags |= EMULATE_REQ_MORE;
     return got;

@@ -61,7 +61,7 @@ static int64_t wait_edges(struct emulate_ring *ring, struct emulate_request *req
         request->events |= EPOLLET;
     request->fd = own;
     request->file = NULL;
-    ret = emulate_wait_ready(ring, request);
+    ret = emulate_wait_ready(ring, request, false);
     request->fd = fd;
     if (ret < 0)
         emulate_poll_forget(ring, request);
@@ -96,10 +96,10 @@ EMULATE_HOOK(poll_add)
     if (request->fd == ring->fd) {
         /* An epoll does not watch itself; what tells of its completions can be watched. */
         request->fd = ring->event_fd;
-        ret = emulate_wait_ready(ring, request);
+        ret = emulate_wait_ready(ring, request, false);
         request->fd = ring->fd;
     } else {
-        ret = emulate_wait_ready(ring, request);
+        ret = emulate_wait_ready(ring, request, false);
     }
     if (ret == -EPERM)
         return -EINVAL;

@@ -443,6 +443,9 @@ static struct emulate_ring *ring_new(void)
     emulate_list_init(&ring->counted);
     emulate_list_init(&ring->overflow);
     emulate_list_init(&ring->waiters);
+    emulate_list_init(&ring->unchecked);
+    ring->check_at = UINT64_MAX;
+    ring->steady_enough = EMULATE_STEADY;
     return ring;
 }
 

@@ -118,7 +118,7 @@ static int64_t transfer_all(struct emulate_ring *ring, struct emulate_request *r
         regular = true;
     }
     if (got == -EINTR && !request->blocking)
-        return -EAGAIN;
+        return EMULATE_RETRY;
     if (got == -EAGAIN && !own_nowait && !request->blocking)
         return -EAGAIN; /* what was done stands in `total` */
     if (got == -EOPNOTSUPP && !own_nowait && !request->blocking)

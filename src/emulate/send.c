@@ -20,8 +20,9 @@
 /* Readiness first, if that was asked for. */
 static bool waits_first(struct emulate_request *request)
 {
-    return (request->sqe.ioprio & IORING_RECVSEND_POLL_FIRST) &&
-           !(request->flags & EMULATE_REQ_WAITED);
+    if (request->sqe.ioprio & IORING_RECVSEND_POLL_FIRST)
+        request->flags |= EMULATE_REQ_POLL_FIRST;
+    return (request->flags & EMULATE_REQ_POLL_FIRST) && !(request->flags & EMULATE_REQ_WAITED);
 }
 
 static bool is_stream(int fd)
@@ -90,7 +91,7 @@ static int64_t send_message(struct emulate_request *request, struct msghdr *head
         skip(header, rest, (uint64_t)sent);
     }
     if (sent == -EINTR && !request->blocking)
-        return -EAGAIN;
+        return EMULATE_RETRY;
     if (sent == -EAGAIN && !(request->flags & EMULATE_REQ_NOWAIT))
         return -EAGAIN;
     res = sent < 0 && !request->total ? sent : (int64_t)request->total;
@@ -155,7 +156,7 @@ static int64_t send_header(struct emulate_ring *ring, struct emulate_request *re
 
         if (sent >= 0)
             return sent;
-        return errno == EINTR && !request->blocking ? -EAGAIN : -errno;
+        return errno == EINTR && !request->blocking ? EMULATE_RETRY : -errno;
     }
     ret = emulate_read_msghdr(request, &header);
     if (ret < 0)

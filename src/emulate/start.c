@@ -70,15 +70,18 @@ static enum outcome to_worker(struct emulate_ring *ring, struct emulate_request 
     return AGAIN;
 }
 
-/* It waits for its file, or, where that is always ready, goes to a worker. */
-static enum outcome to_wait(struct emulate_ring *ring, struct emulate_request *request)
+/*
+ * It waits for its file, or, where that is always ready, goes to a worker. `tried`: the file was
+ * found not to be ready.
+ */
+static enum outcome to_wait(struct emulate_ring *ring, struct emulate_request *request, bool tried)
 {
     int ret;
 
     unselect(ring, request);
     ret = emulate_track(ring, request);
     if (!ret)
-        ret = emulate_wait_ready(ring, request);
+        ret = emulate_wait_ready(ring, request, tried);
     if (!ret)
         return PENDING;
     if (ret == -EPERM) {
@@ -106,7 +109,13 @@ static enum outcome one_shot(struct emulate_ring *ring, struct emulate_request *
         return ENDED;
     }
     request->cqe_flags = 0;
-    return !drained && !capped && ++*shots < SHOTS ? AGAIN : to_wait(ring, request);
+    return !drained && !capped && ++*shots < SHOTS ? AGAIN : to_wait(ring, request, drained);
+}
+
+static bool is_to_wait_first(const struct emulate_request *request)
+{
+    return (request->flags & (EMULATE_REQ_POLL_FIRST | EMULATE_REQ_WAITED)) ==
+           EMULATE_REQ_POLL_FIRST;
 }
 
 /* What `run` answered, here or on a worker. */
@@ -128,11 +137,11 @@ static enum outcome conclude(struct emulate_ring *ring, struct emulate_request *
     case EMULATE_PUNT:
         /* First when the file is ready, so that no worker sleeps for it. */
         if (way->kind == EMULATE_READY && !(request->flags & EMULATE_REQ_WAITED))
-            return to_wait(ring, request);
+            return to_wait(ring, request, false);
         return to_worker(ring, request);
     case -EAGAIN:
         if (way->kind == EMULATE_READY && !(request->flags & EMULATE_REQ_NOWAIT))
-            return to_wait(ring, request);
+            return to_wait(ring, request, !is_to_wait_first(request));
         break;
     default:
         break;
@@ -184,16 +193,15 @@ static bool attempt(struct emulate_ring *ring, struct emulate_request *request)
             outcome = to_worker(ring, request);
             continue;
         }
-        if ((request->flags & (EMULATE_REQ_POLL_FIRST | EMULATE_REQ_WAITED)) ==
-            EMULATE_REQ_POLL_FIRST) {
-            outcome = to_wait(ring, request);
+        if (is_to_wait_first(request)) {
+            outcome = to_wait(ring, request, false);
             continue;
         }
         if (selects(request) && !(request->flags & EMULATE_REQ_SELECTED)) {
             ret = emulate_buffer_select(ring, request);
             if (ret == -ENOBUFS && shots && is_read_out(request->fd)) {
                 /* The last buffer took all that was there: nobody lacks one yet. */
-                outcome = to_wait(ring, request);
+                outcome = to_wait(ring, request, true);
                 continue;
             }
             if (ret < 0) {

@@ -133,18 +133,27 @@ void emulate_timer_del(struct emulate_ring *ring, struct emulate_request *reques
     sift_down(clock, clock->heap[at]->timer.index - 1);
 }
 
+/* When the clock is to tell of something; UINT64_MAX: never. */
+static uint64_t first_due(const struct emulate_ring *ring, unsigned index)
+{
+    const struct emulate_clock *clock = &ring->clocks[index];
+    uint64_t due = clock->count ? clock->heap[0]->timer.deadline : UINT64_MAX;
+
+    return index == EMULATE_MONOTONIC && ring->check_at < due ? ring->check_at : due;
+}
+
 void emulate_timers_arm(struct emulate_ring *ring)
 {
     ring->timers_changed = false;
     for (unsigned i = 0; i < EMULATE_CLOCKS; i++) {
         struct emulate_clock *clock = &ring->clocks[i];
         struct itimerspec at = {{0, 0}, {0, 0}};
-        uint64_t deadline;
+        uint64_t deadline = first_due(ring, i);
 
-        if (!clock->count || clock->heap[0]->timer.deadline >= clock->armed)
+        if (deadline >= clock->armed)
             continue;
-        clock->armed = clock->heap[0]->timer.deadline;
-        deadline = clock->armed ? clock->armed : 1; /* zero would be never */
+        clock->armed = deadline;
+        deadline = deadline ? deadline : 1; /* zero would be never */
         if (deadline > (uint64_t)INT64_MAX)
             deadline = INT64_MAX;
         at.it_value.tv_sec = (time_t)(deadline / SECOND);
@@ -348,6 +357,8 @@ void emulate_timers_due(struct emulate_ring *ring, unsigned index)
     ring->timers_changed = true;
     while (clock->count && clock->heap[0]->timer.deadline <= now)
         due(ring, clock->heap[0]);
+    if (index == EMULATE_MONOTONIC && ring->check_at <= now)
+        emulate_files_check(ring);
 }
 
 static struct emulate_request *find_timeout(struct emulate_ring *ring, uint64_t user_data,

@@ -15,8 +15,12 @@
 
 #include "emulate/inside.h"
 
-#define EVENTS 64
-#define ROUNDS 16u
+/*
+ * Events taken at once. Not many: what a program does with the completions of some requests before
+ * those of the next finds its memory in the cache.
+ */
+#define EVENTS 16
+#define ROUNDS 64u
 #define SECOND UINT64_C(1000000000)
 /* What is passed on without a type has to have the size that the kernel reads. */
 #define SIGSET ((size_t)ROTA_SIGSET_SIZE)
@@ -128,6 +132,12 @@ static bool others_satisfied(const struct emulate_ring *ring, const struct emula
     return false;
 }
 
+/* Has who looks for a number of completions so many? */
+static bool satisfied(const struct emulate_ring *ring, const struct emulate_waiter *self)
+{
+    return self && emulate_cq_ready(ring) >= self->target;
+}
+
 static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask,
                 const struct emulate_waiter *self)
 {
@@ -139,7 +149,8 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
     if (sigmask && !timeout)
         timeout = 1; /* ns: it is a wait, into which signals are let */
     do {
-        if (timeout) {
+        /* Where the last look left something there is no need to sleep for it. */
+        if (timeout && (sigmask || !ring->more_events)) {
             if (timeout > MILLI &&
                 (!emulate_list_empty(&ring->retrying) || emulate_workers_interrupting(ring)))
                 timeout = MILLI;
@@ -155,7 +166,8 @@ static int look(struct emulate_ring *ring, uint64_t timeout, const void *sigmask
             dispatch(ring, &events[i]);
         }
         timeout = 0;
-    } while (count == EVENTS && ++rounds < ROUNDS);
+        ring->more_events = count == EVENTS;
+    } while (ring->more_events && ++rounds < ROUNDS && !satisfied(ring, self));
     retry_all(ring);
     emulate_settle(ring);
     if (ring->hinted) {
@@ -268,7 +280,8 @@ void emulate_tell(struct emulate_ring *ring)
                 ;
         }
     }
-    if (ring->in_flight || ring->event_raised)
+    /* An edge that nobody waited for makes the descriptor readable, until somebody looks. */
+    if (ring->in_flight || ring->event_raised || ring->edges)
         flags |= IORING_SQ_TASKRUN;
     if (!emulate_list_empty(&ring->overflow))
         flags |= IORING_SQ_CQ_OVERFLOW;

@@ -52,7 +52,7 @@ struct emulate_pool {
  * The signal that interrupts a worker
  */
 
-static int interrupt_signal;
+static int interrupt_signal; /* 0: none was free; set before there is a worker */
 static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
 
 static void interrupted(int number)
@@ -70,7 +70,7 @@ static void choose_signal(void)
             continue;
         sigemptyset(&action.sa_mask);
         if (!sigaction(number, &action, NULL)) {
-            __atomic_store_n(&interrupt_signal, number, __ATOMIC_RELEASE);
+            interrupt_signal = number;
             return;
         }
     }
@@ -79,10 +79,6 @@ static void choose_signal(void)
 /* Under the pool's lock. A signal that comes before the call it is to end is sent again. */
 static void interrupt_all(struct emulate_pool *pool)
 {
-    int number;
-
-    (void)pthread_once(&interrupt_once, choose_signal);
-    number = __atomic_load_n(&interrupt_signal, __ATOMIC_ACQUIRE);
     pool->interrupting = false;
     for (unsigned i = 0; i < pool->count; i++) {
         struct worker *worker = &pool->workers[i];
@@ -90,8 +86,8 @@ static void interrupt_all(struct emulate_pool *pool)
         if (!worker->request || !(worker->interrupt || pool->stop))
             continue;
         pool->interrupting = true;
-        if (number)
-            (void)pthread_kill(worker->thread, number);
+        if (interrupt_signal)
+            (void)pthread_kill(worker->thread, interrupt_signal);
     }
 }
 
@@ -222,10 +218,11 @@ static void *work_interruptible(void *data)
 {
     sigset_t mine;
 
-    sigfillset(&mine);
-    for (int number = SIGRTMIN; number <= SIGRTMAX - 3; number++)
-        sigdelset(&mine, number);
-    (void)pthread_sigmask(SIG_SETMASK, &mine, NULL);
+    sigemptyset(&mine);
+    if (interrupt_signal) {
+        sigaddset(&mine, interrupt_signal);
+        (void)pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
+    }
     return work(data);
 }
 
@@ -258,6 +255,7 @@ static bool grow(struct emulate_pool *pool)
 
     if (pool->idle || pool->count >= pool->most[0] + pool->most[1] || pool->count >= THREADS_MOST)
         return pool->count != 0;
+    (void)pthread_once(&interrupt_once, choose_signal);
     worker->pool = pool;
     if (emulate_thread_start(&worker->thread, work_interruptible, worker) < 0)
         return pool->count != 0;

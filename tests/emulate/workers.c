@@ -252,7 +252,48 @@ static void no_workers(struct twin *t)
 #define DEFERRED \
     (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    (void)number;
+    handled++;
+}
+
+/* The program's signals are for its own threads, whichever they are. */
+static void signals_stay_out(struct twin *t)
+{
+    struct sigaction action = {.sa_handler = handle};
+    const struct timespec moment = {.tv_nsec = 20000000}, none = {0};
+    char name[] = "/tmp/emulate-XXXXXX";
+    sigset_t mine, before;
+    int fd = mkstemp(name), numbers[] = {SIGUSR1, SIGRTMIN + 1, SIGRTMAX - 1}, got = 0;
+
+    if (fd < 0)
+        bail("mkstemp");
+    sigemptyset(&mine);
+    for (unsigned i = 0; i < 3; i++) {
+        sigaction(numbers[i], &action, NULL);
+        sigaddset(&mine, numbers[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &mine, &before);
+    handled = 0;
+    PREP(t, 1, fsync(q, fd, 0))->flags |= IOSQE_ASYNC; /* now there is a worker */
+    submit(t);
+    reap(t, 1);
+    for (unsigned i = 0; i < 3; i++)
+        kill(getpid(), numbers[i]);
+    nanosleep(&moment, NULL);
+    while (sigtimedwait(&mine, NULL, &none) > 0)
+        got++;
+    say(t, " %d %d", got, (int)handled);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(fd);
+    unlink(name);
+}
+
 static const struct scenario scenarios[] = {
+    SCENARIO("signals stay out", signals_stay_out, "[1] 1:0 3 0"),
     SCENARIO("files", files, "[5] 1:6 2:0 3:4 4:0 5:0 cdef 1 -1", .opcode = IORING_OP_UNLINKAT),
     SCENARIO("at the file's position", own_position,
              "[9] 0:1 1:1 2:1 3:1 4:1 5:1 6:1 7:1 8:0 8 01234567"),
