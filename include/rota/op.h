@@ -516,6 +516,9 @@ ROTA_API int rota_await_timeout(struct rota_ring *ring, struct rota_op *op, uint
  * Entries may be NULL. Returns the index of the first in the array whose
  * result has not been returned by an await yet; that result is in its handle,
  * and counts as returned. -ENOENT when none has one and none is active.
+ *
+ * The array is read again after each round: a callback that releases its handle
+ * sets the entry to NULL.
  */
 ROTA_API int rota_await_any(struct rota_ring *ring, struct rota_op *const *ops, unsigned count);
 
@@ -524,7 +527,8 @@ ROTA_API int rota_await_any(struct rota_ring *ring, struct rota_op *const *ops, 
  *
  * Entries may be NULL; the results are in the handles. Returns 0, at once when
  * none is active. -EBUSY when one is a stream without callback that has more
- * results than one.
+ * results than one. A callback that releases its handle sets the entry to NULL,
+ * as for rota_await_any().
  */
 ROTA_API int rota_await_all(struct rota_ring *ring, struct rota_op *const *ops, unsigned count);
 

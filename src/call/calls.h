@@ -74,6 +74,7 @@ struct rota_scan {
 
     bool hit;           /* the target has a result */
     bool ended;         /* and it was the last one */
+    bool gone;          /* a callback has torn the ring down; what is there now is another one */
     bool blocked;       /* a watched stream has a result for which its handle has no room */
     uint32_t state;     /* of the target when it had the result; its callback may have freed it */
     int res;            /* the target's result */

@@ -49,6 +49,8 @@ static void report(struct rota_ring *ring, struct rota_op *op, struct rota_scan 
     if (callback) {
         ring->calls.mode |= ROTA_CALLS_DELIVERING;
         callback(ring, op);
+        /* Neither a ring that is torn down has the mark, nor one that was made in its place. */
+        scan->gone = !(ring->calls.mode & ROTA_CALLS_DELIVERING);
         ring->calls.mode &= ~ROTA_CALLS_DELIVERING;
     }
 }
@@ -276,6 +278,7 @@ void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
     scan->no_blocked = false;
     scan->hit = false;
     scan->ended = false;
+    scan->gone = false;
     scan->blocked = false;
     scan->state = 0;
     scan->res = 0;
@@ -331,7 +334,9 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
             gaps = false;
         }
         deliver(ring, &c, scan);
-        /* It may have taken what stayed, or torn the ring down. */
+        if (scan->gone)
+            return;
+        /* It may have taken what stayed. */
         if (scan->pos - ring->cq.cqe_head > rota_cq_ready(ring))
             scan->pos = ring->cq.cqe_head;
     }

@@ -60,8 +60,6 @@ static int fetch(struct rota_ring *ring, uint32_t kept, const uint64_t *deadline
     uint64_t now, left;
     int ret;
 
-    if (rota_is_dead(ring))
-        return rota_calls_no_ring(ring); /* a callback has torn it down */
     if (kept >= ring->cq.ring_entries || (kept && (ring->flags & IORING_SETUP_IOPOLL)))
         return -EBUSY;
     if (!deadline)
@@ -118,7 +116,11 @@ int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64
         unsigned before = scan->taken;
 
         rota_scan_queue(ring, scan);
-        if (scan->target ? scan->hit : scan->taken)
+        if (scan->target && scan->hit)
+            return 0;
+        if (scan->gone)
+            return -EBADF;
+        if (!scan->target && scan->taken)
             return 0;
         if (scan->no_blocked && scan->blocked)
             return -EBUSY;

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 
 static struct rota_ring *ring;
@@ -327,6 +328,95 @@ static void callback_ends_ring(const struct kind *kind)
     ring = before;
 }
 
+static const struct kind *kind_again;
+
+static void make_anew(struct rota_ring *r, struct rota_op *op)
+{
+    (void)op;
+    rota_queue_exit(r);
+    if (!kind_ring(kind_again, r, 8))
+        bail("no second ring");
+}
+
+/* The same when there is another ring by then: what has gone with the first one never ends. */
+static void callback_replaces_ring(const struct kind *kind)
+{
+    kind_again = kind;
+    for (unsigned how = 0; how < 6; how++) {
+        struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+        struct rota_op *list[1] = {&b};
+        struct rota_ring own, *before = ring;
+        int pair[2], ret;
+        char byte;
+
+        make_pair(pair);
+        if (!kind_ring(kind, &own, 8))
+            bail("no ring");
+        ring = &own;
+        if (how == 3 && !(ring->features & IORING_FEAT_EXT_ARG)) {
+            skip(1, "no waits with a limit here (5.11)");
+            rota_queue_exit(ring);
+            close_pair(pair);
+            ring = before;
+            continue;
+        }
+        rota_op_on_result(&a, make_anew);
+        rota_start_recv(ring, &b, pair[0], &byte, 1, 0);
+        rota_start_nop(ring, &a);
+        if (how == 0)
+            ret = rota_await(ring, &b);
+        else if (how == 1)
+            ret = rota_await_any(ring, list, 1);
+        else if (how == 2)
+            ret = rota_await_all(ring, list, 1);
+        else if (how == 3)
+            ret = rota_await_timeout(ring, &b, 3600ull * SEC);
+        else if (how == 4)
+            ret = rota_cancel_all(ring);
+        else
+            ret = rota_run(ring);
+        is_int(ret, how == 5 ? 0 : -EBADF, "a callback replaces the ring under wait %u", how);
+        is_int(rota_call_nop(ring), 0, "which then works");
+        is_empty(ring, "another ring");
+        rota_queue_exit(ring);
+        close_pair(pair);
+        ring = before;
+    }
+}
+
+/* Callbacks that release their handles, and say so in the array. */
+static struct rota_op *owned[4];
+
+static void release(struct rota_ring *r, struct rota_op *op)
+{
+    (void)r;
+    for (unsigned i = 0; i < 4; i++) {
+        if (owned[i] == op)
+            owned[i] = NULL;
+    }
+    free(op);
+}
+
+static void callback_releases(void)
+{
+    for (unsigned how = 0; how < 2; how++) {
+        for (unsigned i = 0; i < 4; i++) {
+            owned[i] = malloc(sizeof(*owned[i]));
+            if (!owned[i])
+                bail("no memory");
+            rota_op_init(owned[i]);
+            rota_op_on_result(owned[i], release);
+            rota_start_nop(ring, owned[i]);
+        }
+        if (how)
+            is_int(rota_await_all(ring, owned, 4), 0, "all of those that go with their results");
+        else
+            is_int(rota_await_any(ring, owned, 4), -ENOENT, "none of those has one to return");
+        ok(!owned[0] && !owned[1] && !owned[2] && !owned[3], "all have gone");
+        is_empty(ring, "released");
+    }
+}
+
 int main(void)
 {
     be_patient();
@@ -349,6 +439,8 @@ int main(void)
         callback_takes();
         one_stays();
         callback_ends_ring(&kinds[i]);
+        callback_replaces_ring(&kinds[i]);
+        callback_releases();
         rota_queue_exit(&made);
     }
     return done();
