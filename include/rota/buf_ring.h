@@ -95,7 +95,8 @@ ROTA_API struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, u
  *
  * Arguments as for rota_setup_buf_ring(), which has made it. Returns 0 or,
  * with the memory kept, -ENOENT for a group that there is not, -EINVAL for one
- * that has no ring or is not 0 to 65535.
+ * that has no ring or is not 0 to 65535, and for a number of entries that no
+ * ring has.
  */
 ROTA_API int rota_free_buf_ring(struct rota_ring *ring, struct io_uring_buf_ring *br,
                                 unsigned nentries, int bgid);

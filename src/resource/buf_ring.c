@@ -13,6 +13,12 @@ static bool is_group(int bgid)
     return bgid >= 0 && bgid <= (int)UINT16_MAX;
 }
 
+/* No more than any kernel takes, so that the bytes can be counted; what else is wrong it says. */
+static bool is_size(unsigned nentries)
+{
+    return nentries && nentries <= ENTRIES_MAX;
+}
+
 int rota_register_buf_ring(struct rota_ring *ring, const struct io_uring_buf_reg *reg,
                            unsigned flags)
 {
@@ -89,7 +95,7 @@ struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned n
     if (!err)
         err = &ignored;
     *err = -EINVAL;
-    if (!nentries || nentries > ENTRIES_MAX || !is_group(bgid))
+    if (!is_size(nentries) || !is_group(bgid))
         return NULL;
     rota_zero(&reg, sizeof(reg));
     reg.ring_entries = nentries;
@@ -121,8 +127,11 @@ struct io_uring_buf_ring *rota_setup_buf_ring(struct rota_ring *ring, unsigned n
 int rota_free_buf_ring(struct rota_ring *ring, struct io_uring_buf_ring *br, unsigned nentries,
                        int bgid)
 {
-    int ret = is_group(bgid) ? rota_unregister_buf_ring(ring, bgid) : -EINVAL;
+    int ret;
 
+    if (!is_size(nentries) || !is_group(bgid))
+        return -EINVAL;
+    ret = rota_unregister_buf_ring(ring, bgid);
     if (ret < 0)
         return ret;
     return rota_kernel_of(ring)->unmap(br, (size_t)nentries * sizeof(struct io_uring_buf));

@@ -207,6 +207,8 @@ static void test_errors(struct rota_ring *ring)
     is_int(err, -EEXIST, "exists");
     is_int(rota_free_buf_ring(ring, br, 4, 65536 + GROUP), -EINVAL, "it is not the one above");
     is_int(rota_free_buf_ring(ring, br, 4, GROUP + 1), -ENOENT, "nor the next, which is none");
+    is_int(rota_free_buf_ring(ring, br, 0, GROUP), -EINVAL, "nor has it no entries");
+    is_int(rota_free_buf_ring(ring, br, 32769, GROUP), -EINVAL, "nor more than there can be");
     if (rota_buf_ring_head(ring, GROUP, &head) == -EINVAL)
         skip(1, "the kernel does not tell heads (6.8)");
     else
