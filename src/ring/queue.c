@@ -4,7 +4,9 @@
 
 void rota_sq_rewind(struct rota_ring *ring, uint32_t taken)
 {
-    uint32_t left = rota_sq_tail(ring) - taken;
+    uint32_t tail = rota_sq_tail(ring);
+    /* It begins at 0 each time, so that there are no more than slots, unless the kernel is broken. */
+    uint32_t left = tail <= ring->sq.ring_entries ? tail - taken : 0;
     size_t words = ((size_t)left << ring->sq.sqe_shift) / sizeof(rota_clear_word);
     rota_clear_word *to = (rota_clear_word *)(void *)ring->sq.sqes;
     const rota_clear_word *from = (const rota_clear_word *)(const void *)rota_sqe_at(ring, taken);

@@ -359,6 +359,26 @@ static void test_rewind(void)
         ok(rota_get_sqe(&ring) == ring.sq.sqes, "and the queue begins anew");
         rota_queue_exit(&ring);
     }
+
+    /* Indices that no kernel has there: what is left does not reach beyond the queue. */
+    fake_reset();
+    fake.start = 0x7ffffff0;
+    fake_plain_ring(&ring, flags, 0);
+    fake_prepare(&ring, 2, 1);
+    fake_then(1);
+    is_int(rota_submit(&ring), 1, "a queue that does not begin at 0");
+    is_int(rota_sq_tail(&ring), 0, "does now");
+    rota_queue_exit(&ring);
+    fake_reset();
+    fake_plain_ring(&ring, flags, 0);
+    fake_prepare(&ring, FAKE_ENTRIES, 1);
+    fake.header->sq_head = FAKE_ENTRIES;
+    fake_prepare(&ring, FAKE_ENTRIES - 1, 1);
+    fake.header->sq_head = 0;
+    fake_then(FAKE_ENTRIES - 1);
+    is_int(rota_submit(&ring), FAKE_ENTRIES - 1, "more than fit, of which some are left");
+    ok(rota_sq_tail(&ring) <= FAKE_ENTRIES, "are no more than fit");
+    rota_queue_exit(&ring);
 }
 
 /* With a polling thread, too, what is not visible to it yet is not submitted. */
