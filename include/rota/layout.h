@@ -136,7 +136,7 @@ struct rota_ring {
     uint64_t memory_sz; /* NO_MMAP in memory of the library's own: its bytes, from sq.sqes on */
     int32_t
         setup_error; /* why the ring stands on rota_config::fallback; see rota_ring_fallback_error() */
-    uint32_t reserved0;   /* zero */
+    int mapped_by; /* the process that alone has the queues mapped; 0: so have its children */
     uint64_t reserved[1]; /* zero; room to grow */
 };
 

@@ -33,13 +33,15 @@ ROTA_BEGIN_DECLS
  * The descriptor stays open and usable, see rota_close_ring_fd(). The
  * single-owner profile of rota_init() has done this already.
  *
- * Returns 1, the number of rings registered; also when this ring is
- * registered already, save one of rota_queue_init(). Otherwise:
+ * Returns 1, the number of rings registered; also when the thread has
+ * registered this ring already, save one of rota_queue_init(). Otherwise:
  *
  * - EBUSY: all 16 slots of the thread are in use
- * - EEXIST: a ring of rota_queue_init() that is registered, as liburing's
+ * - EEXIST: the ring is registered with another thread, which has to give the
+ *   index up first; a ring of rota_queue_init() also with this one, as liburing's
  * - EINVAL: the kernel is older than 5.18
  * - ENOMEM: no memory
+ * - EPROTO: the kernel answered with an index that is none
  */
 ROTA_API int rota_register_ring_fd(struct rota_ring *ring);
 
@@ -137,9 +139,10 @@ ROTA_INLINE int rota_queue_mmap_on(int fd, const struct io_uring_params *params,
  * Without it a child has the queues mapped, too, and can disturb its
  * parent's; with it, touching them is a fault. The descriptor is inherited
  * all the same (it is close-on-exec), so a child may still call
- * rota_queue_exit(), and should not do anything else with the ring.
+ * rota_queue_exit(), which then unmaps nothing there, and should not do anything
+ * else with the ring.
  *
- * Returns 0, or:
+ * Returns 0, or with nothing changed:
  *
  * - EINVAL: the ring has no mapping, or its queues share a huge page of the
  *   caller's (rota_config::memory), of which no part can be kept back

@@ -78,6 +78,12 @@ static inline int rota_thread(void)
     return (int)rota_syscall6(__NR_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+/* The calling process. */
+static inline int rota_process(void)
+{
+    return (int)rota_syscall6(__NR_getpid, 0, 0, 0, 0, 0, 0);
+}
+
 /* Ends the program with a message. Without libc, and so that a debugger stops in the caller. */
 __attribute__((noreturn)) static inline void rota_end_program(const char *what)
 {

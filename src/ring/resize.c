@@ -185,6 +185,8 @@ int rota_resize_rings(struct rota_ring *ring, struct io_uring_params *p)
     }
     copy_large_entries(ring, &next);
     replace_mapping(ring, &next);
+    if (ring->mapped_by)
+        (void)rota_ring_dontfork(ring);
     copy(p, &answer, sizeof(answer));
     return 0;
 }

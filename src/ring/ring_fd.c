@@ -20,13 +20,17 @@ int rota_register_ring_fd(struct rota_ring *ring)
     if (rota_is_dead(ring))
         return -EBADF;
     if (ring->int_flags & ROTA_INT_REGISTERED_FD)
-        return ring->int_flags & ROTA_INT_LIKE_LIBURING ? -EEXIST : 1;
+        return (ring->int_flags & ROTA_INT_LIKE_LIBURING) || ring->index_owner != rota_thread()
+                   ? -EEXIST
+                   : 1;
     update.offset = UINT32_MAX; /* any free slot */
     update.resv = 0;
     update.data = (uint32_t)ring->ring_fd;
     ret = rota_ring_register(ring, IORING_REGISTER_RING_FDS, &update, 1);
-    if (ret != 1)
+    if (ret < 0)
         return ret;
+    if (ret != 1 || update.offset > INT32_MAX)
+        return -EPROTO;
     enter_with(ring, (int)update.offset, IORING_ENTER_REGISTERED_RING);
     ring->int_flags |= ROTA_INT_REGISTERED_FD;
     ring->index_owner = rota_thread();
@@ -68,16 +72,24 @@ int rota_close_ring_fd(struct rota_ring *ring)
     return 1;
 }
 
+static int advise(void *memory, size_t size, int advice)
+{
+    return (int)rota_syscall6(__NR_madvise, (long)memory, (long)size, advice, 0, 0, 0);
+}
+
 int rota_ring_dontfork(struct rota_ring *ring)
 {
     int ret;
 
     if (!ring->sq.ring_ptr)
         return -EINVAL;
-    ret = (int)rota_syscall6(__NR_madvise, (long)ring->sq.sqes, (long)ring->sq.sqes_sz,
-                             MADV_DONTFORK, 0, 0, 0);
+    ret = advise(ring->sq.sqes, ring->sq.sqes_sz, MADV_DONTFORK);
     if (ret < 0)
         return ret;
-    return (int)rota_syscall6(__NR_madvise, (long)ring->sq.ring_ptr, (long)ring->sq.ring_sz,
-                              MADV_DONTFORK, 0, 0, 0);
+    ret = advise(ring->sq.ring_ptr, ring->sq.ring_sz, MADV_DONTFORK);
+    if (ret < 0)
+        (void)advise(ring->sq.sqes, ring->sq.sqes_sz, MADV_DOFORK);
+    else
+        ring->mapped_by = rota_process();
+    return ret;
 }

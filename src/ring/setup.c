@@ -131,10 +131,15 @@ int rota_release_index(struct rota_ring *ring)
 
 void rota_queue_exit(struct rota_ring *ring)
 {
-    /* A ring that has neither descriptor nor index any more still has its queues. */
-    if (!ring || (rota_is_dead(ring) && !ring->sq.ring_ptr))
+    /*
+     * Its queues are the last that a ring has: also when neither descriptor nor
+     * index is left, and not when it is but zeros, whose descriptor 0 is another's.
+     */
+    if (!ring || !ring->sq.ring_ptr)
         return;
-    rota_memory_detach(ring);
+    /* In a child of rota_ring_dontfork() there may be something else by now where they were. */
+    if (!ring->mapped_by || ring->mapped_by == rota_process())
+        rota_memory_detach(ring);
     rota_release_fd(ring);
     rota_make_none(ring);
 }

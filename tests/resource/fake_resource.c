@@ -201,8 +201,11 @@ static void test_ring_fd(void)
     is_int(rota_register_ring_fd(&ring), -EBUSY, "no slot");
     is_int(ring.enter_ring_fd, FAKE_FD, "the descriptor is used");
     refuse(IORING_REGISTER_RING_FDS, 0);
-    is_int(rota_register_ring_fd(&ring), 0, "a kernel that registers nothing");
+    is_int(rota_register_ring_fd(&ring), -EPROTO, "a kernel that registers nothing");
     is_int(ring.enter_ring_fd, FAKE_FD, "has no index");
+    refuse(IORING_REGISTER_RING_FDS, 1);
+    is_int(rota_register_ring_fd(&ring), -EPROTO, "nor has one that does not say which");
+    is_int(ring.enter_ring_fd, FAKE_FD, "and the ring goes on by its descriptor");
     refuse(~0U, 0);
     is_int(rota_register_ring_fd(&ring), 1, "registered");
     is_int(ring.enter_ring_fd, 5, "by an index");
@@ -230,6 +233,17 @@ static void test_ring_fd(void)
     rota_queue_exit(&ring);
 }
 
+/* True when a child of fork(2) finds `memory` mapped. */
+static bool child_sees(void *memory)
+{
+    int status;
+    pid_t child = fork();
+
+    if (!child)
+        _exit(madvise(memory, 4096, MADV_NORMAL) ? 1 : 0);
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 static void test_dontfork(void)
 {
     struct rota_ring ring;
@@ -245,8 +259,9 @@ static void test_dontfork(void)
     ring.sq.ring_ptr = (char *)queues + 1;
     is_int(rota_ring_dontfork(&ring), -EINVAL, "queues that do not");
     ring.sq.ring_ptr = queues;
-    madvise(fake.sqe_memory, sizeof(fake.sqe_memory), MADV_DOFORK);
+    ok(child_sees(fake.sqe_memory), "and then a child still has the SQEs");
     rota_queue_exit(&ring);
+    is_int(fake.unmaps, 2, "the ring is not one whose children have no queues");
 
     make(&ring, 0);
     queues = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

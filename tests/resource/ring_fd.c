@@ -153,7 +153,7 @@ static void test_registered_only(void)
 }
 
 /* What a thread is told that uses another one's index: without and with a ring of its own. */
-static int elsewhere[4];
+static int elsewhere[5];
 
 static void *enter_elsewhere(void *arg)
 {
@@ -165,16 +165,20 @@ static void *enter_elsewhere(void *arg)
     make_ring(&own, 2, 0);
     elsewhere[2] = works(&own, 1);
     elsewhere[3] = rota_submit(ring);
+    elsewhere[4] = rota_register_ring_fd(ring);
     rota_queue_exit(&own);
     return NULL;
 }
 
 static void test_other_thread(void)
 {
+    struct rota_config config;
     struct rota_ring ring;
     pthread_t thread;
 
-    make_ring(&ring, 8, 0);
+    rota_config_plain(&config);
+    if (rota_init(&ring, 8, &config) < 0)
+        bail("no plain ring");
     if (rota_register_ring_fd(&ring) != 1) {
         skip(1, "the kernel registers no rings (5.18)");
     } else {
@@ -184,6 +188,8 @@ static void test_other_thread(void)
         is_int(elsewhere[1], -EINVAL, "for no call");
         ok(elsewhere[2], "with a ring of its own");
         is_int(elsewhere[3], -EBADF, "it has indices, but not this one");
+        is_int(elsewhere[4], -EEXIST, "it does not register the ring for itself");
+        is_int(rota_register_ring_fd(&ring), 1, "to its own thread it is registered");
         is_int(rota_submit(&ring), 1, "what it prepared goes with the next submit");
     }
     rota_queue_exit(&ring);
@@ -325,11 +331,13 @@ static bool is_touched(const volatile uint32_t *word)
 
 static void test_dontfork(void)
 {
+    struct io_uring_params params;
     struct rota_ring ring;
-    int status;
+    int ret, status;
     pid_t child;
 
-    make_ring(&ring, 8, 0);
+    if (rota_queue_init(8, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) < 0)
+        make_ring(&ring, 8, 0);
     ok(is_touched(ring.sq.khead), "a child sees the queues");
     is_int(rota_ring_dontfork(&ring), 0, "the queues are kept back");
     ok(!is_touched(ring.sq.khead), "a child does not see the ring");
@@ -337,12 +345,26 @@ static void test_dontfork(void)
     ok(works(&ring, 8), "the parent works on");
     child = fork();
     if (!child) {
+        /* There may be something else by now. */
+        volatile char *there = mmap(ring.sq.ring_ptr, ring.sq.ring_sz, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
         rota_queue_exit(&ring);
+        *there = 1;
         _exit(0);
     }
     waitpid(child, &status, 0);
-    ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child can end its ring");
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+       "a child can end its ring, and keeps what it has in its place");
     ok(works(&ring, 9), "which does not disturb the parent");
+    memset(&params, 0, sizeof(params));
+    params.sq_entries = 32;
+    ret = rota_resize_rings(&ring, &params);
+    if (ret < 0)
+        skip(1, "the kernel resizes no rings (6.13)");
+    else
+        ok(!is_touched(ring.sq.khead) && !is_touched((uint32_t *)(void *)ring.sq.sqes),
+           "queues of another size are kept back, too");
     rota_queue_exit(&ring);
     is_int(rota_ring_dontfork(&ring), -EINVAL, "a ring without queues");
 }

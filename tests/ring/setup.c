@@ -131,6 +131,23 @@ static void test_dead_seen(const struct rota_ring *made, const char *kind)
     rota_queue_exit(&other);
 }
 
+/* A ring of zeros was never one: its descriptor 0 is the program's. */
+static void test_zeros(void)
+{
+    struct rota_ring ring;
+    int own = dup(0);
+    bool lent = fcntl(0, F_GETFD) < 0 && open("/dev/null", O_RDONLY) == 0;
+
+    memset(&ring, 0, sizeof(ring));
+    rota_queue_exit(&ring);
+    ok(fcntl(0, F_GETFD) >= 0, "the end of a ring of zeros closes nothing");
+    if (lent)
+        close(0);
+    else if (fcntl(0, F_GETFD) < 0)
+        dup2(own, 0);
+    close(own);
+}
+
 /* Every function on a ring that is none: an answer, and no crash. */
 static void test_dead(struct rota_ring *ring, const char *kind)
 {
@@ -324,6 +341,7 @@ int main(void)
     rota_queue_exit(&ring);
     test_sizes();
     test_refusals();
+    test_zeros();
     test_bare_calls();
     test_exact();
     test_profiles();

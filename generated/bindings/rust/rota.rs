@@ -1530,7 +1530,7 @@ member!(rota_ring, clock_id, set_clock_id, abi(400, 264, 264), i32);
 member!(rota_ring, index_owner, set_index_owner, abi(404, 268, 268), c_int);
 member!(rota_ring, memory_sz, set_memory_sz, abi(408, 272, 272), u64);
 member!(rota_ring, setup_error, set_setup_error, abi(416, 280, 280), i32);
-member!(rota_ring, reserved0, set_reserved0, abi(420, 284, 284), u32);
+member!(rota_ring, mapped_by, set_mapped_by, abi(420, 284, 284), c_int);
 member!(rota_op, state, set_state, abi(0, 0, 0), u32);
 member!(rota_op, res, set_res, abi(4, 4, 4), i32);
 member!(rota_op, flags, set_flags, abi(8, 8, 8), u32);
