@@ -106,7 +106,8 @@ static void deliver(struct rota_ring *ring, const struct completion *c, struct r
     case DATA_CANCEL_ALL:
         scan->cancel_all = c->res;
         ring->calls.cancels--;
-        ring->calls.mode |= ROTA_CALLS_AGAIN; /* until nothing is in flight */
+        if (ring->calls.mode & ROTA_CALLS_CLOSING)
+            ring->calls.mode |= ROTA_CALLS_AGAIN; /* until nothing is in flight */
         break;
     case DATA_PAUSE:
         ring->calls.cancels--;

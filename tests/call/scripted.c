@@ -331,6 +331,34 @@ static void test_call_stopped(void)
     rota_queue_exit(&ring);
 }
 
+/* What was asked for to stop everything is answered when nobody waits for it any more. */
+static void test_late_answer(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    unsigned before;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_start_nop(&ring, &op);
+    for (unsigned i = 0; i < 4; i++) {
+        fake_then(0)->count = true;
+        fake.script[i].take = FAKE_ALL;
+        fake.script[i].passes = 1;
+    }
+    is_int(rota_cancel_all_timeout(&ring, 1), -ETIME, "an end that is not waited for");
+    fake.step = fake.steps = 0;
+    fake.posted = fake.taken;
+    fake_post((uint64_t)(uintptr_t)&op + ROTA_OP_DATA, -ECANCELED, 0);
+    fake_post(ROTA_OP_DATA ^ 1 ^ 4, 1, 0);
+    is_int(rota_poll(&ring), 1, "comes with the answer");
+    before = fake.enters;
+    for (unsigned i = 0; i < 8; i++)
+        rota_poll(&ring);
+    is_int((int)(fake.enters - before), 0, "after which nothing more is asked for");
+    is_int((int)ring.calls.cancels, 0, "nor on its way");
+    rota_queue_exit(&ring);
+}
+
 /* A stream whose cancelling fails halfway: nobody wants its results any more. */
 static void test_dropping(void)
 {
@@ -605,6 +633,7 @@ int main(void)
     test_no_memory(FAKE_FEATURES);
     test_no_memory(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP);
     test_late_cancel();
+    test_late_answer();
     test_endless();
     test_large(true);
     test_large(false);
