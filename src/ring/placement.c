@@ -110,6 +110,7 @@ static int make_placed(struct rota_ring *ring, unsigned entries, struct io_uring
 
 int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring_params *params)
 {
+    const struct rota_kernel *kernel = rota_kernel_of(ring); /* a ring that fails forgets it */
     struct rota_placement placement = {NULL, 0, 0, true};
     ptrdiff_t size = rota_memory_size_params(entries, params);
     int ret;
@@ -117,12 +118,12 @@ int rota_make_unmapped(struct rota_ring *ring, unsigned entries, struct io_uring
     if (size < 0)
         return (int)size;
     placement.size = (size_t)size;
-    ret = rota_kernel_of(ring)->map(placement.size, -1, 0, &placement.memory);
+    ret = kernel->map(placement.size, -1, 0, &placement.memory);
     if (ret < 0)
         return ret;
     ret = make_placed(ring, entries, params, &placement);
     if (ret < 0)
-        rota_kernel_of(ring)->unmap(placement.memory, placement.size);
+        kernel->unmap(placement.memory, placement.size);
     return ret;
 }
 
