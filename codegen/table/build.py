@@ -11,7 +11,7 @@ from codegen.table.build_trial import TrialBuilder
 from codegen.table.known import Known
 from codegen.table.layout import Layouts
 from codegen.table.load import Source
-from codegen.table.model import Architecture, Header, Table
+from codegen.table.model import Architecture, Header, Limit, Table
 from codegen.table.numbers import Constant, Entry, Group
 from codegen.table.structs import built, sqe_slots
 from codegen.table.trials import Scenario
@@ -66,4 +66,5 @@ def build_table(source: Source) -> Table:
               for raw in data.get("scenarios", ())),
         families,
         tuple(requests.op(raw, functions.get(raw["name"], [])) for raw in data["opcodes"]),
-        tuple(calls.register(raw) for raw in data.get("register", ())))
+        tuple(calls.register(raw) for raw in data.get("register", ())),
+        tuple(Limit(raw["name"], raw["value"], raw["summary"]) for raw in data.get("limits", ())))

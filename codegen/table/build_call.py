@@ -7,6 +7,7 @@ from typing import Any
 from codegen.table import names
 from codegen.table.build_trial import TrialBuilder
 from codegen.table.calls import Call, CallArg, Items, RegisterOp
+from codegen.table.conditions import parse
 from codegen.table.emulation import emulation
 from codegen.table.known import Known, age
 from codegen.table.layout import Placed
@@ -15,7 +16,7 @@ LARGEST = 128  # bytes of a structure that explanations look at
 
 
 def _bytes_of(members: tuple[Placed, ...]) -> int:
-    return max((item.offset + item.size * (item.count or 1) for item in members), default=0)
+    return max((item.offset + item.size for item in members), default=0)
 
 
 class CallBuilder:
@@ -38,23 +39,29 @@ class CallBuilder:
             tuple(rings.get("needs", ())), tuple(rings.get("refuses", ())), raw["res"],
             errors, calls, emulation(raw["emulate"]), tuple(raw.get("backports", ())),
             raw.get("draft", False), (raw["count"][0], raw["count"][1]) if "count" in raw else None,
-            self._items(raw), *self._structure(raw))
+            self._items(raw), tuple(map(parse, raw.get("must", ()))), *self._structure(raw))
 
     def _structure(self, raw: Any) -> tuple[tuple[Placed, ...], int]:
         """The members behind the argument, and how many bytes they are."""
         members = self.known.members.get(raw.get("arg", "").removeprefix("struct "), ())
         size = _bytes_of(members)
         # What the call takes one of: where there are several they are its items.
-        single = "items" not in raw or "at" in raw["items"]
+        single = "items" not in raw or bool({"at", "inside"} & set(raw["items"])) or \
+            raw["items"]["of"] == "slot"
         return members, size if single and size <= LARGEST else 0
 
     def _items(self, raw: Any) -> Items | None:
         if "items" not in raw:
             return None
-        of = raw["items"]["of"]
+        items = raw["items"]
+        of = items["of"]
         members = self.known.members.get(of.removeprefix("struct "), ())
-        size = {"__s32": 4, "struct iovec": 0}.get(of, _bytes_of(members))
-        return Items(of, size, raw["items"].get("at"), raw["items"].get("count"))
+        size = {"__s32": 4, "__u32": 4, "unsigned char": 1, "struct iovec": 0, "slot": 1}.get(
+            of, _bytes_of(members))
+        return Items(of, size, items.get("at"), items.get("count"), items.get("inside"),
+                     items.get("first"), items.get("tags"), items.get("descriptor"),
+                     items.get("part", False), items.get("written", False),
+                     tuple(map(parse, items.get("must", ()))), members)
 
     def _call(self, raw: Any, row: Any) -> Call:
         args = tuple(CallArg(item["arg"], item["type"], item.get("liburing", item["type"]),

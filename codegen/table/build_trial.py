@@ -76,7 +76,8 @@ class TrialBuilder:
                                 raw["errno"])
         return Error(raw["errno"], raw["cause"], raw.get("remedy"),
                      tuple(map(parse, raw.get("when", ()))),
-                     tuple(map(looks.parse, raw.get("looks", ()))), raw.get("partial", False),
+                     tuple(map(looks.parse, raw.get("looks", ()))),
+                     tuple(map(parse, raw.get("element", ()))), raw.get("partial", False),
                      raw.get("sole", False), tuple(map(parse, raw.get("done", ()))),
                      raw.get("since"), raw.get("until"), trial, raw.get("untried"),
                      raw.get("broken"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.table import names
+from codegen.table.conditions import Condition
 from codegen.table.emulation import Emulation
 from codegen.table.layout import Placed
 from codegen.table.trials import Error, Trial
@@ -74,11 +75,44 @@ class Items:
     bytes: int
     at: str | None
     count: str | None
+    inside: str | None
+    first: str | None
+    tags: str | None
+    descriptor: str | None
+    part: bool
+    written: bool
+    must: tuple[Condition, ...]
+    members: tuple[Placed, ...]  # of an element
 
     @property
     def kind(self) -> str:
-        return {"__s32": "ROTA_ITEMS_DESCRIPTORS",
-                "struct iovec": "ROTA_ITEMS_VECTORS"}.get(self.of, "ROTA_ITEMS_BYTES")
+        if self.descriptor:
+            return "ROTA_ITEMS_DESCRIPTORS"
+        return {"__s32": "ROTA_ITEMS_DESCRIPTORS", "struct iovec": "ROTA_ITEMS_VECTORS",
+                "slot": "ROTA_ITEMS_SLOTS"}.get(self.of, "ROTA_ITEMS_BYTES")
+
+    @property
+    def descriptor_at(self) -> str:
+        """Where the descriptor of an element is, and its bytes."""
+        return _where(self.members, self.descriptor) if self.descriptor else "0, 4"
+
+    def place(self, subject: str) -> str:
+        """Where a condition finds its value in an element; vectors look alike on all machines."""
+        if subject == "value":
+            return f"0, {self.bytes}"
+        if self.of == "struct iovec":
+            return {"iov_base": "0, 8", "iov_len": "8, 8"}[subject]
+        return _where(self.members, subject)
+
+
+def _member(members: tuple[Placed, ...], name: str) -> Placed:
+    return next(item for item in members if item.path.rpartition(".")[2] == name)
+
+
+def _where(members: tuple[Placed, ...], name: str) -> str:
+    """Offset and bytes, of an array all of them."""
+    found = _member(members, name)
+    return f"{found.offset}, {found.size}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +138,7 @@ class RegisterOp:
     draft: bool
     count: tuple[int, int] | None
     items: Items | None
+    must: tuple[Condition, ...]  # on the structure, or the answer is EINVAL
     members: tuple[Placed, ...]  # of the structure behind the argument
     arg_bytes: int
 
@@ -112,15 +147,19 @@ class RegisterOp:
         return names.register(self.name)
 
     def member(self, name: str) -> Placed:
-        return next(item for item in self.members if item.path.rpartition(".")[2] == name)
+        return _member(self.members, name)
 
     def place(self, subject: str) -> str:
         """Where a condition finds its value: offset and bytes."""
         special = {"nr_args": "ROTA_COND_ON_COUNT, 4", "arg": "ROTA_COND_ON_ARG, 8"}
         if subject in special:
             return special[subject]
-        found = self.member(subject)
-        return f"{found.offset}, {found.size}"
+        return _where(self.members, subject)
+
+    @property
+    def written(self) -> bool:
+        """Whether the kernel writes behind the argument."""
+        return self.memory in ("written", "both")
 
     def field_number(self, subject: str) -> str:
         """What a look is at."""

@@ -31,6 +31,7 @@ class _Checker:
 
     def run(self) -> None:
         self._constants()
+        self._limits()
         self._structs()
         self._scenarios()
         for index, family in enumerate(self.data.get("commands", ())):
@@ -210,25 +211,44 @@ class _Checker:
                 if not is_number(operand) and operand not in self.constants:
                     self.error((*place, index), f"'{operand}' is no constant of the table")
 
+    def _limits(self) -> None:
+        for index, limit in enumerate(self.data.get("limits", ())):
+            self._define(("limits", index), limit["name"], limit["value"], None)
+
     def _argument(self, row: Any) -> set[str]:
         """The members of the structure behind the argument of a register call."""
         return self.members.get(row.get("arg", "").removeprefix("struct "), set())
 
-    def _call_conditions(self, at: Place, row: Any, error: Any) -> None:
-        for index, text in enumerate(error.get("when", ())):
+    def _on_members(self, at: Place, texts: Any, known: set[str], what: str) -> None:
+        """Conditions of a register call."""
+        for index, text in enumerate(texts):
             condition = parse(text)
-            known = self._argument(row) | {"ring", "nr_args", "arg"}
             if condition.subject not in known:
-                self.error((*at, "when", index),
-                           f"'{condition.subject}' is no member of the argument of {row['name']}")
+                self.error((*at, index), f"'{condition.subject}' is no member of {what}")
             for operand in condition.operands:
                 if not is_number(operand) and operand not in self.constants:
-                    self.error((*at, "when", index), f"'{operand}' is no constant of the table")
+                    self.error((*at, index), f"'{operand}' is no constant of the table")
+
+    def _call_conditions(self, at: Place, row: Any, error: Any) -> None:
+        what = f"the argument of {row['name']}"
+        self._on_members((*at, "when"), error.get("when", ()),
+                         self._argument(row) | {"ring", "nr_args", "arg"}, what)
+        if "element" in error and "items" not in row:
+            self.error((*at, "element"), f"{row['name']} has no 'items'")
+        elif "element" in error:
+            self._on_members((*at, "element"), error["element"], *self._element(row))
+
+    def _element(self, row: Any) -> tuple[set[str], str]:
+        """The members of what a register call goes through, and what that is."""
+        of = row["items"]["of"]
+        known = {"struct iovec": {"iov_base", "iov_len"}}.get(
+            of, self.members.get(of.removeprefix("struct "), {"value"}))
+        return known, f"an element of {row['name']}"
 
     def _call_subject(self, at: Place, row: Any, subject: str) -> str:
         """What a look of a register call is at; empty when there is no such thing."""
         if subject == "items" and "items" in row:
-            return looks.subject_of_items(row["items"]["of"])
+            return looks.subject_of_items(row["items"]["of"], "descriptor" in row["items"])
         if subject in self._argument(row):
             return "member"
         self.error(at, f"'{subject}' is neither 'items' nor a member of the argument of "
@@ -239,7 +259,15 @@ class _Checker:
         low, high = row.get("count", (0, 0))
         if low > high:
             self.error((*place, "count"), "the least is greater than the greatest")
-        for key in ("at", "count"):
+        self._on_members((*place, "must"), row.get("must", ()), self._argument(row),
+                         f"the argument of {row['name']}")
+        if "items" in row:
+            known, what = self._element(row)
+            self._on_members((*place, "items", "must"), row["items"].get("must", ()), known, what)
+            name = row["items"].get("descriptor")
+            if name is not None and name not in known:
+                self.error((*place, "items", "descriptor"), f"'{name}' is no member of {what}")
+        for key in ("at", "inside", "count", "first", "tags"):
             name = row.get("items", {}).get(key)
             if name is not None and name not in self._argument(row):
                 self.error((*place, "items", key),
@@ -269,7 +297,7 @@ class _Checker:
             if subject not in looks.WORDS[look.word]:
                 self.error((*at, "looks", index), f"{look.subject} cannot be '{look.word}'; that is "
                            f"said of a {_either(looks.WORDS[look.word])}")
-        if "partial" in error and not error.get("looks") and not error.get("when"):
+        if "partial" in error and not any(map(error.get, ("looks", "when", "element"))):
             self.error((*at, "partial"), "'partial' needs 'when' or 'looks'")
         if request:
             self._conditions((*at, "done"), error.get("done", ()))

@@ -50,7 +50,7 @@ WORDS = {
     "datagram": ("descriptor",),
     "tabled": ("descriptor", "ring"),
     "full": ("descriptor", "ring"),
-    "within": ("slot", "buffer"),
+    "within": ("slot", "buffer", "descriptors", "vectors", "slots"),
     "present": ("path", "group", "buffer", "member"),
     "reachable": ("path",),
     "empty": ("path",),
@@ -74,8 +74,9 @@ WORDS = {
     "aligned": ("memory",),
     "paged": ("memory", "member"),
     "mapped": ("memory",),
-    "large": ("vectors",),
-    "huge": ("vectors",),
+    "tagged": ("descriptors", "vectors"),
+    "zero": ("memory",),
+    "absent": ("ring",),
     "power": ("member",),
 }
 
@@ -111,6 +112,8 @@ def subject_of(role: str | None, pointer: bool) -> str:
     return _SUBJECTS.get(role or "", "memory" if pointer else "")
 
 
-def subject_of_items(ctype: str) -> str:
+def subject_of_items(ctype: str, descriptor: bool) -> str:
     """What a look at the array of a register call is at."""
-    return {"__s32": "descriptors", "struct iovec": "vectors"}.get(ctype, "memory")
+    if descriptor:
+        return "descriptors"
+    return {"__s32": "descriptors", "struct iovec": "vectors", "slot": "slots"}.get(ctype, "memory")

@@ -41,6 +41,19 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A number that the kernel keeps to itself."""
+
+    name: str
+    value: int
+    summary: str
+
+    @property
+    def literal(self) -> str:
+        return f"UINT64_C({self.value})" if self.value > 0xFFFFFFFF else f"{self.value}U"
+
+
+@dataclass(frozen=True)
 class Table:
     kernel: str
     source: str
@@ -53,6 +66,7 @@ class Table:
     families: tuple[Family, ...]
     ops: tuple[Op, ...]
     registers: tuple[RegisterOp, ...]
+    limits: tuple[Limit, ...]
 
     @cached_property
     def slots(self) -> dict[str, Slot]:
@@ -187,6 +201,9 @@ class Table:
 
     def c_constant(self, name: str) -> str:
         """A constant as C: its name, or its number where no macro may exist for it."""
+        for limit in self.limits:
+            if limit.name == name:
+                return limit.literal
         entry = self._external.get(name)
         if entry is not None and entry.number is not None:
             return entry.literal

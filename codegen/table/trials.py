@@ -40,6 +40,7 @@ class Error:
     remedy: str | None
     when: tuple[Condition, ...]
     looks: tuple[Look, ...]
+    element: tuple[Condition, ...]  # of the array of a register call
     partial: bool
     sole: bool
     done: tuple[Condition, ...]

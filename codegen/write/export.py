@@ -15,7 +15,7 @@ from typing import Any
 
 from codegen.table.conditions import Condition, is_number
 from codegen.table import names
-from codegen.table.calls import Call, RegisterOp
+from codegen.table.calls import Call, Items, RegisterOp
 from codegen.table.emulation import Emulation
 from codegen.table.commands import Command, CommandError, Family
 from codegen.table.model import Table
@@ -56,6 +56,7 @@ class _Exporter:
         self.values: dict[str, int | None] = {
             entry.name: entry.number for group in table.groups for entry in group.entries}
         self.values |= {constant.name: constant.value for constant in table.constants}
+        self.values |= {limit.name: limit.value for limit in table.limits}
         self.values |= {command.name: command.number for command in table.commands}
         self.values |= {op.constant: op.number for op in table.ops}
         self.values |= {row.constant: row.number for row in table.registers}
@@ -186,12 +187,13 @@ class _Exporter:
             when=[self.condition(one, row) for one in item.when],
             looks=[{"text": look.text, "at": look.subject, "word": look.word,
                     "negated": look.negated} for look in item.looks],
+            element=[self.condition(one, row.items) for one in item.element] if row else [],
             partial=item.partial, sole=item.sole, done=self.conditions(item.done), since=item.since, until=item.until)
 
     def conditions(self, items: Iterable[Condition]) -> list[Json]:
         return [self.condition(item) for item in items]
 
-    def condition(self, item: Condition, row: RegisterOp | None = None) -> Json:
+    def condition(self, item: Condition, row: RegisterOp | Items | None = None) -> Json:
         """The field and the value are numbers already; the text is for people."""
         numbers = [int(name, 0) if is_number(name) else self.values.get(name)
                    for name in item.operands]
@@ -203,13 +205,17 @@ class _Exporter:
         elif row is not None and item.subject in ("nr_args", "arg"):
             where = {"field": item.subject}
         elif row is not None:
-            member = row.member(item.subject)
-            where = {"field": item.subject, "offset": member.offset, "size": member.size}
+            where = self.member(item.subject, row.place(item.subject))
         else:
             where = self.place(self.table.slots[item.subject]) | _present(
                 half="lower" if item.low else None)
         return {"text": item.text} | where | _present(
             operator=item.operator, operands=list(item.operands), value=value)
+
+    @staticmethod
+    def member(name: str, place: str) -> Json:
+        offset, size = place.split(", ")
+        return {"field": name, "offset": int(offset), "size": int(size)}
 
     # -- functions ----------------------------------------------------------
 
@@ -276,8 +282,13 @@ class _Exporter:
             backports=list(item.backports), summary=item.summary, note=item.note, arg=item.arg,
             memory=item.memory, lives=item.lives, nr_args=item.nr_args,
             count=list(item.count) if item.count else None,
-            items=_present(of=item.items.of, at=item.items.at, count=item.items.count)
+            items=_present(of=item.items.of, at=item.items.at, count=item.items.count,
+                           inside=item.items.inside, first=item.items.first, tags=item.items.tags,
+                           descriptor=item.items.descriptor, part=item.items.part,
+                           written=item.items.written,
+                           must=[self.condition(one, item.items) for one in item.items.must])
             if item.items else None,
+            must=[self.condition(one, item) for one in item.must],
             without_ring=item.without_ring, only_without_ring=item.only_without_ring,
             needs=list(item.needs), refuses=list(item.refuses), res=item.res,
             errors=[self.error(error, item) for error in item.errors],

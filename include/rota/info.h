@@ -285,13 +285,14 @@ enum rota_look_kind {
     ROTA_LOOK_ALIGNED,  /* to the size of its elements; of futex words: each of them */
     ROTA_LOOK_PAGED,    /* it starts on a page */
     ROTA_LOOK_MAPPED,   /* all of it is mapped, in whatever way */
-    /* of the vectors of a register call */
-    ROTA_LOOK_LARGE, /* one is larger than 1 GiB */
-    ROTA_LOOK_HUGE,  /* one is larger than 1 TiB */
+    /* of the array of a register call, whose slots may lie within the ring's table, too */
+    ROTA_LOOK_TAGGED, /* an empty element has a tag */
+    ROTA_LOOK_ZERO,   /* all bytes are */
     /* of a member of its structure */
     ROTA_LOOK_POWER, /* a power of two */
     /* of the ring */
     ROTA_LOOK_BUFFERED, /* the ring has registered buffers */
+    ROTA_LOOK_ABSENT,   /* the register call was made without one */
 };
 
 /* Instead of the index of a field. */
@@ -321,6 +322,8 @@ struct rota_error_info {
     struct rota_condition_rows when;
     struct rota_condition_rows done; /* the remedy was applied already when all of these hold */
     struct rota_look_rows looks;
+    struct rota_condition_rows
+        element;    /* hold together for an element of a register call's array */
     int16_t error;  /* negative errno */
     uint16_t since; /* first kernel that answers so; 0: as old as the opcode */
     uint16_t until; /* first kernel that no longer does; 0: none */
@@ -500,16 +503,28 @@ enum rota_items {
     ROTA_ITEMS_NONE,
     ROTA_ITEMS_DESCRIPTORS,
     ROTA_ITEMS_VECTORS,
-    ROTA_ITEMS_BYTES, /* structures that are not looked into */
+    ROTA_ITEMS_BYTES, /* structures or numbers */
+    ROTA_ITEMS_SLOTS, /* of the file table: there is no array */
 };
+
+/* Instead of the offset of a member: there is none. */
+#define ROTA_ITEMS_NOWHERE 0xff
 
 /* The array that a register call goes through. */
 struct rota_items_info {
-    uint8_t kind;        /* enum rota_items */
-    uint8_t bytes;       /* of an element */
-    uint8_t at;          /* the member that leads there, or ROTA_COND_ON_ARG */
-    uint8_t count_at;    /* the member with their number, or ROTA_COND_ON_COUNT */
-    uint8_t count_bytes; /* of that member */
+    uint8_t kind;          /* enum rota_items */
+    uint8_t bytes;         /* of an element */
+    uint8_t at;            /* the member that leads there, or ROTA_COND_ON_ARG */
+    uint8_t inside;        /* so many bytes behind that address */
+    uint8_t count_at;      /* the member with their number, or ROTA_COND_ON_COUNT */
+    uint8_t count_bytes;   /* of that member */
+    uint8_t first_at;      /* the member with the slot of the first element */
+    uint8_t tags_at;       /* the member that leads to a number for each */
+    uint8_t descriptor_at; /* within an element that is or has a descriptor, and its bytes */
+    uint8_t descriptor_bytes;
+    bool part;    /* an error is of the first element: later ones only shorten the result */
+    bool written; /* the kernel writes them back */
+    struct rota_condition_rows must; /* on an element, or the answer is EINVAL */
 };
 
 /* One row of the table for io_uring_register(2). */
@@ -522,9 +537,11 @@ struct rota_register_info {
     struct rota_text_place note;    /* or none */
     struct rota_error_rows errors;
     struct rota_items_info items;
+    struct rota_condition_rows must; /* on the structure, or the answer is EINVAL */
     uint8_t
-        arg_bytes; /* of the structure behind the argument; 0: there is none, or more than one */
-    bool counted;  /* nr_args lies between these two: */
+        arg_bytes;    /* of the structure behind the argument; 0: there is none, or more than one */
+    bool arg_written; /* the kernel writes there, too */
+    bool counted;     /* nr_args lies between these two: */
     uint32_t count_min;
     uint32_t count_max;
     uint32_t needs;   /* IORING_SETUP_* that the ring must have */

@@ -10,8 +10,6 @@
 #include "emulate/inside.h"
 #include "emulate/resources.h"
 
-#define LARGEST (UINT64_C(1) << 40)
-
 /* The buffer that a vector describes; `*node` is NULL for a hole. */
 static int make_node(const struct iovec *iov, uint64_t tag, struct emulate_node **node)
 {
@@ -26,7 +24,7 @@ static int make_node(const struct iovec *iov, uint64_t tag, struct emulate_node 
     }
     if (!len)
         return -EFAULT;
-    if (len > SIZE_MAX / 2 || len > LARGEST)
+    if (len > SIZE_MAX / 2 || len > EMULATE_BUFFER_BYTES)
         return -EINVAL;
     if (__builtin_add_overflow((uintptr_t)addr, (uintptr_t)len, &end) ||
         end > UINTPTR_MAX - (emulate_page() - 1))

@@ -50,7 +50,7 @@ static bool told(const struct rota_subject *s, const struct rota_error_info *err
 
 enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_error_info *error)
 {
-    enum rota_answer answer = s->call ? rota_call_conditions_hold(s->call, error->when, s->ring)
+    enum rota_answer answer = s->call ? rota_call_conditions_hold(s->call, error)
                                       : rota_conditions_hold(error->when, s->sqe, s->ring);
 
     if (answer == ROTA_NO ||

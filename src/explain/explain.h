@@ -16,10 +16,13 @@ struct rota_cause_list {
 
 /* Room for the structures behind the arguments of register calls. */
 #define ROTA_CALL_BYTES 128
+/* And for an element of their arrays. */
+#define ROTA_ELEMENT_BYTES 64
 
 /* What is known of a register call. */
 struct rota_call_view {
     const struct rota_process *process;
+    const struct rota_ring *ring;
     const struct rota_register_call *call; /* NULL: nothing */
     const struct rota_register_info *info;
     unsigned got; /* of these bytes, which lie behind the argument */
@@ -104,22 +107,24 @@ enum rota_answer rota_starts_page(uint64_t address);
  */
 
 /* What a look at an array has found. */
+#define ROTA_FOUND_NONE UINT64_MAX
 struct rota_found {
-    uint64_t index;
-    int fd;              /* of descriptors */
-    uint64_t base, size; /* of vectors */
+    uint64_t index; /* of the element that decided */
 };
 
 /* Looks at the call and its structure; `call` stays with the view. */
 void rota_call_look_at(struct rota_call_view *view, const struct rota_process *process,
-                       const struct rota_register_call *call);
+                       const struct rota_ring *ring, const struct rota_register_call *call);
+/* Whether the conditions of an error hold, those on an element too. */
 enum rota_answer rota_call_conditions_hold(const struct rota_call_view *view,
-                                           struct rota_condition_rows rows,
-                                           const struct rota_ring *ring);
+                                           const struct rota_error_info *error);
 enum rota_answer rota_call_look_holds(const struct rota_subject *s, const struct rota_look *look);
-/* That the count is none that the call takes; that its memory is not there. */
+/* That the count is none that the call takes; the argument is missing, or one too many; its memory is not there. */
 bool rota_call_count_is_wrong(const struct rota_call_view *view, struct rota_cause_list *list);
+bool rota_call_argument_is_wrong(const struct rota_call_view *view, struct rota_cause_list *list);
 bool rota_call_memory_is_missing(const struct rota_call_view *view, struct rota_cause_list *list);
+/* What must be of members and elements, and is not. */
+bool rota_call_musts(const struct rota_call_view *view, struct rota_cause_list *list);
 /* Values and elements that a row is about, in parentheses. */
 void rota_call_evidence(struct rota_text *text, const struct rota_subject *s,
                         const struct rota_error_info *error);

@@ -271,10 +271,24 @@ int rota_process_explain_submit(const struct rota_process *process, const struct
  * Register calls
  */
 
-static void look_at_kind(struct rota_cause_list *list, const struct rota_ring *ring,
+static bool row_speaks(const struct rota_register_info *info, int ret)
+{
+    for (unsigned i = 0; info && i < info->errors.count; i++) {
+        if (rota_errors(info->errors)[i].error == ret)
+            return true;
+    }
+    return false;
+}
+
+/* True when the call is not for such a ring; a row says so where the kernel has an errno for that. */
+static bool look_at_kind(struct rota_cause_list *list, const struct rota_ring *ring,
                          const struct rota_register_info *info)
 {
+    unsigned before = list->count;
     struct rota_cause_writer w;
+
+    if (row_speaks(info, -EBADFD))
+        return false;
 
     if ((ring->flags & info->needs) != info->needs && rota_cause_add(list, ROTA_CERTAIN, &w)) {
         rota_text_all(&w.text, rota_word(info->name), " needs a ring with ", NULL);
@@ -284,19 +298,23 @@ static void look_at_kind(struct rota_cause_list *list, const struct rota_ring *r
         rota_text_all(&w.text, rota_word(info->name), " is refused on a ring with ", NULL);
         rota_text_group(&w.text, "setup", ring->flags & info->refuses);
     }
+    return list->count != before;
 }
 
-static void look_at_kernel(struct rota_cause_list *list, const struct rota_caps *caps,
+/* True when the kernel lacks the call. */
+static bool look_at_kernel(struct rota_cause_list *list, const struct rota_caps *caps,
                            const struct rota_register_info *info, unsigned opcode)
 {
     struct rota_cause_writer w;
 
-    if (!caps || rota_caps_register(caps, opcode, NULL) != ROTA_NO ||
-        !rota_cause_add(list, ROTA_CERTAIN, &w))
-        return;
+    if (!caps || rota_caps_register(caps, opcode, NULL) != ROTA_NO)
+        return false;
+    if (!rota_cause_add(list, ROTA_CERTAIN, &w))
+        return true;
     rota_text_all(&w.text, "this kernel has no ", rota_word(info->name), " (first in ", NULL);
     rota_text_kernel(&w.text, info->since);
     rota_text_char(&w.text, ')');
+    return true;
 }
 
 /* What the row says of the error; the ring, and the call where it is known, are looked at. */
@@ -318,29 +336,23 @@ static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
         holds = rota_row_holds(&s, error);
         if (holds == ROTA_NO)
             continue;
-        certain = error->sole || (holds == ROTA_YES && (error->looks.count || error->when.count) &&
-                                  !error->partial);
+        certain =
+            error->sole ||
+            (holds == ROTA_YES &&
+             (error->looks.count || error->when.count || error->element.count) && !error->partial);
         /* What was seen leaves no room for what may be. */
         if (!certain && rota_cause_known(list, ROTA_CERTAIN) && view->call)
             continue;
         if (!rota_cause_add(list, certain ? ROTA_CERTAIN : ROTA_LIKELY, &w))
             continue;
-        rota_cause_sentence(&w.text, error,
-                            ret == -EMFILE || ret == -ENOMEM ||
-                                (view->call && (error->when.count || error->looks.count)));
+        rota_cause_sentence(
+            &w.text, error,
+            ret == -EMFILE || ret == -ENOMEM ||
+                (view->call && (error->when.count || error->looks.count || error->element.count)));
         rota_call_evidence(&w.text, &s, error);
         rota_limit_text(&w.text, list->process, ret);
         rota_text_put(&w.remedy, rota_word(error->remedy));
     }
-}
-
-static bool row_speaks(const struct rota_register_info *info, int ret)
-{
-    for (unsigned i = 0; info && i < info->errors.count; i++) {
-        if (rota_errors(info->errors)[i].error == ret)
-            return true;
-    }
-    return false;
 }
 
 /* `call` is NULL where no more than the opcode is known. */
@@ -356,23 +368,30 @@ static int register_causes(const struct rota_process *process, const struct rota
 
     if (ret >= 0)
         return 0;
-    rota_call_look_at(&view, process, call);
-    if (info && ret == -EINVAL)
-        look_at_kernel(&list, caps, info, opcode);
-    if (info && ring)
-        look_at_kind(&list, ring, info);
+    rota_call_look_at(&view, process, ring, call);
+    if (info && ret == -EINVAL && look_at_kernel(&list, caps, info, opcode))
+        return (int)list.count;
     /* Where the call has a row for the error, that of a disabled ring means something else. */
     if (ring && !(ret == -EBADFD && row_speaks(info, ret)))
         look_at_ring(&list, ring, ret, ring->ring_fd < 0 ? name_of(ring) : BY_DESCRIPTOR);
-    if (ret == -EINVAL)
-        (void)rota_call_count_is_wrong(&view, &list);
+    if (ret == -EINVAL) {
+        /* The kernel looks at that in this order, and at nothing before. */
+        if (rota_call_count_is_wrong(&view, &list) || rota_call_argument_is_wrong(&view, &list) ||
+            (info && ring && look_at_kind(&list, ring, info)) || rota_call_musts(&view, &list))
+            return (int)list.count;
+    }
     if (ret == -EFAULT)
         (void)rota_call_memory_is_missing(&view, &list);
     if (info)
         from_row(&list, ring, caps, info, ret, &view);
-    if (!ring && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
+    /* Of another process the ring may only not be known. */
+    if (!ring && !process && info && !info->without_ring && (ret == -EBADF || ret == -EINVAL))
         rota_cause_put(&list, ROTA_CERTAIN, "the call needs a ring", NULL);
-    if (ret == -EINVAL && info && !call && rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
+    if (ring && info && info->only_without_ring && ret == -EINVAL)
+        rota_cause_put(&list, ROTA_CERTAIN, "the call is made without a ring, on descriptor -1",
+                       NULL);
+    if (ret == -EINVAL && info && (!call || !list.count) &&
+        rota_cause_add(&list, ROTA_POSSIBLE, &w)) {
         rota_text_put(&w.text, "the argument or the count is not what the call takes; count: ");
         rota_text_put(&w.text, rota_word(info->nr_args));
     }
@@ -389,9 +408,10 @@ static int register_causes(const struct rota_process *process, const struct rota
         rota_text_put(&w.text, " bytes of memory");
         rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
     }
+    /* Calls on a ring are refused so for nothing else. */
     if (ret == -EACCES)
-        rota_cause_put(&list, ROTA_POSSIBLE, "the ring has restrictions that forbid the call",
-                       NULL);
+        rota_cause_put(&list, ring ? ROTA_CERTAIN : ROTA_POSSIBLE,
+                       "the ring has restrictions that forbid the call", NULL);
     return (int)list.count;
 }
 

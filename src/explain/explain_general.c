@@ -254,6 +254,20 @@ int rota_opcode_causes(const struct rota_caps *caps, unsigned opcode, int ret,
  * Register calls
  */
 
+/* What the members must be of which nothing else is told. */
+static void from_musts(struct rota_cause_list *list, const char *whose,
+                       struct rota_condition_rows rows)
+{
+    struct rota_cause_writer w;
+
+    if (!rows.count || !rota_cause_add(list, ROTA_POSSIBLE, &w))
+        return;
+    rota_text_all(&w.text, "A member of ", whose, " is not as it must be: ", NULL);
+    for (unsigned i = 0; i < rows.count; i++)
+        rota_text_all(&w.text, i ? ", " : "", rota_word(rota_conditions(rows)[i].text), NULL);
+    rota_text_char(&w.text, '.');
+}
+
 int rota_call_causes(const struct rota_caps *caps, unsigned opcode, int ret,
                      struct rota_cause *causes, unsigned max)
 {
@@ -271,6 +285,8 @@ int rota_call_causes(const struct rota_caps *caps, unsigned opcode, int ret,
     if (ret == -EINVAL) {
         put_ring(&list, "The ring was not made with ", info->needs, ".");
         put_ring(&list, "The ring was made with ", info->refuses, ".");
+        from_musts(&list, "the structure", info->must);
+        from_musts(&list, "an element", info->items.must);
     }
     if (ret == -EFAULT && info->arg.at && rota_cause_add(&list, ROTA_POSSIBLE, &w))
         rota_text_all(&w.text, "The argument (", rota_word(info->arg),

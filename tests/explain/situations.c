@@ -515,6 +515,13 @@ static void in_general(void)
        "the only reason of an error is certain");
     ok(rota_call_causes(NULL, IORING_REGISTER_BUFFERS, -EEXIST, causes, 64) == 1,
        "a call from another thread");
+    count = rota_call_causes(NULL, IORING_REGISTER_MEM_REGION, -EINVAL, causes, 64);
+    ok(count > 1 && !strcmp(causes[count - 2].text,
+                            "A member of the structure is not as it must be: __resv is 0, flags "
+                            "within IORING_MEM_REGION_REG_WAIT_ARG."),
+       "what members must be");
+    ok(count > 0 && !strncmp(causes[count - 1].text, "A member of an element is not as it", 35),
+       "  and those of what it leads to");
     is_int(rota_call_causes(NULL, 250, -EINVAL, causes, 64), -EINVAL, "no such call");
 }
 

@@ -691,10 +691,11 @@ ROTA_LOOK_VALID = 43
 ROTA_LOOK_ALIGNED = 44
 ROTA_LOOK_PAGED = 45
 ROTA_LOOK_MAPPED = 46
-ROTA_LOOK_LARGE = 47
-ROTA_LOOK_HUGE = 48
+ROTA_LOOK_TAGGED = 47
+ROTA_LOOK_ZERO = 48
 ROTA_LOOK_POWER = 49
 ROTA_LOOK_BUFFERED = 50
+ROTA_LOOK_ABSENT = 51
 ROTA_IOSQE_TAKEN = 0
 ROTA_IOSQE_IGNORED = 1
 ROTA_IOSQE_REQUIRED = 2
@@ -711,11 +712,13 @@ ROTA_ITEMS_NONE = 0
 ROTA_ITEMS_DESCRIPTORS = 1
 ROTA_ITEMS_VECTORS = 2
 ROTA_ITEMS_BYTES = 3
+ROTA_ITEMS_SLOTS = 4
 ROTA_COND_ON_RING = 255
 ROTA_COND_ON_COUNT = 254
 ROTA_COND_ON_ARG = 253
 ROTA_LOOK_AT_RING = 255
 ROTA_LOOK_AT_ITEMS = 254
+ROTA_ITEMS_NOWHERE = 255
 ROTA_CALLS_CHAIN = 1
 ROTA_CALLS_CLOSING = 2
 ROTA_CALLS_BATCH = 4
@@ -1091,7 +1094,7 @@ class rota_look_rows(_Record):
 
 
 class rota_error_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=28, ilp32_4=28, ilp32_8=28))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=32, ilp32_4=32, ilp32_8=32))]
 
 
 class rota_error_rows(_Record):
@@ -1127,11 +1130,11 @@ class rota_command_info(_Record):
 
 
 class rota_items_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=5, ilp32_4=5, ilp32_8=5))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=16, ilp32_4=16, ilp32_8=16))]
 
 
 class rota_register_info(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=60, ilp32_4=60, ilp32_8=60))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=76, ilp32_4=76, ilp32_8=76))]
 
 
 class rota_prep_info(_Record):
@@ -1710,11 +1713,12 @@ rota_error_info.remedy = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_p
 rota_error_info.when = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_condition_rows)
 rota_error_info.done = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_condition_rows)
 rota_error_info.looks = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_look_rows)
-rota_error_info.error = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), c_int16)
-rota_error_info.since = _member(_abi(lp64=22, ilp32_4=22, ilp32_8=22), c_uint16)
-rota_error_info.until = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), c_uint16)
-rota_error_info.partial = _member(_abi(lp64=26, ilp32_4=26, ilp32_8=26), c_bool)
-rota_error_info.sole = _member(_abi(lp64=27, ilp32_4=27, ilp32_8=27), c_bool)
+rota_error_info.element = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_condition_rows)
+rota_error_info.error = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), c_int16)
+rota_error_info.since = _member(_abi(lp64=26, ilp32_4=26, ilp32_8=26), c_uint16)
+rota_error_info.until = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), c_uint16)
+rota_error_info.partial = _member(_abi(lp64=30, ilp32_4=30, ilp32_8=30), c_bool)
+rota_error_info.sole = _member(_abi(lp64=31, ilp32_4=31, ilp32_8=31), c_bool)
 rota_error_rows.first = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint16)
 rota_error_rows.count = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint16)
 rota_op_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
@@ -1796,8 +1800,16 @@ rota_command_info.stream = _member(_abi(lp64=42, ilp32_4=42, ilp32_8=42), c_bool
 rota_items_info.kind = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint8)
 rota_items_info.bytes = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_uint8)
 rota_items_info.at = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_uint8)
-rota_items_info.count_at = _member(_abi(lp64=3, ilp32_4=3, ilp32_8=3), c_uint8)
-rota_items_info.count_bytes = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint8)
+rota_items_info.inside = _member(_abi(lp64=3, ilp32_4=3, ilp32_8=3), c_uint8)
+rota_items_info.count_at = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_uint8)
+rota_items_info.count_bytes = _member(_abi(lp64=5, ilp32_4=5, ilp32_8=5), c_uint8)
+rota_items_info.first_at = _member(_abi(lp64=6, ilp32_4=6, ilp32_8=6), c_uint8)
+rota_items_info.tags_at = _member(_abi(lp64=7, ilp32_4=7, ilp32_8=7), c_uint8)
+rota_items_info.descriptor_at = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint8)
+rota_items_info.descriptor_bytes = _member(_abi(lp64=9, ilp32_4=9, ilp32_8=9), c_uint8)
+rota_items_info.part = _member(_abi(lp64=10, ilp32_4=10, ilp32_8=10), c_bool)
+rota_items_info.written = _member(_abi(lp64=11, ilp32_4=11, ilp32_8=11), c_bool)
+rota_items_info.must = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), rota_condition_rows)
 rota_register_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_register_info.summary = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_register_info.arg = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)
@@ -1806,16 +1818,18 @@ rota_register_info.res = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), rota_tex
 rota_register_info.note = _member(_abi(lp64=20, ilp32_4=20, ilp32_8=20), rota_text_place)
 rota_register_info.errors = _member(_abi(lp64=24, ilp32_4=24, ilp32_8=24), rota_error_rows)
 rota_register_info.items = _member(_abi(lp64=28, ilp32_4=28, ilp32_8=28), rota_items_info)
-rota_register_info.arg_bytes = _member(_abi(lp64=33, ilp32_4=33, ilp32_8=33), c_uint8)
-rota_register_info.counted = _member(_abi(lp64=34, ilp32_4=34, ilp32_8=34), c_bool)
-rota_register_info.count_min = _member(_abi(lp64=36, ilp32_4=36, ilp32_8=36), c_uint32)
-rota_register_info.count_max = _member(_abi(lp64=40, ilp32_4=40, ilp32_8=40), c_uint32)
-rota_register_info.needs = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), c_uint32)
-rota_register_info.refuses = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_uint32)
-rota_register_info.since = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint16)
-rota_register_info.without_ring = _member(_abi(lp64=54, ilp32_4=54, ilp32_8=54), c_uint16)
-rota_register_info.only_without_ring = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_bool)
-rota_register_info.backported = _member(_abi(lp64=57, ilp32_4=57, ilp32_8=57), c_bool)
+rota_register_info.must = _member(_abi(lp64=44, ilp32_4=44, ilp32_8=44), rota_condition_rows)
+rota_register_info.arg_bytes = _member(_abi(lp64=48, ilp32_4=48, ilp32_8=48), c_uint8)
+rota_register_info.arg_written = _member(_abi(lp64=49, ilp32_4=49, ilp32_8=49), c_bool)
+rota_register_info.counted = _member(_abi(lp64=50, ilp32_4=50, ilp32_8=50), c_bool)
+rota_register_info.count_min = _member(_abi(lp64=52, ilp32_4=52, ilp32_8=52), c_uint32)
+rota_register_info.count_max = _member(_abi(lp64=56, ilp32_4=56, ilp32_8=56), c_uint32)
+rota_register_info.needs = _member(_abi(lp64=60, ilp32_4=60, ilp32_8=60), c_uint32)
+rota_register_info.refuses = _member(_abi(lp64=64, ilp32_4=64, ilp32_8=64), c_uint32)
+rota_register_info.since = _member(_abi(lp64=68, ilp32_4=68, ilp32_8=68), c_uint16)
+rota_register_info.without_ring = _member(_abi(lp64=70, ilp32_4=70, ilp32_8=70), c_uint16)
+rota_register_info.only_without_ring = _member(_abi(lp64=72, ilp32_4=72, ilp32_8=72), c_bool)
+rota_register_info.backported = _member(_abi(lp64=73, ilp32_4=73, ilp32_8=73), c_bool)
 rota_prep_info.name = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), rota_text_place)
 rota_prep_info.prototype = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), rota_text_place)
 rota_prep_info.summary = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), rota_text_place)

@@ -164,8 +164,7 @@ ROTA_API int rota_register_eventfd_async(struct rota_ring *ring, int fd);
  * nr            Entries that `ops` has room for.
  *
  * Returns: Always 0.
- * -EINVAL       The memory is not all zero, or there is room for more than 256
- *               entries.
+ * -EINVAL       The memory is not all zero.
  * First kernel: 5.6.
  */
 ROTA_API int rota_register_probe(struct rota_ring *ring, struct io_uring_probe *p, unsigned nr);
@@ -205,11 +204,14 @@ ROTA_API int rota_unregister_personality(struct rota_ring *ring, int id);
  * Returns: Always 0.
  * -EBADFD       The ring is enabled.
  * -EBUSY        The ring already has restrictions.
- * -EINVAL       A restriction is of an unknown kind or names an opcode that
- *               the kernel does not have.
+ * -EINVAL       A restriction is of an unknown kind.
  * -EPERM        The thread already has restrictions or filters.
  * -EACCES       On descriptor -1, the thread has neither CAP_SYS_ADMIN nor
  *               no_new_privs.
+ * -EINVAL       A restriction names a register opcode that the kernel does not
+ *               have.
+ * -EINVAL       A restriction names an opcode that the kernel does not have.
+ * -EINVAL       A restriction names an opcode that is newer than the kernel.
  * First kernel: 5.10.
  */
 ROTA_API int rota_register_restrictions(struct rota_ring *ring,
@@ -224,11 +226,14 @@ ROTA_API int rota_register_restrictions(struct rota_ring *ring,
  * Returns: Always 0.
  * -EBADFD       The ring is enabled.
  * -EBUSY        The ring already has restrictions.
- * -EINVAL       A restriction is of an unknown kind or names an opcode that
- *               the kernel does not have.
+ * -EINVAL       A restriction is of an unknown kind.
  * -EPERM        The thread already has restrictions or filters.
  * -EACCES       On descriptor -1, the thread has neither CAP_SYS_ADMIN nor
  *               no_new_privs.
+ * -EINVAL       A restriction names a register opcode that the kernel does not
+ *               have.
+ * -EINVAL       A restriction names an opcode that the kernel does not have.
+ * -EINVAL       A restriction names an opcode that is newer than the kernel.
  * First kernel: 7.0.
  */
 ROTA_API int rota_register_task_restrictions(const struct io_uring_task_restriction *res);
@@ -250,11 +255,11 @@ ROTA_API int rota_register_task_restrictions(const struct io_uring_task_restrict
  *
  * Returns: The number of slots handled.
  * -ENXIO        The ring has no file table.
- * -EINVAL       The slots reach past the end of the table, there are none, or
- *               a slot that is emptied has a tag.
+ * -EINVAL       The slots reach past the end of the table.
  * -EOVERFLOW    The first slot plus the number of slots is above 4294967295.
  * -EBADF        A descriptor is not open.
  * -EBADF        A descriptor is that of a ring.
+ * -EINVAL       A slot that is emptied or left has a tag.
  * First kernel: 5.13.
  */
 ROTA_API int rota_register_files_update_tag(struct rota_ring *ring, unsigned off, const int *files,
@@ -282,8 +287,8 @@ ROTA_API int rota_register_files_update_tag(struct rota_ring *ring, unsigned off
  * -EFAULT       A buffer is larger than 1 GiB.
  * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
  * -EINVAL       The number of buffers is 0.
- * -EINVAL       A flag is unknown; there is only IORING_RSRC_REGISTER_SPARSE.
  * -EINVAL       A hole has a tag.
+ * -EINVAL       IORING_RSRC_REGISTER_SPARSE is set, and there is an array.
  * First kernel: 5.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -307,8 +312,8 @@ ROTA_API int rota_register_buffers_tags(struct rota_ring *ring, const struct iov
  * -EFAULT       A buffer is larger than 1 GiB.
  * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
  * -EINVAL       The number of buffers is 0.
- * -EINVAL       A flag is unknown; there is only IORING_RSRC_REGISTER_SPARSE.
  * -EINVAL       A hole has a tag.
+ * -EINVAL       IORING_RSRC_REGISTER_SPARSE is set, and there is an array.
  * First kernel: 5.19.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -326,11 +331,17 @@ ROTA_API int rota_register_buffers_sparse(struct rota_ring *ring, unsigned nr);
  *
  * Returns: The number of entries handled.
  * -ENXIO        The ring has no buffer table.
- * -EINVAL       The entries reach past the end of the table, there are none,
- *               or a hole has a tag.
+ * -EINVAL       The entries reach past the end of the table.
  * -EOVERFLOW    The first entry plus the number of entries is above
  *               4294967295.
- * -EFAULT       A buffer is one that register_buffers refuses.
+ * -EFAULT       A buffer has a length without an address, or the reverse.
+ * -EINVAL       A hole has a tag.
+ * -EFAULT       A buffer is not all memory that may be written.
+ * -EINVAL       A buffer is larger than 1 TiB.
+ * -EFAULT       A buffer is larger than 1 GiB.
+ * -EFAULT       A buffer belongs to a file on disk that is mapped shared.
+ * -ENOMEM       The buffer exceeds RLIMIT_MEMLOCK and the ring was made
+ *               without CAP_IPC_LOCK.
  * First kernel: 5.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -416,9 +427,11 @@ ROTA_API int rota_unregister_buf_ring(struct rota_ring *ring, int bgid);
  * cancelled at once.
  * -ENOENT       No request matches.
  * -ETIME        The requests did not end within the timeout.
- * -EBADF        IORING_ASYNC_CANCEL_FD names a descriptor or slot without a
- *               file.
- * -EINVAL       A flag is unknown or a reserved field is not 0.
+ * -EBADF        The descriptor is not open.
+ * -EBADF        The slot has no file.
+ * -EINVAL       The kernel is older than a flag, or than `opcode`.
+ * -EINVAL       The kernel is older than IORING_ASYNC_CANCEL_USERDATA.
+ * -EINVAL       A flag is unknown.
  * First kernel: 6.0.
  */
 ROTA_API int rota_register_sync_cancel(struct rota_ring *ring,
@@ -449,8 +462,9 @@ ROTA_API int rota_register_file_alloc_range(struct rota_ring *ring, unsigned off
  * napi          The settings; the former ones after the call.
  *
  * Returns: Always 0.
- * -EINVAL       The operation or the strategy is unknown, or an id is added or
- *               removed while tracking is not static.
+ * -EINVAL       The operation or the strategy is unknown, an id is added or
+ *               removed while tracking is not static, or the id is none that a
+ *               receive queue can have.
  * -EINVAL       The ring was made with IORING_SETUP_IOPOLL.
  * -EEXIST       The id to add is there already.
  * -ENOENT       The id to remove is not there.
@@ -502,14 +516,20 @@ ROTA_API int rota_register_clock(struct rota_ring *ring, const struct io_uring_c
  * -EBUSY        This ring has a buffer table and IORING_REGISTER_DST_REPLACE
  *               is not set.
  * -ENXIO        The other ring has no buffer table.
- * -EINVAL       The count is larger than the other ring's table, a flag is
- *               unknown, this ring's table would have more than 16384 entries,
- *               or the rings belong to different users or address spaces.
+ * -EINVAL       The count is larger than the other ring's table, this ring's
+ *               table would have more than 16384 entries, or the rings belong
+ *               to different users or address spaces.
  * -EOVERFLOW    The range reaches past the end of the other ring's table.
  * -EBADF        The other descriptor is not open.
  * -EOPNOTSUPP   The other descriptor is not that of a ring.
  * -EEXIST       The other ring belongs to another thread, being one with
  *               IORING_SETUP_SINGLE_ISSUER.
+ * -EINVAL       There is an offset, and the count is 0.
+ * -EINVAL       There is an offset in this ring, and the count is 0.
+ * -EINVAL       The index is above 15.
+ * -EBADF        The thread has no ring registered at the index.
+ * -EINVAL       The kernel is older than offsets, the count and
+ *               IORING_REGISTER_DST_REPLACE.
  * First kernel: 6.12.
  */
 ROTA_API int rota_clone_buffers_fd(struct rota_ring *ring, int src_fd, unsigned dst_off,
@@ -525,9 +545,11 @@ ROTA_API int rota_clone_buffers_fd(struct rota_ring *ring, int src_fd, unsigned 
  * Returns: Always 0.
  * -EBADF        The target descriptor is not open.
  * -EBADFD       The target is not a ring.
- * -EINVAL       The request is not a MSG_RING that carries data, or has an
- *               IOSQE flag.
+ * -EINVAL       The request has an IOSQE flag.
  * -EBADFD       The target is disabled.
+ * -EINVAL       The request is no MSG_RING.
+ * -EINVAL       The request carries no data but a file.
+ * -EINVAL       A field that MSG_RING does not read is not 0.
  * First kernel: 6.13.
  */
 ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
@@ -542,9 +564,7 @@ ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
  *
  * Returns: Always 0.
  * -EPERM        The caller lacks CAP_NET_ADMIN.
- * -EINVAL       The ring lacks DEFER_TASKRUN or large CQEs, the number of
- *               entries is 0 or above 32768, a flag is unknown, or zcrx_id,
- *               the area's rq_area_token or a reserved field is not 0.
+ * -EINVAL       The ring was made without IORING_SETUP_DEFER_TASKRUN.
  * -ENODEV       There is no network device of that index.
  * -EOPNOTSUPP   The device cannot hand a receive queue over.
  * -EBUSY        An AF_XDP socket has the receive queue; on 6.15, the ring has
@@ -556,6 +576,13 @@ ROTA_API int rota_register_sync_msg(const struct io_uring_sqe *sqe);
  *               area_ptr, region_ptr and event_desc is not 0.
  * -EBADF        ZCRX_REG_IMPORT is set, and if_idx is not the descriptor of an
  *               exported instance.
+ * -EINVAL       The ring has neither IORING_SETUP_CQE32 nor
+ *               IORING_SETUP_CQE_MIXED.
+ * -EINVAL       The number of entries is 0.
+ * -EINVAL       There are more than 32768 entries.
+ * -EINVAL       The receive queue is 4294967295.
+ * -EINVAL       The area's rq_area_token or a reserved field of it is not 0,
+ *               or a flag of it is unknown.
  * First kernel: 6.15.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -573,11 +600,15 @@ ROTA_API int rota_register_ifq(struct rota_ring *ring, struct io_uring_zcrx_ifq_
  *
  * Returns: Always 0.
  * -EBUSY        The ring already has a region.
- * -EINVAL       IORING_MEM_REGION_REG_WAIT_ARG is set and the ring is enabled,
- *               the size is no multiple of the page size, or a flag is
- *               unknown.
- * -EFAULT       The memory is not mapped, or its address and
- *               IORING_MEM_REGION_TYPE_USER do not go together.
+ * -EINVAL       IORING_MEM_REGION_REG_WAIT_ARG is set, and the ring is
+ *               enabled.
+ * -EFAULT       The memory is not all memory that may be written.
+ * -EINVAL       IORING_MEM_REGION_REG_WAIT_ARG is set, and the ring was
+ *               enabled since.
+ * -EINVAL       The address or the size is no multiple of the page size.
+ * -EFAULT       IORING_MEM_REGION_TYPE_USER is set, and there is no address.
+ * -EFAULT       There is an address, and IORING_MEM_REGION_TYPE_USER is not
+ *               set.
  * First kernel: 6.13.
  * The memory behind the argument must stay until it is unregistered.
  */
@@ -610,6 +641,7 @@ ROTA_API int rota_register_query(struct io_uring_query_hdr *query);
  * Returns: Always 0.
  * -ENXIO        The ring has no instance of that id.
  * -EOPNOTSUPP   The kernel does not know the command.
+ * -EFAULT       A reserved field is not 0.
  * First kernel: 6.19.
  */
 ROTA_API int rota_register_zcrx_ctrl(struct rota_ring *ring, struct zcrx_ctrl *ctrl);
@@ -622,13 +654,15 @@ ROTA_API int rota_register_zcrx_ctrl(struct rota_ring *ring, struct zcrx_ctrl *c
  * bpf           The opcode and the program.
  *
  * Returns: Always 0.
- * -EINVAL       The opcode or a flag is unknown, a reserved field is not 0, or
- *               the program is empty or not valid.
+ * -EINVAL       The opcode is unknown.
  * -EMSGSIZE     The program expects more about the opcode than the kernel
  *               tells, or with IO_URING_BPF_FILTER_SZ_STRICT another amount;
  *               the kernel's is written back to pdu_size.
  * -EACCES       On descriptor -1, the thread has neither CAP_SYS_ADMIN nor
  *               no_new_privs.
+ * -EINVAL       A flag is unknown.
+ * -EINVAL       The program is empty, or longer than 4096 instructions.
+ * -EINVAL       The program is not valid, or longer than 4096 instructions.
  * First kernel: 7.0.
  */
 ROTA_API int rota_register_bpf_filter(struct rota_ring *ring, struct io_uring_bpf *bpf);
@@ -639,13 +673,15 @@ ROTA_API int rota_register_bpf_filter(struct rota_ring *ring, struct io_uring_bp
  * bpf           The opcode and the program.
  *
  * Returns: Always 0.
- * -EINVAL       The opcode or a flag is unknown, a reserved field is not 0, or
- *               the program is empty or not valid.
+ * -EINVAL       The opcode is unknown.
  * -EMSGSIZE     The program expects more about the opcode than the kernel
  *               tells, or with IO_URING_BPF_FILTER_SZ_STRICT another amount;
  *               the kernel's is written back to pdu_size.
  * -EACCES       On descriptor -1, the thread has neither CAP_SYS_ADMIN nor
  *               no_new_privs.
+ * -EINVAL       A flag is unknown.
+ * -EINVAL       The program is empty, or longer than 4096 instructions.
+ * -EINVAL       The program is not valid, or longer than 4096 instructions.
  * First kernel: 7.0.
  */
 ROTA_API int rota_register_bpf_filter_task(struct io_uring_bpf *bpf);

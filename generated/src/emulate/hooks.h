@@ -12,6 +12,11 @@
 
 #include "emulate/emulate.h"
 
+/* Bytes of a registered buffer, since 7.2. */
+#define EMULATE_BUFFER_BYTES UINT64_C(1099511627776)
+/* Bytes of a registered buffer before 7.2. */
+#define EMULATE_FORMER_BUFFER_BYTES 1073741824U
+
 int64_t emulate_hook_nop(struct emulate_ring *ring, struct emulate_request *request);
 int64_t emulate_hook_read(struct emulate_ring *ring, struct emulate_request *request);
 int64_t emulate_hook_write(struct emulate_ring *ring, struct emulate_request *request);

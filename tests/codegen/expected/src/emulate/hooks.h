@@ -12,6 +12,9 @@
 
 #include "emulate/emulate.h"
 
+/* So many spots there are. */
+#define EMULATE_TINY_SPOTS UINT64_C(4294967296)
+
 int64_t emulate_hook_nop(struct emulate_ring *ring, struct emulate_request *request);
 
 int emulate_hook_register_tiny(struct emulate_ring *ring, void *arg, uint32_t nr_args);

@@ -71,6 +71,10 @@ struct rota_info_strings {
     char t_len_is_TINY_SHIFT[18];
     char t_nr_args_is_1[13];
     char t_id_above_2[11];
+    char t_halves_is_not_0[16];
+    char t_row_within_3[13];
+    char t_resv_is_0[10];
+    char t_whole_below_TINY_SPOTS[23];
     char t_LOOK_TWICE[11];
     char t_LOOK_AGAIN[11];
     char t_O_CREAT[8];
@@ -348,6 +352,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_len_is_TINY_SHIFT = "len is TINY_SHIFT",
     .t_nr_args_is_1 = "nr_args is 1",
     .t_id_above_2 = "id above 2",
+    .t_halves_is_not_0 = "halves is not 0",
+    .t_row_within_3 = "row within 3",
+    .t_resv_is_0 = "resv is 0",
+    .t_whole_below_TINY_SPOTS = "whole below TINY_SPOTS",
     .t_LOOK_TWICE = "LOOK_TWICE",
     .t_LOOK_AGAIN = "LOOK_AGAIN",
     .t_O_CREAT = "O_CREAT",
@@ -627,6 +635,9 @@ struct rota_condition_table {
     struct rota_condition watch_rule_when_1[2];
     struct rota_condition watch_rule_must_1[1];
     struct rota_condition register_tiny_errors_when_1[3];
+    struct rota_condition register_tiny_errors_element_1[1];
+    struct rota_condition register_tiny_must[2];
+    struct rota_condition register_tiny_items_must[1];
 };
 
 struct rota_flag_table {
@@ -837,6 +848,16 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)IORING_SETUP_SQE128, {TEXT(t_ring_has_IORING_SETUP_SQE128)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
         {(uint64_t)1, {TEXT(t_nr_args_is_1)}, ROTA_COND_ON_COUNT, 4, ROTA_COND_IS},
         {(uint64_t)2, {TEXT(t_id_above_2)}, 24, 4, ROTA_COND_ABOVE},
+    },
+    .register_tiny_errors_element_1 = {
+        {(uint64_t)0, {TEXT(t_halves_is_not_0)}, 0, 8, ROTA_COND_IS_NOT},
+    },
+    .register_tiny_must = {
+        {(uint64_t)3, {TEXT(t_row_within_3)}, 16, 4, ROTA_COND_WITHIN},
+        {(uint64_t)0, {TEXT(t_resv_is_0)}, 40, 16, ROTA_COND_IS},
+    },
+    .register_tiny_items_must = {
+        {(uint64_t)UINT64_C(4294967296), {TEXT(t_whole_below_TINY_SPOTS)}, 0, 8, ROTA_COND_BELOW},
     },
 };
 
@@ -1751,7 +1772,7 @@ const struct rota_look_table rota_look_table = {
     },
     .register_tiny_errors_looks_1 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
-        {ROTA_LOOK_WHOLE, ROTA_LOOK_AT_ITEMS, true},
+        {ROTA_LOOK_OPEN, ROTA_LOOK_AT_ITEMS, true},
         {ROTA_LOOK_POWER, 24, false},
     },
 };
@@ -1770,6 +1791,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .done = ROWS(rota_condition_table, look_errors_done_0),
             .looks = {0, 0},
+            .element = {0, 0},
             .error = -EBADF,
             .since = 0,
             .until = 0,
@@ -1782,6 +1804,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .done = {0, 0},
             .looks = ROWS(rota_look_table, look_errors_looks_1),
+            .element = {0, 0},
             .error = -ENXIO,
             .since = ROTA_KERNEL(6, 1),
             .until = ROTA_KERNEL(6, 2),
@@ -1794,6 +1817,7 @@ const struct rota_error_table rota_error_table = {
             .when = ROWS(rota_condition_table, look_errors_when_2),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, look_errors_looks_2),
+            .element = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -1808,6 +1832,7 @@ const struct rota_error_table rota_error_table = {
             .when = {0, 0},
             .done = {0, 0},
             .looks = {0, 0},
+            .element = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
@@ -1820,6 +1845,7 @@ const struct rota_error_table rota_error_table = {
             .when = ROWS(rota_condition_table, register_tiny_errors_when_1),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, register_tiny_errors_looks_1),
+            .element = ROWS(rota_condition_table, register_tiny_errors_element_1),
             .error = -EBUSY,
             .since = ROTA_KERNEL(6, 1),
             .until = ROTA_KERNEL(6, 2),
@@ -2032,13 +2058,23 @@ const struct rota_register_info rota_register_infos[] = {
         .note = {TEXT(t_It_is_very_small)},
         .errors = ROWS(rota_error_table, register_tiny_errors),
         .items = {
-            .kind = ROTA_ITEMS_VECTORS,
-            .bytes = 2 * sizeof(void *),
+            .kind = ROTA_ITEMS_DESCRIPTORS,
+            .bytes = 8,
             .at = 32,
+            .inside = 20,
             .count_at = 24,
             .count_bytes = 4,
+            .first_at = 16,
+            .tags_at = 32,
+            .descriptor_at = 0,
+            .descriptor_bytes = 8,
+            .part = true,
+            .written = true,
+            .must = ROWS(rota_condition_table, register_tiny_items_must),
         },
-        .arg_bytes = 72,
+        .must = ROWS(rota_condition_table, register_tiny_must),
+        .arg_bytes = 56,
+        .arg_written = false,
         .counted = true,
         .count_min = 1,
         .count_max = 1,
@@ -2057,7 +2093,9 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Always_0)},
         .note = {0},
         .errors = {0, 0},
+        .must = {0, 0},
         .arg_bytes = 0,
+        .arg_written = true,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 1),
@@ -2073,7 +2111,9 @@ const struct rota_register_info rota_register_infos[] = {
         .res = {TEXT(t_Not_described_yet)},
         .note = {0},
         .errors = {0, 0},
+        .must = {0, 0},
         .arg_bytes = 0,
+        .arg_written = true,
         .needs = 0,
         .refuses = 0,
         .since = ROTA_KERNEL(6, 2),
