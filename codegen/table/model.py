@@ -101,6 +101,13 @@ class Table:
                          if names_ & set(store.constants))
 
     @cached_property
+    def drop_in_commands(self) -> tuple[Command, ...]:
+        """Commands of the system's headers that functions of liburing's send: older headers lack them."""
+        sent = {name for prep in self.preps if prep.in_drop_in for store in prep.stores
+                for name in store.constants}
+        return tuple(command for command in self.commands if command.own and command.name in sent)
+
+    @cached_property
     def command_functions(self) -> dict[str, tuple[Family, Command]]:
         """The command that each prep function of one sends, by the function's name."""
         return {command.function: (family, command) for family in self.families

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel headers that liburing brings along; what older ones lack is here. */
+/* The kernel headers that liburing brings along; what older ones lack of commands is in <rota/liburing/prep.h>. */
 #ifndef LIBURING_COMPAT_H
 #define LIBURING_COMPAT_H
 
@@ -11,12 +11,6 @@
 #include <linux/blkdev.h>
 #else
 #include <linux/ioctl.h>
-#endif
-#ifndef BLOCK_URING_CMD_DISCARD
-#define BLOCK_URING_CMD_DISCARD _IO(0x12, 0)
-#endif
-#ifndef BLOCK_URING_CMD_ZONE_RESET_ALL
-#define BLOCK_URING_CMD_ZONE_RESET_ALL _IO(0x12, 1)
 #endif
 
 #endif /* LIBURING_COMPAT_H */

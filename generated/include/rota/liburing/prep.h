@@ -27,6 +27,14 @@ struct ublk_batch_io;
 struct ublksrv_ctrl_cmd;
 struct ublksrv_io_cmd;
 
+/* Commands of files, where the header that has them is older. */
+#ifndef BLOCK_URING_CMD_DISCARD
+#define BLOCK_URING_CMD_DISCARD _IOC(_IOC_NONE, 0x12, 0x0, 0)
+#endif
+#ifndef BLOCK_URING_CMD_ZONE_RESET_ALL
+#define BLOCK_URING_CMD_ZONE_RESET_ALL _IOC(_IOC_NONE, 0x12, 0x1, 0)
+#endif
+
 /*
  * Each writes the members of an SQE that liburing's writes, so that an SQE that
  * was not cleared works as it does there; user_data is left alone. What a

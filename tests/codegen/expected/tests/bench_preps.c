@@ -139,6 +139,21 @@ static void call_tell(RING *ring, unsigned times)
     measured_tell(ring, times, 1, -16909060, -33752069);
 }
 
+MEASURED void measured_tell_rest(RING *ring, unsigned times, uint64_t own_data, int fd)
+{
+    struct io_uring_sqe *sqe;
+
+    FOR_EACH_SQE(ring, times, sqe) {
+        PREP(tell_rest)(sqe, fd);
+        R(sqe_set_data64)(sqe, own_data);
+    }
+}
+
+static void call_tell_rest(RING *ring, unsigned times)
+{
+    measured_tell_rest(ring, times, 1, -16909060);
+}
+
 const struct prep_case OF(prep_cases)[] = {
     {"nop", call_nop, false},
     {"look", call_look, false},
@@ -148,5 +163,6 @@ const struct prep_case OF(prep_cases)[] = {
     {"watch", call_watch, true},
     {"later", call_later, false},
     {"tell", call_tell, false},
+    {"tell_rest", call_tell_rest, false},
     {NULL, NULL, false},
 };

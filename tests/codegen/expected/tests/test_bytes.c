@@ -56,6 +56,11 @@ static void call_tell(struct io_uring_sqe *sqe, const uint64_t *arg)
     PREP(tell)(sqe, N(0), N(1));
 }
 
+static void call_tell_rest(struct io_uring_sqe *sqe, const uint64_t *arg)
+{
+    PREP(tell_rest)(sqe, N(0));
+}
+
 const struct bytes_case BYTES_CASES[] = {
     {"nop", call_nop, 0},
     {"look", call_look, 4},
@@ -65,5 +70,6 @@ const struct bytes_case BYTES_CASES[] = {
     {"watch", call_watch, 5},
     {"later", call_later, 0},
     {"tell", call_tell, 2},
+    {"tell_rest", call_tell_rest, 1},
     {NULL, NULL, 0},
 };

@@ -235,6 +235,9 @@ rota_call_later = _function("rota_call_later", c_int, c_void_p)
 rota_prep_tell = _function("rota_prep_tell", None, c_void_p, c_int, c_int)
 rota_start_tell = _function("rota_start_tell", c_int, c_void_p, c_void_p, c_int, c_int)
 rota_call_tell = _function("rota_call_tell", c_int, c_void_p, c_int, c_int)
+rota_prep_tell_rest = _function("rota_prep_tell_rest", None, c_void_p, c_int)
+rota_start_tell_rest = _function("rota_start_tell_rest", c_int, c_void_p, c_void_p, c_int)
+rota_call_tell_rest = _function("rota_call_tell_rest", c_int, c_void_p, c_int)
 rota_prep_ear_say = _function("rota_prep_ear_say", None, c_void_p, c_int, c_void_p)
 rota_start_ear_say = _function("rota_start_ear_say", c_int, c_void_p, c_void_p, c_int, c_void_p)
 rota_call_ear_say = _function("rota_call_ear_say", c_int, c_void_p, c_int, c_void_p)
@@ -390,6 +393,9 @@ class _Requests:
     def start_tell(self, fd, what, *, deadline=None, iosqe=0):
         return self.start("tell", fd, what, deadline=deadline, iosqe=iosqe)
 
+    def start_tell_rest(self, fd, *, deadline=None, iosqe=0):
+        return self.start("tell_rest", fd, deadline=deadline, iosqe=iosqe)
+
     def start_ear_say(self, fd, cmd, *, deadline=None, iosqe=0):
         return self.start("ear_say", fd, cmd, deadline=deadline, iosqe=iosqe)
 
@@ -432,6 +438,10 @@ class _Requests:
     def tell(self, fd, what, *, deadline=None, iosqe=0):
         """Tells a file something. Since 6.1."""
         return self.start("tell", fd, what, deadline=deadline, iosqe=iosqe).result()
+
+    def tell_rest(self, fd, *, deadline=None, iosqe=0):
+        """Tells a file something. Since 6.2."""
+        return self.start("tell_rest", fd, deadline=deadline, iosqe=iosqe).result()
 
     def ear_say(self, fd, cmd, *, deadline=None, iosqe=0):
         """Says something. Since 6.1."""
@@ -527,6 +537,7 @@ _POINTERS = {
     "watch": (None, None, None, ('written', None, False), ('written', None, True), ),
     "later": (),
     "tell": (None, None, ),
+    "tell_rest": (None, ),
     "ear_say": (None, ('read', None, False), ),
     "ear_ask": (None, ('read', None, False), ),
     "ear_wait": (None, ('written', None, False), ),

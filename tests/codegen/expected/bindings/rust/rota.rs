@@ -220,6 +220,12 @@ extern "C" {
     pub fn rota_start_tell(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int, what: c_int) -> c_int;
     /// Tells a file something. Since 6.1.
     pub fn rota_call_tell(ring: *mut rota_ring, fd: c_int, what: c_int) -> c_int;
+    /// Tells a file something. Since 6.2.
+    pub fn rota_prep_tell_rest(sqe: *mut io_uring_sqe, fd: c_int);
+    /// Tells a file something. Since 6.2.
+    pub fn rota_start_tell_rest(ring: *mut rota_ring, handle: *mut rota_op, fd: c_int) -> c_int;
+    /// Tells a file something. Since 6.2.
+    pub fn rota_call_tell_rest(ring: *mut rota_ring, fd: c_int) -> c_int;
     /// Says something. Since 6.1.
     pub fn rota_prep_ear_say(sqe: *mut io_uring_sqe, fd: c_int, cmd: *const ear_say);
     /// Says something. Since 6.1.

@@ -221,6 +221,30 @@ ROTA_INLINE int rota_call_tell(struct rota_ring *ring, int fd, int what)
 }
 
 /*
+ * Tells a file something. Since 6.2.
+ */
+ROTA_INLINE int rota_start_tell_rest(struct rota_ring *ring, struct rota_op *handle, int fd)
+{
+    struct io_uring_sqe *sqe;
+    int begun = rota_op_begin(ring, handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_tell_rest(sqe, fd);
+    return ROTA_LIKELY(!begun) ? 0 : rota_op_commit(ring, handle, sqe, begun);
+}
+
+ROTA_INLINE int rota_call_tell_rest(struct rota_ring *ring, int fd)
+{
+    struct io_uring_sqe *sqe;
+    struct rota_op handle;
+    int begun = rota_call_begin(ring, &handle, &sqe);
+
+    if (ROTA_LIKELY(begun >= 0))
+        rota_prep_tell_rest(sqe, fd);
+    return rota_call_finish(ring, &handle, sqe, begun, false);
+}
+
+/*
  * Says something. Since 6.1.
  */
 ROTA_INLINE int rota_start_ear_say(struct rota_ring *ring, struct rota_op *handle, int fd,

@@ -237,6 +237,18 @@ ROTA_INLINE void rota_prep_tell(struct io_uring_sqe *sqe, int fd, int what)
 }
 
 /*
+ * Tells a file something. Since 6.2.
+ *
+ * fd            Who is told.
+ */
+ROTA_INLINE void rota_prep_tell_rest(struct io_uring_sqe *sqe, int fd)
+{
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_WRITE, 'e', 0x4, 0); /* EAR_REST */
+}
+
+/*
  * Says something. Since 6.1.
  *
  * fd            Who is told.

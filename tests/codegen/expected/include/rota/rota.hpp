@@ -398,6 +398,14 @@ inline auto tell(ring &ring_, int fd, int what) noexcept
     });
 }
 
+/* Tells a file something. Since 6.2. */
+inline auto tell_rest(ring &ring_, int fd) noexcept
+{
+    return request(ring_, [=](rota_ring *to_, rota_op *op_) noexcept {
+        return rota_start_tell_rest(to_, op_, fd);
+    });
+}
+
 /* Says something. Since 6.1. */
 inline auto ear_say(ring &ring_, int fd, const struct ear_say *cmd) noexcept
 {

@@ -13,6 +13,8 @@
 
 ROTA_SYMBOL(rota_start_tell);
 ROTA_SYMBOL(rota_call_tell);
+ROTA_SYMBOL(rota_start_tell_rest);
+ROTA_SYMBOL(rota_call_tell_rest);
 ROTA_SYMBOL(rota_start_ear_say);
 ROTA_SYMBOL(rota_call_ear_say);
 ROTA_SYMBOL(rota_start_ear_ask);

@@ -254,6 +254,8 @@ struct rota_info_strings {
     char t_void_rota_prep_later_struct_io_uring[47];
     char t_rota_prep_tell[15];
     char t_void_rota_prep_tell_struct_io_uring[64];
+    char t_rota_prep_tell_rest[20];
+    char t_void_rota_prep_tell_rest_struct_io[59];
     char t_rota_prep_ear_say[18];
     char t_void_rota_prep_ear_say_struct_io_uring[84];
     char t_Says_something[16];
@@ -535,6 +537,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_void_rota_prep_later_struct_io_uring = "void rota_prep_later(struct io_uring_sqe *sqe)",
     .t_rota_prep_tell = "rota_prep_tell",
     .t_void_rota_prep_tell_struct_io_uring = "void rota_prep_tell(struct io_uring_sqe *sqe, int fd, int what)",
+    .t_rota_prep_tell_rest = "rota_prep_tell_rest",
+    .t_void_rota_prep_tell_rest_struct_io = "void rota_prep_tell_rest(struct io_uring_sqe *sqe, int fd)",
     .t_rota_prep_ear_say = "rota_prep_ear_say",
     .t_void_rota_prep_ear_say_struct_io_uring = "void rota_prep_ear_say(struct io_uring_sqe *sqe, int fd, const struct ear_say *cmd)",
     .t_Says_something = "Says something.",
@@ -2201,6 +2205,13 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_TELL,
     },
     {
+        .name = {TEXT(t_rota_prep_tell_rest)},
+        .prototype = {TEXT(t_void_rota_prep_tell_rest_struct_io)},
+        .summary = {TEXT(t_Tells_a_file_something)},
+        .since = ROTA_KERNEL(6, 2),
+        .opcode = IORING_OP_TELL,
+    },
+    {
         .name = {TEXT(t_rota_prep_ear_say)},
         .prototype = {TEXT(t_void_rota_prep_ear_say_struct_io_uring)},
         .summary = {TEXT(t_Says_something)},
@@ -2236,7 +2247,7 @@ const struct rota_prep_info rota_prep_table[] = {
         .opcode = IORING_OP_TELL,
     },
 };
-const unsigned rota_prep_table_count = 14;
+const unsigned rota_prep_table_count = 15;
 
 const struct rota_family_info rota_family_table[] = {
     {

@@ -17,6 +17,11 @@ struct ear_say;
 struct tiny_frame;
 struct wall_say;
 
+/* Commands of files, where the header that has them is older. */
+#ifndef EAR_REST
+#define EAR_REST _IOC(_IOC_WRITE, 'e', 0x4, 0)
+#endif
+
 /*
  * Each writes the members of an SQE that liburing's writes, so that an SQE that
  * was not cleared works as it does there; user_data is left alone. What a
@@ -122,6 +127,17 @@ IOURINGINLINE void io_uring_prep_tell(struct io_uring_sqe *sqe, int fd, int what
     sqe->opcode = IORING_OP_TELL;
     sqe->fd = (__s32)fd;
     sqe->cmd_op = (__u32)what;
+}
+
+IOURINGINLINE void io_uring_prep_tell_rest(struct io_uring_sqe *sqe, int fd)
+    LIBURING_NOEXCEPT
+{
+    sqe->off = 0;
+    sqe->addr = 0;
+    sqe->len = 0;
+    sqe->opcode = IORING_OP_TELL;
+    sqe->fd = (__s32)fd;
+    sqe->cmd_op = (__u32)_IOC(_IOC_WRITE, 'e', 0x4, 0); /* EAR_REST */
 }
 
 #endif /* ROTA_LIBURING_PREP_H */
