@@ -89,7 +89,7 @@ bool token_is(const struct file *file, const struct token *token, const char *te
 void migrate_read_tokens(struct file *file);
 
 /* First of all files: what the program itself declares. Then of each: edits and remarks. */
-void migrate_find_own(struct file *files, size_t count);
+void migrate_find_own(const struct file *files, size_t count);
 void migrate_decide(struct file *file);
 
 /* The text with its edits; to be freed. */

@@ -9,394 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/migrate/migrate.h"
 #include "tool/migrate/names.h"
-
-/* Names of liburing's that the program declares itself, by their place in migrate_functions. */
-struct own {
-    const struct file *file; /* NULL: it does not */
-    unsigned line;
-};
-
-static struct own *own;
-
-/* Some file includes rota already: its names are no collision. */
-static bool has_rota;
-
-/*
- * Lists in the order of strcmp()
- */
-
-static int find_name(const struct migrate_name *names, unsigned count, const char *name)
-{
-    unsigned low = 0, high = count;
-
-    while (low < high) {
-        unsigned middle = low + (high - low) / 2;
-        int order = strcmp(names[middle].name, name);
-
-        if (!order)
-            return (int)middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-static bool has_name(const char *const *names, unsigned count, const char *name)
-{
-    unsigned low = 0, high = count;
-
-    while (low < high) {
-        unsigned middle = low + (high - low) / 2;
-        int order = strcmp(names[middle], name);
-
-        if (!order)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
-}
-
-static int find_function(const char *name)
-{
-    return find_name(migrate_functions, migrate_function_count, name);
-}
-
-static int find_tag(const char *name)
-{
-    return find_name(migrate_tags, migrate_tag_count, name);
-}
-
-static bool is_kernel_tag(const char *name)
-{
-    return has_name(migrate_kernel_tags, migrate_kernel_tag_count, name);
-}
-
-/*
- * Tokens and their neighbours
- */
-
-struct place {
-    const struct file *file;
-    const struct token *tokens;
-    size_t count;
-    size_t index;
-};
-
-/* The neighbour in the program's text, or in the same directive; NULL at its end, with *found `index`. */
-static const struct token *step(const struct place *place, size_t index, int by, size_t *found)
-{
-    unsigned group = place->tokens[index].group;
-
-    if (found)
-        *found = index;
-    while (by < 0 ? index-- > 0 : ++index < place->count) {
-        if (place->tokens[index].group == group) {
-            if (found)
-                *found = index;
-            return &place->tokens[index];
-        }
-        if (group)
-            return NULL;
-    }
-    return NULL;
-}
-
-static const struct token *before(const struct place *place)
-{
-    return step(place, place->index, -1, NULL);
-}
-
-static const struct token *behind(const struct place *place)
-{
-    return step(place, place->index, 1, NULL);
-}
-
-static bool is_any(const struct file *file, const struct token *token, const char *const *words,
-                   size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (token_is(file, token, words[i]))
-            return true;
-    }
-    return false;
-}
-
-#define IS_ANY(place, token, words) \
-    is_any((place)->file, token, words, sizeof(words) / sizeof((words)[0]))
-
-/* Behind such a word an expression stands, not a name that is being declared. */
-static bool is_statement_word(const struct place *place, const struct token *token)
-{
-    static const char *const words[] = {
-        "return",  "else",      "do",       "case",     "goto",      "throw",  "and",
-        "or",      "not",       "new",      "delete",   "sizeof",    "typeof", "public",
-        "private", "protected", "co_await", "co_yield", "co_return", "using",  "typename",
-    };
-
-    return IS_ANY(place, token, words);
-}
-
-/* A word that may be a type, or the end of one. */
-static bool may_end_type(const struct place *place, const struct token *token)
-{
-    return token && token->kind == TOKEN_NAME && !is_statement_word(place, token);
-}
-
-static bool is_member(const struct place *place)
-{
-    static const char *const arrows[] = {".", "->", "->*"};
-
-    return IS_ANY(place, before(place), arrows);
-}
-
-/* Behind a "::" that has a name in front of it. */
-static bool is_scoped(const struct place *place)
-{
-    size_t colons;
-    const struct token *owner;
-
-    if (!token_is(place->file, step(place, place->index, -1, &colons), "::"))
-        return false;
-    owner = step(place, colons, -1, NULL);
-    return owner && (token_is(place->file, owner, ">") || may_end_type(place, owner)) &&
-           owner->at + owner->length == place->tokens[colons].at;
-}
-
-/* The token behind the parenthesis that closes the one at `index`. */
-static const struct token *behind_parenthesis(const struct place *place, size_t index,
-                                              size_t *found)
-{
-    const struct token *token = &place->tokens[index];
-    unsigned depth = 0;
-
-    do {
-        depth += token_is(place->file, token, "(");
-        depth -= token_is(place->file, token, ")");
-        token = step(place, index, 1, &index);
-    } while (token && depth);
-    *found = index;
-    return token;
-}
-
-/* "TYPE name(...)" with a body, or at file scope with a semicolon. */
-static bool declares_function(const struct place *place, bool file_scope)
-{
-    size_t front, index;
-    const struct token *type = step(place, place->index, -1, &front);
-    const struct token *token = step(place, place->index, 1, &index);
-
-    if (!token_is(place->file, token, "(") || !type || place->tokens[place->index].group)
-        return false;
-    if (token_is(place->file, type, "*") || token_is(place->file, type, "&"))
-        type = step(place, front, -1, NULL);
-    if (!may_end_type(place, type) && !token_is(place->file, type, ">") &&
-        !token_is(place->file, type, "*"))
-        return false;
-    token = behind_parenthesis(place, index, &index);
-    /* const, noexcept, __attribute__((...)) */
-    for (unsigned i = 0; i < 6 && token; i++) {
-        if (token_is(place->file, token, "{"))
-            return true;
-        if (token_is(place->file, token, ";"))
-            return file_scope;
-        if (token->kind != TOKEN_NAME && !token_is(place->file, token, "("))
-            return false;
-        token = token_is(place->file, token, "(") ? behind_parenthesis(place, index, &index)
-                                                  : step(place, index, 1, &index);
-    }
-    return false;
-}
-
-/* "TYPE (*name)(": a pointer to a function. */
-static bool declares_pointer(const struct place *place)
-{
-    size_t star, open, close;
-    const struct token *type;
-
-    if (!token_is(place->file, step(place, place->index, -1, &star), "*") ||
-        !token_is(place->file, step(place, star, -1, &open), "("))
-        return false;
-    type = step(place, open, -1, NULL);
-    return token_is(place->file, step(place, place->index, 1, &close), ")") &&
-           token_is(place->file, step(place, close, 1, NULL), "(") &&
-           (may_end_type(place, type) || token_is(place->file, type, "*"));
-}
-
-/* "TYPE name;", "TYPE *name =", and their like. */
-static bool declares_variable(const struct place *place)
-{
-    static const char *const ends[] = {";", "=", "[", ",", ")", ":", "{"};
-    size_t front;
-    const struct token *type = step(place, place->index, -1, &front);
-
-    if (place->tokens[place->index].group || !IS_ANY(place, behind(place), ends))
-        return false;
-    while (token_is(place->file, type, "*") || token_is(place->file, type, "&"))
-        type = step(place, front, -1, &front);
-    return may_end_type(place, type) &&
-           (type == before(place) || !token_is(place->file, behind(place), ")"));
-}
-
-/* Whether the brace around it is that of a structure: what is declared there is a member. */
-static bool in_structure(const struct place *place)
-{
-    static const char *const ends[] = {";", "}", ")", "{"};
-    static const char *const words[] = {"struct", "union", "class"};
-    size_t index = place->index;
-    const struct token *token = step(place, index, -1, &index);
-
-    for (unsigned depth = 0; token; token = step(place, index, -1, &index)) {
-        if (token_is(place->file, token, "{")) {
-            if (!depth)
-                break;
-            depth--;
-        }
-        depth += token_is(place->file, token, "}");
-    }
-    while (token) {
-        token = step(place, index, -1, &index);
-        if (IS_ANY(place, token, words))
-            return true;
-        if (IS_ANY(place, token, ends))
-            return false;
-    }
-    return false;
-}
-
-/* "#define name": the third token of its directive. */
-static bool is_defined_here(const struct place *place)
-{
-    const struct token *token = &place->tokens[place->index];
-
-    return token->directive == DIRECTIVE_DEFINE && place->index >= 2 &&
-           token_is(place->file, &place->tokens[place->index - 1], "define") &&
-           token_is(place->file, &place->tokens[place->index - 2], "#");
-}
-
-/*
- * Braces: which of them are around a name, those of namespaces and of extern "C" left out.
- */
-
-struct scope {
-    bool open[256]; /* whether each brace that is open hides file scope */
-    unsigned depth;
-};
-
-static bool opens_nothing(const struct place *place)
-{
-    size_t index;
-    const struct token *token = step(place, place->index, -1, &index);
-
-    if (token && token->kind == TOKEN_STRING)
-        return token_is(place->file, step(place, index, -1, NULL), "extern");
-    for (unsigned i = 0; i < 8 && token; i++) {
-        if (token_is(place->file, token, "namespace"))
-            return true;
-        if (token->kind != TOKEN_NAME && !token_is(place->file, token, "::"))
-            return false;
-        token = step(place, index, -1, &index);
-    }
-    return false;
-}
-
-static void follow_braces(struct scope *scope, const struct place *place)
-{
-    const struct token *token = &place->tokens[place->index];
-    bool first = token->column == 1;
-
-    if (token->group)
-        return;
-    if (token_is(place->file, token, "{")) {
-        bool hides = !opens_nothing(place);
-
-        /* Branches of an #if may open a brace twice; one in the first column begins a function. */
-        while (first && hides && scope->depth && scope->open[scope->depth - 1])
-            scope->depth--;
-        if (scope->depth < sizeof(scope->open))
-            scope->open[scope->depth++] = hides;
-    } else if (token_is(place->file, token, "}") && scope->depth) {
-        bool hid = scope->open[--scope->depth];
-
-        while (first && hid && scope->depth && scope->open[scope->depth - 1])
-            scope->depth--;
-    }
-}
-
-static bool at_file_scope(const struct scope *scope)
-{
-    for (unsigned i = 0; i < scope->depth; i++) {
-        if (scope->open[i])
-            return false;
-    }
-    return true;
-}
-
-/*
- * Names as strings
- */
-
-static const char *name_of(const struct file *file, const struct token *token)
-{
-    static char name[128];
-
-    if (token->length >= sizeof(name))
-        return "";
-    memcpy(name, file->text.data + token->at, token->length);
-    name[token->length] = '\0';
-    return name;
-}
-
-/* Whether it looks as if it were liburing's. */
-static bool is_like_liburing(const char *name)
-{
-    name += strspn(name, "_");
-    return !strncmp(name, "io_uring_", 9);
-}
-
-void migrate_find_own(struct file *files, size_t count)
-{
-    own = calloc(migrate_function_count, sizeof(*own));
-    if (!own) {
-        complain("no memory");
-        exit(STATUS_TROUBLE);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct place place = {.file = &files[i]};
-        struct scope scope = {.depth = 0};
-
-        place.tokens = file_tokens(&files[i], &place.count);
-        has_rota |= files[i].has_rota;
-        for (; place.index < place.count; place.index++) {
-            const struct token *token = &place.tokens[place.index];
-            int known;
-            bool outside;
-
-            follow_braces(&scope, &place);
-            if (token->kind != TOKEN_NAME)
-                continue;
-            known = find_function(name_of(&files[i], token));
-            if (known < 0 || own[known].file || is_member(&place) || is_scoped(&place))
-                continue;
-            outside = at_file_scope(&scope);
-            if (is_defined_here(&place) || declares_function(&place, outside) ||
-                (outside && (declares_pointer(&place) || declares_variable(&place)))) {
-                own[known].file = &files[i];
-                own[known].line = token->line;
-            }
-        }
-    }
-}
-
-/*
- * Decisions
- */
+#include "tool/migrate/own.h"
 
 __attribute__((format(printf, 4, 5))) static void remark(struct file *file,
                                                          const struct token *token, bool left,
@@ -465,9 +79,24 @@ static void say_headers(struct file *file, const struct token *token)
     }
     bytes_byte(&list, 0);
     if (list.length > 1)
-        remark(file, token, false, "with <liburing.h> came%s: include what the compiler misses",
+        remark(file, token, false,
+               "with <liburing.h> came%s: include what the compiler or an #ifdef misses",
                (const char *)list.data);
     bytes_free(&list);
+}
+
+/* A path that leads to a header of liburing's, whatever is in front of it. */
+static bool names_header(const char *name)
+{
+    static const char *const known[] = {"liburing.h", "liburing/"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        for (const char *at = name; (at = strstr(at, known[i])); at++) {
+            if (at == name || strchr("/\"<", at[-1]))
+                return true;
+        }
+    }
+    return false;
 }
 
 static void decide_header(struct file *file, const struct token *token, struct said *said)
@@ -481,25 +110,41 @@ static void decide_header(struct file *file, const struct token *token, struct s
         {"liburing/io_uring/query.h", "<rota/uapi.h>"},
         {"liburing/io_uring/bpf_filter.h", "<rota/uapi.h>"},
     };
-    const char *name = name_of(file, token);
+    const char *name = names_token(file, token);
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strlen(known[i].header) + 2 == token->length &&
             !strncmp(name + 1, known[i].header, token->length - 2)) {
+            if (*name == '"' && own_has_header(file, known[i].header)) {
+                remark(file, token, true, "%s is a file of the program's own", name);
+                return;
+            }
             replace(file, token, known[i].rota);
             if (i == 0 && first_time(said, name))
                 say_headers(file, token);
             return;
         }
     }
-    if (strstr(name, "liburing.h") || strstr(name, "liburing/"))
+    if (names_header(name))
         remark(file, token, true, "%s: rota has no such header", name);
 }
 
 /* "io_uring_" ## name */
 static bool is_pasted(const struct place *place)
 {
-    return token_is(place->file, before(place), "##") || token_is(place->file, behind(place), "##");
+    return token_is(place->file, place_before(place), "##") ||
+           token_is(place->file, place_behind(place), "##");
+}
+
+/* A backslash ends the line within the name. */
+static bool goes_on(const struct file *file, const struct token *token)
+{
+    const char *text = (const char *)file->text.data + token->at + token->length;
+    size_t rest = file->text.length - token->at - token->length;
+    size_t pair = rest > 2 && text[1] == '\r' ? 3 : 2;
+
+    return rest > pair && text[0] == '\\' && text[pair - 1] == '\n' &&
+           (isalnum((unsigned char)text[pair]) || text[pair] == '_');
 }
 
 enum use {
@@ -509,32 +154,34 @@ enum use {
 };
 
 /* A tag without `struct`: in C++ it is the type, unless a variable has that name. */
-static enum use use_of_tag(const struct place *place)
+static enum use use_of_tag(const struct place *place, int tag)
 {
     static const char *const own_ends[] = {".", "->"};
     static const char *const type_ends[] = {"*", "&", "&&", ">"};
     static const char *const type_starts[] = {"<",       "new",    "typename", "const",
                                               "private", "public", "protected"};
-    const struct token *next = behind(place);
+    const struct token *next = place_behind(place);
     size_t index = place->index;
 
-    if (place->file->language == LANGUAGE_C || declares_variable(place) ||
-        IS_ANY(place, next, own_ends) || token_is(place->file, before(place), "&"))
+    if (own_is_type(tag) || place_declares_variable(place) || IS_ANY(place, next, own_ends) ||
+        token_is(place->file, place_before(place), "&"))
         return USE_OWN;
-    if (may_end_type(place, next) || IS_ANY(place, next, type_ends) ||
-        IS_ANY(place, before(place), type_starts))
+    if (place->file->language == LANGUAGE_C)
+        return own_is_variable(tag) ? USE_OWN : USE_UNKNOWN;
+    if (place_may_end_type(place, next) || IS_ANY(place, next, type_ends) ||
+        IS_ANY(place, place_before(place), type_starts))
         return USE_TYPE;
     if (place->file->language == LANGUAGE_CXX &&
         (token_is(place->file, next, "{") || token_is(place->file, next, "(")))
         return USE_TYPE;
     /* sizeof(io_uring); using ring = io_uring */
-    if (token_is(place->file, step(place, index, -1, &index), "(") &&
-        token_is(place->file, step(place, index, -1, &index), "sizeof"))
+    if (token_is(place->file, place_step(place, index, -1, &index), "(") &&
+        token_is(place->file, place_step(place, index, -1, &index), "sizeof"))
         return USE_TYPE;
     index = place->index;
-    if (token_is(place->file, step(place, index, -1, &index), "=") &&
-        step(place, index, -1, &index) &&
-        token_is(place->file, step(place, index, -1, &index), "using"))
+    if (token_is(place->file, place_step(place, index, -1, &index), "=") &&
+        place_step(place, index, -1, &index) &&
+        token_is(place->file, place_step(place, index, -1, &index), "using"))
         return USE_TYPE;
     return USE_UNKNOWN;
 }
@@ -542,11 +189,17 @@ static enum use use_of_tag(const struct place *place)
 static void decide_tag(struct file *file, const struct place *place, const char *name, int tag,
                        struct said *said)
 {
-    const struct token *token = &place->tokens[place->index];
-    const char *rota = migrate_tags[tag].rota;
-    bool tagged = token_is(file, before(place), "struct") || token_is(file, before(place), "class");
-    enum use use = tagged ? USE_TYPE : use_of_tag(place);
+    const struct token *token = place_token(place);
+    const char *rota = migrate_tags[tag].rota, *instead = names_instead(name);
+    const struct own *own = own_structure(tag);
+    enum use use = place_is_tagged(place) ? USE_TYPE : use_of_tag(place, tag);
 
+    if (own) {
+        if (first_time(said, name))
+            remark(file, token, true, "%s is declared by the program itself (%s:%u)", name,
+                   own->file->name, own->line);
+        return;
+    }
     if (use == USE_UNKNOWN)
         remark(file, token, true, "%s may be the type or a name of the program's own", name);
     if (use != USE_TYPE)
@@ -554,39 +207,35 @@ static void decide_tag(struct file *file, const struct place *place, const char 
     if (rota)
         replace(file, token, rota);
     else if (first_time(said, name))
-        remark(file, token, true, "struct %s: rota has none that is like it", name);
+        remark(file, token, true, "struct %s: rota has none that is like it%s%s", name,
+               instead ? "; " : "", instead ? instead : "");
 }
 
 static void decide_function(struct file *file, const struct place *place, const char *name,
                             int function, struct said *said)
 {
-    const struct token *token = &place->tokens[place->index];
-    const char *rota = migrate_functions[function].rota;
+    const struct token *token = place_token(place);
+    const char *rota = migrate_functions[function].rota, *instead = names_instead(name);
+    const struct own *own = own_function(function);
 
     if (token->directive == DIRECTIVE_CONDITION) {
         remark(file, token, true, "a condition asks for %s: what holds with rota?", name);
-    } else if (own[function].file) {
+    } else if (own) {
         if (first_time(said, name))
             remark(file, token, true, "%s is declared by the program itself (%s:%u)%s%s", name,
-                   own[function].file->name, own[function].line, rota ? "; rota has " : "",
-                   rota ? rota : "");
-    } else if (declares_pointer(place) || declares_variable(place)) {
-        bool member = in_structure(place);
+                   own->file->name, own->line, rota ? "; rota has " : "", rota ? rota : "");
+    } else if (place_declares_pointer(place) || place_declares_variable(place)) {
+        bool member = place_in_structure(place);
 
         remark(file, token, !member, "%s is %s, and left as it is", name,
                member ? "a member here" : "a variable or a parameter here");
     } else if (!rota) {
         if (first_time(said, name))
-            remark(file, token, true, "%s: rota has nothing that means the same", name);
+            remark(file, token, true, "%s: rota has nothing that means the same%s%s", name,
+                   instead ? "; " : "", instead ? instead : "");
     } else {
         replace(file, token, rota);
     }
-}
-
-/* Upper case: a feature that somebody found, or the version of the library. */
-static bool is_feature(const char *name)
-{
-    return strstr(name, "URING") != NULL;
 }
 
 /* "#ifndef NAME" with "#define NAME" on the next line: it keeps a header from being read twice. */
@@ -601,54 +250,121 @@ static bool is_guard(const struct place *place)
                    place->file->text.data + place->tokens[i].at, place->tokens[i].length);
 }
 
+/* "__wrap_io_uring_submit": what a linker puts in the place of another. */
+static const char *wrapped(const char *name)
+{
+    static const char *const known[] = {"__wrap_", "__real_"};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!strncmp(name, known[i], strlen(known[i])) &&
+            names_function(name + strlen(known[i])) >= 0)
+            return name + strlen(known[i]);
+    }
+    return NULL;
+}
+
+/* Names that are not, or may not be, what they look like: they are left, and it is said. */
+static bool decide_odd(struct file *file, const struct place *place, const char *name, bool known)
+{
+    static const char *const ends[] = {".", "/"};
+    const struct token *token = place_token(place);
+
+    if (goes_on(file, token) && !strncmp(name, "io_uring", 8))
+        remark(file, token, true, "a name begins here and goes on in the next line");
+    else if (known && is_pasted(place))
+        remark(file, token, true, "%s is put together with ##", name);
+    else if (known && own_macro_joins(place))
+        remark(file, token, true, "%s goes to a macro that makes names or strings of it", name);
+    else if (names_like_liburing(name) && name[strlen(name) - 1] == '_')
+        remark(file, token, true, "%s may be the beginning of a name that is put together", name);
+    else if (token->group && !strcmp(name, "liburing") && IS_ANY(place, place_behind(place), ends))
+        remark(file, token, true, "a macro that may be the name of liburing's header");
+    else if (wrapped(name))
+        remark(file, token, true, "%s goes with a linker's --wrap=%s", name, wrapped(name));
+    else
+        return false;
+    return true;
+}
+
+/* "struct io_uring_sqe sqe;": not one of the ring's, which are handed out cleared. */
+static bool is_own_entry(const struct place *place, const char *name)
+{
+    static const char *const ends[] = {";", ",", "["};
+    size_t index;
+    const struct token *next = place_step(place, place->index, 1, &index);
+
+    return !strcmp(name, "io_uring_sqe") &&
+           (place_is_tagged(place) || place->file->language != LANGUAGE_C) && next &&
+           next->kind == TOKEN_NAME && IS_ANY(place, place_step(place, index, 1, NULL), ends);
+}
+
 static void decide_name(struct file *file, const struct place *place, struct said *said)
 {
-    const struct token *token = &place->tokens[place->index];
-    const char *name = name_of(file, token);
-    int function = find_function(name), tag = find_tag(name);
-    bool structure =
-        token_is(file, before(place), "struct") || token_is(file, before(place), "class") ||
-        token_is(file, before(place), "enum") || token_is(file, before(place), "union");
+    static const char *const tagged[] = {"struct", "class", "enum", "union"};
+    const struct token *token = place_token(place);
+    const char *name = names_token(file, token), *member = names_member(name);
+    int function = names_function(name), tag = names_tag(name);
 
-    if (is_member(place)) {
-        int member = find_name(migrate_members, migrate_member_count, name);
-
-        if (member >= 0)
-            remark(file, token, true, "a member %s: %s", name, migrate_members[member].rota);
+    if (place_is_member(place)) {
+        if (member)
+            remark(file, token, true, "a member %s: %s", name, member);
         return;
     }
-    if (is_guard(place))
+    if (is_guard(place) ||
+        decide_odd(file, place, name, function >= 0 || tag >= 0 || names_like_liburing(name)))
         return;
-    if (is_pasted(place) && (function >= 0 || tag >= 0 || is_like_liburing(name)))
-        remark(file, token, true, "%s is put together with ##", name);
-    else if (is_scoped(place) || token_is(file, behind(place), "::"))
+    if (place_is_scoped(place))
         return;
-    else if (function >= 0 && !structure)
+    if (token_is(file, place_behind(place), "::")) {
+        if (tag >= 0 && !own_is_namespace(tag) && !own_structure(tag))
+            remark(file, token, true, "%s may be the type or a name of the program's own", name);
+        return;
+    }
+    if (function >= 0 && !IS_ANY(place, place_before(place), tagged))
         decide_function(file, place, name, function, said);
     else if (tag >= 0)
         decide_tag(file, place, name, tag, said);
-    else if (token->directive == DIRECTIVE_CONDITION && is_feature(name))
+    else if (token->directive == DIRECTIVE_CONDITION && names_uring(name, strlen(name)))
         remark(file, token, true, "a condition asks for %s: what holds with rota?", name);
-    else if (is_kernel_tag(name))
+    else if (is_own_entry(place, name) && first_time(said, name))
+        remark(file, token, false,
+               "an entry of the program's own: clear it before each of rota's prep functions");
+    else if (names_kernel_tag(name))
         return;
-    else if (is_like_liburing(name) && first_time(said, name))
+    else if (names_like_liburing(name) && first_time(said, name))
         remark(file, token, false, "%s is not liburing's, and left as it is", name);
-    else if (!has_rota && has_name(migrate_own_names, migrate_own_name_count, name) &&
-             first_time(said, name))
+    else if (!own_has_rota() && names_own(name) && first_time(said, name))
         remark(file, token, true, "%s is a name that rota declares, too", name);
 }
 
-/* All of a string is a name: it may be looked up at run time. */
-static void decide_string(struct file *file, const struct token *token)
+/* Text, or what becomes text, follows the string right behind it. */
+static bool goes_together(const struct place *place)
 {
-    const char *name = name_of(file, token);
+    const struct token *next = place_behind(place);
+
+    return next && (next->kind == TOKEN_NAME || next->kind == TOKEN_STRING ||
+                    token_is(place->file, next, "#"));
+}
+
+/* All of a string is a name, or the beginning of one: it may be looked up at run time. */
+static void decide_string(struct file *file, const struct place *place)
+{
+    static const char *const files[] = {"liburing.h", "liburing.so", "-luring"};
+    const struct token *token = place_token(place);
+    const char *text = (const char *)file->text.data + token->at;
+    const char *name = names_token(file, token);
     char inside[128];
 
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (memmem(text, token->length, files[i], strlen(files[i])))
+            remark(file, token, true, "%s in a string is left", files[i]);
+    }
     if (strlen(name) < 3 || *name != '"')
         return;
     strcpy(inside, name + 1);
     inside[strlen(inside) - 1] = '\0';
-    if (find_function(inside) >= 0)
+    if (names_function(inside) >= 0 ||
+        (names_like_liburing(inside) && inside[strlen(inside) - 1] == '_' && goes_together(place)))
         remark(file, token, true, "%s in a string is left: is it looked up at run time?", inside);
 }
 
@@ -662,7 +378,7 @@ static void decide_lines(struct file *file)
         const char *end = memchr(text + at, '\n', file->text.length - at);
         size_t length = end ? (size_t)(end - text) - at : file->text.length - at;
 
-        if (memmem(text + at, length, "uring", 5) || memmem(text + at, length, "URING", 5)) {
+        if (names_uring(text + at, length)) {
             while (length && isspace((unsigned char)text[at])) {
                 at++;
                 length--;
@@ -676,21 +392,19 @@ static void decide_lines(struct file *file)
 
 void migrate_decide(struct file *file)
 {
-    struct place place = {.file = file};
     struct said said = {{NULL, 0, 0}};
 
     if (file->language == LANGUAGE_NONE) {
         decide_lines(file);
         return;
     }
-    place.tokens = file_tokens(file, &place.count);
-    for (; place.index < place.count; place.index++) {
-        const struct token *token = &place.tokens[place.index];
+    for (struct place place = place_of(file); place.index < place.count; place.index++) {
+        const struct token *token = place_token(&place);
 
         if (token->kind == TOKEN_HEADER)
             decide_header(file, token, &said);
         else if (token->kind == TOKEN_STRING)
-            decide_string(file, token);
+            decide_string(file, &place);
         else if (token->kind == TOKEN_NAME)
             decide_name(file, &place, &said);
     }

@@ -188,7 +188,7 @@ static void read_name(struct reader *reader)
     static const char *const raw[] = {"R", "LR", "uR", "UR", "u8R"};
     static const char *const includes[] = {"include", "include_next", "import"};
     static const char *const asks[] = {"__has_include", "__has_include_next"};
-    static const char *const prose[] = {"error", "warning", "pragma", "ident"};
+    static const char *const prose[] = {"error", "warning", "ident"};
     const char *word = reader->text + reader->at;
     size_t length = 1;
 
@@ -294,6 +294,8 @@ void migrate_read_tokens(struct file *file)
         .line_empty = true,
     };
 
+    if (reader.length >= 3 && !memcmp(reader.text, "\xef\xbb\xbf", 3))
+        pass(&reader, 3); /* a byte order mark is no part of the first line */
     while (reader.at < reader.length)
         read_token(&reader);
 }
