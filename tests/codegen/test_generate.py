@@ -155,7 +155,7 @@ def test_list(codegen: Command) -> None:
                     ["1", "LOOK", "6.0", "look", "look_again", "look_flags"],
                     ["2", "OPEN", "6.0", "open", "open_direct"],
                     ["3", "WATCH", "6.1", "watch"], ["4", "LATER", "6.2", "later"],
-                    ["5", "TELL", "6.1", "tell", "ear_say", "ear_ask", "ear_wait", "ear_stop",
+                    ["5", "TELL", "6.1", "tell", "tell_rest", "ear_say", "ear_ask", "ear_wait", "ear_stop",
                      "wall_tell"]]
 
 
