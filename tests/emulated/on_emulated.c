@@ -8,6 +8,7 @@
 #include <rota.h>
 #include <rota/emulate.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,8 +94,16 @@ int __wrap_rota_sys_setup(uint32_t entries, struct io_uring_params *params)
 int __wrap_rota_sys_enter(int fd, uint32_t to_submit, uint32_t min_complete, uint32_t flags,
                           const void *arg, size_t size)
 {
-    return chosen() ? chosen()->enter(fd, to_submit, min_complete, flags, arg, size)
-                    : __real_rota_sys_enter(fd, to_submit, min_complete, flags, arg, size);
+    int ret, real;
+
+    if (!chosen())
+        return __real_rota_sys_enter(fd, to_submit, min_complete, flags, arg, size);
+    ret = chosen()->enter(fd, to_submit, min_complete, flags, arg, size);
+    if (ret != -EBADF && !(ret == -EINVAL && (flags & IORING_ENTER_REGISTERED_RING)))
+        return ret;
+    /* Not its ring, but it may be one that the program has put on the real kernel itself. */
+    real = __real_rota_sys_enter(fd, to_submit, min_complete, flags, arg, size);
+    return real == -EINVAL || real == -EBADF ? ret : real;
 }
 
 int __wrap_rota_sys_register(int fd, uint32_t opcode, const void *arg, uint32_t nr_args)
