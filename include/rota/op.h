@@ -40,7 +40,9 @@
  * bits 48 to 55 hold 0xa5, which neither a pointer nor a small number has
  * there (rota_is_op_data() tells). Everything else is the caller's: awaiting
  * and polling leave such completions in the queue, unchanged and in order, and
- * rota_peek_cqe() finds them. When they fill it and nothing can be delivered
+ * rota_peek_cqe() finds them. They may be in other slots then: a pointer to a
+ * CQE from before is void, and a rota_for_each_cqe() in whose body something is
+ * awaited, polled or called ends there (break, and begin again). When they fill it and nothing can be delivered
  * any more, waiting returns -EBUSY: take them, and wait again. A program with
  * a loop of its own over the queue hands each CQE to rota_deliver(), which
  * takes those of handles.

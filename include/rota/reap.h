@@ -80,7 +80,8 @@ ROTA_INLINE bool rota_cq_looks_empty(const struct rota_ring *ring, uint32_t head
 /*
  * rota_peek_cqe - the next CQE, if there is one; never sleeps.
  *
- * It stays valid until rota_cqe_seen() or rota_cq_advance(). When the queue
+ * It stays valid until rota_cqe_seen() or rota_cq_advance(), or until handles
+ * are awaited, polled or called (rota/op.h), which moves it. When the queue
  * is empty and the kernel has completions that need a visit (task work,
  * overflow), this makes it: no completion is missed by peeking. Whether there
  * are is read from memory; only on an IOPOLL ring, where nothing tells, and on

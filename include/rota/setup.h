@@ -20,8 +20,10 @@ ROTA_BEGIN_DECLS
 /*
  * Register the ring's file descriptor with the thread that makes the ring,
  * which saves the kernel a lookup on each call (5.18). Preferred: without it
- * where the kernel lacks it or the thread has no slot left. Calls that enter
- * the kernel must then come from this thread.
+ * where the kernel lacks it or the thread has no slot left, and on a ring that
+ * starts disabled, which may come to belong to another thread (that one calls
+ * rota_register_ring_fd() after rota_enable_rings()). Calls that enter the
+ * kernel must then come from this thread.
  */
 #define ROTA_REGISTER_RING_FD (1U << 1)
 

@@ -93,8 +93,9 @@ static int make_on(struct rota_ring *ring, const struct rota_kernel *kernel, uns
         rota_make_none(ring);
         return ret;
     }
-    /* The ring goes on without when there is no slot. */
-    if ((options & ROTA_REGISTER_RING_FD) && ring->ring_fd >= 0)
+    /* The ring goes on without when there is no slot, or when its thread is yet to come. */
+    if ((options & ROTA_REGISTER_RING_FD) && ring->ring_fd >= 0 &&
+        !(ring->flags & IORING_SETUP_R_DISABLED))
         (void)rota_register_ring_fd(ring);
     return 0;
 }

@@ -382,6 +382,7 @@ static void *enable_and_use(void *arg)
 
 static void test_enable(void)
 {
+    struct rota_config config;
     struct rota_ring ring;
     pthread_t thread;
     void *result;
@@ -407,6 +408,16 @@ static void test_enable(void)
     rota_prep_nop(must_get_sqe(&ring));
     is_int(rota_submit(&ring), -EEXIST, "its maker does not");
     is_int(rota_enable_rings(&ring), -EEXIST, "and registers nothing");
+    rota_queue_exit(&ring);
+
+    /* Of the fast kind, too: its maker's index would be another ring there, or none. */
+    rota_config_single_owner(&config);
+    config.required_flags = IORING_SETUP_R_DISABLED;
+    if (!is_int(rota_init(&ring, 8, &config), 0, "a disabled ring of a single owner"))
+        return;
+    pthread_create(&thread, NULL, enable_and_use, &ring);
+    pthread_join(thread, &result);
+    is_int(*(int *)result, 0, "is enabled and used by another thread");
     rota_queue_exit(&ring);
 }
 
