@@ -405,8 +405,11 @@ class _Checker:
         if "installs" in emulate and not any(field.get("role") == "slot"
                                              for field in row.get("fields", ())):
             self.error((*place, "installs"), f"{row['name']} names no slot")
-        if "wait" in emulate and emulate["way"] != "ready":
-            self.error((*place, "wait"), "'wait' needs the way 'ready'")
+        for key in ("wait", "event"):
+            if key in emulate and emulate["way"] != "ready":
+                self.error((*place, key), f"'{key}' needs the way 'ready'")
+        if "buffers" in emulate and "buffer_select" not in row.get("iosqe", {}):
+            self.error((*place, "buffers"), f"{row['name']} takes no provided buffers")
         for key in ("waits", "tries"):
             if key in emulate and emulate["way"] != "worker":
                 self.error((*place, key), f"'{key}' needs the way 'worker'")

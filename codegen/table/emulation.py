@@ -25,6 +25,9 @@ class Emulation:
     call: str | None
     args: tuple[str, ...]
     hook: str | None
+    take: str | None
+    event: str | None
+    buffers: frozenset[str]  # in which ways it deals with provided buffers as most do not
     installs: bool
     waits: bool
     tries: bool
@@ -62,5 +65,6 @@ def _lower(sentence: str) -> str:
 def emulation(raw: Any) -> Emulation:
     call = raw.get("call", {})
     return Emulation(raw["way"], raw.get("wait"), call.get("name"), tuple(call.get("args", ())),
-                     raw.get("hook"), raw.get("installs", False), raw.get("waits", False),
+                     raw.get("hook"), raw.get("take"), raw.get("event"),
+                     frozenset(raw.get("buffers", ())), raw.get("installs", False), raw.get("waits", False),
                      raw.get("tries", False), raw.get("because"), raw.get("note"))

@@ -21,6 +21,9 @@ from codegen.table.structs import Slot
 # Read of every request: opcode, flags, user_data, personality.
 ALWAYS = frozenset((0, 1, *range(32, 40), 42, 43))
 SIZE = 64
+# What a row says of provided buffers, as the flag of its way.
+_BUFFER_FLAGS = {"bundles": "BUNDLES", "end": "END_UNUSED", "failure": "FAILURE_USES",
+                 "unknown": "UNKNOWN_GROUP"}
 UNBROKEN = "\u00a0"  # a space at which no line is broken
 
 
@@ -317,6 +320,8 @@ class Emulated:
             found.append("EMULATE_WAY_INSTALLS")
         if self._memory and any(field.role == "buffer" for field in op.fields):
             found.append("EMULATE_WAY_MEMORY")
+        found += [f"EMULATE_WAY_{_BUFFER_FLAGS[key]}" for key in _BUFFER_FLAGS
+                  if key in op.emulate.buffers]
         if op.emulate.waits:
             found.append("EMULATE_WAY_WAITS")
         if op.emulate.tries:
@@ -473,6 +478,16 @@ class Dispatch:
     def hooks(self) -> tuple[str, ...]:
         """The hooks of requests, each once, in order of the rows."""
         return tuple(dict.fromkeys(op.emulate.hook for op in self.table.ops if op.emulate.hook))
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The hooks that look at what is taken off the queue."""
+        return tuple(dict.fromkeys(op.emulate.take for op in self.table.ops if op.emulate.take))
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The hooks that are told what a file is ready for."""
+        return tuple(dict.fromkeys(op.emulate.event for op in self.table.ops if op.emulate.event))
 
     @property
     def register_hooks(self) -> tuple[str, ...]:

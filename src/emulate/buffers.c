@@ -273,12 +273,8 @@ int emulate_hook_register_clone_buffers(struct emulate_ring *ring, void *arg, ui
         if (from == ring)
             return clone_from(ring, ring, &asked);
         /* Its index is this thread's: it does not go away. */
-        while (!emulate_lock_try(&from->lock)) {
-            emulate_ring_unlock(ring);
-            emulate_lock_take(&from->lock);
-            emulate_lock_give(&from->lock);
-            emulate_lock_take(&ring->lock);
-        }
+        while (!emulate_lock_try(&from->lock))
+            emulate_ring_give_way(ring, from);
     } else {
         if ((int)asked.src_fd == ring->fd)
             return clone_from(ring, ring, &asked);

@@ -309,12 +309,6 @@ static void end_watcher(struct emulate_ring *ring, struct emulate_request *reque
 
 void emulate_buffer_used(struct emulate_ring *ring, struct emulate_request *request, int64_t res)
 {
-    uint8_t opcode = request->sqe.opcode;
-
-    /* A receive that finds the end gives its buffer back; a read that does has used it. */
-    if (!res && (opcode == IORING_OP_RECV || opcode == IORING_OP_RECVMSG ||
-                 opcode == IORING_OP_READ_MULTISHOT))
-        res = -EAGAIN;
     emulate_buffer_commit(ring, request, res);
     request->flags &= ~EMULATE_REQ_SELECTED;
 }

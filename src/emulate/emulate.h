@@ -88,6 +88,14 @@ enum emulate_way_kind {
 #define EMULATE_WAY_WAITS (1U << 7)
 /* WORKER: `run` is called without blocking first, and hands over to a worker by EMULATE_PUNT. */
 #define EMULATE_WAY_LOOKS (1U << 8)
+/* Takes several provided buffers where IORING_RECVSEND_BUNDLE says so. */
+#define EMULATE_WAY_BUNDLES (1U << 9)
+/* A result of 0, the end of what can be read, uses no provided buffer. */
+#define EMULATE_WAY_END_UNUSED (1U << 10)
+/* One that fails uses its provided buffer of a list all the same. */
+#define EMULATE_WAY_FAILURE_USES (1U << 11)
+/* A group of buffers that is not there is -ENOENT, not -ENOBUFS. */
+#define EMULATE_WAY_UNKNOWN_GROUP (1U << 12)
 
 struct emulate_way {
     uint8_t kind;    /* enum emulate_way_kind */
@@ -98,6 +106,10 @@ struct emulate_way {
      * reads (request->flags, request->events). NULL: always.
      */
     int (*check)(struct emulate_ring *ring, struct emulate_request *request);
+    /* After `check`: reads what has to be there at that time only. 0 or -errno. NULL: nothing. */
+    int (*take)(struct emulate_ring *ring, struct emulate_request *request);
+    /* READY: is told what the file is ready for. NULL: `run` is called once more. */
+    void (*event)(struct emulate_ring *ring, struct emulate_request *request, uint32_t events);
     /*
      * Called once, before a request that could not end at once outlives the call
      * that submitted it: copies what must live "until submit" only (paths,
@@ -144,6 +156,7 @@ extern const struct emulate_way emulate_ways[IORING_OP_LAST];
 #define EMULATE_REQ_DRAINED    (1U << 20) /* set by `run` with MORE: the next try is for an event */
 #define EMULATE_REQ_VECTOR     (1U << 21) /* set by `check`: addr and len are vectors */
 #define EMULATE_REQ_LATE       (1U << 22) /* what it was to wait for had happened: -EAGAIN */
+#define EMULATE_REQ_OWN        (1U << 23) /* a poll that holds a descriptor of its own (poll.c) */
 
 enum emulate_state {
     EMULATE_NEW,      /* being submitted, or ended */
@@ -371,7 +384,11 @@ struct emulate_ring *emulate_ring_trylock(int fd, bool *busy);
  * thread has the second, so that nobody waits for whoever waits for him. NULL when `fd` is no ring.
  */
 struct emulate_ring *emulate_ring_lock_also(struct emulate_ring *ring, int fd);
-/* Gives up the lock (`ring` may be NULL) until nobody works on the ring of `fd`. */
+/*
+ * Gives up the lock (`ring` may be NULL) until nobody holds that of `other`; the same with the ring of a descriptor.
+ * Memory that was a ring once has a lock for ever.
+ */
+void emulate_ring_give_way(struct emulate_ring *ring, struct emulate_ring *other);
 void emulate_ring_wait_for(struct emulate_ring *ring, int fd);
 /* Lets others know what there is to know, and unlocks. */
 void emulate_ring_unlock(struct emulate_ring *ring);
@@ -507,9 +524,6 @@ void emulate_files_check(struct emulate_ring *ring);
 /* Takes it from the file that it waits for. */
 void emulate_unwait(struct emulate_ring *ring, struct emulate_request *request);
 void emulate_files_free(struct emulate_ring *ring);
-/* The poll was found ready. */
-void emulate_poll_event(struct emulate_ring *ring, struct emulate_request *request,
-                        uint32_t events);
 
 /* timer.c */
 int emulate_timer_add(struct emulate_ring *ring, struct emulate_request *request);
@@ -525,8 +539,6 @@ void emulate_timers_free(struct emulate_ring *ring);
 void emulate_timers_count(struct emulate_ring *ring);
 /* LINK_TIMEOUT: `request` was started, and has not ended. */
 void emulate_watch_over(struct emulate_ring *ring, struct emulate_request *request);
-/* Reads the time of a request; 0 or -errno. */
-int emulate_timer_read(struct emulate_request *request, bool link);
 
 /* cancel.c: takes back one request, which ends with -ECANCELED: 0 or 1. -ENOENT, -EALREADY. */
 int emulate_cancel_one(struct emulate_ring *ring, struct emulate_request *request);

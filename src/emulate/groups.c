@@ -134,10 +134,10 @@ static void settle_holder(struct emulate_group *group)
     group->holder = NULL;
 }
 
-static bool bundles(const struct io_uring_sqe *sqe)
+static bool bundles(const struct emulate_request *request)
 {
-    return (sqe->opcode == IORING_OP_SEND || sqe->opcode == IORING_OP_RECV) &&
-           (sqe->ioprio & IORING_RECVSEND_BUNDLE);
+    return (request->way->flags & EMULATE_WAY_BUNDLES) &&
+           (request->sqe.ioprio & IORING_RECVSEND_BUNDLE);
 }
 
 /* The buffers of a bundle, up to `want` bytes in all (0: whatever is there). 0 or -errno. */
@@ -201,7 +201,7 @@ static int take_from_ring(struct emulate_group *group, struct emulate_request *r
         return -ENOBUFS;
     entry = entry_at(group, group->head);
     request->buffer_id = __atomic_load_n(&entry->bid, __ATOMIC_RELAXED);
-    if (bundles(&request->sqe)) {
+    if (bundles(request)) {
         int ret = take_bundle(group, request, available, want);
 
         if (ret)
@@ -260,7 +260,8 @@ int emulate_buffer_select(struct emulate_ring *ring, struct emulate_request *req
     int ret;
 
     if (!group)
-        return request->sqe.opcode == IORING_OP_SEND || bundles(&request->sqe) ? -ENOENT : -ENOBUFS;
+        return (request->way->flags & EMULATE_WAY_UNKNOWN_GROUP) || bundles(request) ? -ENOENT
+                                                                                     : -ENOBUFS;
     if (request->flags & EMULATE_REQ_VECTOR) {
         struct iovec iov;
 
@@ -289,21 +290,14 @@ static uint16_t buffers_of(const struct emulate_request *request, uint64_t lengt
     return count;
 }
 
-/* The end of a stream uses no buffer of a receive. */
-static bool receives(const struct io_uring_sqe *sqe)
-{
-    return sqe->opcode == IORING_OP_RECV || sqe->opcode == IORING_OP_RECVMSG;
-}
-
 void emulate_buffer_commit(struct emulate_ring *ring, struct emulate_request *request, int64_t res)
 {
     struct emulate_group *group = emulate_group_find(ring, request->sqe.buf_group);
     struct emulate_node *node = request->buffer_node;
-    bool reads = request->sqe.opcode == IORING_OP_READ || request->sqe.opcode == IORING_OP_READV;
-    bool whole = true, used = res > 0 || (!res && !receives(&request->sqe));
+    uint16_t flags = request->way->flags;
+    bool whole = true, used = res > 0 || (!res && !(flags & EMULATE_WAY_END_UNUSED));
 
-    /* A read that fails uses its buffer of a list all the same. */
-    if (node && reads && res < 0 && res != -EAGAIN)
+    if (node && (flags & EMULATE_WAY_FAILURE_USES) && res < 0 && res != -EAGAIN)
         used = true;
     if (node) {
         request->buffer_node = NULL;

@@ -56,9 +56,6 @@ void emulate_conclude(struct emulate_ring *ring, struct emulate_request *request
 /* The chain outlives the call. */
 void emulate_track_chain(struct emulate_ring *ring, struct emulate_request *request);
 
-/* net.c: RECVMSG with a selected buffer: how much of it. 0 or -errno. */
-int emulate_recvmsg_want(struct emulate_request *request);
-
 /* worker.c: a thread of ours, which gets no signals. 0 or -errno. */
 int emulate_thread_start(pthread_t *thread, void *(*function)(void *), void *data);
 /* Interrupts once more who was interrupted and has not answered; is there one? */

@@ -316,7 +316,7 @@ int emulate_keep_msghdr(struct emulate_ring *ring, struct emulate_request *reque
             return ret;
         kept->msg_iov = iov;
     }
-    if (request->sqe.opcode != IORING_OP_RECVMSG && header.msg_name && header.msg_namelen) {
+    if ((request->way->events & EPOLLOUT) && header.msg_name && header.msg_namelen) {
         void *name;
 
         if (header.msg_namelen > sizeof(struct sockaddr_storage))
@@ -333,12 +333,17 @@ int emulate_keep_msghdr(struct emulate_ring *ring, struct emulate_request *reque
     return 0;
 }
 
-int emulate_recvmsg_want(struct emulate_request *request)
+/* With a selected buffer: how much of it. */
+int emulate_take_recvmsg(struct emulate_ring *ring, struct emulate_request *request)
 {
     struct msghdr header;
     struct iovec first;
-    int ret = emulate_read_msghdr(request, &header);
+    int ret;
 
+    (void)ring;
+    if (!(request->sqe.flags & IOSQE_BUFFER_SELECT))
+        return 0;
+    ret = emulate_read_msghdr(request, &header);
     if (ret < 0)
         return ret;
     request->want = 0;

@@ -18,7 +18,7 @@
 #define EVENTS_KNOWN ((uint32_t)0x23ff)
 #define ALWAYS       ((uint32_t)(EPOLLERR | EPOLLHUP))
 
-/* Number of the multishot's own descriptor, plus one, in request->hook. */
+/* Number of the multishot's own descriptor, in request->hook. */
 #define OWN 0
 
 static uint32_t mask_of(const struct io_uring_sqe *sqe)
@@ -38,12 +38,12 @@ static bool is_multishot(const struct emulate_request *request)
 
 void emulate_poll_forget(struct emulate_ring *ring, struct emulate_request *request)
 {
-    if (request->sqe.opcode != IORING_OP_POLL_ADD || !request->hook[OWN])
+    if (!(request->flags & EMULATE_REQ_OWN))
         return;
     /* The file stays open elsewhere: epoll would keep it, under a number that is another's soon. */
-    emulate_file_forget(ring, (int)request->hook[OWN] - 1);
-    close((int)request->hook[OWN] - 1);
-    request->hook[OWN] = 0;
+    emulate_file_forget(ring, (int)request->hook[OWN]);
+    close((int)request->hook[OWN]);
+    request->flags &= ~EMULATE_REQ_OWN;
 }
 
 /* Waits on a descriptor of its own, for edges unless levels are asked for. */
@@ -54,7 +54,8 @@ static int64_t wait_edges(struct emulate_ring *ring, struct emulate_request *req
     own = fcntl(fd == ring->fd ? ring->event_fd : fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return -errno;
-    request->hook[OWN] = (uint64_t)own + 1;
+    request->hook[OWN] = (uint64_t)own;
+    request->flags |= EMULATE_REQ_OWN;
     emulate_file_forget(ring, own);
     request->flags |= EMULATE_REQ_MULTISHOT;
     if (!(request->sqe.len & IORING_POLL_ADD_LEVEL))
@@ -106,7 +107,7 @@ EMULATE_HOOK(poll_add)
     return ret < 0 ? ret : EMULATE_PENDING;
 }
 
-void emulate_poll_event(struct emulate_ring *ring, struct emulate_request *request, uint32_t events)
+void emulate_event_poll(struct emulate_ring *ring, struct emulate_request *request, uint32_t events)
 {
     uint32_t ready = events & (request->events | ALWAYS) & EVENTS_KNOWN;
 
@@ -131,7 +132,7 @@ static struct emulate_request *find_poll(struct emulate_ring *ring, uint64_t use
     struct emulate_request *request = ring->hash[emulate_hash(ring, user_data)];
 
     for (; request; request = request->hash_next) {
-        if (request->sqe.user_data == user_data && request->sqe.opcode == IORING_OP_POLL_ADD &&
+        if (request->sqe.user_data == user_data && request->way->event &&
             request->state == EMULATE_WAITING)
             return request;
     }

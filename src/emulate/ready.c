@@ -289,8 +289,8 @@ void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events)
         emulate_list_del(&request->node);
         request->state = EMULATE_NEW;
         request->flags |= EMULATE_REQ_WAITED;
-        if (request->sqe.opcode == IORING_OP_POLL_ADD)
-            emulate_poll_event(ring, request, events);
+        if (request->way->event)
+            request->way->event(ring, request, events);
         else
             emulate_retry(ring, request);
     }

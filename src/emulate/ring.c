@@ -217,17 +217,22 @@ struct emulate_ring *emulate_ring_trylock(int fd, bool *busy)
     return NULL;
 }
 
-void emulate_ring_wait_for(struct emulate_ring *ring, int fd)
+void emulate_ring_give_way(struct emulate_ring *ring, struct emulate_ring *other)
 {
-    struct emulate_ring *other;
-
     if (ring)
         emulate_ring_unlock(ring);
-    other = emulate_ring_lock(fd);
-    if (other)
-        emulate_ring_unlock(other);
+    emulate_lock_take(&other->lock);
+    emulate_lock_give(&other->lock);
     if (ring)
         emulate_lock_take(&ring->lock);
+}
+
+void emulate_ring_wait_for(struct emulate_ring *ring, int fd)
+{
+    struct emulate_ring *other = find(fd);
+
+    if (other)
+        emulate_ring_give_way(ring, other);
 }
 
 struct emulate_ring *emulate_ring_lock_also(struct emulate_ring *ring, int fd)

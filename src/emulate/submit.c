@@ -28,12 +28,15 @@ static struct emulate_request *request_new(struct emulate_ring *ring)
 #define ZERO_FROM  offsetof(struct emulate_request, events)
 #define ZERO_UNTIL offsetof(struct emulate_request, all)
 
+/* That of numbers which are no opcode's. */
+static const struct emulate_way no_way = {.kind = EMULATE_REFUSED};
+
 /* All but the SQE, which was copied. One by one: a short memset is a slow instruction here. */
 static void request_init(struct emulate_request *request)
 {
-    uint8_t opcode = request->sqe.opcode < IORING_OP_LAST ? request->sqe.opcode : 0;
+    uint8_t opcode = request->sqe.opcode;
 
-    request->way = &emulate_ways[opcode];
+    request->way = opcode < IORING_OP_LAST ? &emulate_ways[opcode] : &no_way;
     request->fd = -1;
     request->addr = (void *)(uintptr_t)request->sqe.addr;
     request->len = request->sqe.len;
@@ -104,26 +107,13 @@ static int copy_sqe(struct emulate_ring *ring, struct emulate_request *request,
     return 0;
 }
 
-/* LINK_TIMEOUT: watches over the request before it. */
-static int check_watcher(struct emulate_ring *ring, struct emulate_request *request)
-{
-    int ret;
-
-    if (!ring->chain_head || ring->chain_last->sqe.opcode == IORING_OP_LINK_TIMEOUT)
-        return -EINVAL;
-    ret = emulate_timer_read(request, true);
-    if (!ret)
-        request->flags |= EMULATE_REQ_WATCHES;
-    return ret;
-}
-
 /* Is the SQE one that can be done? In the kernel's order. */
 static int check(struct emulate_ring *ring, struct emulate_request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     int ret;
 
-    if (sqe->opcode >= IORING_OP_LAST)
+    if (request->way == &no_way)
         return -EINVAL;
     if (sqe->flags & ~(uint32_t)IOSQE_KNOWN)
         return -EINVAL;
@@ -160,16 +150,7 @@ static int check(struct emulate_ring *ring, struct emulate_request *request)
         if (ret < 0)
             return ret;
     }
-    switch (sqe->opcode) {
-    case IORING_OP_TIMEOUT:
-        return emulate_timer_read(request, false);
-    case IORING_OP_LINK_TIMEOUT:
-        return check_watcher(ring, request);
-    case IORING_OP_RECVMSG:
-        return sqe->flags & IOSQE_BUFFER_SELECT ? emulate_recvmsg_want(request) : 0;
-    default:
-        return 0;
-    }
+    return request->way->take ? request->way->take(ring, request) : 0;
 }
 
 /* A chain, or a single request, is complete: starts it, unless a drain holds it. */
@@ -277,10 +258,8 @@ static int submit_one(struct emulate_ring *ring, struct emulate_request *request
     }
     /* A chain with a wrong member is taken to its end, so that it fails as a whole. */
     fail(request, ret);
-    if (request->sqe.opcode >= IORING_OP_LAST) {
-        request->sqe.opcode = IORING_OP_NOP;
+    if (request->way == &no_way)
         request->sqe.flags &= (uint8_t)~IOSQE_CQE_SKIP_SUCCESS;
-    }
     if (ring->chain_head)
         fail(ring->chain_head, -ECANCELED);
     head = chain(ring, request);

@@ -218,7 +218,7 @@ static int read_time(uint64_t address, bool immediate, uint64_t *ns)
     return 0;
 }
 
-int emulate_timer_read(struct emulate_request *request, bool link)
+static int take_time(struct emulate_request *request)
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     uint32_t flags = sqe->timeout_flags;
@@ -226,10 +226,28 @@ int emulate_timer_read(struct emulate_request *request, bool link)
     request->timer.clock = flags & IORING_TIMEOUT_BOOTTIME   ? EMULATE_BOOTTIME
                            : flags & IORING_TIMEOUT_REALTIME ? EMULATE_REALTIME
                                                              : EMULATE_MONOTONIC;
-    if (!link)
-        request->timer.repeats = (uint32_t)sqe->off;
     return read_time(sqe->addr, (flags & IORING_TIMEOUT_IMMEDIATE_ARG) != 0,
                      &request->timer.interval);
+}
+
+int emulate_take_timeout(struct emulate_ring *ring, struct emulate_request *request)
+{
+    (void)ring;
+    request->timer.repeats = (uint32_t)request->sqe.off;
+    return take_time(request);
+}
+
+/* It watches over the request before it, which is no other such watcher. */
+int emulate_take_link_timeout(struct emulate_ring *ring, struct emulate_request *request)
+{
+    int ret;
+
+    if (!ring->chain_head || ring->chain_last->way == request->way)
+        return -EINVAL;
+    ret = take_time(request);
+    if (!ret)
+        request->flags |= EMULATE_REQ_WATCHES;
+    return ret;
 }
 
 static bool is_multishot(const struct emulate_request *request)

@@ -57,6 +57,12 @@ int64_t emulate_hook_fixed_fd_install(struct emulate_ring *ring, struct emulate_
 int64_t emulate_hook_epoll_wait(struct emulate_ring *ring, struct emulate_request *request);
 int64_t emulate_hook_pipe(struct emulate_ring *ring, struct emulate_request *request);
 
+int emulate_take_recvmsg(struct emulate_ring *ring, struct emulate_request *request);
+int emulate_take_timeout(struct emulate_ring *ring, struct emulate_request *request);
+int emulate_take_link_timeout(struct emulate_ring *ring, struct emulate_request *request);
+void emulate_event_poll(struct emulate_ring *ring, struct emulate_request *request,
+                        uint32_t events);
+
 int emulate_hook_register_buffers(struct emulate_ring *ring, void *arg, uint32_t nr_args);
 int emulate_hook_unregister_buffers(struct emulate_ring *ring, void *arg, uint32_t nr_args);
 int emulate_hook_register_files(struct emulate_ring *ring, void *arg, uint32_t nr_args);

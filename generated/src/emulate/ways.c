@@ -2112,7 +2112,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_READV] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SHORT_FAILS,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SHORT_FAILS |
+                 EMULATE_WAY_FAILURE_USES,
         .events = EMULATE_READABLE,
         .check = take_readv,
         .keep = keep_readv,
@@ -2152,6 +2153,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
         .kind = EMULATE_READY,
         .flags = EMULATE_WAY_FILE,
         .check = take_poll_add,
+        .event = emulate_event_poll,
         .run = emulate_hook_poll_add,
     },
     [IORING_OP_POLL_REMOVE] = {
@@ -2175,15 +2177,17 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_RECVMSG] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_END_UNUSED,
         .events = EMULATE_READABLE,
         .check = take_recvmsg,
+        .take = emulate_take_recvmsg,
         .keep = keep_recvmsg,
         .run = emulate_hook_recvmsg,
     },
     [IORING_OP_TIMEOUT] = {
         .kind = EMULATE_TIMER,
         .check = take_timeout,
+        .take = emulate_take_timeout,
         .run = emulate_hook_timeout,
     },
     [IORING_OP_TIMEOUT_REMOVE] = {
@@ -2206,6 +2210,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     [IORING_OP_LINK_TIMEOUT] = {
         .kind = EMULATE_TIMER,
         .check = take_link_timeout,
+        .take = emulate_take_link_timeout,
         .run = emulate_hook_link_timeout,
     },
     [IORING_OP_CONNECT] = {
@@ -2247,7 +2252,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_READ] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SHORT_FAILS,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SHORT_FAILS |
+                 EMULATE_WAY_FAILURE_USES,
         .events = EMULATE_READABLE,
         .check = take_read,
         .keep = keep_read,
@@ -2274,7 +2280,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_SEND] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY | EMULATE_WAY_BUNDLES |
+                 EMULATE_WAY_UNKNOWN_GROUP,
         .events = EMULATE_WRITABLE,
         .check = take_send,
         .keep = keep_send,
@@ -2282,7 +2289,8 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_RECV] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_MEMORY | EMULATE_WAY_BUNDLES |
+                 EMULATE_WAY_END_UNUSED,
         .events = EMULATE_READABLE,
         .check = take_recv,
         .run = emulate_hook_recv,
@@ -2421,7 +2429,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_READ_MULTISHOT] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_END_UNUSED,
         .events = EMULATE_READABLE,
         .check = take_read_multishot,
         .run = run_read_multishot,

@@ -17,6 +17,10 @@
 
 int64_t emulate_hook_nop(struct emulate_ring *ring, struct emulate_request *request);
 
+int emulate_take_nop(struct emulate_ring *ring, struct emulate_request *request);
+void emulate_event_nop(struct emulate_ring *ring, struct emulate_request *request,
+                       uint32_t events);
+
 int emulate_hook_register_tiny(struct emulate_ring *ring, void *arg, uint32_t nr_args);
 int emulate_hook_unregister_tiny(struct emulate_ring *ring, void *arg, uint32_t nr_args);
 

@@ -262,9 +262,12 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     },
     [IORING_OP_WATCH] = {
         .kind = EMULATE_READY,
-        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SQE128,
+        .flags = EMULATE_WAY_FILE | EMULATE_WAY_BUFFER | EMULATE_WAY_SQE128 | EMULATE_WAY_BUNDLES |
+                 EMULATE_WAY_END_UNUSED | EMULATE_WAY_FAILURE_USES | EMULATE_WAY_UNKNOWN_GROUP,
         .events = EMULATE_WRITABLE,
         .check = take_watch,
+        .take = emulate_take_nop,
+        .event = emulate_event_nop,
         .keep = keep_watch,
         .run = run_watch,
     },
