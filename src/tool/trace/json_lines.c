@@ -18,40 +18,36 @@ static const char *const kinds[] = {
     [EVENT_LOST] = "lost",   [EVENT_END] = "end",           [EVENT_NOTE] = "note",
 };
 
-static void key(struct out *out, const char *name)
-{
-    out_text(out, ", \"");
-    out_text(out, name);
-    out_text(out, "\": ");
-}
+/* What stands in front of a value; in one piece, for most of a line are keys. */
+#define KEY(name) ", \"" name "\": "
 
-static void number(struct out *out, const char *name, int64_t value)
+static inline void number(struct out *out, const char *key, int64_t value)
 {
-    key(out, name);
+    out_text(out, key);
     out_signed(out, value);
 }
 
-static void hex(struct out *out, const char *name, uint64_t value)
+static inline void hex(struct out *out, const char *key, uint64_t value)
 {
-    key(out, name);
+    out_text(out, key);
     out_char(out, '"');
     out_hex(out, value);
     out_char(out, '"');
 }
 
-static void string(struct out *out, const char *name, const char *value)
+static inline void string(struct out *out, const char *key, const char *value)
 {
-    key(out, name);
+    out_text(out, key);
     out_json(out, value);
 }
 
 /* Flags as an array of their names; what has no name in hexadecimal. */
-static void flags(struct out *out, const char *name, const char *group, uint64_t value)
+static void flags(struct out *out, const char *key, const char *group, uint64_t value)
 {
     char names[1024];
     const char *at = value ? flags_text(group, value, "|", names, sizeof(names)) : "";
 
-    key(out, name);
+    out_text(out, key);
     out_char(out, '[');
     while (*at) {
         size_t length = strcspn(at, "|");
@@ -72,9 +68,9 @@ static void result(struct out *out, int64_t value)
 {
     const char *name = value < 0 && value >= -MAX_ERRNO ? rota_error_name((int)value) : NULL;
 
-    number(out, "res", value);
+    number(out, KEY("res"), value);
     if (name)
-        string(out, "error", name);
+        string(out, KEY("error"), name);
 }
 
 static void request(struct out *out, const struct event *event, bool whole)
@@ -84,23 +80,22 @@ static void request(struct out *out, const struct event *event, bool whole)
     const char *name = rota_op_name(sqe->opcode);
     char text[8192];
 
-    number(out, "request", (int64_t)request->number);
-    string(out, "op", name);
-    hex(out, "user_data", sqe->user_data);
+    number(out, KEY("request"), (int64_t)request->number);
+    string(out, KEY("op"), name);
+    hex(out, KEY("user_data"), sqe->user_data);
     if (!whole)
         return;
-    number(out, "opcode", sqe->opcode);
-    number(out, "fd", sqe->fd);
-    number(out, "len", sqe->len);
-    hex(out, "off", sqe->off);
-    hex(out, "addr", sqe->addr);
-    flags(out, "flags", "sqe", sqe->flags);
+    number(out, KEY("opcode"), sqe->opcode);
+    number(out, KEY("fd"), sqe->fd);
+    number(out, KEY("len"), sqe->len);
+    hex(out, KEY("off"), sqe->off);
+    hex(out, KEY("addr"), sqe->addr);
+    flags(out, KEY("flags"), "sqe", sqe->flags);
     if (request->bad_slot) {
-        key(out, "dropped");
-        out_text(out, "true");
+        out_text(out, KEY("dropped") "true");
     }
     request_text(request, text, sizeof(text));
-    string(out, "text", text);
+    string(out, KEY("text"), text);
 }
 
 static void completion(struct out *out, const struct event *event)
@@ -109,23 +104,22 @@ static void completion(struct out *out, const struct event *event)
     uint32_t bits = cqe->flags;
 
     if (!event->request)
-        hex(out, "user_data", cqe->user_data);
+        hex(out, KEY("user_data"), cqe->user_data);
     result(out, cqe->res);
     if (bits & IORING_CQE_F_BUFFER) {
-        number(out, "buffer", bits >> IORING_CQE_BUFFER_SHIFT);
+        number(out, KEY("buffer"), bits >> IORING_CQE_BUFFER_SHIFT);
         bits &= (1U << IORING_CQE_BUFFER_SHIFT) - 1;
     }
-    flags(out, "cqe_flags", "cqe", bits);
+    flags(out, KEY("cqe_flags"), "cqe", bits);
     if (cqe->big) {
-        hex(out, "extra1", cqe->extra[0]);
-        hex(out, "extra2", cqe->extra[1]);
+        hex(out, KEY("extra1"), cqe->extra[0]);
+        hex(out, KEY("extra2"), cqe->extra[1]);
     }
     if (event->ambiguous) {
-        key(out, "ambiguous");
-        out_text(out, "true");
+        out_text(out, KEY("ambiguous") "true");
     }
     if (event->timed)
-        number(out, "latency_ns", (int64_t)event->latency);
+        number(out, KEY("latency_ns"), (int64_t)event->latency);
 }
 
 static void put_event(struct sink *sink, const struct event *event)
@@ -140,33 +134,33 @@ static void put_event(struct sink *sink, const struct event *event)
     out_text(out, kinds[event->kind]);
     out_text(out, "\", \"time\": ");
     out_seconds(out, event->time, 1);
-    number(out, "pid", event->pid);
+    number(out, KEY("pid"), event->pid);
     if (event->tid)
-        number(out, "tid", event->tid);
+        number(out, KEY("tid"), event->tid);
     if (event->ring)
-        number(out, "ring", event->ring->number);
+        number(out, KEY("ring"), event->ring->number);
     switch (event->kind) {
     case EVENT_SETUP:
     case EVENT_REGISTER:
     case EVENT_FOUND:
         if (event->text) {
-            string(out, "text", event->text);
+            string(out, KEY("text"), event->text);
             result(out, event->result);
         }
         if (event->ring && event->kind != EVENT_REGISTER) {
-            number(out, "fd", event->ring->fd);
-            number(out, "sq_entries", event->ring->params.sq_entries);
-            number(out, "cq_entries", event->ring->params.cq_entries);
-            flags(out, "setup_flags", "setup", ring_flags(event->ring));
-            flags(out, "features", "feature", event->ring->features);
+            number(out, KEY("fd"), event->ring->fd);
+            number(out, KEY("sq_entries"), event->ring->params.sq_entries);
+            number(out, KEY("cq_entries"), event->ring->params.cq_entries);
+            flags(out, KEY("setup_flags"), "setup", ring_flags(event->ring));
+            flags(out, KEY("features"), "feature", event->ring->features);
         }
         break;
     case EVENT_ENTER:
-        number(out, "to_submit", event->to_submit);
-        number(out, "min_complete", event->min_complete);
-        flags(out, "enter_flags", "enter", event->enter_flags);
+        number(out, KEY("to_submit"), event->to_submit);
+        number(out, KEY("min_complete"), event->min_complete);
+        flags(out, KEY("enter_flags"), "enter", event->enter_flags);
         result(out, event->result);
-        number(out, "completions", event->found);
+        number(out, KEY("completions"), event->found);
         break;
     case EVENT_REQUEST:
         request(out, event, true);
@@ -179,18 +173,18 @@ static void put_event(struct sink *sink, const struct event *event)
         completion(out, event);
         break;
     case EVENT_LOST:
-        number(out, "requests", (int64_t)event->lost_requests);
-        number(out, "completions", (int64_t)event->lost_completions);
+        number(out, KEY("requests"), (int64_t)event->lost_requests);
+        number(out, KEY("completions"), (int64_t)event->lost_completions);
         break;
     case EVENT_NOTE:
-        string(out, "text", event->text);
+        string(out, KEY("text"), event->text);
         break;
     case EVENT_END:
-        number(out, "in_flight", (int64_t)event->ring->pending.count);
+        number(out, KEY("in_flight"), (int64_t)event->ring->pending.count);
         break;
     }
     if (event->why)
-        string(out, "why", event->why);
+        string(out, KEY("why"), event->why);
     out_text(out, "}\n");
 }
 

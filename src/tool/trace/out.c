@@ -29,7 +29,7 @@ char *out_room(struct out *out, size_t size)
     return out->block + out->length;
 }
 
-void out_put(struct out *out, const char *text, size_t length)
+void out_long(struct out *out, const char *text, size_t length)
 {
     while (length) {
         size_t part = length < OUT_BLOCK ? length : OUT_BLOCK;
@@ -39,11 +39,6 @@ void out_put(struct out *out, const char *text, size_t length)
         text += part;
         length -= part;
     }
-}
-
-void out_text(struct out *out, const char *text)
-{
-    out_put(out, text, strlen(text));
 }
 
 /* The digits of a number at the end of a buffer of 20; returns how many. */

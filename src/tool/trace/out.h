@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-#define OUT_BLOCK 16384
+#define OUT_BLOCK 65536
 
 struct out {
     int fd;
@@ -24,8 +25,22 @@ static inline void out_took(struct out *out, size_t length)
     out->length += length;
 }
 
-void out_put(struct out *out, const char *text, size_t length);
-void out_text(struct out *out, const char *text);
+/* Of any length. */
+void out_long(struct out *out, const char *text, size_t length);
+/* In line, so that a text in quotes is copied by its known length. */
+static inline void out_put(struct out *out, const char *text, size_t length)
+{
+    if (length > OUT_BLOCK - out->length) {
+        out_long(out, text, length);
+        return;
+    }
+    memcpy(out->block + out->length, text, length);
+    out->length += length;
+}
+static inline void out_text(struct out *out, const char *text)
+{
+    out_put(out, text, strlen(text));
+}
 static inline void out_char(struct out *out, char c)
 {
     *out_room(out, 1) = c;
