@@ -121,11 +121,12 @@ def traced(parts: dict[str, dict[str, Case]]) -> Iterator[Target]:
         yield Target(f"looked at, other system calls: at most {FILTER} ns more each", more <= FILTER,
                      f"{more:.1f}", False)
     for case in parts.get("trace-seen", {}).values():
+        machine = min(case.samples.get("nothing else", [100.0]))
         for side in sorted(case.samples):
-            if (value := case.value(side)) is not None:
+            if side != "nothing else" and (value := case.value(side)) is not None:
                 yield Target(f"without a stop, {case.name}, {side}: {SEEN} % of a million a second",
-                             value >= SEEN, f"{value:.2f} %, from {min(case.samples[side]):.2f}",
-                             False)
+                             value >= SEEN, f"{value:.2f} %, from {min(case.samples[side]):.2f}; the "
+                             f"machine permits from {machine:.2f}", False)
 
 
 def check(cases: Iterable[Case]) -> list[Target]:

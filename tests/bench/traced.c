@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What `trace` looks at: `traced WHAT MILLISECONDS [RATE ENTRIES]`, which prints how many
- * nanoseconds one operation took, from the first to the last.
+ * nanoseconds one operation took, from the first to the last, if nothing else is said.
  *
  *     reads    cached reads of 4 KiB, 32 per enter
  *     paced    the same of 512 bytes, RATE a second in a queue of ENTRIES; prints how many
  *     calls    system calls that are not the ring's
+ *     gaps     nothing: prints the percentage of RATE requests a second in a queue of ENTRIES
+ *              that a thread could read which does nothing else, on the processor as it is
  */
 #include <fcntl.h>
 #include <rota.h>
@@ -51,6 +53,23 @@ static int batch(struct rota_ring *ring, int file, unsigned size)
     return 0;
 }
 
+/* What was overwritten while this thread did not run is what was sent then, but for a queue full. */
+static int gaps(uint64_t duration, double rate, double entries)
+{
+    uint64_t start = now_ns(), before = start;
+    double lost = 0;
+
+    while (before - start < duration) {
+        uint64_t now = now_ns();
+        double sent = (double)(now - before) * rate / 1e9;
+
+        lost += sent > entries ? sent - entries : 0;
+        before = now;
+    }
+    printf("%.2f\n", 100 - 100 * lost / ((double)(before - start) * rate / 1e9));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t start, until, rate = argc > 4 ? strtoull(argv[3], NULL, 10) : 0, done = 0;
@@ -61,6 +80,8 @@ int main(int argc, char **argv)
 
     if (argc < 3)
         return 2;
+    if (!strcmp(argv[1], "gaps"))
+        return gaps(strtoull(argv[2], NULL, 10) * 1000000, (double)rate, entries);
     calls = !strcmp(argv[1], "calls");
     file = open("/proc/self/exe", O_RDONLY);
     if (file < 0 || (!calls && rota_queue_init(entries, &ring, 0) < 0))
