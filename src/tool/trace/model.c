@@ -100,6 +100,8 @@ static void open_ring(struct model *model, struct ring *ring, int file)
 {
     struct stat status;
 
+    /* Also for one that cannot be read: somebody has to look when it is gone. */
+    pthread_cond_signal(&model->new_ring);
     if (ring_attach(ring, file))
         return;
     ring->opened = true;
@@ -111,7 +113,6 @@ static void open_ring(struct model *model, struct ring *ring, int file)
         table_add(&model->ring_files, &ring->link, status.st_ino);
         ring->linked = true;
     }
-    pthread_cond_signal(&model->new_ring);
 }
 
 struct ring *model_ring(struct model *model, int pid, int fd, int file,

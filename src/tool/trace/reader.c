@@ -256,11 +256,18 @@ static bool tell_some(struct model *model, uint64_t now)
 }
 
 /* Sleeps, with the lock open; true when a ring is new, whose requests will come at once. */
-static bool sleep_usec(struct model *model, unsigned usec)
+static bool sleep_usec(const struct reader *reader, unsigned usec)
 {
+    struct model *model = reader->stops->model;
     uint64_t until = now_ns() + UINT64_C(1000) * usec;
     struct timespec time = {(time_t)(until / 1000000000U), (long)(until % 1000000000U)};
 
+    /* It may have been told while the lock was left to others. */
+    if (__atomic_load_n(&reader->stop, __ATOMIC_RELAXED))
+        return false;
+    /* A program without rings is not to feel that somebody wakes and looks. */
+    if (!model->open_count && !reader->find_in && list_empty(&model->all_names))
+        return !pthread_cond_wait(&model->new_ring, &model->lock);
     return !pthread_cond_timedwait(&model->new_ring, &model->lock, &time);
 }
 
@@ -293,7 +300,7 @@ static void *run(void *arg)
             pause_briefly(model, now);
             continue;
         }
-        if (sleep_usec(model, usec)) {
+        if (sleep_usec(reader, usec)) {
             last = now_ns();
             usec = SHORTEST;
         } else if (usec < (eager && now - last < LATELY_NSEC ? LONGEST_EAGER : LONGEST)) {
@@ -324,7 +331,10 @@ void reader_stop(struct reader *reader)
     bool eager = false; /* nobody waits here */
 
     if (reader->started) {
+        pthread_mutex_lock(&model->lock);
         __atomic_store_n(&reader->stop, 1, __ATOMIC_RELAXED);
+        pthread_cond_signal(&model->new_ring);
+        pthread_mutex_unlock(&model->lock);
         pthread_join(reader->thread, NULL);
     }
     if (reader->workers.directory)

@@ -102,19 +102,26 @@ static int status_number(int tid, const char *key)
     return value;
 }
 
-static struct task *add_task(struct stops *stops, int tid)
+/* A thread of the process `pid`, or the first one of a process. */
+static int process_of_new(int pid, int tid)
+{
+    return !syscall(SYS_tgkill, pid, tid, 0) || errno == EPERM ? pid : tid;
+}
+
+/* `parent` is who made it, NULL: not known. /proc knows it all, but takes its time for it. */
+static struct task *add_task(struct stops *stops, int tid, const struct task *parent)
 {
     struct model *model = stops->model;
     struct task *task = need_memory(calloc(1, sizeof(*task)));
-    int pid = status_number(tid, "Tgid:");
+    int pid = parent ? process_of_new(parent->pid, tid) : status_number(tid, "Tgid:");
     struct process *process;
 
     task->tid = tid;
     task->pid = pid ? pid : tid;
     model_lock(model);
     process = model_process_of(model, task->pid);
-    if (!process->tasks)
-        model_copy_names(model, status_number(tid, "PPid:"), task->pid);
+    if (!process->tasks && model->name_count)
+        model_copy_names(model, parent ? parent->pid : status_number(tid, "PPid:"), task->pid);
     process->tasks++;
     process->running++;
     table_add(&stops->by_tid, &task->link, (unsigned)tid);
@@ -150,7 +157,11 @@ static void remove_task(struct stops *stops, struct task *task)
  * Start and attach
  */
 
-/* Traces set-up, enter and register on every architecture that numbers them alike, lets all else be. */
+/*
+ * Traces set-up, enter and register on every architecture that numbers them alike, lets all
+ * else be. It looks at nothing but the number: so kernels since 5.11 run it once for each
+ * number, and then know by heart which calls pass.
+ */
 static int install_filter(bool setup_only)
 {
     struct sock_filter code[] = {
@@ -163,13 +174,15 @@ static int install_filter(bool setup_only)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+    /* Nobody is locked up here: kernels before 5.16 would make the processor slow for it. */
+    unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 
-    if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+    if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program))
         return 0;
     /* Without privilege a filter needs the promise to gain none. */
     if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return -errno;
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) ? -errno : 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) ? -errno : 0;
 }
 
 enum failed {
@@ -229,7 +242,7 @@ int stops_start(struct stops *stops, char **argv, int *status)
         close(report[0]);
         return -ret;
     }
-    add_task(stops, child);
+    add_task(stops, child, NULL);
     stops->command = child;
     if (write(go[1], "", 1) != 1) {
         /* It is gone already; the wait will tell. */
@@ -278,7 +291,7 @@ int stops_attach(struct stops *stops, int pid)
                 }
                 continue;
             }
-            add_task(stops, tid);
+            add_task(stops, tid, NULL);
             trace_call(PTRACE_INTERRUPT, tid, 0, 0);
             again = true;
         }
@@ -436,7 +449,7 @@ static void stopped(struct stops *stops, struct task *task, int status)
 
         if (!trace_call(PTRACE_GETEVENTMSG, task->tid, 0, (uintptr_t)&tid) && tid &&
             !find_task(stops, (int)tid))
-            add_task(stops, (int)tid);
+            add_task(stops, (int)tid, task);
         go_on(stops, task, 0);
         return;
     }
@@ -500,7 +513,7 @@ static void leave(struct stops *stops)
         }
         task = find_task(stops, tid);
         if (!task && WIFSTOPPED(status)) /* a new thread */
-            task = add_task(stops, tid);
+            task = add_task(stops, tid, NULL);
         if (!task)
             continue;
         if (WIFSTOPPED(status)) {
@@ -547,7 +560,7 @@ void stops_serve(struct stops *stops, const char *command)
         task = find_task(stops, tid);
         if (WIFSTOPPED(status)) {
             if (!task)
-                task = add_task(stops, tid);
+                task = add_task(stops, tid, NULL);
             stopped(stops, task, status);
             continue;
         }
