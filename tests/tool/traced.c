@@ -705,8 +705,9 @@ static void one_of_many(void)
     _exit(STATUS);
 }
 
-/* Until its input ends: a request now and then; and with each byte on another ring, which has
- * the number of the one before. Beside it are some that are not used. */
+/* Until its input ends: a request now and then; with an 'r' in queues of another size, with
+ * each other byte on another ring, which has the number of the one before. Beside it are some
+ * that are not used. */
 static void lingers(unsigned flags, unsigned unused)
 {
     struct timespec time = {0, 1000000};
@@ -721,7 +722,13 @@ static void lingers(unsigned flags, unsigned unused)
     printf("ready\n");
     fflush(stdout);
     for (ssize_t got; (got = read(0, &byte, 1)) != 0;) {
-        if (got == 1) {
+        if (got == 1 && byte == 'r') {
+            struct io_uring_params sizes = {.sq_entries = 32, .cq_entries = 128};
+            int ret = rota_resize_rings(&ring, &sizes);
+
+            if (ret < 0)
+                lacking(ret);
+        } else if (got == 1) {
             rota_queue_exit(&ring);
             make(&ring, 8, flags);
         }

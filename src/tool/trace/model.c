@@ -17,8 +17,9 @@
 #include "tool/trace/guess.h"
 #include "tool/trace/trace.h"
 
-#define SEARCH_NSEC  60000000u /* between two searches for the memory of a ring ... */
-#define SEARCH_SHARE 20        /* ... and so many times what one takes */
+#define SEARCH_NSEC  60000000u  /* between two searches for the memory of a ring ... */
+#define SEARCH_SHARE 20         /* ... and so many times what one takes */
+#define COMPARE_NSEC 200000000u /* between two questions whether a ring still lies where it lay */
 
 void model_start(struct model *model)
 {
@@ -247,6 +248,33 @@ void model_resized(struct model *model, struct ring *ring, const struct io_uring
         ring->sq_next = sq_next;
         ring->cq_next = cq_next;
     }
+}
+
+void model_compare(struct model *model, struct ring *ring, int pid, int fd)
+{
+    struct io_uring_params params;
+    struct ring_facts facts;
+    struct indices now;
+    uint64_t time;
+
+    if (!ring->assumed || !ring->running || !ring->mapped || ring->idle < IDLE_LOOKS)
+        return;
+    time = now_ns();
+    if (time - ring->compared_at < COMPARE_NSEC * (1 + model->name_count / 64))
+        return;
+    ring->compared_at = time;
+    /* What the kernel says first cannot be ahead of what is read then, unless it lies elsewhere. */
+    if (!ring_facts(pid, fd, &facts) || !ring_indices(ring, &now) ||
+        ((int32_t)(facts.sq_tail - now.sq_tail) <= 0 &&
+         (int32_t)(facts.cq_tail - now.cq_tail) <= 0) ||
+        guess_params(pid, fd, ring->file, &params))
+        return;
+    model_resized(model, ring, &params);
+    model_event(model, &(struct event){.kind = EVENT_NOTE,
+                                       .time = time - model->start,
+                                       .pid = pid,
+                                       .ring = ring,
+                                       .text = "its queues were given another size"});
 }
 
 int fetch_descriptor(int pid, int fd)

@@ -199,6 +199,7 @@ void model_workers(struct model *model, int pid, unsigned count);
 void model_thread_ended(struct model *model, const struct task *task);
 /* So many rings are looked at again and again; of others only those at which something comes. */
 #define BUSY_RINGS 64
+#define IDLE_LOOKS 32 /* in vain, until a ring is a quiet one */
 void model_set_quiet(struct model *model, struct ring *ring, bool quiet);
 /* Nobody has the ring any more: what is new in it is read, and nothing of it is held. */
 void model_close(struct model *model, struct ring *ring);
@@ -218,6 +219,11 @@ void model_find(struct model *model, int pid);
  */
 void model_search(struct model *model, struct ring *ring);
 void model_search_all(struct model *model);
+/*
+ * Where no call stops that gives the queues another size: whether a ring that was silent
+ * is silent only because it is elsewhere now. `fd` is what it is called in `pid`.
+ */
+void model_compare(struct model *model, struct ring *ring, int pid, int fd);
 /* The queues have another size now. */
 void model_resized(struct model *model, struct ring *ring, const struct io_uring_params *params);
 

@@ -189,8 +189,10 @@ bool is_same_file(int a, int pid, int b)
 static void check_name(struct model *model, struct ring_name *name)
 {
     if (is_ring(name->pid, name->fd) &&
-        (name->ring->file < 0 || is_same_file(name->ring->file, name->pid, name->fd)))
+        (name->ring->file < 0 || is_same_file(name->ring->file, name->pid, name->fd))) {
+        model_compare(model, name->ring, name->pid, name->fd);
         return;
+    }
     remove_name(model, name);
 }
 

@@ -42,7 +42,6 @@
 #define MATCH_AT_ONCE 32      /* requests and completions */
 #define RINGS_AT_ONCE 16      /* between two chances for who waits for the lock */
 #define FILES_AT_ONCE 4       /* of which is looked whether they are rings */
-#define IDLE_LOOKS    32      /* in vain, until a ring is a quiet one */
 
 /*
  * Each look takes lines of the cache away from who writes to them, which then waits for
@@ -108,8 +107,10 @@ static bool read_quiet(struct model *model, uint64_t now, bool *eager)
     struct ring *ring = entry_of(list_turn(&model->quiet), struct ring, node);
 
     *eager |= ring->running;
-    if (!read_ring(model, ring, now))
+    if (!read_ring(model, ring, now)) {
+        ring->idle++;
         return false;
+    }
     ring->idle = 0;
     model_set_quiet(model, ring, false);
     return true;

@@ -73,9 +73,10 @@ struct ring {
     bool compat;      /* made by a program of 32 bits */
     bool unfound;     /* lies in memory of the program, and is looked for again at `search_at` */
     uint64_t search_at;
-    uint32_t searched; /* the tail of its requests then */
-    bool opened;       /* its memory could be had, at some time */
-    bool closed;       /* nobody has it any more; kept for its name and sums */
+    uint32_t searched;    /* the tail of its requests then */
+    uint64_t compared_at; /* when it was last asked whether this still is its memory */
+    bool opened;          /* its memory could be had, at some time */
+    bool closed;          /* nobody has it any more; kept for its name and sums */
     uint32_t features;
     struct io_uring_params params; /* as the kernel answered */
 

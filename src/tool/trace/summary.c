@@ -136,6 +136,7 @@ static void count_completion(const struct event *event)
         op->bytes += (uint64_t)event->cqe->res;
     if (event->request->completions > 1 || !event->timed)
         return; /* a stream and notifications say nothing of the time to the first result */
+    op->timed = true;
     op->latencies[latency_index(event->latency)]++;
     if (event->latency > op->maximum)
         op->maximum = event->latency;
@@ -239,13 +240,17 @@ static void put_bytes(struct out *out, uint64_t bytes)
     out_format(out, unit ? " %8.1f %-3s" : " %8.0f %-3s", value, units[unit]);
 }
 
-/* A duration to the right of ten columns. */
-static void put_duration(struct out *out, uint64_t nanoseconds)
+/* A duration to the right of ten columns; of nothing a stroke. */
+static void put_duration(struct out *out, uint64_t nanoseconds, bool known)
 {
     size_t before = out->length;
     char text[32];
     size_t length;
 
+    if (!known) {
+        out_text(out, "         -");
+        return;
+    }
     (void)out_room(out, 64);
     before = out->length;
     out_duration(out, nanoseconds);
@@ -290,7 +295,7 @@ static void put_histogram(struct out *out, const char *name, const struct op_tal
         memset(bar, '#', length ? length : 1);
         bar[length ? length : 1] = '\0';
         out_text(out, "    from");
-        put_duration(out, i ? UINT64_C(1) << i : 0);
+        put_duration(out, i ? UINT64_C(1) << i : 0, true);
         out_format(out, " |%-*s| %llu\n", BAR, bar, (unsigned long long)powers[i]);
     }
 }
@@ -308,10 +313,10 @@ static void put_ops(struct out *out, const struct tally *tally)
         out_format(out, "    %-14s %8llu  %8llu", name ? name : "?",
                    (unsigned long long)op->requests, (unsigned long long)op->failed);
         put_bytes(out, op->bytes);
-        put_duration(out, latency_at(op, 50));
-        put_duration(out, latency_at(op, 90));
-        put_duration(out, latency_at(op, 99));
-        put_duration(out, op->maximum);
+        put_duration(out, latency_at(op, 50), op->timed);
+        put_duration(out, latency_at(op, 90), op->timed);
+        put_duration(out, latency_at(op, 99), op->timed);
+        put_duration(out, op->maximum, op->timed);
         out_char(out, '\n');
         for (unsigned i = 0; i < ERRORS_TOLD && op->errors[i].error; i++) {
             const char *error = rota_error_name(op->errors[i].error);
@@ -437,12 +442,15 @@ static void put_ring_json(struct out *out, const struct ring *ring)
         out_json(out, rota_op_name(opcode));
         out_format(out,
                    ", \"opcode\": %u, \"requests\": %llu, \"completions\": %llu, \"failed\": %llu, "
-                   "\"bytes\": %llu, \"p50_ns\": %llu, \"p90_ns\": %llu, \"p99_ns\": %llu, "
-                   "\"max_ns\": %llu, \"errors\": {",
+                   "\"bytes\": %llu",
                    opcode, (unsigned long long)op->requests, (unsigned long long)op->completions,
-                   (unsigned long long)op->failed, (unsigned long long)op->bytes,
-                   (unsigned long long)latency_at(op, 50), (unsigned long long)latency_at(op, 90),
-                   (unsigned long long)latency_at(op, 99), (unsigned long long)op->maximum);
+                   (unsigned long long)op->failed, (unsigned long long)op->bytes);
+        if (op->timed)
+            out_format(
+                out, ", \"p50_ns\": %llu, \"p90_ns\": %llu, \"p99_ns\": %llu, \"max_ns\": %llu",
+                (unsigned long long)latency_at(op, 50), (unsigned long long)latency_at(op, 90),
+                (unsigned long long)latency_at(op, 99), (unsigned long long)op->maximum);
+        out_text(out, ", \"errors\": {");
         for (unsigned i = 0; i < ERRORS_TOLD && op->errors[i].error; i++) {
             const char *error = rota_error_name(op->errors[i].error);
 

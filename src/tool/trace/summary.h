@@ -12,6 +12,7 @@
 
 struct op_tally {
     uint64_t requests, completions, failed, bytes;
+    bool timed;       /* of one at least the latency is known */
     uint64_t maximum; /* nanoseconds */
     uint64_t latencies[LATENCIES];
     struct {
