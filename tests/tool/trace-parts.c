@@ -21,11 +21,18 @@ static struct {
     unsigned requests, with_result, completions, lost_requests, lost_completions;
     uint64_t latency;
     int64_t result;
+    uint64_t number; /* of the request whose result was told last ... */
+    bool timed, ambiguous;
 } told;
 
 static void put_event(struct sink *sink, const struct event *event)
 {
     (void)sink;
+    if (event->cqe) {
+        told.number = event->request ? event->request->number : 0;
+        told.timed = event->timed;
+        told.ambiguous = event->ambiguous;
+    }
     switch (event->kind) {
     case EVENT_REQUEST:
         told.requests++;
@@ -178,26 +185,28 @@ static void test_completions(void)
     is_int(told.completions, 34, "all others are told");
 }
 
-/* A line waits until its time has come. */
+/* A line waits until its time has come: long enough for a fast result, not to be felt. */
 static void test_lines(void)
 {
+    const uint64_t soon = 100000, due = 500000;
+
     start();
     send(2, 2);
     look(1000);
-    ok(!backlog_tell(&model, 8, 2000), "what is not matched is not told");
+    ok(!backlog_tell(&model, 8, 1000 + due), "what is not matched is not told");
     ok(backlog_digest(&model.backlog, 1) && backlog_digest(&model.backlog, 1), "it is, one by one");
     ok(!backlog_digest(&model.backlog, 1), "and that is all");
-    ok(!backlog_tell(&model, 8, 999), "nothing is told before its time");
+    ok(!backlog_tell(&model, 8, 1000 + soon), "nothing is told before its time");
     is_int(told.requests, 0, "no line");
     answer(1, 1);
-    look(1500);
+    look(due + 1000);
     ok(backlog_digest(&model.backlog, 8), "an answer is matched");
-    ok(backlog_tell(&model, 8, 1400), "when its time has come, it is told");
+    ok(backlog_tell(&model, 8, due + 1000 + soon), "when its time has come, it is told");
     is_int(told.requests, 2, "both requests");
     is_int(told.with_result, 1, "one with the result that came meanwhile");
     is_int(told.completions, 0, "which has no line of its own");
     answer(1, 1);
-    look(2000);
+    look(3 * due);
     backlog_tell_all(&model);
     is_int(told.completions, 1, "the other one gets one when it comes");
     ok(backlog_is_empty(&model.backlog), "nothing is left");
@@ -205,10 +214,81 @@ static void test_lines(void)
     send(5, 5);
     look(1);
     backlog_digest(&model.backlog, 99);
-    ok(backlog_tell(&model, 2, 9), "a few lines");
+    ok(backlog_tell(&model, 2, due), "a few lines");
     is_int(told.requests, 2, "two as asked for");
-    backlog_tell(&model, 9, 9);
+    backlog_tell(&model, 9, due);
     is_int(told.requests, 5, "the rest goes on where it was");
+}
+
+/* One completion for what carries that user_data. */
+static void answer_one(uint64_t user_data, uint32_t flags, uint64_t time)
+{
+    unsigned place = fake.queues.cq_tail % ENTRIES;
+
+    fake.queues.cqes[place].user_data = user_data;
+    fake.queues.cqes[place].flags = flags;
+    fake.queues.cq_tail++;
+    fake.queues.cq_head++;
+    look(time);
+    backlog_tell_all(&model);
+}
+
+/* One request more, of that kind. */
+static void send_one(uint8_t opcode, uint64_t user_data, uint64_t time)
+{
+    unsigned place = fake.queues.sq_tail % ENTRIES;
+
+    send(1, 1);
+    fake.sqes[place].opcode = opcode;
+    fake.sqes[place].user_data = user_data;
+    look(time);
+    backlog_tell_all(&model);
+}
+
+/* Ten at once in a queue of eight, all of requests that were not seen. */
+static void miss_some(uint64_t time)
+{
+    for (unsigned i = 0; i < ENTRIES + 2; i++, fake.queues.cq_tail++, fake.queues.cq_head++)
+        fake.queues.cqes[fake.queues.cq_tail % ENTRIES].user_data = 999;
+    look(time);
+    backlog_tell_all(&model);
+    is_int(told.lost_completions, 2, "two completions were missed");
+}
+
+/* What may have ended unseen gives no latency, and makes room for who has its number now. */
+static void test_gaps(void)
+{
+    const struct pending *pending = &fake.ring.pending;
+    uint64_t first;
+
+    start();
+    send_one(IORING_OP_NOP, 1, 1);
+    answer_one(1, 0, 5);
+    first = told.number;
+    ok(told.timed && !told.ambiguous, "without a gap a result is sure, and has a latency");
+    send_one(IORING_OP_NOP, 1, 10);
+    send_one(IORING_OP_NOP, 2, 11);
+    miss_some(20);
+    is_int((long long)pending->count, 2, "two requests were in flight");
+    answer_one(1, 0, 30);
+    is_int((long long)told.number, (long long)first + 1, "a result goes to the one that fits");
+    ok(told.ambiguous && !told.timed, "but is not sure, and has no latency");
+    send_one(IORING_OP_READ, 2, 40);
+    answer_one(2, 0, 50);
+    is_int((long long)told.number, (long long)first + 3, "a number used again is of the newer one");
+    ok(told.ambiguous && !told.timed, "which is not sure either");
+    is_int((long long)pending->count, 0, "the older one is given up ...");
+    is_int((long long)pending->forgotten, 1, "... and counted");
+    send_one(IORING_OP_NOP, 2, 60);
+    answer_one(2, 0, 70);
+    ok(told.timed && !told.ambiguous, "then all is sure again");
+    start();
+    send_one(IORING_OP_POLL_ADD, 7, 1);
+    miss_some(10);
+    answer_one(7, IORING_CQE_F_MORE, 20);
+    ok(told.ambiguous, "a stream may have ended unseen");
+    answer_one(7, IORING_CQE_F_MORE, 30);
+    ok(!told.ambiguous, "but where it goes on it has not");
 }
 
 /* A call that a signal interrupts, and that the kernel begins again. */
@@ -237,6 +317,7 @@ int main(void)
     test_requests();
     test_completions();
     test_lines();
+    test_gaps();
     test_restarts();
     return done();
 }

@@ -311,9 +311,16 @@ static void add_completion(struct looked *look, const struct completion *cqe, ui
 static void match(struct looked *look, unsigned n)
 {
     const struct completion *cqe = &look->completions[n].cqe;
+    struct pending *pending = &look->ring->pending;
+    struct request *missed, *request;
     bool ambiguous;
-    struct request *request = pending_match(&look->ring->pending, cqe, &ambiguous);
 
+    request = pending_match(pending, cqe, &ambiguous, &missed);
+    if (missed && missed->told) {
+        pending_hide(pending, missed);
+        pending_free(pending, missed);
+        pending->forgotten++;
+    }
     if (!request && look->ring->submits && !look->ring->running)
         request = take_submitted(look, cqe->user_data);
     look->completions[n].request = request;
@@ -330,11 +337,12 @@ static void match(struct looked *look, unsigned n)
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
         request->notification = false;
         request->done = true;
-    } else if (request_notifies(request)) {
-        request->notification = true;
+    } else {
+        request->notification = request_notifies(request);
+        request->gaps = pending->gaps;
     }
     if (request->done)
-        pending_hide(&look->ring->pending, request);
+        pending_hide(pending, request);
 }
 
 bool look_digest(struct looked *look, unsigned *count)
@@ -350,6 +358,11 @@ bool look_digest(struct looked *look, unsigned *count)
 
             request->text = text_of_sqe(&process, raw->sqe, raw->big);
         }
+    }
+    /* Those that were read came behind those that were missed. */
+    if (look->lost_completions && !look->doubted && look->digested_raw == look->raw_count) {
+        look->doubted = true;
+        pending_doubt(&look->ring->pending);
     }
     for (; *count && look->digested < look->completion_count; look->digested++, --*count)
         match(look, look->digested);
@@ -493,7 +506,7 @@ static void tell(struct looked *look, enum event_kind kind, struct request *requ
 
     if (!wants_request(&model->filter, look->ring, request))
         return;
-    if (cqe && request && completed > request->time) {
+    if (cqe && request && completed > request->time && !ambiguous) {
         event.latency = completed - request->time;
         event.timed = true;
     }

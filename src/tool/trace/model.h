@@ -261,7 +261,8 @@ struct looked {
         bool ambiguous;
     } * completions;
     unsigned completion_count, completion_room;
-    bool failed; /* a completion carries an error */
+    bool failed;  /* a completion carries an error */
+    bool doubted; /* what was in flight is in doubt, since completions were missed */
     uint64_t lost_requests, lost_completions;
     unsigned digested_raw, digested; /* of `raw` and `completions`: matched */
     unsigned told, told_completions; /* of `requests` and `completions`: passed to the sinks */
@@ -306,11 +307,10 @@ bool backlog_is_full(const struct backlog *backlog);
 /* Matches about so many requests and completions; false when there was nothing. */
 bool backlog_digest(struct backlog *backlog, unsigned count);
 /*
- * Tells about so many lines of what was read before `until` and is digested; false
- * when there was nothing. A request that waits a little longer has its result on its
- * line.
+ * Tells about so many lines of what is digested and was read a little before `now`; false
+ * when there was nothing. A request that waits so long has its result on its line.
  */
-bool backlog_tell(struct model *model, unsigned count, uint64_t until);
+bool backlog_tell(struct model *model, unsigned count, uint64_t now);
 void backlog_tell_all(struct model *model);
 
 /* Tells the sinks of something that happened, behind what was read before it; or now. */

@@ -81,6 +81,7 @@ struct request *pending_add(struct pending *pending, uint64_t user_data)
     request = pending->unused;
     pending->unused = request->next;
     memset(request, 0, offsetof(struct request, sqe));
+    request->gaps = pending->gaps;
     memcpy(request->sqe + offsetof(struct io_uring_sqe, user_data), &user_data, sizeof(user_data));
     append(pending, request);
     request->older = pending->newest;
@@ -118,30 +119,42 @@ static bool is_same(const struct request *a, const struct request *b)
     return !memcmp(a->sqe, b->sqe, 64);
 }
 
-struct request *pending_match(struct pending *pending, const struct completion *cqe,
-                              bool *ambiguous)
+void pending_doubt(struct pending *pending)
 {
-    struct request *same = NULL, *found = NULL;
+    pending->gaps++;
+}
+
+struct request *pending_match(struct pending *pending, const struct completion *cqe,
+                              bool *ambiguous, struct request **missed)
+{
+    struct request *same = NULL, *found = NULL, *doubtful = NULL;
 
     *ambiguous = false;
+    *missed = NULL;
     if (!pending->count)
         return NULL;
     for (struct request *request = pending->buckets[bucket_of(pending, cqe->user_data)].first;
-         request; request = request->next) {
+         request && !(found && *ambiguous); request = request->next) {
         if (request_sqe(request)->user_data != cqe->user_data)
             continue;
-        if (found) {
-            if (is_same(found, request) || !fits(request, cqe))
-                continue;
-            *ambiguous = true;
-            return found;
+        if (request->gaps != pending->gaps) {
+            doubtful = doubtful ? doubtful : request;
+            continue;
         }
-        if (fits(request, cqe))
+        if (found)
+            *ambiguous = !is_same(found, request) && fits(request, cqe);
+        else if (fits(request, cqe))
             found = request;
         else if (!same && !request->bad_slot)
             same = request;
     }
-    return found ? found : same;
+    if (!doubtful)
+        return found ? found : same;
+    *ambiguous = true;
+    if (!found)
+        return fits(doubtful, cqe) || !same ? doubtful : same;
+    *missed = doubtful;
+    return found;
 }
 
 void pending_hide(struct pending *pending, struct request *request)

@@ -33,6 +33,7 @@ struct request {
     struct completion answer;      /* the first, when it came before the line was told ... */
     uint64_t answered;             /* ... and when */
     bool notification;             /* a notification is due */
+    uint32_t gaps;                 /* of the completions, before it or its last sign of life */
     char *text;                    /* with what its addresses lead to, or NULL */
     _Alignas(8) unsigned char sqe[128];
 };
@@ -53,18 +54,25 @@ struct pending {
     struct request *oldest, *newest;
     struct request *unused;
     struct request_block *blocks; /* where they lie */
-    uint64_t forgotten;           /* let go although no completion was seen: there were too many */
+    uint64_t forgotten;           /* let go although no completion was seen */
+    uint32_t gaps;                /* times that completions were missed */
 };
 
 /* A new request of that user_data, the rest zero; ends the program without memory. */
 struct request *pending_add(struct pending *pending, uint64_t user_data);
+/* Completions were missed: any request that is in flight by now may have ended with them. */
+void pending_doubt(struct pending *pending);
 /*
  * The request that a completion answers, NULL when none fits. Several may carry
  * the same user_data: then the oldest that can give such a completion, and
  * `*ambiguous` is set when another one could have given it, too.
+ *
+ * One that may have ended unseen comes behind all others, and is never sure. When
+ * another one is found, a number that is used again says that it has: that is what
+ * `*missed` is set to, else to NULL.
  */
 struct request *pending_match(struct pending *pending, const struct completion *cqe,
-                              bool *ambiguous);
+                              bool *ambiguous, struct request **missed);
 /* Takes a request out, so that no further completion finds it; it stays readable ... */
 void pending_hide(struct pending *pending, struct request *request);
 /* ... until this. */

@@ -37,11 +37,10 @@
 #define PATIENCE_NSEC 2000000u /* with a call that submits */
 #define FIND_NSEC     10000000u
 
-#define HOLD_NSEC     150000u /* a result that comes so soon stands on the line of its request */
-#define LINES_AT_ONCE 8       /* told between two looks */
-#define MATCH_AT_ONCE 32      /* requests and completions */
-#define RINGS_AT_ONCE 16      /* between two chances for who waits for the lock */
-#define FILES_AT_ONCE 4       /* of which is looked whether they are rings */
+#define LINES_AT_ONCE 8  /* told between two looks */
+#define MATCH_AT_ONCE 32 /* requests and completions */
+#define RINGS_AT_ONCE 16 /* between two chances for who waits for the lock */
+#define FILES_AT_ONCE 4  /* of which is looked whether they are rings */
 
 /*
  * Each look takes lines of the cache away from who writes to them, which then waits for
@@ -253,7 +252,7 @@ static bool tell_some(struct model *model, uint64_t now)
         return true;
     }
     return backlog_digest(&model->backlog, MATCH_AT_ONCE) ||
-           backlog_tell(model, LINES_AT_ONCE, now - HOLD_NSEC);
+           backlog_tell(model, LINES_AT_ONCE, now);
 }
 
 /* Sleeps, with the lock open; true when a ring is new, whose requests will come at once. */

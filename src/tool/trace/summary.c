@@ -365,6 +365,9 @@ static void put_seen(struct out *out, const struct ring *ring)
             "    of these %llu requests and %llu completions may have been overwritten while "
             "they were read\n",
             (unsigned long long)sq->unsure, (unsigned long long)cq->unsure);
+    if (ring->running && (share(sq->read, sq->passed) < 90 || share(cq->read, cq->passed) < 90))
+        out_text(out,
+                 "    to see more takes a processor that is free, or --stop, which sees all\n");
 }
 
 static void put_ring(struct out *out, const struct ring *ring)

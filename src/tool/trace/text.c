@@ -178,7 +178,7 @@ static void put_request(const struct text *text, const struct event *event)
         out_text(out, " ...");
     out_char(out, '\n');
     if (event->why && event->ambiguous)
-        put_why(text, "several requests in flight carry this user_data: it may be another's");
+        put_why(text, "it may be another one's, which carried the same user_data");
     put_why(text, event->why);
 }
 
@@ -230,6 +230,7 @@ static void put_event(struct sink *sink, const struct event *event)
 {
     const struct text *text = (const struct text *)sink;
     struct out *out = text->options.out;
+    uint64_t unended;
     char names[512];
 
     switch (event->kind) {
@@ -277,12 +278,13 @@ static void put_event(struct sink *sink, const struct event *event)
         out_char(out, '\n');
         return;
     case EVENT_END:
+        unended = event->ring->pending.count + event->ring->pending.forgotten;
         prefix(text, event);
         out_text(out, "closed");
-        if (event->ring->pending.count) {
+        if (unended) {
             out_text(out, ", with ");
-            out_decimal(out, event->ring->pending.count);
-            out_text(out, event->ring->pending.count == 1 ? " request" : " requests");
+            out_decimal(out, unended);
+            out_text(out, unended == 1 ? " request" : " requests");
             out_text(out, " whose end was not seen");
         }
         out_char(out, '\n');
