@@ -49,7 +49,10 @@ ROTA_INLINE void rota_sqe_set_data(struct io_uring_sqe *sqe, void *data)
     sqe->user_data = (uint64_t)(uintptr_t)data;
 }
 
-/* Replaces the IOSQE_* flags of the SQE. Call it after the prep function. */
+/*
+ * Replaces the IOSQE_* flags of the SQE. Call it after the prep function; where
+ * that has set one (*_select has IOSQE_BUFFER_SELECT), pass sqe->flags with yours.
+ */
 ROTA_INLINE void rota_sqe_set_flags(struct io_uring_sqe *sqe, unsigned flags)
 {
     sqe->flags = (uint8_t)flags;

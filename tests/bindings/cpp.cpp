@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The C++20 binding opens, reads, accepts, times out and cancels, in coroutines that allocate
 // their frames and nothing else; what ends early leaves no request behind.
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cstdio>
@@ -148,6 +149,26 @@ static rota::task<int> close_ring(rota::ring &ring)
     co_return ret == 0 ? co_await rota::nop(ring) : ret;
 }
 
+static rota::task<int> one_byte(rota::ring &ring, int fd)
+{
+    std::byte byte;
+    co_return co_await rota::read(ring, fd, std::span(&byte, 1), 0);
+}
+
+// As a server keeps its clients: one that is done makes room, those behind it go on in its place.
+static void kept_in_a_row(rota::ring &ring, const int ends[2])
+{
+    std::array row{one_byte(ring, ends[0]), many_nops(ring), one_byte(ring, ends[0])};
+    for (auto &each : row)
+        each.start();
+    check(rota::run(ring, row[1]) == 0 && !row[0].done() && !row[2].done(), "the second of three is done");
+    auto end = std::remove_if(row.begin(), row.end(), [](auto &each) { return each.done(); });
+    check(end == row.begin() + 2 && rota_in_flight(ring.get()) == 2, "the others take its place, in flight");
+    check(write(ends[1], "ab", 2) == 2 && rota::run(ring, row[0]) == 1 && rota::run(ring, row[1]) == 1 &&
+              row[2].done(),
+          "and end there");
+}
+
 // Started twice, a coroutine would go on while the kernel still has its request.
 static void starts_once(rota::ring &ring, int fd)
 {
@@ -268,6 +289,7 @@ int main()
           "and driven together");
     ends_early(ring, ends[0]);
     starts_once(ring, ends[0]);
+    kept_in_a_row(ring, ends);
     check(rota::run(ring, nothing_in_flight()) == -EDEADLK, "a wait for nothing is no wait for ever");
 
     allocations = 0;

@@ -227,7 +227,8 @@ private:
  * A coroutine that starts when it is awaited, or run. T is what it co_returns.
  *
  * Many at once: start() each, and keep it until it is done(); run(ring) drives
- * them all, and another task that awaits one waits for its end.
+ * them all, and another task that awaits one waits for its end. A server keeps
+ * its clients in a vector, from which std::erase_if takes those that are done.
  */
 template <typename T> class [[nodiscard]] task {
     static_assert(!std::is_void_v<T>, "a task returns something: task<int>, with co_return 0");
@@ -261,7 +262,11 @@ public:
     };
 
     task(task &&other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
-    task &operator=(task &&) = delete;
+    task &operator=(task &&other) noexcept
+    {
+        std::swap(coroutine_, other.coroutine_);
+        return *this;
+    }
     ~task()
     {
         if (coroutine_)
