@@ -317,41 +317,52 @@ static bool look_at_kernel(struct rota_cause_list *list, const struct rota_caps 
     return true;
 }
 
-/* What the row says of the error; the ring, and the call where it is known, are looked at. */
+static bool looks_at_something(const struct rota_error_info *error)
+{
+    return error->looks.count || error->when.count || error->element.count;
+}
+
+/* What an error of the row says. */
+static void put_error(const struct rota_subject *s, const struct rota_error_info *error,
+                      enum rota_certainty certainty)
+{
+    struct rota_cause_writer w;
+
+    if (!rota_cause_add(s->list, certainty, &w))
+        return;
+    rota_cause_sentence(&w.text, error,
+                        s->res == -EMFILE || s->res == -ENOMEM ||
+                            (s->call->call && looks_at_something(error)));
+    rota_call_evidence(&w.text, s, error);
+    rota_limit_text(&w.text, s->list->process, s->res);
+    rota_text_put(&w.remedy, rota_word(error->remedy));
+}
+
+/*
+ * What the row says of the error: the ring, and the call where it is known, are
+ * looked at. What is certain comes first: of a known call it leaves no room for
+ * what may be.
+ */
 static void from_row(struct rota_cause_list *list, const struct rota_ring *ring,
                      const struct rota_caps *caps, const struct rota_register_info *info, int ret,
                      const struct rota_call_view *view)
 {
+    static const enum rota_certainty passes[] = {ROTA_CERTAIN, ROTA_LIKELY};
     static const struct rota_op_info no_request;
     struct rota_subject s = {ring, caps, NULL, &no_request, ret, list, view, 0};
 
-    for (unsigned i = 0; i < info->errors.count; i++) {
-        const struct rota_error_info *error = &rota_errors(info->errors)[i];
-        struct rota_cause_writer w;
-        enum rota_answer holds;
-        bool certain;
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < info->errors.count; i++) {
+            const struct rota_error_info *error = &rota_errors(info->errors)[i];
+            enum rota_answer holds = error->error == ret ? rota_row_holds(&s, error) : ROTA_NO;
+            bool certain =
+                error->sole || (holds == ROTA_YES && looks_at_something(error) && !error->partial);
 
-        if (error->error != ret)
-            continue;
-        holds = rota_row_holds(&s, error);
-        if (holds == ROTA_NO)
-            continue;
-        certain =
-            error->sole ||
-            (holds == ROTA_YES &&
-             (error->looks.count || error->when.count || error->element.count) && !error->partial);
-        /* What was seen leaves no room for what may be. */
-        if (!certain && rota_cause_known(list, ROTA_CERTAIN) && view->call)
-            continue;
-        if (!rota_cause_add(list, certain ? ROTA_CERTAIN : ROTA_LIKELY, &w))
-            continue;
-        rota_cause_sentence(
-            &w.text, error,
-            ret == -EMFILE || ret == -ENOMEM ||
-                (view->call && (error->when.count || error->looks.count || error->element.count)));
-        rota_call_evidence(&w.text, &s, error);
-        rota_limit_text(&w.text, list->process, ret);
-        rota_text_put(&w.remedy, rota_word(error->remedy));
+            if (holds != ROTA_NO && certain == (passes[pass] == ROTA_CERTAIN))
+                put_error(&s, error, passes[pass]);
+        }
+        if (view->call && rota_cause_known(list, ROTA_CERTAIN))
+            return;
     }
 }
 
