@@ -189,6 +189,10 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
             rota_cause_put(&list, ROTA_LIKELY, "no completion is ready, as a peek answers", NULL);
         look_at_epoll(&list, ring);
         break;
+    case -EBADF:
+        if (!list.count)
+            rota_cause_put(&list, ROTA_LIKELY, "the ring's descriptor is closed", NULL);
+        break;
     case -EINTR:
         rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived during the wait",
                        "wait again; rota_init() does so by itself unless "

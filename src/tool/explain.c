@@ -12,7 +12,7 @@
 
 static const char help[] =
     "Usage: rota explain [OPTION]... OPCODE ERRNO\n"
-    "       rota explain [OPTION]... register CALL ERRNO\n"
+    "       rota explain [OPTION]... [register] CALL ERRNO\n"
     "       rota explain [OPTION]... setup FLAGS ERRNO\n"
     "       rota explain [OPTION]... submit ERRNO\n"
     "       rota explain [OPTION]... ERRNO\n"
@@ -151,11 +151,31 @@ static int parse_error(const char *text, int *error)
     return STATUS_OK;
 }
 
+static int register_call(char **words)
+{
+    int opcode = find_call(words[0]), error, status;
+    const struct rota_register_info *info;
+    struct rota_caps caps;
+
+    if (opcode < 0)
+        return usage_error("the table has no register call '%s'%s", words[0],
+                           did_you_mean(words[0], NAMES_REGISTERS));
+    status = parse_error(words[1], &error);
+    if (status)
+        return status;
+    (void)rota_caps_get(&caps, NULL);
+    reason_count = rota_call_causes(&caps, (unsigned)opcode, error, reasons, MAX_REASONS);
+    info = rota_register_opcode_info((unsigned)opcode);
+    return answer(rota_info_text(info->name), error);
+}
+
 static int request(char **words)
 {
     int opcode = find_opcode(words[0]), error, status;
     struct rota_caps caps;
 
+    if (opcode < 0 && find_call(words[0]) >= 0)
+        return register_call(words);
     if (opcode < 0)
         return usage_error("the table has no opcode '%s'%s", words[0],
                            did_you_mean(words[0], NAMES_OPCODES));
@@ -183,26 +203,23 @@ static int setup(char **words)
     return answer(params, error);
 }
 
-/* What a submit or a wait on a ring in good order would mean by it. */
+/* What a submit or a wait would mean by it, on a ring that is not at hand: it may be of any kind. */
 static int submit(char **words)
 {
     struct rota_ring ring;
-    int error, status = parse_error(words[0], &error), ret;
+    int error, status = parse_error(words[0], &error);
 
     if (status)
         return status;
-    ret = rota_init(&ring, 1, NULL);
-    if (ret < 0) {
-        complain("no ring can be made here, see rota doctor: %s", strerror(-ret));
-        return STATUS_TROUBLE;
-    }
+    memset(&ring, 0, sizeof(ring));
+    ring.ring_fd = -1;
+    ring.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_R_DISABLED;
     reason_count = rota_enter_causes(&ring, error, reasons, MAX_REASONS);
     /* What is certain of this ring is likely of the one that is meant. */
     for (int i = 0; i < reason_count; i++) {
         if (reasons[i].certainty == ROTA_CERTAIN)
             reasons[i].certainty = ROTA_LIKELY;
     }
-    rota_queue_exit(&ring);
     return answer("submit or wait", error);
 }
 
@@ -233,24 +250,6 @@ static int any_request(char **words)
     /* That it has a meaning is enough of an answer. */
     status = answer("any request", error);
     return rota_error_name(error) ? STATUS_OK : status;
-}
-
-static int register_call(char **words)
-{
-    int opcode = find_register(words[0]), error, status;
-    const struct rota_register_info *info;
-    struct rota_caps caps;
-
-    if (opcode < 0)
-        return usage_error("the table has no register call '%s'%s", words[0],
-                           did_you_mean(words[0], NAMES_REGISTERS));
-    status = parse_error(words[1], &error);
-    if (status)
-        return status;
-    (void)rota_caps_get(&caps, NULL);
-    reason_count = rota_call_causes(&caps, (unsigned)opcode, error, reasons, MAX_REASONS);
-    info = rota_register_opcode_info((unsigned)opcode);
-    return answer(rota_info_text(info->name), error);
 }
 
 static int list_errors(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tool/tables.h"
 #include "tool/tool.h"
 
 /* Longest first where one begins with another. */
@@ -133,9 +134,27 @@ static int find_prep(const char *name)
     return -1;
 }
 
+int find_call(const char *name)
+{
+    static const char *const starts[] = {"rota_", "io_uring_"};
+    const char *rest = behind(name, starts, sizeof(starts) / sizeof(starts[0]));
+    int number = find_register(name);
+
+    if (number < 0 && rest)
+        number = find_register(rest);
+    /* "int rota_register_buf_ring(struct rota_ring *ring, ..." */
+    for (unsigned i = 0; number < 0 && rest && i < tool_call_count; i++) {
+        const char *has = strstr(tool_calls[i].prototype, starts[0]);
+
+        if (has && !strncasecmp(has + strlen(starts[0]), rest, strlen(rest)) &&
+            has[strlen(starts[0]) + strlen(rest)] == '(')
+            number = tool_calls[i].opcode;
+    }
+    return number;
+}
+
 struct thing find_thing(const char *name)
 {
-    static const char *const calls[] = {"rota_", "io_uring_"};
     struct thing thing = {KIND_NONE, 0, NULL, NULL};
     int number = find_opcode(name);
 
@@ -146,9 +165,7 @@ struct thing find_thing(const char *name)
         thing.number = (unsigned)number;
         return thing;
     }
-    number = isdigit((unsigned char)*name) ? -1 : find_register(name);
-    if (number < 0 && behind(name, calls, sizeof(calls) / sizeof(calls[0])))
-        number = find_register(behind(name, calls, sizeof(calls) / sizeof(calls[0])));
+    number = isdigit((unsigned char)*name) ? -1 : find_call(name);
     if (number >= 0) {
         thing.kind = KIND_REGISTER;
         thing.number = (unsigned)number;

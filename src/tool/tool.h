@@ -115,6 +115,8 @@ struct thing find_thing(const char *name);
 /* The number of that request opcode, by name or as a number; -1: there is none. */
 int find_opcode(const char *name);
 int find_register(const char *name);
+/* The same also by the functions that make the call, of this library or of liburing. */
+int find_call(const char *name);
 /* The flag of that group; NULL: there is none. */
 const struct rota_flag_rule *find_flag(const char *group, const char *name);
 /* The groups of flags and values, counted from 0; NULL beyond the last one. */
