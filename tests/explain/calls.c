@@ -233,7 +233,8 @@ static void update_buffers(void)
     update.tags = (uintptr_t)tags;
     gives("hole_with_tag", IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof(update), -EINVAL, true,
           "A hole has a tag (element 0 is 0 bytes at 0)");
-    update.tags = 0;
+    /* A buffer may have a tag. */
+    vectors[1] = (struct iovec){room, PAGE};
     update.offset = 1;
     gives("beyond", IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof(update), -EINVAL, true,
           "The entries reach past the end of the table");
