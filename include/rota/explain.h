@@ -45,12 +45,18 @@ struct rota_process {
     int32_t tid;         /* the thread that sent the request; 0: not known */
     uint32_t flags;      /* ROTA_PROCESS_* */
     uint32_t data_shown; /* bytes of data that ROTA_FORMAT_FOLLOW shows; 0: 32 */
+    int32_t ring_fd;     /* with ROTA_PROCESS_RING: its descriptor of the requests' ring */
 };
 
 /* Its pointers have 32 bits. */
 #define ROTA_PROCESS_32BIT (1U << 0)
 /* One of its seccomp filters is the caller's own, which denies nothing. */
 #define ROTA_PROCESS_FILTERED (1U << 1)
+/*
+ * `ring_fd` is set: what a slot of the ring's file table holds tells what a
+ * command means that is sent to it, as far as /proc shows the table.
+ */
+#define ROTA_PROCESS_RING (1U << 2)
 
 /*
  * Text

@@ -2,6 +2,7 @@
 /* What the number of a command means: to the files that the table knows, and to the one at hand. */
 #include "ring/core.h"
 #include "explain/understand.h"
+#include "explain/world.h"
 
 #include <linux/fcntl.h>
 
@@ -105,30 +106,25 @@ static bool device_name(const struct rota_process *process, int fd, char *name, 
     return true;
 }
 
-void rota_commands_on(struct rota_command_set *set, const struct rota_process *process, int fd,
-                      enum rota_file_kind kind)
+/* Leaves out what a file of that kind does not take, or a device of that name; NULL: not known. */
+static void narrow(struct rota_command_set *set, enum rota_file_kind kind, const char *name)
 {
-    char name[64];
-    bool named =
-        kind == ROTA_FILE_CHARACTER && fd >= 0 && device_name(process, fd, name, sizeof(name));
     unsigned kept = 0;
     bool known = false;
 
-    if (kind == ROTA_FILE_UNKNOWN || kind == ROTA_FILE_CLOSED)
-        return;
     for (unsigned i = 0; i < set->count; i++) {
         const struct rota_family_info *family = rota_command_family(set->found[i]);
 
         if (!of_kind(family, kind))
             continue;
-        if (named && !is_device(name, rota_word(family->devices)))
+        if (name && !is_device(name, rota_word(family->devices)))
             continue;
         set->found[kept++] = set->found[i];
         /* Any file may be of another owner, but neither sockets nor block devices are. */
-        known = known || named || kind == ROTA_FILE_SOCKET || kind == ROTA_FILE_BLOCK;
+        known = known || name || kind == ROTA_FILE_SOCKET || kind == ROTA_FILE_BLOCK;
     }
     /* Devices to which every number means the same are known by their names alone. */
-    for (unsigned i = 0; named && !kept && i < rota_command_table_count; i++) {
+    for (unsigned i = 0; name && !kept && i < rota_command_table_count; i++) {
         const struct rota_command_info *command = &rota_command_table[i];
 
         if (command->every_number &&
@@ -137,6 +133,46 @@ void rota_commands_on(struct rota_command_set *set, const struct rota_process *p
     }
     set->count = kept;
     set->certain = kept == 1 && (known || set->found[0]->coded || set->found[0]->every_number);
+}
+
+void rota_commands_on(struct rota_command_set *set, const struct rota_process *process, int fd,
+                      enum rota_file_kind kind)
+{
+    char name[64];
+    bool named =
+        kind == ROTA_FILE_CHARACTER && fd >= 0 && device_name(process, fd, name, sizeof(name));
+
+    if (kind != ROTA_FILE_UNKNOWN && kind != ROTA_FILE_CLOSED)
+        narrow(set, kind, named ? name : NULL);
+}
+
+/* Whether a name below /dev is that of a device which takes commands. */
+static bool takes_commands(const char *name)
+{
+    for (unsigned i = 0; *name && i < rota_command_table_count; i++) {
+        const char *devices = rota_word(rota_command_family(&rota_command_table[i])->devices);
+
+        if (devices && is_device(name, devices))
+            return true;
+    }
+    return false;
+}
+
+void rota_commands_in_slot(struct rota_command_set *set, const struct rota_process *process,
+                           unsigned slot)
+{
+    struct rota_ring_view view;
+
+    if (set->certain || !process || !(process->flags & ROTA_PROCESS_RING))
+        return;
+    rota_view_ring(process, process->ring_fd, ROTA_RING_SLOT, slot, &view);
+    if (!view.there)
+        return;
+    /* There the table shows a path, but not what kind of file it leads to. */
+    if (takes_commands(view.device))
+        narrow(set, ROTA_FILE_CHARACTER, view.device);
+    else if (view.kind != ROTA_FILE_UNKNOWN)
+        narrow(set, view.kind, NULL);
 }
 
 unsigned rota_command_lacks(const struct rota_ring *ring, const struct rota_op_info *op,

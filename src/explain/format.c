@@ -115,7 +115,11 @@ static void command_set(const struct rota_process *process, const struct io_urin
     if (!field)
         return;
     rota_commands_of(op, (uint32_t)rota_sqe_field(sqe, field->offset, field->size), set);
-    if ((options & ROTA_FORMAT_FOLLOW) && !(sqe->flags & IOSQE_FIXED_FILE))
+    if (!(options & ROTA_FORMAT_FOLLOW))
+        return;
+    if (sqe->flags & IOSQE_FIXED_FILE)
+        rota_commands_in_slot(set, process, (unsigned)sqe->fd);
+    else
         rota_commands_on(set, process, sqe->fd, rota_file_kind(process, sqe->fd));
 }
 

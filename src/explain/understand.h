@@ -204,6 +204,9 @@ void rota_commands_of(const struct rota_op_info *op, uint32_t number, struct rot
 /* Leaves out what a file of that kind does not take; `fd` negative: its name is not looked at. */
 void rota_commands_on(struct rota_command_set *set, const struct rota_process *process, int fd,
                       enum rota_file_kind kind);
+/* The same for a slot of the process's ring, where that is given and can be seen. */
+void rota_commands_in_slot(struct rota_command_set *set, const struct rota_process *process,
+                           unsigned slot);
 /* The name of a command, or of the files to which every number means the same. */
 void rota_command_put_name(struct rota_text *text, const struct rota_command_info *command);
 /* Which of a ring's entries are too small for a command. */

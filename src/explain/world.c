@@ -278,6 +278,20 @@ static const char *after(const char *line, const char *start)
     return *start ? NULL : line;
 }
 
+/* What lies below /dev may be a device; a name that is too long is none that is known. */
+static void view_device(const char *path, struct rota_ring_view *view)
+{
+    const char *name = after(path, "/dev/");
+    unsigned length = 0;
+
+    while (name && name[length])
+        length++;
+    if (!length || length >= sizeof(view->device))
+        return;
+    for (unsigned i = 0; i <= length; i++)
+        view->device[i] = name[i];
+}
+
 /* "    3: /some/file" of the file table, "    0: 0x7f0000000000/4096" of the buffers. */
 static void view_entry(const char *line, bool files, struct rota_ring_view *view)
 {
@@ -298,6 +312,7 @@ static void view_entry(const char *line, bool files, struct rota_ring_view *view
     if (files && view->part == ROTA_RING_SLOT) {
         view->there = true;
         view->kind = rota_file_kind_of(line);
+        view_device(line, view);
     } else if (!files && view->part == ROTA_RING_BUFFER) {
         view->address = number(&line);
         if (*line++ != '/')

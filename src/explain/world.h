@@ -45,6 +45,7 @@ struct rota_ring_view {
     enum rota_answer known;   /* ROTA_UNKNOWN: nothing below was seen */
     bool there;               /* the slot or buffer is filled, the personality registered */
     enum rota_file_kind kind; /* of what is in the slot */
+    char device[32];          /* what is in it, as it is called below /dev; "": something else */
     uint64_t address, size;   /* of the buffer */
     unsigned files, filled;   /* slots of the file table, and those that hold a file */
     unsigned buffers;

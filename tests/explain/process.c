@@ -251,6 +251,51 @@ static void narrow(const struct rota_process *process)
     munmap(low, 4096);
 }
 
+/* What a command means that is sent to a slot: by the file table, as far as it is known. */
+static void slots(const struct rota_process *process)
+{
+    struct rota_process program = *process;
+    int files[] = {socket(AF_INET, SOCK_STREAM, 0), open("/dev/null", O_RDONLY), -1};
+    struct rota_ring ring;
+    struct io_uring_sqe sqe;
+    char text[512];
+    bool seen;
+
+    if (files[0] < 0 || files[1] < 0 || rota_queue_init(2, &ring, 0) < 0) {
+        skip(1, "no socket or no ring");
+        return;
+    }
+    if (rota_register_files(&ring, files, 3) < 0)
+        bail("no file table");
+    rota_sqe_clear(&sqe);
+    rota_prep_uring_cmd(&sqe, SOCKET_URING_OP_GETSOCKOPT, 0);
+    sqe.flags = IOSQE_FIXED_FILE;
+    rota_process_sqe_format(&program, &sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    if (!ok(strstr(text, " or "), "a slot of a ring that is not given: what it may be"))
+        diag("%s", text);
+    program.flags |= ROTA_PROCESS_RING;
+    program.ring_fd = ring.ring_fd;
+    rota_process_sqe_format(&program, &sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+    /* Kernels before 6.12 or so show no more than the name of the entry. */
+    seen = !strstr(text, " or ");
+    if (!seen)
+        skip(1, "this kernel does not show what is in a slot");
+    else if (!ok(strstr(text, "cmd_op=SOCKET_URING_OP_GETSOCKOPT"), "a socket in a slot"))
+        diag("%s", text);
+    for (unsigned slot = 1; slot < 4; slot++) {
+        bool null = slot == 1 && seen;
+
+        sqe.fd = (int)slot;
+        rota_process_sqe_format(&program, &sqe, ROTA_FORMAT_FOLLOW, text, sizeof(text));
+        if (!ok(!strstr(text, " or ") == null, "slot %u: %s", slot,
+                null ? "a device to which all numbers are alike" : "nothing is known of it"))
+            diag("%s", text);
+    }
+    rota_queue_exit(&ring);
+    close(files[0]);
+    close(files[1]);
+}
+
 int main(void)
 {
     char directory[] = "/tmp/rota-process-XXXXXX", path[64];
@@ -279,6 +324,7 @@ int main(void)
     } else {
         compare(&process);
         narrow(&self);
+        slots(&self);
     }
     kill(process.pid, SIGKILL);
     waitpid(process.pid, &status, 0);

@@ -605,6 +605,7 @@ ROTA_REFUSED_ANSWER = 14
 ROTA_REFUSED_CONFIG = 15
 ROTA_PROCESS_32BIT = 1
 ROTA_PROCESS_FILTERED = 2
+ROTA_PROCESS_RING = 4
 ROTA_FORMAT_FOLLOW = 1
 ROTA_FORMAT_BIG = 2
 ROTA_MAX_CAUSES = 12
@@ -1014,7 +1015,7 @@ class rota_caps(_Record):
 
 
 class rota_process(_Record):
-    _fields_ = [("_bytes", c_char * _abi(lp64=16, ilp32_4=16, ilp32_8=16))]
+    _fields_ = [("_bytes", c_char * _abi(lp64=20, ilp32_4=20, ilp32_8=20))]
 
 
 class rota_finding(_Record):
@@ -1609,6 +1610,7 @@ rota_process.pid = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_int32)
 rota_process.tid = _member(_abi(lp64=4, ilp32_4=4, ilp32_8=4), c_int32)
 rota_process.flags = _member(_abi(lp64=8, ilp32_4=8, ilp32_8=8), c_uint32)
 rota_process.data_shown = _member(_abi(lp64=12, ilp32_4=12, ilp32_8=12), c_uint32)
+rota_process.ring_fd = _member(_abi(lp64=16, ilp32_4=16, ilp32_8=16), c_int32)
 rota_finding.code = _member(_abi(lp64=0, ilp32_4=0, ilp32_8=0), c_uint8)
 rota_finding.stage = _member(_abi(lp64=1, ilp32_4=1, ilp32_8=1), c_uint8)
 rota_finding.error = _member(_abi(lp64=2, ilp32_4=2, ilp32_8=2), c_int16)

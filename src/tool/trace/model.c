@@ -441,6 +441,10 @@ struct rota_process model_process(const struct model *model, const struct ring *
         process.flags |= ROTA_PROCESS_32BIT;
     if (model->own_filter)
         process.flags |= ROTA_PROCESS_FILTERED;
+    if (ring && ring->fd >= 0 && ring->pid == pid) {
+        process.flags |= ROTA_PROCESS_RING;
+        process.ring_fd = ring->fd;
+    }
     return process;
 }
 
