@@ -423,6 +423,13 @@ static int register_causes(const struct rota_process *process, const struct rota
         rota_text_put(&w.text, " bytes of memory");
         rota_text_put(&w.remedy, "raise RLIMIT_MEMLOCK");
     }
+    if (ret == -EINVAL && !info)
+        rota_cause_put(&list, ROTA_LIKELY, "the kernel has no call of that number", NULL);
+    if (ret == -ENOMEM && !list.count)
+        rota_cause_put(&list, ROTA_POSSIBLE, "the kernel has no memory for it now", NULL);
+    if (ret == -EINTR)
+        rota_cause_put(&list, ROTA_CERTAIN, "a signal arrived while the call waited",
+                       "make the call again");
     /* Calls on a ring are refused so for nothing else. */
     if (ret == -EACCES)
         rota_cause_put(&list, ring ? ROTA_CERTAIN : ROTA_POSSIBLE,

@@ -95,6 +95,7 @@ static void gives(const char *breakage, unsigned opcode, const void *arg, unsign
 static void counts(void)
 {
     static const struct iovec holes[257]; /* more than are looked at */
+    static const struct iovec far_away[258] = {[257] = {NULL, 8}};
     struct io_uring_rsrc_register one = {.nr = 1};
     uint32_t limits[2] = {0, 0};
     int fd = eventfd(0, EFD_CLOEXEC);
@@ -103,6 +104,8 @@ static void counts(void)
           "the count (nr_args) is 2 and must be 1");
     gives("count", IORING_REGISTER_BUFFERS, holes, 20000, -EINVAL, true,
           "the count (nr_args) is 20000 and is from 1 to 16384");
+    gives("far_away", IORING_REGISTER_BUFFERS, far_away, 258, -EFAULT, false,
+          "A buffer has a length without an address, or the reverse");
     gives("count", IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 3, -EINVAL, true,
           "the count (nr_args) is 3 and must be 2");
     gives("count", IORING_REGISTER_FILES2, &one, 8, -EINVAL, true,
@@ -312,6 +315,9 @@ static void buffer_rings(void)
     reg.ring_addr = 0;
     gives("no_address", IORING_REGISTER_PBUF_RING, &reg, 1, -EFAULT, true,
           "The address of the ring is 0, and IOU_PBUF_RING_MMAP is not set");
+    reg.ring_addr = 0 - (uint64_t)PAGE;
+    gives("end_of_addresses", IORING_REGISTER_PBUF_RING, &reg, 1, -EOVERFLOW, true,
+          "The ring would reach past the end of all addresses");
     reg.ring_addr = (uintptr_t)room + PAGE;
     gives("read_only", IORING_REGISTER_PBUF_RING, &reg, 1, -EFAULT, true,
           "The ring is not all memory that may be written");
@@ -634,6 +640,17 @@ static void clones(void)
     clone.dst_off = 0;
     gives("too_many", IORING_REGISTER_CLONE_BUFFERS, &clone, 1, -EINVAL, false,
           "The count is larger than the other ring's table");
+    clone.nr = 1;
+    clone.src_off = 1;
+    gives("beyond", IORING_REGISTER_CLONE_BUFFERS, &clone, 1, -EOVERFLOW, true,
+          "The range reaches past the end of the other ring's table");
+    clone.src_off = 0;
+    clone.dst_off = 20000;
+    gives("many_entries", IORING_REGISTER_CLONE_BUFFERS, &clone, 1, -EINVAL, true,
+          "This ring's table would have more than 16384 entries (dst_off=20000)");
+    clone.dst_off = -1U;
+    gives("far_entry", IORING_REGISTER_CLONE_BUFFERS, &clone, 1, -EOVERFLOW, true,
+          "The first entry here plus the number of entries is above 4294967295");
     rota_unregister_buffers(&ring);
 }
 
@@ -759,6 +776,17 @@ static void regions(void)
     desc.user_addr = (uintptr_t)room;
     gives("address_of_none", IORING_REGISTER_MEM_REGION, &region, 1, -EFAULT, true,
           "There is an address, and IORING_MEM_REGION_TYPE_USER is not set");
+    desc = (struct io_uring_region_desc){.size = UINT64_C(1) << 60};
+    gives("many_pages", IORING_REGISTER_MEM_REGION, &region, 1, -E2BIG, true,
+          "The region has more than 2147483647 pages");
+    desc.size = UINT64_C(1) << 40;
+    gives("much_memory", IORING_REGISTER_MEM_REGION, &region, 1, -ENOMEM, false,
+          "The region exceeds RLIMIT_MEMLOCK");
+    desc = (struct io_uring_region_desc){
+        .user_addr = 0 - (uint64_t)PAGE, .size = 2 * PAGE, .flags = IORING_MEM_REGION_TYPE_USER};
+    gives("end_of_addresses", IORING_REGISTER_MEM_REGION, &region, 1, -EOVERFLOW, true,
+          "The region would reach past the end of all addresses");
+    desc = (struct io_uring_region_desc){.user_addr = (uintptr_t)room, .size = PAGE};
     region.region_uptr = 0;
     gives("no_memory", IORING_REGISTER_MEM_REGION, &region, 1, -EFAULT, true, "the array=0");
     region = (struct io_uring_mem_region_reg){.region_uptr = (uintptr_t)&desc,

@@ -496,6 +496,10 @@ static void success(void)
     is_int(rota_enter_causes(NULL, -1, causes, 2), -EINVAL, "no ring that a submit could be on");
     is_int(rota_explain_submit(NULL, -1, text, sizeof(text)), -EINVAL, "nor is that explained");
     is_int(rota_enter_causes(&ring, -EAGAIN, NULL, 0), 0, "no causes are asked for");
+    ok(rota_register_causes(&ring, NULL, IORING_REGISTER_SYNC_CANCEL, -EINTR, causes, 2) == 1 &&
+           rota_register_causes(&ring, NULL, IORING_REGISTER_PROBE, -ENOMEM, causes, 2) == 1 &&
+           rota_register_causes(&ring, NULL, 250, -EINVAL, causes, 2) == 1,
+       "what any call may answer is explained");
     ok(rota_enter_causes(&ring, -ENXIO, causes, 2) == 1 && causes[0].certainty == ROTA_LIKELY,
        "what cannot be seen is not certain");
     is_int(rota_setup_causes(1, NULL, 0, causes, 2) | rota_enter_causes(&ring, 1, causes, 2) |

@@ -530,6 +530,9 @@ ROTA_API int rota_register_clock(struct rota_ring *ring, const struct io_uring_c
  * -EBADF        The thread has no ring registered at the index.
  * -EINVAL       The kernel is older than offsets, the count and
  *               IORING_REGISTER_DST_REPLACE.
+ * -EOVERFLOW    The first entry here plus the number of entries is above
+ *               4294967295.
+ * -EINVAL       This ring's table would have more than 16384 entries.
  * First kernel: 6.12.
  */
 ROTA_API int rota_clone_buffers_fd(struct rota_ring *ring, int src_fd, unsigned dst_off,
@@ -609,6 +612,10 @@ ROTA_API int rota_register_ifq(struct rota_ring *ring, struct io_uring_zcrx_ifq_
  * -EFAULT       IORING_MEM_REGION_TYPE_USER is set, and there is no address.
  * -EFAULT       There is an address, and IORING_MEM_REGION_TYPE_USER is not
  *               set.
+ * -E2BIG        The region has more than 2147483647 pages.
+ * -EOVERFLOW    The region would reach past the end of all addresses.
+ * -ENOMEM       The region exceeds RLIMIT_MEMLOCK and the ring was made
+ *               without CAP_IPC_LOCK, or the kernel has no such memory.
  * First kernel: 6.13.
  * The memory behind the argument must stay until it is unregistered.
  */

@@ -414,11 +414,14 @@ struct rota_info_strings {
     char t_clockid_is_not_7[17];
     char t_resv_is_0_2[12];
     char t_flags_lacks_IORING_REGISTER_DST[40];
+    char t_dst_off_below_4294950912[25];
     char t_flags_lacks_IORING_REGISTER_SRC[43];
     char t_src_off_is_not_0[17];
     char t_dst_off_is_not_0[17];
     char t_flags_has_IORING_REGISTER_SRC[41];
     char t_src_fd_above_15[16];
+    char t_dst_off_above_4294950911[25];
+    char t_dst_off_above_16383[20];
     char t_flags_within_IORING_REGISTER_SRC[72];
     char t_opcode_is_not_IORING_OP_MSG_RING[33];
     char t_opcode_is_IORING_OP_MSG_RING[29];
@@ -1971,6 +1974,9 @@ struct rota_info_strings {
     char t_IOU_PBUF_RING_MMAP_is_set_and_there_is[52];
     char t_The_kernel_is_older_than_the_flag[35];
     char t_The_address_of_the_ring_is_0_and_IOU[65];
+    char t_The_ring_would_reach_past_the_end_of[52];
+    char t_The_ring_exceeds_RLIMIT_MEMLOCK_and[114];
+    char t_Raise_the_limit_with_ulimit_l_or_make[56];
     char t_There_is_no_such_group[24];
     char t_The_group_was_made_by_PROVIDE_BUFFERS[39];
     char t_Use_REMOVE_BUFFERS_for_it[27];
@@ -2000,6 +2006,8 @@ struct rota_info_strings {
     char t_The_index_is_above_15[23];
     char t_The_thread_has_no_ring_registered_at[48];
     char t_The_kernel_is_older_than_offsets_the[77];
+    char t_The_first_entry_here_plus_the_number[69];
+    char t_This_ring_s_table_would_have_more_than[54];
     char t_The_target_descriptor_is_not_open[35];
     char t_The_target_is_not_a_ring[26];
     char t_The_request_has_an_IOSQE_flag[31];
@@ -2035,6 +2043,9 @@ struct rota_info_strings {
     char t_The_address_or_the_size_is_no_multiple[57];
     char t_IORING_MEM_REGION_TYPE_USER_is_set_and[61];
     char t_There_is_an_address_and_IORING_MEM[65];
+    char t_The_region_has_more_than_2147483647[43];
+    char t_The_region_would_reach_past_the_end_of[54];
+    char t_The_region_exceeds_RLIMIT_MEMLOCK_and[112];
     char t_A_header_or_its_data_is_not_mapped[36];
     char t_The_list_is_longer_than_1000_entries[62];
     char t_The_size_of_a_query_is_beyond_a_page[38];
@@ -3337,11 +3348,14 @@ const struct rota_info_strings rota_info_strings = {
     .t_clockid_is_not_7 = "clockid is not 7",
     .t_resv_is_0_2 = "__resv is 0",
     .t_flags_lacks_IORING_REGISTER_DST = "flags lacks IORING_REGISTER_DST_REPLACE",
+    .t_dst_off_below_4294950912 = "dst_off below 4294950912",
     .t_flags_lacks_IORING_REGISTER_SRC = "flags lacks IORING_REGISTER_SRC_REGISTERED",
     .t_src_off_is_not_0 = "src_off is not 0",
     .t_dst_off_is_not_0 = "dst_off is not 0",
     .t_flags_has_IORING_REGISTER_SRC = "flags has IORING_REGISTER_SRC_REGISTERED",
     .t_src_fd_above_15 = "src_fd above 15",
+    .t_dst_off_above_4294950911 = "dst_off above 4294950911",
+    .t_dst_off_above_16383 = "dst_off above 16383",
     .t_flags_within_IORING_REGISTER_SRC = "flags within IORING_REGISTER_SRC_REGISTERED|IORING_REGISTER_DST_REPLACE",
     .t_opcode_is_not_IORING_OP_MSG_RING = "opcode is not IORING_OP_MSG_RING",
     .t_opcode_is_IORING_OP_MSG_RING = "opcode is IORING_OP_MSG_RING",
@@ -4894,6 +4908,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_IOU_PBUF_RING_MMAP_is_set_and_there_is = "IOU_PBUF_RING_MMAP is set, and there is an address.",
     .t_The_kernel_is_older_than_the_flag = "The kernel is older than the flag.",
     .t_The_address_of_the_ring_is_0_and_IOU = "The address of the ring is 0, and IOU_PBUF_RING_MMAP is not set.",
+    .t_The_ring_would_reach_past_the_end_of = "The ring would reach past the end of all addresses.",
+    .t_The_ring_exceeds_RLIMIT_MEMLOCK_and = "The ring exceeds RLIMIT_MEMLOCK and the io_uring was made without CAP_IPC_LOCK, or the kernel has no such memory.",
+    .t_Raise_the_limit_with_ulimit_l_or_make = "Raise the limit with ulimit -l, or make a smaller ring.",
     .t_There_is_no_such_group = "There is no such group.",
     .t_The_group_was_made_by_PROVIDE_BUFFERS = "The group was made by PROVIDE_BUFFERS.",
     .t_Use_REMOVE_BUFFERS_for_it = "Use REMOVE_BUFFERS for it.",
@@ -4923,6 +4940,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_index_is_above_15 = "The index is above 15.",
     .t_The_thread_has_no_ring_registered_at = "The thread has no ring registered at the index.",
     .t_The_kernel_is_older_than_offsets_the = "The kernel is older than offsets, the count and IORING_REGISTER_DST_REPLACE.",
+    .t_The_first_entry_here_plus_the_number = "The first entry here plus the number of entries is above 4294967295.",
+    .t_This_ring_s_table_would_have_more_than = "This ring's table would have more than 16384 entries.",
     .t_The_target_descriptor_is_not_open = "The target descriptor is not open.",
     .t_The_target_is_not_a_ring = "The target is not a ring.",
     .t_The_request_has_an_IOSQE_flag = "The request has an IOSQE flag.",
@@ -4958,6 +4977,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_address_or_the_size_is_no_multiple = "The address or the size is no multiple of the page size.",
     .t_IORING_MEM_REGION_TYPE_USER_is_set_and = "IORING_MEM_REGION_TYPE_USER is set, and there is no address.",
     .t_There_is_an_address_and_IORING_MEM = "There is an address, and IORING_MEM_REGION_TYPE_USER is not set.",
+    .t_The_region_has_more_than_2147483647 = "The region has more than 2147483647 pages.",
+    .t_The_region_would_reach_past_the_end_of = "The region would reach past the end of all addresses.",
+    .t_The_region_exceeds_RLIMIT_MEMLOCK_and = "The region exceeds RLIMIT_MEMLOCK and the ring was made without CAP_IPC_LOCK, or the kernel has no such memory.",
     .t_A_header_or_its_data_is_not_mapped = "A header or its data is not mapped.",
     .t_The_list_is_longer_than_1000_entries = "The list is longer than 1000 entries, which a loop always is.",
     .t_The_size_of_a_query_is_beyond_a_page = "The size of a query is beyond a page.",
@@ -6488,12 +6510,15 @@ struct rota_condition_table {
     struct rota_condition register_clock_errors_when_0[2];
     struct rota_condition register_clock_must[1];
     struct rota_condition register_clone_buffers_errors_when_0[1];
+    struct rota_condition register_clone_buffers_errors_when_3[1];
     struct rota_condition register_clone_buffers_errors_when_4[1];
     struct rota_condition register_clone_buffers_errors_when_7[2];
     struct rota_condition register_clone_buffers_errors_when_8[2];
     struct rota_condition register_clone_buffers_errors_when_9[2];
     struct rota_condition register_clone_buffers_errors_when_10[1];
     struct rota_condition register_clone_buffers_errors_when_11[1];
+    struct rota_condition register_clone_buffers_errors_when_12[1];
+    struct rota_condition register_clone_buffers_errors_when_13[1];
     struct rota_condition register_clone_buffers_must[2];
     struct rota_condition register_send_msg_ring_errors_when_2[1];
     struct rota_condition register_send_msg_ring_errors_when_4[1];
@@ -7353,7 +7378,7 @@ struct rota_error_table {
     struct rota_error_info register_iowq_max_workers_errors[1];
     struct rota_error_info register_ring_fds_errors[4];
     struct rota_error_info unregister_ring_fds_errors[2];
-    struct rota_error_info register_pbuf_ring_errors[10];
+    struct rota_error_info register_pbuf_ring_errors[12];
     struct rota_error_info unregister_pbuf_ring_errors[2];
     struct rota_error_info register_sync_cancel_errors[7];
     struct rota_error_info register_file_alloc_range_errors[2];
@@ -7361,11 +7386,11 @@ struct rota_error_table {
     struct rota_error_info register_napi_errors[5];
     struct rota_error_info unregister_napi_errors[1];
     struct rota_error_info register_clock_errors[1];
-    struct rota_error_info register_clone_buffers_errors[12];
+    struct rota_error_info register_clone_buffers_errors[14];
     struct rota_error_info register_send_msg_ring_errors[7];
     struct rota_error_info register_zcrx_ifq_errors[14];
     struct rota_error_info register_resize_rings_errors[7];
-    struct rota_error_info register_mem_region_errors[7];
+    struct rota_error_info register_mem_region_errors[10];
     struct rota_error_info register_query_errors[4];
     struct rota_error_info register_zcrx_ctrl_errors[3];
     struct rota_error_info register_bpf_filter_errors[6];
@@ -9155,6 +9180,9 @@ const struct rota_condition_table rota_condition_table = {
     .register_clone_buffers_errors_when_0 = {
         {(uint64_t)IORING_REGISTER_DST_REPLACE, {TEXT(t_flags_lacks_IORING_REGISTER_DST)}, 4, 4, ROTA_COND_LACKS},
     },
+    .register_clone_buffers_errors_when_3 = {
+        {4294950912ULL, {TEXT(t_dst_off_below_4294950912)}, 12, 4, ROTA_COND_BELOW},
+    },
     .register_clone_buffers_errors_when_4 = {
         {(uint64_t)IORING_REGISTER_SRC_REGISTERED, {TEXT(t_flags_lacks_IORING_REGISTER_SRC)}, 4, 4, ROTA_COND_LACKS},
     },
@@ -9175,6 +9203,12 @@ const struct rota_condition_table rota_condition_table = {
     },
     .register_clone_buffers_errors_when_11 = {
         {(uint64_t)0, {TEXT(t_flags_is_not_0)}, 4, 4, ROTA_COND_IS_NOT},
+    },
+    .register_clone_buffers_errors_when_12 = {
+        {4294950911ULL, {TEXT(t_dst_off_above_4294950911)}, 12, 4, ROTA_COND_ABOVE},
+    },
+    .register_clone_buffers_errors_when_13 = {
+        {(uint64_t)16383, {TEXT(t_dst_off_above_16383)}, 12, 4, ROTA_COND_ABOVE},
     },
     .register_clone_buffers_must = {
         {(uint64_t)IORING_REGISTER_SRC_REGISTERED | (uint64_t)IORING_REGISTER_DST_REPLACE, {TEXT(t_flags_within_IORING_REGISTER_SRC)}, 4, 4, ROTA_COND_WITHIN},
@@ -29268,6 +29302,32 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_ring_would_reach_past_the_end_of)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOVERFLOW,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
+        {
+            .cause = {TEXT(t_The_ring_exceeds_RLIMIT_MEMLOCK_and)},
+            .remedy = {TEXT(t_Raise_the_limit_with_ulimit_l_or_make)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ENOMEM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .unregister_pbuf_ring_errors = {
         {
@@ -29586,7 +29646,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_range_reaches_past_the_end_of_the_2)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, register_clone_buffers_errors_when_3),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -29594,7 +29654,7 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
-            .sole = true,
+            .sole = false,
         },
         {
             .cause = {TEXT(t_The_other_descriptor_is_not_open)},
@@ -29698,6 +29758,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = ROTA_KERNEL(6, 13),
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_first_entry_here_plus_the_number)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_clone_buffers_errors_when_12),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOVERFLOW,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_This_ring_s_table_would_have_more_than)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, register_clone_buffers_errors_when_13),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -30158,6 +30244,45 @@ const struct rota_error_table rota_error_table = {
             .looks = {0, 0},
             .element = ROWS(rota_condition_table, register_mem_region_errors_element_6),
             .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_region_has_more_than_2147483647)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -E2BIG,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
+        {
+            .cause = {TEXT(t_The_region_would_reach_past_the_end_of)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOVERFLOW,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
+        {
+            .cause = {TEXT(t_The_region_exceeds_RLIMIT_MEMLOCK_and)},
+            .remedy = {TEXT(t_Raise_the_limit_with_ulimit_l_or)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ENOMEM,
             .since = 0,
             .until = 0,
             .partial = false,
