@@ -43,11 +43,22 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Half:
+    """The lower half of a number of 64 bits, wherever a machine has it."""
+
+    slot: str
+
+    @property
+    def text(self) -> str:
+        return f"(uint32_t)sqe->{self.slot}"
+
+
+@dataclass(frozen=True)
 class Unread:
-    """Bytes that must be zero, unless one of some conditions makes the kernel read them."""
+    """What must be zero, unless one of some conditions makes the kernel read it."""
 
     unless: str
-    words: tuple[Word, ...]
+    words: tuple[Word | Half, ...]
 
     @property
     def text(self) -> str:
@@ -177,9 +188,13 @@ class Emulated:
                     sometimes.setdefault(byte, []).append(self._all(field.when))
             else:
                 read.update(where)
+        halves: list[Word | Half] = []
         for item in op.ignored:
-            if item.until is None and not item.upper:
-                read.update(_bytes(item.slot))
+            if item.upper and item.slot not in [field.slot for field in op.fields]:
+                halves.append(Half(item.slot.name))
+            elif item.upper or item.until is not None:
+                continue
+            read.update(_bytes(item.slot))
         if op.buffer_select != "EOPNOTSUPP":
             for byte in _bytes(self.table.slots["buf_group"]):
                 sometimes.setdefault(byte, []).append("(sqe->flags & IOSQE_BUFFER_SELECT)")
@@ -189,7 +204,9 @@ class Emulated:
                 continue
             key = " || ".join(dict.fromkeys(sometimes.get(byte, ())))
             parts.setdefault(key, []).append(byte)
-        return tuple(Unread(key, _words(listed)) for key, listed in parts.items() if listed)
+        words = {key: [*_words(listed), *halves] if not key else [*_words(listed)]
+                 for key, listed in parts.items()}
+        return tuple(Unread(key, tuple(found)) for key, found in words.items() if found)
 
     # -- flags and rules -----------------------------------------------------
 
@@ -327,6 +344,11 @@ class Emulated:
         if op.emulate.tries:
             found.append("EMULATE_WAY_LOOKS")
         return _statement(f".flags = {' | '.join(found)},", 8, 17) if found else ""
+
+    @property
+    def refusal(self) -> str:
+        """The errno of a kernel that knows the number, and has nothing behind it."""
+        return "EOPNOTSUPP" if self.op.config else "EINVAL"
 
     @property
     def kept(self) -> tuple[Kept, ...]:

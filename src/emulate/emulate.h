@@ -124,6 +124,7 @@ struct emulate_way {
      * set cqe_flags and big_cqe.
      */
     int64_t (*run)(struct emulate_ring *ring, struct emulate_request *request);
+    int16_t refusal;    /* REFUSED: -errno, as of a kernel that was built without it */
     const char *reason; /* REFUSED: why, for the documentation and findings */
 };
 

@@ -143,8 +143,10 @@ static int check(struct emulate_ring *ring, struct emulate_request *request)
         ring->drain_next = false;
         request->flags |= EMULATE_REQ_DRAIN;
     }
-    if (sqe->personality || request->way->kind == EMULATE_REFUSED)
+    if (sqe->personality)
         return -EINVAL;
+    if (request->way->kind == EMULATE_REFUSED)
+        return request->way->refusal;
     if (request->way->check) {
         ret = request->way->check(ring, request);
         if (ret < 0)

@@ -469,9 +469,8 @@ static int take_link_timeout(struct emulate_ring *from, struct emulate_request *
 {
     const struct io_uring_sqe *sqe = &request->sqe;
     uint64_t unread = (emulate_word(sqe, 0) & EMULATE_BYTES(0x00000000ffff0000)) |
-                      emulate_word(sqe, 1) | (emulate_word(sqe, 5) &
-                      EMULATE_BYTES(0xffffffff0000ffff)) | emulate_word(sqe, 6) |
-                      emulate_word(sqe, 7);
+                      (emulate_word(sqe, 5) & EMULATE_BYTES(0xffffffff0000ffff)) |
+                      emulate_word(sqe, 6) | emulate_word(sqe, 7) | (uint32_t)sqe->off;
 
     (void)from;
     if (unread)
@@ -2486,6 +2485,7 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
         .kind = EMULATE_REFUSED,
         .flags = EMULATE_WAY_FILE,
         .check = take_recv_zc,
+        .refusal = -EOPNOTSUPP,
         .reason = "A network card can only write into memory that the kernel has given it.",
     },
     [IORING_OP_EPOLL_WAIT] = {

@@ -274,12 +274,14 @@ const struct emulate_way emulate_ways[IORING_OP_LAST] = {
     [IORING_OP_LATER] = {
         .kind = EMULATE_REFUSED,
         .check = take_later,
+        .refusal = -EINVAL,
         .reason = "Not described yet.",
     },
     [IORING_OP_TELL] = {
         .kind = EMULATE_REFUSED,
         .flags = EMULATE_WAY_FILE,
         .check = take_tell,
+        .refusal = -EINVAL,
         .reason = "Nobody listens.",
     },
 };
