@@ -184,8 +184,8 @@ int emulate_hook_unregister_buffers(struct emulate_ring *ring, void *arg, uint32
     return 0;
 }
 
-/* Another slot with the same buffer; a hole stays one. */
-static int share(const struct emulate_node *from, bool with_tag, struct emulate_node **to)
+/* Another slot with the same buffer, without its tag; a hole stays one. */
+static int share(const struct emulate_node *from, struct emulate_node **to)
 {
     *to = NULL;
     if (!from)
@@ -195,7 +195,6 @@ static int share(const struct emulate_node *from, bool with_tag, struct emulate_
         return -ENOMEM;
     (*to)->addr = from->addr;
     (*to)->len = from->len;
-    (*to)->tag = with_tag ? from->tag : 0;
     return 0;
 }
 
@@ -231,7 +230,7 @@ static int clone_from(struct emulate_ring *ring, struct emulate_ring *from,
     size = end > old ? end : old;
     ret = emulate_slots_make(&made, size);
     for (uint32_t i = 0; !ret && i < asked->nr; i++)
-        ret = share(source->nodes[asked->src_off + i], false, &made.nodes[asked->dst_off + i]);
+        ret = share(source->nodes[asked->src_off + i], &made.nodes[asked->dst_off + i]);
     if (ret) {
         emulate_slots_free(ring, &made);
         return ret;

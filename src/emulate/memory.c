@@ -174,8 +174,7 @@ static int check(uint64_t address, uint64_t size, bool writes)
     if (size > UINTPTR_MAX - (page - 1) || address > UINTPTR_MAX - (page - 1) - size)
         return -EFAULT;
     end = (address + size + page - 1) & ~(page - 1);
-    /* Of few pages the other way is cheaper to find out what may be read. */
-    if ((writes || end - from > 2 * page) && populates()) {
+    if (populates()) {
         int advice = writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 
         if (!madvise((void *)(uintptr_t)from, (size_t)(end - from), advice))

@@ -153,11 +153,9 @@ EMULATE_HOOK(poll_remove)
         emulate_end_later(ring, poll_request, -ECANCELED);
         return 0;
     }
-    if (sqe->len & IORING_POLL_UPDATE_EVENTS) {
+    /* What it waits for; whether it goes on after an event stays as it was. */
+    if (sqe->len & IORING_POLL_UPDATE_EVENTS)
         poll_request->sqe.poll32_events = sqe->poll32_events;
-        poll_request->sqe.len = sqe->len & IORING_POLL_ADD_MULTI;
-        poll_request->flags &= ~EMULATE_REQ_MULTISHOT;
-    }
     if (sqe->len & IORING_POLL_UPDATE_USER_DATA) {
         emulate_untrack(ring, poll_request);
         poll_request->sqe.user_data = sqe->off;

@@ -349,6 +349,10 @@ static const struct scenario scenarios[] = {
     SCENARIO("others beside it", others_beside, "[2] 1:3 2:1[2] 4:3[1] 3:4194304 5:4",
              .opcode = IORING_OP_SOCKET),
     SCENARIO("nobody waits", nobody_waits, "quiet[1] 1:5"),
+    SCENARIO("nobody waits, and peeks look at the flag", nobody_waits, "quiet[1] 1:5",
+             .flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG),
+    SCENARIO("an eventfd of one thread is not told either", eventfd_is_not_told, "-1[1] 1:3",
+             .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN),
     SCENARIO("an eventfd is not told of what nobody waits for", eventfd_is_not_told, "-1[1] 1:3"),
     SCENARIO("cancelled", cancelled,
              CANCELLED CANCELLED CANCELLED CANCELLED CANCELLED CANCELLED CANCELLED CANCELLED
