@@ -6,12 +6,15 @@
  */
 #include <errno.h>
 #include <rota.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "tap.h"
 #include "tool/trace/calls.h"
 #include "tool/trace/model.h"
+#include "tool/trace/sinks.h"
+#include "tool/trace/summary.h"
 
 #define ENTRIES 8
 
@@ -291,6 +294,105 @@ static void test_gaps(void)
     ok(!told.ambiguous, "but where it goes on it has not");
 }
 
+/* One number of several requests: each completion goes to the one that can have given it. */
+static void test_fits(void)
+{
+    uint64_t first;
+
+    start();
+    send_one(IORING_OP_NOP, 5, 1);
+    send_one(IORING_OP_SEND_ZC, 5, 2);
+    answer_one(5, IORING_CQE_F_MORE, 3);
+    first = told.number - 1;
+    is_int((long long)model.request_count, (long long)first + 1, "F_MORE: none that ends at once");
+    answer_one(5, IORING_CQE_F_NOTIF, 4);
+    is_int((long long)told.number, (long long)first + 1, "F_NOTIF: the one that awaits it");
+    ok(!told.ambiguous, "which is sure");
+    answer_one(5, 0, 5);
+    is_int((long long)told.number, (long long)first, "what is left: the other one");
+    start();
+    send_one(IORING_OP_NOP, 5, 1);
+    first = model.request_count;
+    fake.ring.pending.oldest->sqe[offsetof(struct io_uring_sqe, flags)] = IOSQE_CQE_SKIP_SUCCESS;
+    send_one(IORING_OP_NOP, 5, 2);
+    answer_one(5, 0, 3);
+    is_int((long long)told.number, (long long)first + 1, "success: none that keeps it to itself");
+}
+
+/* Entries that are none, or that take two places of which one is there. */
+static void test_places(void)
+{
+    start();
+    answer_one(5, IORING_CQE_F_SKIP, 1);
+    is_int(told.completions, 0, "what only fills the end of the queue is no completion");
+    start();
+    fake.ring.params.flags |= IORING_SETUP_SQE_MIXED;
+    send_one(IORING_OP_NOP128, 5, 1);
+    is_int(fake.ring.sq_next, 1, "half a large request: the tail is not passed");
+    send_one(IORING_OP_NOP, 6, 2);
+    is_int(told.requests, 2, "and what comes next is seen");
+}
+
+/* Where nobody takes the lines away, reading stops in time. */
+static void test_full(void)
+{
+    unsigned looks = 0;
+
+    start();
+    while (!backlog_is_full(&model.backlog) && looks < 100000) {
+        send(ENTRIES, ENTRIES);
+        look(++looks);
+    }
+    ok(looks > 1000 && looks < 100000, "the backlog is full at some time, after %u looks", looks);
+    backlog_tell_all(&model);
+    ok(!backlog_is_full(&model.backlog), "but not when all is told");
+    is_int((long long)model.backlog.bytes, 0, "then nothing is held");
+}
+
+/* A result after so many nanoseconds, for the sums. */
+static const struct op_tally *sum_up(struct sink *sink, struct ring *ring, uint64_t latency,
+                                     unsigned completions)
+{
+    struct request request = {.completions = completions};
+    struct completion cqe = {.res = 0};
+    struct event event = {.kind = completions > 1 ? EVENT_COMPLETION : EVENT_REQUEST,
+                          .ring = ring,
+                          .request = &request,
+                          .cqe = &cqe,
+                          .timed = true,
+                          .latency = latency};
+
+    sink->event(sink, &event);
+    return ring->tally->ops[0];
+}
+
+/* Latencies are told to a quarter of what they are, by the one that so many of a hundred reach. */
+static void test_latencies(void)
+{
+    static const uint64_t latencies[] = {1, 3, 4, 7, 100, 1000, 12345, 1000000007};
+    const struct sink_options options = {.model = &model};
+    struct sink *sink = summary_sink(&options, false);
+
+    for (unsigned i = 0; i < sizeof(latencies) / sizeof(latencies[0]); i++) {
+        uint64_t latency = latencies[i], told_as;
+        struct ring ring = {.number = 1};
+        const struct op_tally *op;
+
+        sum_up(sink, &ring, 0, 1);
+        sum_up(sink, &ring, latency, 1);
+        op = sum_up(sink, &ring, UINT64_C(1) << 40, 1);
+        told_as = latency_at(op, 50);
+        ok(told_as >= latency && told_as <= latency + latency / 4 + 1, "%llu ns as %llu",
+           (unsigned long long)latency, (unsigned long long)told_as);
+        is_int((long long)latency_at(op, 99), 1LL << 40, "the longest");
+        sum_up(sink, &ring, latency, 2);
+        sum_up(sink, &ring, latency, 3);
+        is_int((long long)latency_at(op, 70), 1LL << 40, "what follows a first result has none");
+        free(ring.tally->ops[0]);
+        free(ring.tally);
+    }
+}
+
 /* A call that a signal interrupts, and that the kernel begins again. */
 static void test_restarts(void)
 {
@@ -318,6 +420,10 @@ int main(void)
     test_completions();
     test_lines();
     test_gaps();
+    test_fits();
+    test_places();
+    test_full();
+    test_latencies();
     test_restarts();
     return done();
 }

@@ -67,8 +67,9 @@ uint64_t latency_at(const struct op_tally *op, unsigned percent)
     wanted = (total * percent + 99) / 100;
     for (unsigned i = 0; i < LATENCIES; i++) {
         sum += op->latencies[i];
+        /* The last one has no end. */
         if (sum && sum >= wanted)
-            return latency_end(i) < op->maximum ? latency_end(i) : op->maximum;
+            return latency_end(i) < op->maximum && i < LATENCIES - 1 ? latency_end(i) : op->maximum;
     }
     return 0;
 }
@@ -366,8 +367,8 @@ static void put_seen(struct out *out, const struct ring *ring)
             "they were read\n",
             (unsigned long long)sq->unsure, (unsigned long long)cq->unsure);
     if (ring->running && (share(sq->read, sq->passed) < 90 || share(cq->read, cq->passed) < 90))
-        out_text(out,
-                 "    to see more takes a processor that is free, or --stop, which sees all\n");
+        out_format(out, "    to see more takes a processor that is free%s\n",
+                   ring_flags(ring) & IORING_SETUP_SQPOLL ? "" : ", or --stop, which sees all");
 }
 
 static void put_ring(struct out *out, const struct ring *ring)
