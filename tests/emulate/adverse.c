@@ -197,12 +197,16 @@ static void accepts_at_once(struct twin *t)
 }
 
 static const struct scenario scenarios[] = {
-    SCENARIO("the process ends with requests", ends_with_requests, " 0 0"),
-    SCENARIO("forks with requests", forks_with_requests, "0 0  3:-62 2:1 1:1 50:1"),
-    SCENARIO("eventfds that count down", semaphores, " 8,1 8,1[1] 3:8 8"),
-    SCENARIO("terminals", terminals, "[1] 1:3 ab\n"),
-    SCENARIO("endless times", endless_times, "[1][1] 1:-125 2:0[1][1] 1:-125 2:0[1][1] 1:-125 2:0"),
-    SCENARIO("regular files", regular_files, " 1 5 1 3 -88"),
+    SCENARIO("the process ends with requests", ends_with_requests, " 0 0",
+             .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("forks with requests", forks_with_requests, "0 0  3:-62 2:1 1:1 50:1",
+             .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("eventfds that count down", semaphores, " 8,1 8,1[1] 3:8 8",
+             .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("terminals", terminals, "[1] 1:3 ab\n", .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("endless times", endless_times, "[1][1] 1:-125 2:0[1][1] 1:-125 2:0[1][1] 1:-125 2:0",
+             .opcode = IORING_OP_SEND_ZC),
+    SCENARIO("regular files", regular_files, " 1 5 1 3 -88", .opcode = IORING_OP_SEND_ZC),
     SCENARIO("accepts at once or not at all", accepts_at_once, "[1] 1:-11[1] 1:-11",
              .opcode = IORING_OP_FIXED_FD_INSTALL),
 };
