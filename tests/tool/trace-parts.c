@@ -26,6 +26,8 @@ static struct {
     int64_t result;
     uint64_t number; /* of the request whose result was told last ... */
     bool timed, ambiguous;
+    bool big, bad_slot; /* of the last request */
+    int64_t noted;
 } told;
 
 static void put_event(struct sink *sink, const struct event *event)
@@ -37,7 +39,12 @@ static void put_event(struct sink *sink, const struct event *event)
         told.ambiguous = event->ambiguous;
     }
     switch (event->kind) {
+    case EVENT_NOTE:
+        told.noted = event->result;
+        break;
     case EVENT_REQUEST:
+        told.big = event->request->big;
+        told.bad_slot = event->request->bad_slot;
         told.requests++;
         told.with_result += event->cqe != NULL;
         told.latency = event->latency;
@@ -59,7 +66,7 @@ static void put_event(struct sink *sink, const struct event *event)
 
 static struct model model = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* A ring of ENTRIES requests and as many completions, without an array. */
+/* A ring of ENTRIES requests and as many completions, without an array if nothing else is said. */
 static struct fake {
     struct ring ring;
     struct snapshot snapshots[ENTRIES];
@@ -70,6 +77,7 @@ static struct fake {
             int32_t res;
             uint32_t flags;
         } cqes[ENTRIES];
+        uint32_t array[ENTRIES];
     } queues;
     struct io_uring_sqe sqes[ENTRIES];
 } fake;
@@ -331,6 +339,79 @@ static void test_places(void)
     is_int(fake.ring.sq_next, 1, "half a large request: the tail is not passed");
     send_one(IORING_OP_NOP, 6, 2);
     is_int(told.requests, 2, "and what comes next is seen");
+    start();
+    fake.ring.params.flags |= IORING_SETUP_SQE_MIXED;
+    send(ENTRIES - 1, ENTRIES - 1);
+    send_one(IORING_OP_NOP128, 5, 1);
+    ok(!told.big, "a large request at the end of the queue: nothing behind it is read");
+    start();
+    fake.ring.params.flags = 0;
+    fake.ring.params.sq_off.array = AT(queues.array);
+    fake.queues.array[0] = ENTRIES - 1;
+    fake.queues.array[1] = 1U << 30;
+    fake.sqes[ENTRIES - 1].opcode = IORING_OP_NOP128;
+    fake.queues.sq_tail = fake.queues.sq_head = 1;
+    look(1);
+    backlog_tell_all(&model);
+    ok(told.requests == 1 && !told.bad_slot, "an array that names another place");
+    fake.queues.sq_tail = fake.queues.sq_head = 2;
+    look(2);
+    backlog_tell_all(&model);
+    ok(told.requests == 2 && told.bad_slot, "and one that names none");
+}
+
+/* The same at a stop: what was copied when the call began is told when it returns. */
+static void test_stops(void)
+{
+    const struct task task = {.pid = 1, .tid = 1};
+    struct looked look = {0};
+
+    start();
+    model.running = fake.ring.running = false;
+    fake.ring.params.flags |= IORING_SETUP_SQE_MIXED;
+    fake.sqes[0].opcode = IORING_OP_NOP128;
+    fake.queues.sq_tail = 3;
+    model_snapshot(&model, &task, &fake.ring, 2);
+    fake.queues.sq_head = 3;
+    look_start(&look, &model, &fake.ring, 1, 1, 1, 2);
+    look_stopped(&look);
+    look_report(&look);
+    is_int(told.requests, 2, "one request in two places, one behind it");
+    is_int(told.lost_requests, 0, "and nothing between them");
+}
+
+/* A habit is one when it is frequent, by number and by share. */
+static void test_habits(void)
+{
+    struct op_tally op = {.completions = 200, .errors = {{EAGAIN, 100}, {ECANCELED, 100}}};
+    struct tally tally = {.ops = {&op}, .idle = 100, .enters = 200};
+    struct ring ring = {.tally = &tally};
+    struct pathology found[MOST_PATHOLOGIES];
+
+    is_int(find_pathologies(&ring, found), 1, "half of the calls in vain are no habit, but ...");
+    ok(!strcmp(found[0].name, "requests refused again and again") &&
+           strstr(found[0].evidence, "100 of 200 NOP ended with EAGAIN"),
+       "... refusals are");
+    tally.enters = 199;
+    is_int(find_pathologies(&ring, found), 2, "more than half are");
+    op.errors[0].count = 99;
+    tally.idle = 99;
+    is_int(find_pathologies(&ring, found), 0, "less than a hundred are none");
+}
+
+/* A thread that ends leaves its own requests behind, not those of others on its ring. */
+static void test_left_behind(void)
+{
+    const struct task task = {.pid = 1, .tid = 5};
+
+    start();
+    send_one(IORING_OP_NOP, 1, 1);
+    send_one(IORING_OP_NOP, 2, 2);
+    send_one(IORING_OP_NOP, 3, 3);
+    fake.ring.pending.oldest->tid = fake.ring.pending.newest->tid = 5;
+    model_name(&model, 1, 3, &fake.ring);
+    model_thread_ended(&model, &task);
+    is_int((long long)told.noted, 2, "two of three requests were its own");
 }
 
 /* Where nobody takes the lines away, reading stops in time. */
@@ -393,6 +474,38 @@ static void test_latencies(void)
     }
 }
 
+/* What a line has of a result: the buffer's number apart from the flags, and the time. */
+static void test_results(void)
+{
+    static struct out out = {.fd = -1};
+    const struct sink_options options = {.out = &out, .model = &model};
+    struct ring ring = {.number = 1};
+    struct request request = {.number = 7};
+    struct completion cqe = {
+        .res = 9,
+        .flags = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE | 21U << IORING_CQE_BUFFER_SHIFT,
+    };
+    const struct event event = {.kind = EVENT_REQUEST,
+                                .ring = &ring,
+                                .request = &request,
+                                .cqe = &cqe,
+                                .timed = true,
+                                .latency = 12345};
+    struct sink *text = text_sink(&options), *json = json_sink(&options);
+
+    text->event(text, &event);
+    out.block[out.length] = '\0';
+    if (!ok(strstr(out.block, " = 9 buffer=21 CQE_F_MORE <12.3 us>\n"), "a line of text"))
+        diag("%s", out.block);
+    out.length = 0;
+    json->event(json, &event);
+    out.block[out.length] = '\0';
+    if (!ok(strstr(out.block, "\"res\": 9, \"buffer\": 21, \"cqe_flags\": [\"CQE_F_BUFFER\", "
+                              "\"CQE_F_MORE\"], \"latency_ns\": 12345}\n"),
+            "a line of JSON"))
+        diag("%s", out.block);
+}
+
 /* A call that a signal interrupts, and that the kernel begins again. */
 static void test_restarts(void)
 {
@@ -424,6 +537,10 @@ int main(void)
     test_places();
     test_full();
     test_latencies();
+    test_results();
+    test_stops();
+    test_habits();
     test_restarts();
+    test_left_behind();
     return done();
 }
