@@ -95,6 +95,16 @@ void rota_scan_start(struct rota_scan *scan, const struct rota_ring *ring,
 void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan);
 
 /*
+ * clock.c
+ */
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
+
+/* The point in time that is `nsec` nanoseconds from now. */
+int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline);
+
+/*
  * room.c
  */
 
@@ -117,12 +127,6 @@ int rota_calls_wait(struct rota_ring *ring, struct rota_scan *scan, const uint64
  * were taken a signal is reported as their count, and only the queues tell.
  */
 int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered);
-
-/* CLOCK_MONOTONIC in nanoseconds. */
-int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
-
-/* The point in time that is `nsec` nanoseconds from now. */
-int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline);
 
 /*
  * stopping.c

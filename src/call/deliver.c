@@ -298,6 +298,13 @@ static bool calls_back(const struct completion *c)
            (data_handle(c->user_data)->state & ROTA_OP_CALLBACK);
 }
 
+/* What stayed in front of the scan may have been taken: then it begins again. */
+static void find_place(const struct rota_ring *ring, struct rota_scan *scan)
+{
+    if (scan->pos - ring->cq.cqe_head > rota_cq_ready(ring))
+        scan->pos = ring->cq.cqe_head;
+}
+
 void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
 {
     /* A kernel that is faster than this loop is left for the next one. */
@@ -306,6 +313,7 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
     bool gaps = false;
     struct completion c;
 
+    find_place(ring, scan); /* a wait's, when the kernel has marked them as gap fillers meanwhile */
     /* What else would be started by callbacks must not join a chain that one has left open. */
     while (!scan->hit && most-- && !(ring->calls.mode & ROTA_CALLS_CHAIN) &&
            scan->pos != (end = rota_cq_end(ring))) {
@@ -337,9 +345,7 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan)
         deliver(ring, &c, scan);
         if (scan->gone)
             return;
-        /* It may have taken what stayed. */
-        if (scan->pos - ring->cq.cqe_head > rota_cq_ready(ring))
-            scan->pos = ring->cq.cqe_head;
+        find_place(ring, scan); /* a callback's doing */
     }
     if (gaps)
         close_gaps(ring, scan->pos);

@@ -2,30 +2,7 @@
 /* The one wait under all waits of the call layer. */
 #include "call/calls.h"
 
-#include <linux/time.h>
-
 #define NSEC_PER_SEC 1000000000u
-
-int rota_calls_clock(const struct rota_ring *ring, uint64_t *now)
-{
-    struct __kernel_timespec ts = {0, 0};
-    int ret = rota_kernel_of(ring)->clock(CLOCK_MONOTONIC, &ts);
-
-    *now = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-    return ret >= 0 && (ts.tv_sec < 0 || ts.tv_nsec < 0) ? -EPROTO : ret;
-}
-
-int rota_calls_deadline(const struct rota_ring *ring, uint64_t nsec, uint64_t *deadline)
-{
-    int ret = rota_calls_clock(ring, deadline);
-
-    /* Half of what there is stands for ever. */
-    if (*deadline > UINT64_MAX / 2 || nsec > UINT64_MAX / 2 - *deadline)
-        *deadline = UINT64_MAX / 2;
-    else
-        *deadline += nsec;
-    return ret;
-}
 
 int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered)
 {
@@ -45,8 +22,11 @@ int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered
 static int enter(struct rota_ring *ring, uint32_t wait_nr, const struct __kernel_timespec *ts)
 {
     uint32_t before = rota_sq_ready(ring);
-    int ret = rota_calls_enter(ring, wait_nr, ts);
+    int ret;
 
+    if (before > ring->sq.ring_entries)
+        return -EPROTO; /* the kernel's head is nowhere in the queue: it would never have taken all */
+    ret = rota_calls_enter(ring, wait_nr, ts);
     if (ret >= 0 && before && !(ring->flags & IORING_SETUP_SQPOLL) &&
         rota_sq_ready(ring) == before && rota_cq_ready(ring) < wait_nr)
         return -EAGAIN;

@@ -103,11 +103,12 @@ static bool make_place(struct rota_ring *ring)
 
 struct io_uring_sqe *rota_get_sqe128_slow(struct rota_ring *ring)
 {
-    if ((ring->flags & IORING_SETUP_SQE_MIXED) && !make_place(ring))
+    bool mixed = (ring->flags & IORING_SETUP_SQE_MIXED) != 0;
+
+    if ((!mixed && !(ring->flags & IORING_SETUP_SQE128)) || (mixed && !make_place(ring)))
         return NULL;
-    if (!(ring->flags & (IORING_SETUP_SQE128 | IORING_SETUP_SQE_MIXED)) || !rota_sq_find_free(ring))
-        return NULL;
-    return rota_get_sqe128(ring);
+    /* Where there is a place it is found, unless the kernel's head jumps meanwhile. */
+    return rota_sq_find_free(ring) >= (mixed ? 2u : 1u) ? rota_get_sqe128(ring) : NULL;
 }
 
 int rota_batch_begin_slow(struct rota_ring *ring, unsigned nr)

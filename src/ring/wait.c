@@ -125,7 +125,8 @@ struct io_uring_cqe *rota_first_cqe(struct rota_ring *ring)
 {
     struct rota_cq *cq = &ring->cq;
 
-    while (rota_cq_ready(ring)) {
+    /* No more gap fillers than slots, which is fewer than a broken kernel can say there are. */
+    for (uint32_t most = cq->ring_entries; most && rota_cq_ready(ring); most--) {
         struct io_uring_cqe *cqe = rota_cqe_at(ring, cq->cqe_head);
 
         if (ROTA_LIKELY(!(ring->flags & IORING_SETUP_CQE_MIXED) ||

@@ -359,6 +359,41 @@ static void test_late_answer(void)
     rota_queue_exit(&ring);
 }
 
+/* A polling thread that leaves one slot free, and takes no more, while two are wanted. */
+static bool clock_goes;
+
+static int tick(int clock_id, struct __kernel_timespec *now)
+{
+    if (clock_goes)
+        fake.now_ms++;
+    return fake_kernel.clock(clock_id, now);
+}
+
+static void test_idle_thread(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+    struct rota_op op = ROTA_OP_INIT;
+
+    rota_op_deadline(&op, 1);
+    for (unsigned goes = 0; goes < 2; goes++) {
+        fake_reset();
+        fake_plain_ring(&ring, IORING_SETUP_SQPOLL, 0);
+        kernel.clock = tick;
+        ring.kernel = &kernel;
+        clock_goes = goes != 0;
+        fake_prepare(&ring, FAKE_ENTRIES - 1, 1);
+        is_int(rota_start_nop(&ring, &op), -EAGAIN,
+               goes ? "a thread that takes nothing" : "nor does the clock go");
+        ok(!goes || fake.now_ms >= 10000, "is looked at for long enough: %ld ms", fake.now_ms);
+        fake.header->sq_head++;
+        is_int(rota_start_nop(&ring, &op), 0, "with a second slot there is room");
+        rota_op_init(&op);
+        rota_op_deadline(&op, 1);
+        ring.kernel = &fake_kernel;
+        rota_queue_exit(&ring);
+    }
+}
+
 /* A stream whose cancelling fails halfway: nobody wants its results any more. */
 static void test_dropping(void)
 {
@@ -634,6 +669,7 @@ int main(void)
     test_no_memory(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP);
     test_late_cancel();
     test_late_answer();
+    test_idle_thread();
     test_endless();
     test_large(true);
     test_large(false);

@@ -45,6 +45,23 @@ static void far_tail(uint32_t flags, uint32_t marks, const char *kind)
     rota_queue_exit(&ring);
 }
 
+/* The same, of gap fillers: as many are skipped as there are slots. */
+static void far_fillers(void)
+{
+    uint32_t before;
+
+    fake_reset();
+    fake_plain_ring(&ring, IORING_SETUP_CQE_MIXED, 0);
+    for (unsigned i = 0; i < ring.cq.ring_entries; i++)
+        ring.cq.cqes[i].flags = IORING_CQE_F_SKIP;
+    fake.header->cq_tail += FAR + 1;
+    before = ring.cq.cqe_head;
+    is_int(rota_peek_cqe(&ring, &cqe), -EAGAIN, "nothing but gap fillers");
+    ok(!cqe && ring.cq.cqe_head - before <= 2 * ring.cq.ring_entries, "of which %u are skipped",
+       ring.cq.cqe_head - before);
+    rota_queue_exit(&ring);
+}
+
 /* Marks that a CQE is large, where none can be. */
 static void false_marks(void)
 {
@@ -365,13 +382,32 @@ static void far_head(uint32_t flags, const char *kind)
         fake_then(-ENOMEM);
         fake_then(-ENOMEM);
         fake_then(-ENOMEM);
-        if (rota_start_nop(&ring, &op) == 0)
+        if (rota_start_nop(&ring, &op) == 0) {
+            is_int(rota_await_timeout(&ring, &op, 1), -EPROTO, "%s: it is told to who waits", kind);
             (void)rota_chain_begin(&ring, 2, IOSQE_IO_LINK);
+        }
         ok(true, "%s: a head %s ends no loop and leaves no memory", kind,
            ahead ? "ahead" : "behind");
         rota_queue_exit(&ring);
     }
     ok(taken < 13 * FAKE_ENTRIES, "%s: and does not give endlessly", kind);
+}
+
+/* A mixed queue of one, where no large SQE can lie, with a head that promises room for it. */
+static void single_slot(void)
+{
+    struct rota_config config;
+
+    fake_reset();
+    rota_config_plain(&config);
+    config.required_flags = IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY;
+    config.kernel = &fake_kernel;
+    if (rota_init(&ring, 1, &config) < 0)
+        bail("no ring of one");
+    ok(!rota_get_sqe128(&ring), "a queue of one has no large SQE");
+    fake.header->sq_head += FAR;
+    ok(!rota_get_sqe128(&ring), "whatever the head says");
+    rota_queue_exit(&ring);
 }
 
 int main(void)
@@ -382,6 +418,7 @@ int main(void)
     far_tail(IORING_SETUP_CQE32, 0, "CQE32");
     far_tail(IORING_SETUP_CQE_MIXED, 0, "mixed");
     far_tail(IORING_SETUP_CQE_MIXED, IORING_CQE_F_32, "mixed, all large");
+    far_fillers();
     false_marks();
     refused(cqes_at_start, 0, "CQEs over the words");
     refused(cqes_at_start, IORING_SETUP_NO_SQARRAY, "CQEs over the words, without array");
@@ -396,5 +433,6 @@ int main(void)
     far_head(0, "plain");
     far_head(IORING_SETUP_SQE_MIXED | IORING_SETUP_NO_SQARRAY, "mixed");
     far_head(IORING_SETUP_SQE128, "large");
+    single_slot();
     return done();
 }
