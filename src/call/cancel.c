@@ -49,18 +49,29 @@ static int wait_through(struct rota_ring *ring, struct rota_scan *scan, const ui
     }
 }
 
+/*
+ * 0, or -ETIME at the end of the time. For those who wait in rounds: a round in
+ * which something comes does not look, and something may come in each.
+ */
+static int check_time(const struct rota_ring *ring, uint64_t until)
+{
+    uint64_t now;
+    int ret = rota_calls_clock(ring, &now);
+
+    if (ret < 0)
+        return ret;
+    return now >= until ? -ETIME : 0;
+}
+
 /* One look at what has come, where no wait ends by time (before 5.11); -ETIME after the last one. */
 static int look(struct rota_ring *ring, struct rota_scan *scan, uint64_t until)
 {
-    uint64_t now;
     int ret = rota_calls_enter(ring, 0, NULL);
 
     if (ret >= 0)
         ret = rota_get_events(ring);
-    if (ret >= 0 || ret == -EINTR)
-        ret = rota_calls_clock(ring, &now);
     rota_scan_queue(ring, scan);
-    return ret >= 0 && now >= until ? -ETIME : ret;
+    return ret >= 0 || ret == -EINTR ? check_time(ring, until) : ret;
 }
 
 void rota_calls_tidy(struct rota_ring *ring)
@@ -77,12 +88,15 @@ void rota_calls_tidy(struct rota_ring *ring)
         struct rota_scan scan;
 
         rota_scan_start(&scan, ring, NULL);
-        if (ring->features & IORING_FEAT_EXT_ARG)
+        if (ring->features & IORING_FEAT_EXT_ARG) {
             ret = wait_through(ring, &scan, &until);
-        else if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST))
+            if (ret >= 0)
+                ret = check_time(ring, until);
+        } else if (rota_is_hopeless(ring, &in_vain, ROTA_IN_VAIN_MOST)) {
             return; /* the clock stands still */
-        else
+        } else {
             ret = look(ring, &scan, until);
+        }
     }
 }
 
@@ -148,6 +162,8 @@ static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
                 deadline = &until;
         }
         ret = wait_through(ring, &scan, deadline);
+        if (ret >= 0 && deadline && ring->calls.in_flight)
+            ret = check_time(ring, *deadline);
         if (scan.cancel_all != INT32_MIN) {
             if (scan.cancel_all == -EINVAL && !answered)
                 return -EOPNOTSUPP;

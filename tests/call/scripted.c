@@ -359,6 +359,62 @@ static void test_late_answer(void)
     rota_queue_exit(&ring);
 }
 
+/*
+ * While something comes all the time the end of a time is heeded: of a cancel
+ * request that is never answered, and of rota_cancel_all_timeout().
+ */
+static struct rota_op busy_stream;
+static bool ends_it;
+
+static int keeps_coming(int fd, uint32_t submit, uint32_t wait_nr, uint32_t flags, const void *arg,
+                        size_t size)
+{
+    (void)fd;
+    (void)wait_nr;
+    (void)flags;
+    (void)arg;
+    (void)size;
+    fake.now_ms++;
+    submit = fake_take(submit);
+    if (ends_it)
+        fake_post((uint64_t)(uintptr_t)&stopped + ROTA_OP_DATA, -ECANCELED, 0);
+    ends_it = false;
+    if (fake.now_ms < 100000)
+        fake_post((uint64_t)(uintptr_t)&busy_stream + ROTA_OP_DATA, 1, IORING_CQE_F_MORE);
+    return (int)submit;
+}
+
+static void nothing_to_do(struct rota_ring *r, struct rota_op *op)
+{
+    (void)r;
+    (void)op;
+}
+
+static void test_busy_stream(void)
+{
+    struct rota_kernel kernel = fake_kernel;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_op_init(&stopped);
+    rota_op_init(&busy_stream);
+    rota_op_on_result(&busy_stream, nothing_to_do);
+    rota_start_nop(&ring, &stopped);
+    rota_start_nop(&ring, &busy_stream);
+    take_all();
+    kernel.enter = keeps_coming;
+    ring.kernel = &kernel;
+    ends_it = true;
+    fake.now_ms = 0;
+    is_int(rota_op_cancel(&ring, &stopped), -ECANCELED, "a handle ends beside a busy stream");
+    ok(fake.now_ms < 1000, "its cancel request is not waited for: %ld ms", fake.now_ms);
+    fake.now_ms = 0;
+    is_int(rota_cancel_all_timeout(&ring, 500000000u), -ETIME, "a stream that does not end");
+    ok(fake.now_ms < 1000, "is waited for as long as was said: %ld ms", fake.now_ms);
+    ring.kernel = &fake_kernel;
+    rota_queue_exit(&ring);
+}
+
 /* A polling thread that leaves one slot free, and takes no more, while two are wanted. */
 static bool clock_goes;
 
@@ -670,6 +726,7 @@ int main(void)
     test_late_cancel();
     test_late_answer();
     test_idle_thread();
+    test_busy_stream();
     test_endless();
     test_large(true);
     test_large(false);
