@@ -359,6 +359,112 @@ static void test_late_answer(void)
     rota_queue_exit(&ring);
 }
 
+/* Those that are to be stopped end in any order, and each is forgotten by the others. */
+static void test_forgotten(void)
+{
+    struct rota_op ops[3];
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        rota_op_init(&ops[i]);
+        rota_start_nop(&ring, &ops[i]);
+    }
+    take_all();
+    for (unsigned i = 0; i < 3; i++)
+        rota_op_request_cancel(&ring, &ops[i]);
+    take_all();
+    fake.posted = fake.taken;
+    fake_post((uint64_t)(uintptr_t)&ops[1] + ROTA_OP_DATA, -ECANCELED, 0);
+    rota_poll(&ring);
+    memset(&ops[1], 0xff, sizeof(ops[1])); /* it may be released */
+    fake_post((uint64_t)(uintptr_t)&ops[0] + ROTA_OP_DATA, -ECANCELED, 0);
+    rota_poll(&ring);
+    ok(ring.calls.stopping == &ops[2] && !ops[2].next && !ops[2].prev,
+       "of three that are to stop one is left");
+    fake_post((uint64_t)(uintptr_t)&ops[2] + ROTA_OP_DATA, -ECANCELED, 0);
+    rota_poll(&ring);
+    ok(!ring.calls.stopping, "and then none");
+    rota_queue_exit(&ring);
+}
+
+/* Nothing of the library's joins a chain that a callback has left open while it asks again. */
+static void leave_chain(struct rota_ring *r, struct rota_op *op)
+{
+    (void)op;
+    (void)rota_chain_begin(r, 2, IOSQE_IO_LINK);
+}
+
+static void test_asks_beside_chain(void)
+{
+    struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_op_on_result(&b, leave_chain);
+    rota_start_nop(&ring, &a);
+    rota_start_nop(&ring, &b);
+    take_all();
+    rota_op_request_cancel(&ring, &a);
+    take_all();
+    fake.posted = fake.taken;
+    fake_post(ROTA_OP_DATA ^ 1 ^ 3, -EALREADY, 0);
+    fake_post((uint64_t)(uintptr_t)&b + ROTA_OP_DATA, 0, 0);
+    is_int(rota_poll(&ring), 1, "a callback leaves a chain open");
+    is_int(rota_sq_ready(&ring), 0, "which nothing has joined");
+    rota_start_nop(&ring, &b);
+    is_int(rota_chain_end(&ring), 0, "so that it is whole");
+    rota_queue_exit(&ring);
+}
+
+/* The end of a deadline stops what a worker is inside of by a signal. */
+static void test_interrupted_deadline(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+    uint64_t data = (uint64_t)(uintptr_t)&op + ROTA_OP_DATA;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_op_deadline(&op, 1);
+    rota_start_nop(&ring, &op);
+    take_all();
+    fake_post(data, -EINTR, 0);
+    fake_post(data ^ 1 ^ 2, -ETIME, 0);
+    is_int(rota_await(&ring, &op), -ETIME, "a request that its deadline has interrupted");
+    rota_queue_exit(&ring);
+}
+
+/* A submit that the kernel takes in part has not waited: that is no signal. */
+static void test_short_submit(void)
+{
+    struct rota_op a = ROTA_OP_INIT, b = ROTA_OP_INIT;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, ROTA_WAIT_INTERRUPTIBLE);
+    rota_start_nop(&ring, &a);
+    rota_start_nop(&ring, &b);
+    fake_then(0)->count = true;
+    fake.script[0].take = 1;
+    is_int(rota_await(&ring, &b), 0, "an await whose submit was a short one");
+    is_int(rota_await(&ring, &a), 0, "on an interruptible ring");
+    rota_queue_exit(&ring);
+}
+
+/* So long that no clock gets there. */
+static void test_longest_time(void)
+{
+    struct rota_op op = ROTA_OP_INIT;
+
+    fake_reset();
+    fake_plain_ring(&ring, 0, 0);
+    rota_start_nop(&ring, &op);
+    fake_then(0)->count = true;
+    fake.script[0].take = 1;
+    fake.script[0].passes = 5000;
+    is_int(rota_await_timeout(&ring, &op, UINT64_MAX), ROTA_FINISHED, "the longest time is not up");
+    rota_queue_exit(&ring);
+}
+
 /*
  * While something comes all the time the end of a time is heeded: of a cancel
  * request that is never answered, and of rota_cancel_all_timeout().
@@ -464,10 +570,13 @@ static void test_dropping(void)
     fake_then(-EBUSY);
     is_int(rota_op_cancel(&ring, &op), -EBUSY, "cancelling that fails");
     fake_post(data, 1, IORING_CQE_F_MORE);
+    fake_then(0)->count = true;
+    is_int(rota_poll(&ring), 1, "drops a result");
+    ok(!(op.state & ROTA_OP_FRESH), "that no await is to return");
     fake_post(data, 2, IORING_CQE_F_MORE);
     fake_post(data, -ECANCELED, 0);
     fake_then(0)->count = true;
-    is_int(rota_poll(&ring), 3, "drops what comes until the end");
+    is_int(rota_poll(&ring), 2, "and what comes until the end");
     ok(!rota_op_active(&op), "which is there");
     rota_queue_exit(&ring);
 }
@@ -727,6 +836,11 @@ int main(void)
     test_late_answer();
     test_idle_thread();
     test_busy_stream();
+    test_forgotten();
+    test_asks_beside_chain();
+    test_interrupted_deadline();
+    test_short_submit();
+    test_longest_time();
     test_endless();
     test_large(true);
     test_large(false);

@@ -331,6 +331,7 @@ static bool is_touched(const volatile uint32_t *word)
 
 static void test_dontfork(void)
 {
+    struct footprint before = footprint();
     struct io_uring_params params;
     struct rota_ring ring;
     int ret, status;
@@ -366,6 +367,7 @@ static void test_dontfork(void)
         ok(!is_touched(ring.sq.khead) && !is_touched((uint32_t *)(void *)ring.sq.sqes),
            "queues of another size are kept back, too");
     rota_queue_exit(&ring);
+    is_clean(before, "a ring that is kept from children");
     is_int(rota_ring_dontfork(&ring), -EINVAL, "a ring without queues");
 }
 

@@ -59,6 +59,7 @@ static void far_fillers(void)
     is_int(rota_peek_cqe(&ring, &cqe), -EAGAIN, "nothing but gap fillers");
     ok(!cqe && ring.cq.cqe_head - before <= 2 * ring.cq.ring_entries, "of which %u are skipped",
        ring.cq.cqe_head - before);
+    ok(fake.header->cq_head == ring.cq.cqe_head, "their slots are the kernel's again");
     rota_queue_exit(&ring);
 }
 

@@ -218,13 +218,16 @@ static void threads(void)
     is_int(failed, 0, "eight threads at once");
 }
 
-static void child(void)
+/* With a ring that any thread may enter, too: there the kernel would do what a child asks for. */
+static void child(const struct rota_config *config)
 {
     struct rota_op op = ROTA_OP_INIT;
     int status = 0;
     char byte;
     pid_t pid;
 
+    rota_thread_ring_exit();
+    rota_thread_ring_config(config);
     make_pair(pair);
     rota_start_recv(rota_thread_ring(), &op, pair[0], &byte, 1, 0);
     rota_submit(rota_thread_ring());
@@ -240,6 +243,8 @@ static void child(void)
         bail("write: %s", strerror(errno));
     is_int(rota_await(rota_thread_ring(), &op), 1, "and the parent's request goes on");
     close_pair(pair);
+    rota_thread_ring_exit();
+    rota_thread_ring_config(NULL);
 }
 
 static void no_ring(void)
@@ -318,6 +323,7 @@ static void configured(void)
 
 int main(void)
 {
+    struct rota_config shared;
     struct rota_ring probe;
     int ret = rota_init(&probe, 1, NULL);
 
@@ -329,7 +335,9 @@ int main(void)
     threads();
     untidy();
     open_chain();
-    child();
+    child(NULL);
+    rota_config_shared(&shared);
+    child(&shared);
     no_ring();
     configured();
     return done();
