@@ -228,9 +228,12 @@ static void others_beside(struct twin *t)
     static char much[4 << 20];
     char in[8];
     int p[2];
+    int small = 65536; /* lest all of it goes into the queues of the sockets */
     size_t got = 0;
 
     tcp_pair(p);
+    setsockopt(p[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    setsockopt(p[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     rounds(t, p);
     PREP(t, 1, recv(q, p[0], in, sizeof(in), 0));
     PREP(t, 2, poll_add(q, p[0], POLLIN));
