@@ -40,14 +40,15 @@ static void look_for_rows(unsigned opcode, const char *breakage, int ret, const 
 
     for (unsigned i = 0; i < live_broken_call_count; i++) {
         const struct live_broken *row = &live_broken_calls[i];
-        const struct rota_error_info *error = &rota_info_errors(info->errors)[row->error - 1];
-        const char *cause = rota_info_text(error->cause);
+        const struct rota_error_info *error;
+        const char *cause;
 
-        if (row->opcode == opcode && !strcmp(row->breakage, breakage))
-            excused[i] |= !first;
-        if (first && row->opcode == opcode && !strcmp(row->breakage, breakage) &&
-            error->error == ret && !strncmp(first, cause, strlen(cause) - 1))
-            provoked[i] = true;
+        if (row->opcode != opcode || strcmp(row->breakage, breakage) != 0)
+            continue;
+        error = &rota_info_errors(info->errors)[row->error - 1];
+        cause = rota_info_text(error->cause);
+        excused[i] |= !first;
+        provoked[i] |= first && error->error == ret && !strncmp(first, cause, strlen(cause) - 1);
     }
 }
 
