@@ -303,7 +303,7 @@ static void buffer_rings(void)
     reg.ring_entries = 8;
     reg.ring_addr = (uintptr_t)room + 16;
     gives("ring_within_page", IORING_REGISTER_PBUF_RING, &reg, 1, -EINVAL, true,
-          "The ring does not start on a page (flags=0, ring_addr=0x");
+          "The ring does not start on a page (flags=0, ring_addr=");
     reg.ring_addr = (uintptr_t)room;
     reg.flags = 64;
     gives("unknown_flag", IORING_REGISTER_PBUF_RING, &reg, 1, -EINVAL, true,
