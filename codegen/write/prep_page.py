@@ -414,4 +414,17 @@ class PrepPage:
                   ("rota_ops", 7)}
         if self.op.syscall:
             pages.add((self.op.syscall[:-3], int(self.op.syscall[-2])))
-        return references(pages)
+        return references(pages | self._concepts)
+
+    @property
+    def _concepts(self) -> set[tuple[str, int]]:
+        """Pages on what the request takes part in."""
+        stored = {store.slot.name for store in self.prep.stores}
+        pages = set()
+        if any(field.role == "slot" and field.slot.name in stored for field in self.op.fields):
+            pages |= {("rota_file_table", 3), ("rota_registered", 7)}
+        if self.op.buffer_select in ("taken", "required"):
+            pages.add(("rota_provided_buffers", 7))
+        if self.streams:
+            pages.add(("rota_multishot", 7))
+        return pages
