@@ -149,6 +149,7 @@ ARCHIVE = [
     ("6.12", ["6.12.94+deb13-cloud-amd64", "6.12.9+deb13-cloud-amd64", "6.12.95+deb13-amd64",
               "6.12.94+deb13-amd64"]),
     ("6.12.9", ["6.12.9+deb13-cloud-amd64"]),
+    ("6.12-generic", ["6.12.95+deb13-amd64", "6.12.94+deb13-amd64"]),
     ("6.1", ["6.1.0-0.deb11.52-cloud-amd64"]),
     ("7.2", ["7.2.9+deb13-cloud-amd64", "7.2.12+deb13-cloud-amd64"]),
     ("7.3", ["7.3.4+deb13-cloud-amd64"]),
@@ -188,7 +189,8 @@ def test_what_cannot_be_had_is_a_skip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["kernel"], ["list", "6.12"], ["kernel", "six"],
-                                       ["kernel", "../6.12"], ["nothing"], ["root", "6.12"],
+                                       ["kernel", "../6.12"], ["nothing"], ["headers", "6.12-generic"],
+                                       ["kernel", "6.12-other"], ["root", "6.12"],
                                        ["root"]])
 def test_wrong_usage(arguments: list[str]) -> None:
     run = subprocess.run([sys.executable, str(FETCH), *arguments], capture_output=True, check=False)

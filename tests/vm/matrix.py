@@ -67,7 +67,7 @@ class Row:
 
 
 def series(text: str) -> tuple[int, int]:
-    major, minor = text.split(".")[:2]
+    major, minor = text.partition("-")[0].split(".")[:2]
     return int(major), int(minor)
 
 
