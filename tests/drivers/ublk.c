@@ -293,7 +293,12 @@ static void nothing_there(void)
     is_int(run_example(((char *[]){OPTION("ublk"), OPTION("del"), OPTION("60"), NULL}), -1), 1,
            "so is a device that is not there");
     is_int(run_example(ARGUMENTS(OPTION("--ram"), OPTION("8M"), OPTION("--null")), -1), 2,
-           "and two targets at once");
+           "two targets at once");
+    is_int(run_example(ARGUMENTS(OPTION("--null"), OPTION("--queues"), OPTION("17")), -1), 2,
+           "more queues than there may be");
+    is_int(run_example(ARGUMENTS(OPTION("--ram"), OPTION("12X")), -1), 2, "what is no size");
+    is_int(run_example(((char *[]){OPTION("ublk"), OPTION("del"), OPTION("6x"), NULL}), -1), 2,
+           "and what is no number");
 }
 
 /* Reads until the disk is gone. */
@@ -399,6 +404,10 @@ static void killed(void)
     kill(s.pid, SIGKILL);
     is_int(program_ended(s.pid), 128 + SIGKILL, "the server is killed");
     snprintf(id, sizeof(id), "%d", s.id);
+    is_int(run_example(((char *[]){OPTION("ublk"), OPTION("recover"), id, OPTION("--ram"),
+                                   OPTION("4M"), NULL}),
+                       -1),
+           1, "one with less room is refused");
     disk = s.disk;
     if (!ok(start_server(&s, ((char *[]){OPTION("ublk"), OPTION("recover"), id, OPTION("--file"),
                                          file, NULL})),

@@ -22,10 +22,11 @@
  * fetches them; without, there is a command for each.
  *
  * When somebody else stops the disk, the server ends as well. What fails in the
- * target is the request's answer. A device made with
- * --user-recovery outlives a server that is killed: requests wait until
+ * target is the request's answer. A device made with --user-recovery outlives a
+ * server that is killed: requests, also those that it was serving, wait until
  * `recover` has brought another one. With --counts each queue says in the end
- * how many requests it has served with how many system calls.
+ * how many requests it has served with how many system calls, and how often it
+ * has copied data itself.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -91,6 +92,7 @@ struct device {
 struct commit {
     char *elements;
     unsigned count;
+    int taken; /* the result when all is well */
     bool busy;
 };
 
@@ -106,7 +108,7 @@ struct queue {
     uint32_t *done;    /* bytes of each tag's request */
     unsigned fetching; /* commands that wait in the driver */
     unsigned working;  /* requests that the target has */
-    unsigned long served, calls;
+    unsigned long served, calls, copies;
     /* batches */
     struct commit commits[COMMITS];
     unsigned element;   /* bytes of one */
@@ -222,6 +224,7 @@ static void send_batch(struct queue *q, struct commit *commit, bool first)
         rota_prep_ublk_commit_io_cmds(sqe, SLOT_DRIVER, &batch, commit->elements);
     rota_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
     rota_sqe_set_data64(sqe, ABOUT(ABOUT_COMMIT, (uint32_t)(commit - q->commits)));
+    commit->taken = first ? 0 : (int)(commit->count * q->element);
     commit->busy = true;
 }
 
@@ -327,9 +330,11 @@ static void begin(struct queue *q, unsigned tag)
         answer(q, tag, op <= UBLK_IO_OP_WRITE ? (int)bytes : 0);
     } else if (d->memory && op == UBLK_IO_OP_READ) {
         memcpy(buffer_of(q, tag), d->memory + offset, bytes);
+        q->copies++;
         answer(q, tag, (int)bytes);
     } else if (d->memory && op == UBLK_IO_OP_WRITE) {
         memcpy(d->memory + offset, buffer_of(q, tag), bytes);
+        q->copies++;
         answer(q, tag, (int)bytes);
     } else if (op <= UBLK_IO_OP_WRITE) {
         target_io(q, tag);
@@ -395,8 +400,9 @@ static void completed(struct queue *q, const struct io_uring_cqe *cqe)
         break;
     case ABOUT_COMMIT:
         q->commits[number].busy = false;
-        if (cqe->res < 0 && cqe->res != -ENODEV)
-            fprintf(stderr, "ublk: queue %u: a batch: %s\n", q->id, reason(cqe->res));
+        if (cqe->res != q->commits[number].taken && cqe->res != -ENODEV)
+            fprintf(stderr, "ublk: queue %u: a batch: %s\n", q->id,
+                    cqe->res < 0 ? reason(cqe->res) : "not all of it was taken");
         break;
     case ABOUT_TAGS:
         fetched_tags(q, cqe);
@@ -522,7 +528,8 @@ static void *serve_queue(void *argument)
     }
     close_queue(q);
     if (q->device->options.counts)
-        printf("queue %u: %lu requests, %lu system calls\n", q->id, q->served, q->calls);
+        printf("queue %u: %lu requests, %lu system calls, %lu copies\n", q->id, q->served, q->calls,
+               q->copies);
     kill(getpid(), SIGTERM); /* without its queues a server is at its end, whoever stopped them */
     return NULL;
 }
@@ -570,6 +577,14 @@ static int open_control(struct device *d)
     return ret;
 }
 
+/* Says why open_control() has failed. */
+static int no_control(const struct device *d, int ret)
+{
+    fprintf(stderr, "ublk: %s: %s%s\n", d->control < 0 ? "/dev/ublk-control" : "a ring",
+            reason(ret), ret == -ENOENT ? " (is the module ublk_drv loaded?)" : "");
+    return 1;
+}
+
 static void close_control(struct device *d)
 {
     rota_queue_exit(&d->ring);
@@ -615,7 +630,7 @@ static int open_target(struct device *d)
 
 static uint64_t flags_of(const struct options *o)
 {
-    return (o->recovery ? UBLK_F_USER_RECOVERY : 0U) |
+    return (o->recovery ? UBLK_F_USER_RECOVERY | UBLK_F_USER_RECOVERY_REISSUE : 0U) |
            (o->zero_copy ? UBLK_F_SUPPORT_ZERO_COPY | UBLK_F_AUTO_BUF_REG : 0U) |
            (o->batch ? UBLK_F_BATCH_IO : 0U);
 }
@@ -697,8 +712,17 @@ static int start_queues(struct device *d, struct queue *queues, unsigned *starte
 /* Waits until the last server's end has been seen, and asks what the device is. */
 static int take_over(struct device *d)
 {
-    int ret = -EBUSY;
+    struct ublk_params params;
+    int ret;
 
+    memset(&params, 0, sizeof(params));
+    params.len = sizeof(params);
+    ret = control(d, rota_start_ublk_get_params, &params, sizeof(params), 0);
+    if (ret >= 0 && d->options.size >> 9 < params.basic.dev_sectors)
+        ret = -ENOSPC; /* it is not what the disk was made of */
+    if (ret < 0)
+        return ret;
+    ret = -EBUSY;
     for (int i = 0; i < 1000 && ret == -EBUSY; i++) {
         ret = control(d, rota_start_ublk_start_user_recovery, NULL, 0, 0);
         if (ret == -EBUSY)
@@ -737,6 +761,15 @@ static int serve(struct device *d, bool again, const sigset_t *ends)
     return ret;
 }
 
+/* Says why a device has not gone. */
+static void tell_deleted(const struct device *d, int ret)
+{
+    if (ret == -ETIME)
+        fprintf(stderr, "ublk: device %u goes when the last one closes it\n", d->info.dev_id);
+    else if (ret < 0 && ret != -ENODEV)
+        fprintf(stderr, "ublk: device %u stays: %s\n", d->info.dev_id, reason(ret));
+}
+
 static int add(const struct options *options, bool again, unsigned id)
 {
     struct device d;
@@ -744,10 +777,8 @@ static int add(const struct options *options, bool again, unsigned id)
     int ret = open_control(&d), gone;
     bool ours;
 
-    if (ret < 0) {
-        fprintf(stderr, "ublk: /dev/ublk-control: %s\n", reason(ret));
-        return 1;
-    }
+    if (ret < 0)
+        return no_control(&d, ret);
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
@@ -770,8 +801,9 @@ static int add(const struct options *options, bool again, unsigned id)
         close(d.driver);
     d.driver = -1;
     gone = ours ? control(&d, rota_start_ublk_del_dev, NULL, 0, 0) : 0;
+    tell_deleted(&d, gone);
     close_control(&d);
-    return ret < 0 || gone < 0;
+    return ret < 0 || (gone < 0 && gone != -ENODEV); /* somebody else may have deleted it */
 }
 
 static int list(void)
@@ -780,10 +812,8 @@ static int list(void)
     struct device d;
     int ret = open_control(&d);
 
-    if (ret < 0) {
-        fprintf(stderr, "ublk: /dev/ublk-control: %s\n", reason(ret));
-        return 1;
-    }
+    if (ret < 0)
+        return no_control(&d, ret);
     for (unsigned id = 0; id < FIRST_IDS; id++) {
         struct ublksrv_ctrl_dev_info info;
 
@@ -804,15 +834,19 @@ static int del(unsigned id)
     struct device d;
     int ret = open_control(&d);
 
-    if (ret >= 0) {
-        d.info.dev_id = id;
-        ret = control(&d, rota_start_ublk_stop_dev, NULL, 0, 0);
-        if (ret >= 0)
-            ret = control(&d, rota_start_ublk_del_dev, NULL, 0, 0);
-        close_control(&d);
-    }
     if (ret < 0)
+        return no_control(&d, ret);
+    d.info.dev_id = id;
+    ret = control(&d, rota_start_ublk_stop_dev, NULL, 0, 0);
+    if (ret < 0) {
         fprintf(stderr, "ublk: device %u: %s\n", id, reason(ret));
+    } else {
+        ret = control(&d, rota_start_ublk_del_dev, NULL, 0, 0);
+        tell_deleted(&d, ret);
+        if (ret == -ENODEV) /* its server was faster */
+            ret = 0;
+    }
+    close_control(&d);
     return ret < 0;
 }
 
@@ -824,9 +858,16 @@ static int usage(void)
 {
     fprintf(stderr, "usage: ublk add --ram SIZE | --file PATH | --null [--queues N] [--depth N]\n"
                     "                [--zero-copy] [--batch] [--user-recovery] [--counts]\n"
-                    "       ublk recover ID (the target of its add)\n"
+                    "       ublk recover ID (the options of its add)\n"
                     "       ublk list\n"
                     "       ublk del ID\n");
+    return 2;
+}
+
+static int wrong(const char *option, const char *argument, const char *least, unsigned most,
+                 const char *unit)
+{
+    fprintf(stderr, "ublk: %s takes %s to %u%s, not '%s'\n", option, least, most, unit, argument);
     return 2;
 }
 
@@ -840,6 +881,11 @@ static uint64_t number(const char *text, uint64_t most)
     if (end == text || (shift ? end[1] : *end) || value > most >> shift)
         return 0;
     return value << shift;
+}
+
+static bool is_id(const char *text)
+{
+    return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 9;
 }
 
 int main(int argc, char **argv)
@@ -860,7 +906,9 @@ int main(int argc, char **argv)
         switch (option) {
         case 'r':
             o.size = number(optarg, UINT64_C(1) << 40) & ~UINT64_C(4095);
-            targets += o.size ? 1U : 2U;
+            if (!o.size)
+                return wrong("--ram", optarg, "4K", 1024, "G");
+            targets++;
             break;
         case 'f':
             o.path = optarg;
@@ -872,9 +920,13 @@ int main(int argc, char **argv)
             break;
         case 'q':
             o.queues = (unsigned)number(optarg, MAX_QUEUES);
+            if (!o.queues)
+                return wrong("--queues", optarg, "1", MAX_QUEUES, "");
             break;
         case 'd':
             o.depth = (unsigned)number(optarg, MAX_DEPTH);
+            if (!o.depth)
+                return wrong("--depth", optarg, "1", MAX_DEPTH, "");
             break;
         case 'z':
             o.zero_copy = true;
@@ -894,13 +946,11 @@ int main(int argc, char **argv)
     }
     argc -= optind;
     argv += optind;
-    if (!o.queues || !o.depth)
-        return usage();
     if (argc == 1 && !strcmp(argv[0], "add") && targets == 1)
         return add(&o, false, UINT32_MAX);
     if (argc == 1 && !strcmp(argv[0], "list") && !targets)
         return list();
-    if (argc == 2 && argv[1][0] >= '0' && argv[1][0] <= '9') {
+    if (argc == 2 && is_id(argv[1])) {
         if (!strcmp(argv[0], "recover") && targets == 1)
             return add(&o, true, (unsigned)strtoul(argv[1], NULL, 10));
         if (!strcmp(argv[0], "del") && !targets)
