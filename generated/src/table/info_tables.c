@@ -205,6 +205,7 @@ struct rota_info_strings {
     char t_Data_of_the_device[20];
     char t_A_struct_io_uring_mock_probe[30];
     char t_A_struct_io_uring_mock_create[31];
+    char t_An_array_of_struct_iovec_which_parts[53];
     char t_The_plain_memory_read_or_written_as[54];
     char t_nop_flags_has_IORING_NOP_INJECT_RESULT[39];
     char t_nop_flags_has_IORING_NOP_FILE[30];
@@ -1601,7 +1602,11 @@ struct rota_info_strings {
     char t_The_extent_does_not_fit_the_memory[36];
     char t_It_has_data_in_both_directions_or_in[47];
     char t_The_protocol_is_another_one_or_the[79];
-    char t_Reserved_bytes_are_not_zero_or_the[60];
+    char t_The_caller_lacks_CAP_SYS_ADMIN[32];
+    char t_Reserved_bytes_are_not_zero_or_len_is[65];
+    char t_A_flag_is_unknown_the_file_larger_than[82];
+    char t_An_unknown_bit_is_in_file_index_or[71];
+    char t_The_vectors_leave_the_buffer_or[71];
     char t_IORING_NOP_FILE_is_set_and_the_file[52];
     char t_IORING_NOP_FIXED_BUFFER_is_set_and_the[65];
     char t_The_descriptor_is_a_directory[31];
@@ -3043,6 +3048,8 @@ struct rota_info_strings {
     char t_0_the_second_half_of_the_completion[56];
     char t_Asks_which_features_there_are[31];
     char t_Opens_a_mock_file[19];
+    char t_Always_0_the_descriptor_is_in_the[46];
+    char t_uring_cmd_flags_has_IORING_URING_CMD_3[76];
     char t_Bytes_copied[14];
     char t_Does_nothing[14];
     char t_pad1[7];
@@ -3139,6 +3146,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_Data_of_the_device = "Data of the device.",
     .t_A_struct_io_uring_mock_probe = "A struct io_uring_mock_probe.",
     .t_A_struct_io_uring_mock_create = "A struct io_uring_mock_create.",
+    .t_An_array_of_struct_iovec_which_parts = "An array of struct iovec: which parts of the buffer.",
     .t_The_plain_memory_read_or_written_as = "The plain memory, read or written as file_index says.",
     .t_nop_flags_has_IORING_NOP_INJECT_RESULT = "nop_flags has IORING_NOP_INJECT_RESULT",
     .t_nop_flags_has_IORING_NOP_FILE = "nop_flags has IORING_NOP_FILE",
@@ -4535,7 +4543,11 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_extent_does_not_fit_the_memory = "The extent does not fit the memory.",
     .t_It_has_data_in_both_directions_or_in = "It has data in both directions, or in vectors.",
     .t_The_protocol_is_another_one_or_the = "The protocol is another one, or the command descriptor is missing or too long.",
-    .t_Reserved_bytes_are_not_zero_or_the = "Reserved bytes are not zero, or the structure is too small.",
+    .t_The_caller_lacks_CAP_SYS_ADMIN = "The caller lacks CAP_SYS_ADMIN.",
+    .t_Reserved_bytes_are_not_zero_or_len_is = "Reserved bytes are not zero, or len is not the structure's size.",
+    .t_A_flag_is_unknown_the_file_larger_than = "A flag is unknown, the file larger than 1 GiB, or the delay longer than a second.",
+    .t_An_unknown_bit_is_in_file_index_or = "An unknown bit is in file_index, or IORING_URING_CMD_FIXED is not set.",
+    .t_The_vectors_leave_the_buffer_or = "The vectors leave the buffer, or nothing of the plain memory is there.",
     .t_IORING_NOP_FILE_is_set_and_the_file = "IORING_NOP_FILE is set and the file does not exist.",
     .t_IORING_NOP_FIXED_BUFFER_is_set_and_the = "IORING_NOP_FIXED_BUFFER is set and the buffer is not registered.",
     .t_The_descriptor_is_a_directory = "The descriptor is a directory.",
@@ -5977,6 +5989,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_0_the_second_half_of_the_completion = "0; the second half of the completion has SCSI's status.",
     .t_Asks_which_features_there_are = "Asks which features there are.",
     .t_Opens_a_mock_file = "Opens a mock file.",
+    .t_Always_0_the_descriptor_is_in_the = "Always 0; the descriptor is in the structure.",
+    .t_uring_cmd_flags_has_IORING_URING_CMD_3 = "uring_cmd_flags has IORING_URING_CMD_FIXED, and buf_index names the buffer.",
     .t_Bytes_copied = "Bytes copied.",
     .t_Does_nothing = "Does nothing.",
     .t_pad1 = "__pad1",
@@ -7256,7 +7270,7 @@ struct rota_point_table {
     struct rota_point_info bsg_points_0[4];
     struct rota_point_info mock_manager_points_0[1];
     struct rota_point_info mock_manager_points_1[1];
-    struct rota_point_info mock_file_points_0[1];
+    struct rota_point_info mock_file_points_0[2];
 };
 
 struct rota_error_table {
@@ -7290,7 +7304,9 @@ struct rota_error_table {
     struct rota_error_info btrfs_family_errors[2];
     struct rota_error_info btrfs_errors_0[1];
     struct rota_error_info bsg_family_errors[2];
-    struct rota_error_info mock_manager_family_errors[1];
+    struct rota_error_info mock_manager_family_errors[2];
+    struct rota_error_info mock_manager_errors_1[1];
+    struct rota_error_info mock_file_errors_0[2];
     struct rota_error_info nop_errors[2];
     struct rota_error_info readv_errors[9];
     struct rota_error_info writev_errors[10];
@@ -7575,7 +7591,8 @@ const struct rota_point_table rota_point_table = {
         {{TEXT(t_addr)}, {TEXT(t_A_struct_io_uring_mock_create)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
     .mock_file_points_0 = {
-        {{TEXT(t_addr)}, {TEXT(t_The_plain_memory_read_or_written_as)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
+        {{TEXT(t_addr)}, {TEXT(t_An_array_of_struct_iovec_which_parts)}, 16, 8, 24, 4, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, true},
+        {{TEXT(t_addr3)}, {TEXT(t_The_plain_memory_read_or_written_as)}, 48, 8, 0, 0, ROTA_MEMORY_BOTH, ROTA_LIVES_COMPLETION, false},
     },
 };
 
@@ -22625,7 +22642,15 @@ const struct rota_error_table rota_error_table = {
         {.cause = {TEXT(t_The_protocol_is_another_one_or_the)}, .remedy = {0}, .error = -EINVAL},
     },
     .mock_manager_family_errors = {
-        {.cause = {TEXT(t_Reserved_bytes_are_not_zero_or_the)}, .remedy = {0}, .error = -EINVAL},
+        {.cause = {TEXT(t_The_caller_lacks_CAP_SYS_ADMIN)}, .remedy = {0}, .error = -EPERM},
+        {.cause = {TEXT(t_Reserved_bytes_are_not_zero_or_len_is)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .mock_manager_errors_1 = {
+        {.cause = {TEXT(t_A_flag_is_unknown_the_file_larger_than)}, .remedy = {0}, .error = -EINVAL},
+    },
+    .mock_file_errors_0 = {
+        {.cause = {TEXT(t_An_unknown_bit_is_in_file_index_or)}, .remedy = {0}, .error = -EINVAL},
+        {.cause = {TEXT(t_The_vectors_leave_the_buffer_or)}, .remedy = {0}, .error = -EFAULT},
     },
     .nop_errors = {
         {
@@ -35872,9 +35897,9 @@ const struct rota_command_info rota_command_table[] = {
         .summary = {TEXT(t_Opens_a_mock_file)},
         .note = {0},
         .payload = {0},
-        .res = {TEXT(t_Always_0)},
+        .res = {TEXT(t_Always_0_the_descriptor_is_in_the)},
         .members = {0, 0},
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, mock_manager_errors_1),
         .points = ROWS(rota_point_table, mock_manager_points_1),
         .number = (uint32_t)1,
         .since = ROTA_KERNEL(6, 17),
@@ -35887,11 +35912,11 @@ const struct rota_command_info rota_command_table[] = {
     {
         .name = {TEXT(t_IORING_MOCK_CMD_COPY_REGBUF)},
         .summary = {TEXT(t_Copies_between_a_registered_buffer_and)},
-        .note = {0},
+        .note = {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD_3)},
         .payload = {0},
         .res = {TEXT(t_Bytes_copied)},
         .members = {0, 0},
-        .errors = {0, 0},
+        .errors = ROWS(rota_error_table, mock_file_errors_0),
         .points = ROWS(rota_point_table, mock_file_points_0),
         .number = (uint32_t)0,
         .since = ROTA_KERNEL(6, 17),
