@@ -10,6 +10,7 @@ packages_cross="clang gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-i686-lin
     gcc-powerpc64le-linux-gnu gcc-riscv64-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross
     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-ppc64el-cross libc6-dev-riscv64-cross
     libc6-dev-s390x-cross musl-tools qemu-user-static"
+packages_drivers="btrfs-progs fio"
 packages_programs="autoconf automake bison flex libboost-dev libfmt-dev libipc-run-perl libtool libzstd-dev make
     perl pkgconf strace util-linux uuid-dev"
 

@@ -420,6 +420,15 @@ def kernels() -> Iterator[Case]:
 
 
 @long_stage
+def drivers() -> Iterator[Case]:
+    """The drivers in guests, with fio, file systems and bad days: only when it is named."""
+    yield from script("the module of mock files", "tests/vm/mock", "7.3")
+    programs = ("ublk", "disk", "nvme", "fuse", "commands", "mock")
+    only = [word for name in programs for word in ("--only", f"driver-{name}")]
+    yield from guests("6.12", "6.18", "7.3", "7.3-generic", *only)
+
+
+@long_stage
 def trace_guests() -> Iterator[Case]:
     """rota trace on arm64 and as a program of 32 bits, in guests: only when it is named."""
     yield from guests("6.12:arm64", "6.12:i386", "--only", "tool-traced-here")

@@ -19,7 +19,7 @@ from pathlib import Path
 from results import LAST_LINES, Guest, Program
 
 # Sizes of the disks, by which init tells them apart.
-RAW_MIB, EXT4_MIB, BTRFS_MIB = 64, 96, 128
+RAW_MIB, EXT4_MIB, BTRFS_MIB, TOOLS_MIB = 64, 96, 128, 256
 STALL_MARGIN = 60  # seconds without a record beyond a program's own limit
 BOOT_TRIES = 3  # emulated processors at times crash a kernel before it has started init
 
@@ -62,8 +62,17 @@ PROGRAM_MODULES = {
     "driver-commands": (
         ("null_blk", "gb=1 memory_backed=1 zoned=1 zone_size=4 zone_nr_conv=2"),
         ("btrfs", ""), ("scsi_debug", "dev_size_mb=8")),
+    "driver-disk": (("null_blk", "nr_devices=0"), ("nbd", "nbds_max=1")),
+    "driver-mock": (("mock_file", ""),),  # which tests/vm/mock builds
 }
 
+# Programs that may take so many times longer than the others.
+PATIENCE = {"driver-disk": 4}
+
+# Disks that only some programs want: one of btrfs, and one with programs of the host.
+BTRFS, TOOLS = "btrfs", "tools"
+HOST_TOOLS = ("fio", "mkfs.ext4", "e2fsck")
+TOOL_DIRECTORIES = ("bin", "lib", "lib64", "usr")
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,9 @@ class Archive:
 
     def file(self, name: str, data: bytes, executable: bool = False) -> None:
         self._add(name, stat.S_IFREG | (0o755 if executable else 0o644), data)
+
+    def link(self, name: str, target: str) -> None:
+        self._add(name, stat.S_IFLNK | 0o777, target.encode())
 
     def character_device(self, name: str, major: int, minor: int) -> None:
         self._add(name, stat.S_IFCHR | 0o600, device=(major, minor))
@@ -152,18 +164,21 @@ def module_lines(names: Sequence[str], parameters: dict[str, str]) -> list[str]:
 
 
 def make_plan(machine: Machine, modules: Sequence[str], programs: dict[str, Sequence[str]],
-              limit: int, btrfs: bool) -> str:
+              limit: int, extra: Sequence[str]) -> str:
     """What init does: programs stand with the modules that are loaded before them."""
-    lines = [f"timeout {limit}", "write /proc/sys/vm/nr_hugepages 16", "set ROTA_KNOWN_KERNEL 1"]
+    lines = ["write /proc/sys/vm/nr_hugepages 16", "set ROTA_KNOWN_KERNEL 1"]
     lines += module_lines(modules, dict(MODULES))
     lines.append("write /sys/module/fuse/parameters/enable_uring Y")
     if machine.nvme:
         lines.append(f"disk {RAW_MIB} ROTA_NVME")
-    if btrfs:
+    if TOOLS in extra:
+        lines.append(f"filesystem {TOOLS_MIB} ext4 /tools ROTA_TOOLS")
+    if BTRFS in extra:
         lines.append(f"disk {BTRFS_MIB} ROTA_BTRFS")
     lines.append(f"filesystem {EXT4_MIB} ext4 /scratch TMPDIR")
     for name, before in programs.items():
         lines += module_lines(before, dict(PROGRAM_MODULES.get(name, ())))
+        lines.append(f"timeout {limit * PATIENCE.get(name, 1)}")
         lines.append(f"run /programs/{name}")
     return "\n".join(lines) + "\n"
 
@@ -171,7 +186,7 @@ def make_plan(machine: Machine, modules: Sequence[str], programs: dict[str, Sequ
 def make_initramfs(machine: Machine, kernel: Path, programs: Sequence[Path],
                    settings: Settings) -> bytes:
     archive = Archive()
-    for name in ("dev etc modules proc programs root run scratch sys tmp").split():
+    for name in ("dev etc modules proc programs root run scratch sys tmp tools").split():
         archive.directory(name)
     archive.character_device("dev/console", 5, 1)
     archive.file("init", settings.init.read_bytes(), executable=True)
@@ -196,7 +211,11 @@ def make_initramfs(machine: Machine, kernel: Path, programs: Sequence[Path],
     for program in programs:
         archive.file(f"programs/{program.name}", program.read_bytes(), executable=True)
         before[program.name] = add_modules(PROGRAM_MODULES.get(program.name, ()))
-    plan = make_plan(machine, modules, before, settings.limit, has_btrfs(machine, programs))
+    extra = extra_disks(machine, programs)
+    if TOOLS in extra:
+        for name in TOOL_DIRECTORIES:
+            archive.link(name, f"/tools/{name}")
+    plan = make_plan(machine, modules, before, settings.limit, extra)
     archive.file("plan", plan.encode())
     return archive.bytes()
 
@@ -207,21 +226,45 @@ def sparse_file(path: Path, mebibytes: int) -> Path:
     return path
 
 
-def has_btrfs(machine: Machine, programs: Sequence[Path]) -> bool:
-    """Whether the guest gets a disk of btrfs: one program wants it."""
-    return (machine.nvme and bool(tool("mkfs.btrfs")) and
-            any(program.name == "driver-commands" for program in programs))
+def extra_disks(machine: Machine, programs: Sequence[Path]) -> list[str]:
+    """What some programs want beside the usual disks, and can have here."""
+    if not machine.nvme:
+        return []
+    names = {program.name for program in programs}
+    host = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "")
+    wanted = {BTRFS: "driver-commands" in names and bool(tool("mkfs.btrfs")),
+              TOOLS: "driver-disk" in names and machine is MACHINES.get(host)}
+    return [name for name, there in wanted.items() if there]
 
 
-def make_disks(machine: Machine, btrfs: bool, directory: Path) -> list[Path]:
+def copy_tools(names: Sequence[str], directory: Path) -> None:
+    """Programs of this machine into DIRECTORY/bin, and what they are linked with into its place."""
+    (directory / "bin").mkdir(parents=True)
+    for path in filter(None, map(tool, names)):
+        shutil.copy(path, directory / "bin")
+        done = subprocess.run(["ldd", path], text=True, check=False, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
+        for library in re.findall(r"/(\S+) \(0x", done.stdout):
+            target = directory / library
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                shutil.copy(f"/{library}", target)
+
+
+def make_disks(machine: Machine, extra: Sequence[str], directory: Path) -> list[Path]:
     """The disks for one boot: those with a file system, and where it can be polled a raw one."""
     disks = [sparse_file(directory / "ext4.img", EXT4_MIB)]
     commands = [[tool("mke2fs"), "-q", "-F", "-t", "ext4", str(disks[0])]]
     if machine.nvme:
         disks.insert(0, sparse_file(directory / "raw.img", RAW_MIB))
-    if btrfs:
+    if BTRFS in extra:
         disks.append(sparse_file(directory / "btrfs.img", BTRFS_MIB))
         commands.append([tool("mkfs.btrfs"), "-q", "-m", "single", str(disks[-1])])
+    if TOOLS in extra:
+        copy_tools(HOST_TOOLS, directory / "tools")
+        disks.append(sparse_file(directory / "tools.img", TOOLS_MIB))
+        commands.append([tool("mke2fs"), "-q", "-F", "-t", "ext4", "-d", str(directory / "tools"),
+                         str(disks[-1])])
     for command in commands:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return disks
@@ -327,13 +370,14 @@ def disk_arguments(machine: Machine, disks: Sequence[Path]) -> list[str]:
 def qemu_command(machine: Machine, kernel: Path, programs: Sequence[Path], directory: Path,
                  accelerator: str) -> list[str]:
     arguments = f"console={machine.console} {KERNEL_ARGUMENTS} {machine.kernel_arguments}".rstrip()
+    disks = make_disks(machine, extra_disks(machine, programs), directory)
     serial = (["-device", "sclpconsole,chardev=console"] if machine.console == "ttysclp0"
               else ["-serial", "chardev:console"])
     return [machine.qemu, *machine.arguments, "-accel", accelerator, "-smp", "2", "-m", "1024",
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-chardev", "stdio,id=console,signal=off", *serial,
             "-kernel", str(kernel / "vmlinuz"), "-initrd", str(directory / "initramfs"),
-            "-append", arguments, *disk_arguments(machine, make_disks(machine, has_btrfs(machine, programs), directory))]
+            "-append", arguments, *disk_arguments(machine, disks)]
 
 
 class Boot:
@@ -380,7 +424,9 @@ class Boot:
         now = time.monotonic()
         if not self.boot_seconds and now - self._start > self._machine.boot_limit:
             return f"no sign of life {self._machine.boot_limit} s after the start"
-        if now - self._alive > max(self._settings.limit + STALL_MARGIN, self._machine.boot_limit):
+        running = self.transcript.current
+        limit = self._settings.limit * (PATIENCE.get(running.name, 1) if running else 1)
+        if now - self._alive > max(limit + STALL_MARGIN, self._machine.boot_limit):
             return f"silent for {now - self._alive:.0f} s"
         if now - self._start > self._settings.guest_limit:
             return f"not done after {self._settings.guest_limit} s"

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest as vm  # noqa: E402
 import matrix  # noqa: E402
+import programs  # noqa: E402
 from here import run_here  # noqa: E402
 from results import FAILED, PASSED, SKIPPED, Check, Guest, Program, as_json, describe  # noqa: E402
 
@@ -174,11 +175,32 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
 
 def test_a_program_has_its_modules_before_it() -> None:
     plan = vm.make_plan(vm.MACHINES["amd64"], ["nvme"], {"a": [], "driver-commands": ["null_blk"]},
-                        5, True).splitlines()
+                        5, [vm.BTRFS, vm.TOOLS]).splitlines()
     places = [next(i for i, line in enumerate(plan) if line.startswith(start)) for start in (
-        "module /modules/nvme.ko poll_queues", "disk 128 ROTA_BTRFS", "run /programs/a",
+        "module /modules/nvme.ko poll_queues", "filesystem 256 ext4 /tools",
+        "disk 128 ROTA_BTRFS", "run /programs/a",
         "module /modules/null_blk.ko gb=", "run /programs/driver-commands")]
     assert places == sorted(places)
+
+
+def test_a_long_program_has_more_time() -> None:
+    plan = vm.make_plan(vm.MACHINES["amd64"], [], {"driver-disk": [], "z": []}, 5, []).splitlines()
+    assert plan[-4:] == ["timeout 20", "run /programs/driver-disk", "timeout 5", "run /programs/z"]
+
+
+def test_what_takes_long_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = {"targets": [{"type": "executable", "filename": [f"/b/{name}"]} for name in
+                         ("quick", "driver-disk")],
+             "tests": [{"cmd": [f"/b/{name}"]} for name in ("driver-disk", "quick")]}
+    monkeypatch.setattr(programs, "introspect", lambda target, what: built[what])
+    assert programs.test_executables(Path("/b")) == [Path("/b/quick")]
+    assert programs.test_executables(Path("/b"), ["driver-disk"]) == [Path("/b/driver-disk")]
+
+
+def test_a_tool_brings_its_libraries(tmp_path: Path) -> None:
+    vm.copy_tools(["sh", "no-such-program"], tmp_path / "tools")
+    assert [path.name for path in (tmp_path / "tools/bin").iterdir()] == ["sh"]
+    assert list((tmp_path / "tools").rglob("libc.so*"))
 
 
 # ---- the matrix --------------------------------------------------------------------------------
