@@ -3560,51 +3560,49 @@ static int result_184(struct live *l)
 static int start_185(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read_attr(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0,
-                                (const struct io_uring_attr_pi *)l->attr);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_185(struct live *l)
 {
     (void)l;
-    return rota_call_read_attr(&l->ring, (int)l->fd, (void *)l->buf, 16, 0,
-                               (const struct io_uring_attr_pi *)l->attr);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_185(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_186(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int call_186(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_186(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int start_187(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int call_187(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int result_187(struct live *l)
@@ -3616,13 +3614,13 @@ static int result_187(struct live *l)
 static int start_188(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 4096, 1);
+    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int call_188(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 4096, 1);
+    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_188(struct live *l)
@@ -3634,13 +3632,15 @@ static int result_188(struct live *l)
 static int start_189(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_read(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_start_read_attr(&l->ring, op, (int)l->fd, (void *)l->buf, 16, 0,
+                                (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int call_189(struct live *l)
 {
     (void)l;
-    return rota_call_read(&l->ring, (int)l->fd, (void *)l->buf, 16, 0);
+    return rota_call_read_attr(&l->ring, (int)l->fd, (void *)l->buf, 16, 0,
+                               (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int result_189(struct live *l)
@@ -3817,51 +3817,49 @@ static int result_198(struct live *l)
 static int start_199(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write_attr(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0,
-                                 (const struct io_uring_attr_pi *)l->attr);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int call_199(struct live *l)
 {
     (void)l;
-    return rota_call_write_attr(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0,
-                                (const struct io_uring_attr_pi *)l->attr);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_199(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static int start_200(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int call_200(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static int start_201(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
+    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int call_201(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
+    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_201(struct live *l)
@@ -3873,13 +3871,15 @@ static int result_201(struct live *l)
 static int start_202(struct live *l, struct rota_op *op)
 {
     (void)l;
-    return rota_start_write(&l->ring, op, (int)l->fd, (const void *)l->buf, 4096, 1);
+    return rota_start_write_attr(&l->ring, op, (int)l->fd, (const void *)l->buf, 16, 0,
+                                 (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int call_202(struct live *l)
 {
     (void)l;
-    return rota_call_write(&l->ring, (int)l->fd, (const void *)l->buf, 4096, 1);
+    return rota_call_write_attr(&l->ring, (int)l->fd, (const void *)l->buf, 16, 0,
+                                (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int result_202(struct live *l)
@@ -9269,7 +9269,7 @@ const struct call_trial call_trials[] = {
         .result = result_15,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READV readv in temp_file: EINVAL",
@@ -9281,7 +9281,7 @@ const struct call_trial call_trials[] = {
         .result = result_16,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READV readv in direct_file: EINVAL",
@@ -9293,7 +9293,7 @@ const struct call_trial call_trials[] = {
         .result = result_17,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "READV readv in pipe_empty: EBADF",
@@ -9305,7 +9305,7 @@ const struct call_trial call_trials[] = {
         .result = result_18,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 8,
+        .error = 10,
     },
     {
         .title = "WRITEV writev in file_write: ok",
@@ -9377,7 +9377,7 @@ const struct call_trial call_trials[] = {
         .result = result_24,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITEV writev in temp_file: EINVAL",
@@ -9389,7 +9389,7 @@ const struct call_trial call_trials[] = {
         .result = result_25,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITEV writev in direct_file: EINVAL",
@@ -9401,7 +9401,7 @@ const struct call_trial call_trials[] = {
         .result = result_26,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 8,
+        .error = 10,
     },
     {
         .title = "FSYNC fsync in file_dirty: ok",
@@ -9497,7 +9497,7 @@ const struct call_trial call_trials[] = {
         .result = result_34,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
@@ -9509,7 +9509,7 @@ const struct call_trial call_trials[] = {
         .result = result_35,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READ_FIXED read_fixed in direct_file: EINVAL",
@@ -9521,7 +9521,7 @@ const struct call_trial call_trials[] = {
         .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: ok",
@@ -9569,7 +9569,7 @@ const struct call_trial call_trials[] = {
         .result = result_40,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
@@ -9581,7 +9581,7 @@ const struct call_trial call_trials[] = {
         .result = result_41,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
@@ -9593,7 +9593,7 @@ const struct call_trial call_trials[] = {
         .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "POLL_ADD poll_add in poll_pipe: ok",
@@ -11304,64 +11304,64 @@ const struct call_trial call_trials[] = {
         .error = 4,
     },
     {
-        .title = "READ read_attr in temp_file: EINVAL",
-        .name = "read_attr",
-        .scenario = &live_temp_file,
-        .since = {6, 14},
+        .title = "READ read in iopoll_file: EOPNOTSUPP",
+        .name = "read",
+        .scenario = &live_iopoll_file,
+        .since = {5, 6},
         .start = start_185,
         .call = call_185,
         .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
-    },
-    {
-        .title = "READ read in iopoll_file: EOPNOTSUPP",
-        .name = "read",
-        .scenario = &live_iopoll_file,
-        .since = {5, 6},
-        .start = start_186,
-        .call = call_186,
-        .result = result_186,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 8,
+        .error = 9,
     },
     {
         .title = "READ read in temp_file: EINVAL",
         .name = "read",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_187,
-        .call = call_187,
-        .result = result_187,
+        .start = start_186,
+        .call = call_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 9,
+        .error = 10,
     },
     {
         .title = "READ read in direct_file: EINVAL",
         .name = "read",
         .scenario = &live_direct_file,
         .since = {5, 6},
-        .start = start_188,
-        .call = call_188,
-        .result = result_188,
+        .start = start_187,
+        .call = call_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 10,
+        .error = 11,
     },
     {
         .title = "READ read in namespace_file: EINVAL",
         .name = "read",
         .scenario = &live_namespace_file,
         .since = {5, 6},
+        .start = start_188,
+        .call = call_188,
+        .result = result_188,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 12,
+    },
+    {
+        .title = "READ read_attr in temp_file: EINVAL",
+        .name = "read_attr",
+        .scenario = &live_temp_file,
+        .since = {6, 14},
         .start = start_189,
         .call = call_189,
         .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 13,
     },
     {
         .title = "READ read in pipe_empty: EBADF",
@@ -11373,7 +11373,7 @@ const struct call_trial call_trials[] = {
         .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 12,
+        .error = 14,
     },
     {
         .title = "WRITE write in file_write: ok",
@@ -11472,52 +11472,52 @@ const struct call_trial call_trials[] = {
         .error = 5,
     },
     {
-        .title = "WRITE write_attr in temp_file: EINVAL",
-        .name = "write_attr",
-        .scenario = &live_temp_file,
-        .since = {6, 14},
+        .title = "WRITE write in iopoll_file: EOPNOTSUPP",
+        .name = "write",
+        .scenario = &live_iopoll_file,
+        .since = {5, 6},
         .start = start_199,
         .call = call_199,
         .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
-    },
-    {
-        .title = "WRITE write in iopoll_file: EOPNOTSUPP",
-        .name = "write",
-        .scenario = &live_iopoll_file,
-        .since = {5, 6},
-        .start = start_200,
-        .call = call_200,
-        .result = result_200,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 9,
+        .error = 10,
     },
     {
         .title = "WRITE write in temp_file: EINVAL",
         .name = "write",
         .scenario = &live_temp_file,
         .since = {5, 6},
-        .start = start_201,
-        .call = call_201,
-        .result = result_201,
+        .start = start_200,
+        .call = call_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 10,
+        .error = 11,
     },
     {
         .title = "WRITE write in direct_file: EINVAL",
         .name = "write",
         .scenario = &live_direct_file,
         .since = {5, 6},
+        .start = start_201,
+        .call = call_201,
+        .result = result_201,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 12,
+    },
+    {
+        .title = "WRITE write_attr in temp_file: EINVAL",
+        .name = "write_attr",
+        .scenario = &live_temp_file,
+        .since = {6, 14},
         .start = start_202,
         .call = call_202,
         .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 14,
     },
     {
         .title = "FADVISE fadvise in file_cached: ok",
@@ -12459,7 +12459,7 @@ const struct call_trial call_trials[] = {
         .result = result_280,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_foreign: EFAULT",
@@ -12471,7 +12471,7 @@ const struct call_trial call_trials[] = {
         .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 2,
+        .error = 3,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
@@ -12483,7 +12483,7 @@ const struct call_trial call_trials[] = {
         .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 3,
+        .error = 4,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
@@ -12495,7 +12495,7 @@ const struct call_trial call_trials[] = {
         .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 4,
+        .error = 5,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
@@ -14570,7 +14570,7 @@ const struct call_trial call_trials[] = {
         .result = result_456,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
@@ -14582,7 +14582,7 @@ const struct call_trial call_trials[] = {
         .result = result_457,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
@@ -14594,7 +14594,7 @@ const struct call_trial call_trials[] = {
         .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: ok",
@@ -14642,7 +14642,7 @@ const struct call_trial call_trials[] = {
         .result = result_462,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
@@ -14654,7 +14654,7 @@ const struct call_trial call_trials[] = {
         .result = result_463,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
@@ -14666,7 +14666,7 @@ const struct call_trial call_trials[] = {
         .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",

@@ -2424,32 +2424,31 @@ static int result_184(struct live *l)
 static void send_185(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read_attr(sqe, (int)l->fd, (void *)l->buf, 16, 0,
-                         (const struct io_uring_attr_pi *)l->attr);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_185(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_186(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_186(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static void send_187(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, (__u64)-2);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 4096, 1);
 }
 
 static int result_187(struct live *l)
@@ -2461,7 +2460,7 @@ static int result_187(struct live *l)
 static void send_188(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 4096, 1);
+    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
 }
 
 static int result_188(struct live *l)
@@ -2473,7 +2472,8 @@ static int result_188(struct live *l)
 static void send_189(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_read(sqe, (int)l->fd, (void *)l->buf, 16, 0);
+    rota_prep_read_attr(sqe, (int)l->fd, (void *)l->buf, 16, 0,
+                         (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int result_189(struct live *l)
@@ -2594,32 +2594,31 @@ static int result_198(struct live *l)
 static void send_199(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write_attr(sqe, (int)l->fd, (const void *)l->buf, 16, 0,
-                          (const struct io_uring_attr_pi *)l->attr);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
 }
 
 static int result_199(struct live *l)
 {
     (void)l;
-    return (int)(-EINVAL);
+    return (int)(-EOPNOTSUPP);
 }
 
 static void send_200(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, 0);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
 }
 
 static int result_200(struct live *l)
 {
     (void)l;
-    return (int)(-EOPNOTSUPP);
+    return (int)(-EINVAL);
 }
 
 static void send_201(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 16, (__u64)-2);
+    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 4096, 1);
 }
 
 static int result_201(struct live *l)
@@ -2631,7 +2630,8 @@ static int result_201(struct live *l)
 static void send_202(struct live *l, struct io_uring_sqe *sqe)
 {
     (void)l;
-    rota_prep_write(sqe, (int)l->fd, (const void *)l->buf, 4096, 1);
+    rota_prep_write_attr(sqe, (int)l->fd, (const void *)l->buf, 16, 0,
+                          (const struct io_uring_attr_pi *)l->attr);
 }
 
 static int result_202(struct live *l)
@@ -6293,7 +6293,7 @@ const struct live_trial live_trials[] = {
         .result = result_15,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READV readv in temp_file: EINVAL",
@@ -6304,7 +6304,7 @@ const struct live_trial live_trials[] = {
         .result = result_16,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READV readv in direct_file: EINVAL",
@@ -6315,7 +6315,7 @@ const struct live_trial live_trials[] = {
         .result = result_17,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "READV readv in pipe_empty: EBADF",
@@ -6326,7 +6326,7 @@ const struct live_trial live_trials[] = {
         .result = result_18,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 8,
+        .error = 10,
     },
     {
         .title = "WRITEV writev in file_write: ok",
@@ -6392,7 +6392,7 @@ const struct live_trial live_trials[] = {
         .result = result_24,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITEV writev in temp_file: EINVAL",
@@ -6403,7 +6403,7 @@ const struct live_trial live_trials[] = {
         .result = result_25,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITEV writev in direct_file: EINVAL",
@@ -6414,7 +6414,7 @@ const struct live_trial live_trials[] = {
         .result = result_26,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 8,
+        .error = 10,
     },
     {
         .title = "FSYNC fsync in file_dirty: ok",
@@ -6502,7 +6502,7 @@ const struct live_trial live_trials[] = {
         .result = result_34,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READ_FIXED read_fixed in file_buffer: EINVAL",
@@ -6513,7 +6513,7 @@ const struct live_trial live_trials[] = {
         .result = result_35,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READ_FIXED read_fixed in direct_file: EINVAL",
@@ -6524,7 +6524,7 @@ const struct live_trial live_trials[] = {
         .result = result_36,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: ok",
@@ -6568,7 +6568,7 @@ const struct live_trial live_trials[] = {
         .result = result_40,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "WRITE_FIXED write_fixed in file_write_buffer: EINVAL",
@@ -6579,7 +6579,7 @@ const struct live_trial live_trials[] = {
         .result = result_41,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITE_FIXED write_fixed in direct_file: EINVAL",
@@ -6590,7 +6590,7 @@ const struct live_trial live_trials[] = {
         .result = result_42,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "POLL_ADD poll_add in poll_pipe: ok",
@@ -8174,59 +8174,59 @@ const struct live_trial live_trials[] = {
         .error = 4,
     },
     {
-        .title = "READ read_attr in temp_file: EINVAL",
-        .scenario = &live_temp_file,
-        .opcode = IORING_OP_READ,
-        .since = {6, 14},
-        .send = send_185,
-        .result = result_185,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 5,
-    },
-    {
         .title = "READ read in iopoll_file: EOPNOTSUPP",
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_186,
-        .result = result_186,
+        .send = send_185,
+        .result = result_185,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 8,
+        .error = 9,
     },
     {
         .title = "READ read in temp_file: EINVAL",
         .scenario = &live_temp_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_187,
-        .result = result_187,
+        .send = send_186,
+        .result = result_186,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 9,
+        .error = 10,
     },
     {
         .title = "READ read in direct_file: EINVAL",
         .scenario = &live_direct_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
-        .send = send_188,
-        .result = result_188,
+        .send = send_187,
+        .result = result_187,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 10,
+        .error = 11,
     },
     {
         .title = "READ read in namespace_file: EINVAL",
         .scenario = &live_namespace_file,
         .opcode = IORING_OP_READ,
         .since = {5, 6},
+        .send = send_188,
+        .result = result_188,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 12,
+    },
+    {
+        .title = "READ read_attr in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_READ,
+        .since = {6, 14},
         .send = send_189,
         .result = result_189,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 13,
     },
     {
         .title = "READ read in pipe_empty: EBADF",
@@ -8237,7 +8237,7 @@ const struct live_trial live_trials[] = {
         .result = result_190,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 12,
+        .error = 14,
     },
     {
         .title = "WRITE write in file_write: ok",
@@ -8328,48 +8328,48 @@ const struct live_trial live_trials[] = {
         .error = 5,
     },
     {
-        .title = "WRITE write_attr in temp_file: EINVAL",
-        .scenario = &live_temp_file,
-        .opcode = IORING_OP_WRITE,
-        .since = {6, 14},
-        .send = send_199,
-        .result = result_199,
-        .kind = LIVE_EXACT,
-        .cqes = 1,
-        .error = 6,
-    },
-    {
         .title = "WRITE write in iopoll_file: EOPNOTSUPP",
         .scenario = &live_iopoll_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_200,
-        .result = result_200,
+        .send = send_199,
+        .result = result_199,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 9,
+        .error = 10,
     },
     {
         .title = "WRITE write in temp_file: EINVAL",
         .scenario = &live_temp_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
-        .send = send_201,
-        .result = result_201,
+        .send = send_200,
+        .result = result_200,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 10,
+        .error = 11,
     },
     {
         .title = "WRITE write in direct_file: EINVAL",
         .scenario = &live_direct_file,
         .opcode = IORING_OP_WRITE,
         .since = {5, 6},
+        .send = send_201,
+        .result = result_201,
+        .kind = LIVE_EXACT,
+        .cqes = 1,
+        .error = 12,
+    },
+    {
+        .title = "WRITE write_attr in temp_file: EINVAL",
+        .scenario = &live_temp_file,
+        .opcode = IORING_OP_WRITE,
+        .since = {6, 14},
         .send = send_202,
         .result = result_202,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 11,
+        .error = 14,
     },
     {
         .title = "FADVISE fadvise in file_cached: ok",
@@ -9249,7 +9249,7 @@ const struct live_trial live_trials[] = {
         .result = result_281,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 1,
+        .error = 2,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_foreign: EFAULT",
@@ -9260,7 +9260,7 @@ const struct live_trial live_trials[] = {
         .result = result_282,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 2,
+        .error = 3,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_loose: EOVERFLOW",
@@ -9271,7 +9271,7 @@ const struct live_trial live_trials[] = {
         .result = result_283,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 3,
+        .error = 4,
     },
     {
         .title = "PROVIDE_BUFFERS provide_buffers in buffers_full: EOVERFLOW",
@@ -9282,7 +9282,7 @@ const struct live_trial live_trials[] = {
         .result = result_284,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 4,
+        .error = 5,
     },
     {
         .title = "REMOVE_BUFFERS remove_buffers in buffers_group: ok",
@@ -11227,7 +11227,7 @@ const struct live_trial live_trials[] = {
         .result = result_458,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "READV_FIXED readv_fixed in file_buffer: EINVAL",
@@ -11238,7 +11238,7 @@ const struct live_trial live_trials[] = {
         .result = result_459,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "READV_FIXED readv_fixed in direct_file: EINVAL",
@@ -11249,7 +11249,7 @@ const struct live_trial live_trials[] = {
         .result = result_460,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: ok",
@@ -11293,7 +11293,7 @@ const struct live_trial live_trials[] = {
         .result = result_464,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 5,
+        .error = 7,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in file_write_buffer: EINVAL",
@@ -11304,7 +11304,7 @@ const struct live_trial live_trials[] = {
         .result = result_465,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 6,
+        .error = 8,
     },
     {
         .title = "WRITEV_FIXED writev_fixed in direct_file: EINVAL",
@@ -11315,7 +11315,7 @@ const struct live_trial live_trials[] = {
         .result = result_466,
         .kind = LIVE_EXACT,
         .cqes = 1,
-        .error = 7,
+        .error = 9,
     },
     {
         .title = "PIPE pipe in pipe_wanted: ok",
@@ -11541,11 +11541,11 @@ const struct live_trial live_trials[] = {
 const unsigned live_trial_count = sizeof(live_trials) / sizeof(live_trials[0]);
 
 const struct live_broken live_broken[] = {
-    {IORING_OP_READV, 9, "endless_vector", 0, 0},
-    {IORING_OP_WRITEV, 9, "endless_vector", 0, 0},
-    {IORING_OP_WRITEV, 10, "far_offset", 0, 0},
-    {IORING_OP_READ_FIXED, 8, "write_only", 0, 0},
-    {IORING_OP_WRITE_FIXED, 8, "far_offset", 0, 0},
+    {IORING_OP_READV, 11, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV, 11, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV, 12, "far_offset", 0, 0},
+    {IORING_OP_READ_FIXED, 10, "write_only", 0, 0},
+    {IORING_OP_WRITE_FIXED, 10, "far_offset", 0, 0},
     {IORING_OP_SENDMSG, 9, "datagram_size", 0, 0},
     {IORING_OP_SENDMSG, 10, "out_of_band", 0, 0},
     {IORING_OP_SENDMSG, 11, "endless_vector", 0, 0},
@@ -11570,7 +11570,7 @@ const struct live_broken live_broken[] = {
     {IORING_OP_OPENAT, 23, "running", 0, 0},
     {IORING_OP_CLOSE, 5, "own_ring", 0, 0},
     {IORING_OP_FILES_UPDATE, 5, "ring_among_files", 0, 0},
-    {IORING_OP_WRITE, 13, "far_offset", 0, 0},
+    {IORING_OP_WRITE, 15, "far_offset", 0, 0},
     {IORING_OP_SEND, 12, "out_of_band", 0, 0},
     {IORING_OP_RECV, 9, "out_of_band", 0, 0},
     {IORING_OP_RECV, 10, "out_of_band", 0, 0},
@@ -11584,9 +11584,9 @@ const struct live_broken live_broken[] = {
     {IORING_OP_OPENAT2, 23, "path_of_socket", 0, 0},
     {IORING_OP_OPENAT2, 24, "running", 0, 0},
     {IORING_OP_SPLICE, 5, "appending", 0, 0},
-    {IORING_OP_SPLICE, 7, "offset_of_pipe", 0, 0},
-    {IORING_OP_SPLICE, 8, "read_only", 0, 0},
-    {IORING_OP_SPLICE, 9, "same_pipe", 0, 0},
+    {IORING_OP_SPLICE, 9, "offset_of_pipe", 0, 0},
+    {IORING_OP_SPLICE, 10, "read_only", 0, 0},
+    {IORING_OP_SPLICE, 11, "same_pipe", 0, 0},
     {IORING_OP_TEE, 4, "regular", 0, 0},
     {IORING_OP_TEE, 5, "same_pipe", 0, 0},
     {IORING_OP_TEE, 6, "read_end", 0, 0},
@@ -11609,9 +11609,9 @@ const struct live_broken live_broken[] = {
     {IORING_OP_FTRUNCATE, 2, "device", 0, 0},
     {IORING_OP_BIND, 8, "address_size", 0, 0},
     {IORING_OP_BIND, 9, "foreign_family", 0, 0},
-    {IORING_OP_READV_FIXED, 8, "write_only", 0, 0},
-    {IORING_OP_READV_FIXED, 9, "endless_vector", 0, 0},
-    {IORING_OP_WRITEV_FIXED, 8, "endless_vector", 0, 0},
-    {IORING_OP_WRITEV_FIXED, 9, "far_offset", 0, 0},
+    {IORING_OP_READV_FIXED, 10, "write_only", 0, 0},
+    {IORING_OP_READV_FIXED, 11, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV_FIXED, 10, "endless_vector", 0, 0},
+    {IORING_OP_WRITEV_FIXED, 11, "far_offset", 0, 0},
 };
 const unsigned live_broken_count = sizeof(live_broken) / sizeof(live_broken[0]);

@@ -412,12 +412,15 @@ ROTA_API enum rota_refusal rota_setup_refusal(unsigned entries,
 /*
  * What the error `ret` can mean of a request of that opcode, or of that register
  * call, none of which is at hand: all that the table knows, as many as `max` and
- * no more looked at than what the kernel of `caps` has (NULL: the newest). Return
- * as the functions above; -EINVAL also for an opcode that the table lacks. More
- * than ROTA_MAX_CAUSES are possible.
+ * no more looked at than what the kernel of `caps` has (NULL: the newest).
+ * rota_any_causes() is for a request of which not even the opcode is known: first
+ * what is the case most often, then what the table has of each opcode. Return as
+ * the functions above; -EINVAL also for an opcode that the table lacks. More than
+ * ROTA_MAX_CAUSES are possible.
  */
 ROTA_API int rota_opcode_causes(const struct rota_caps *caps, unsigned opcode, int ret,
                                 struct rota_cause *causes, unsigned max);
+ROTA_API int rota_any_causes(int ret, struct rota_cause *causes, unsigned max);
 ROTA_API int rota_call_causes(const struct rota_caps *caps, unsigned opcode, int ret,
                               struct rota_cause *causes, unsigned max);
 

@@ -257,6 +257,7 @@ enum rota_look_kind {
     ROTA_LOOK_CONNECTED,
     ROTA_LOOK_BOUND,
     ROTA_LOOK_DATAGRAM,
+    ROTA_LOOK_SEALED, /* against some way of changing it, as a memfd_create(2) file can be */
     ROTA_LOOK_TABLED, /* a ring with a file table */
     ROTA_LOOK_FULL,   /* a ring whose file table has no free slot */
     /* of a slot or a registered buffer */
@@ -281,10 +282,12 @@ enum rota_look_kind {
     ROTA_LOOK_BOUNDED,  /* vectors, none of which is longer than any memory can be */
     ROTA_LOOK_RELATED,  /* a socket address of the socket's own family */
     ROTA_LOOK_WHOLE,    /* a socket address as long as its family's are */
-    ROTA_LOOK_VALID,    /* a time that is not negative, with less than a second of nanoseconds */
-    ROTA_LOOK_ALIGNED,  /* to the size of its elements; of futex words: each of them */
-    ROTA_LOOK_PAGED,    /* it starts on a page */
-    ROTA_LOOK_MAPPED,   /* all of it is mapped, in whatever way */
+    ROTA_LOOK_VALID,    /* no negative time or length, with less than a second of nanoseconds */
+    ROTA_LOOK_FORMED,   /* a struct msghdr whose lengths fit each other */
+    /* to the size of its elements; of futex words: each of them; of a file: to its blocks */
+    ROTA_LOOK_ALIGNED,
+    ROTA_LOOK_PAGED,  /* it starts on a page */
+    ROTA_LOOK_MAPPED, /* all of it is mapped, in whatever way */
     /* of the array of a register call, whose slots may lie within the ring's table, too */
     ROTA_LOOK_TAGGED, /* an empty element has a tag */
     ROTA_LOOK_ZERO,   /* all bytes are */

@@ -87,6 +87,14 @@ static const struct rota_field_info *request_field(const struct rota_op_info *op
  * What must stand behind another
  */
 
+/* A request that stands behind another one to watch over it. */
+static bool belongs_to_another(const struct io_uring_sqe *sqe)
+{
+    const struct rota_op_info *op = rota_opcode_info(sqe->opcode);
+
+    return op && op->behind_link;
+}
+
 static void not_behind(struct rota_subject *s)
 {
     struct rota_cause_writer w;
@@ -109,7 +117,13 @@ static void not_behind(struct rota_subject *s)
         rota_text_all(&w.text, "the request before it, ", name_of(before),
                       ", has no IOSQE_IO_LINK, and it belongs right behind one that has", NULL);
         rota_text_put(&w.remedy, "set IOSQE_IO_LINK on the request before it");
-    } else if (before && before->opcode != s->sqe->opcode) {
+    } else if (before && belongs_to_another(before)) {
+        if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
+            return;
+        rota_text_all(&w.text, "the request before it, ", name_of(before),
+                      ", belongs to another one itself, and can have none of its own", NULL);
+        rota_text_put(&w.remedy, "give a request one at most, right behind it");
+    } else if (before) {
         if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
             return;
         rota_text_all(&w.text, "a submit came between it and the request before it, ",
@@ -205,8 +219,8 @@ static void cancelled(struct rota_subject *s)
         rota_text_number(&w.text, s->sqe->user_data);
         rota_text_put(&w.text, " and ended it");
     }
-    if (after && (s->sqe->flags & LINKS) && rota_opcode_info(after->opcode) &&
-        rota_opcode_info(after->opcode)->behind_link && rota_cause_add(s->list, ROTA_LIKELY, &w)) {
+    if (after && (s->sqe->flags & LINKS) && belongs_to_another(after) &&
+        rota_cause_add(s->list, ROTA_LIKELY, &w)) {
         rota_text_all(&w.text, "the time of the ", name_of(after),
                       " behind it was over, which ended it", NULL);
     }
@@ -345,6 +359,7 @@ void rota_chain_causes(struct rota_subject *s)
     else if (s->res == -ENOENT && field)
         matched_nothing(s, field);
     else if (s->res == -EFAULT && !rota_cause_known(s->list, ROTA_CERTAIN) &&
-             rota_subject_memory_is_fine(s) == ROTA_YES && !rota_subject_buffer(s))
+             !(s->sqe->flags & IOSQE_BUFFER_SELECT) && rota_subject_memory_is_fine(s) == ROTA_YES &&
+             !rota_subject_buffer(s))
         put_ended(s, ROTA_LIKELY);
 }

@@ -168,11 +168,15 @@ static void check_entries(struct check *c, unsigned entries, const struct io_uri
 
 static void check_memory(struct check *c, const char *name, unsigned offset, uint64_t address)
 {
+    struct rota_finding *f;
     struct rota_text text;
 
     if (address && !(address & PAGE_MASK))
         return;
-    if (found(c, ROTA_FINDING_VALUE, &text, name, offset, 8, address)) {
+    f = found(c, ROTA_FINDING_VALUE, &text, name, offset, 8, address);
+    if (f) {
+        if (!address)
+            f->error = -EFAULT;
         rota_text_all(&text, "IORING_SETUP_NO_MMAP: ", name, " must be the address of a page (is ",
                       NULL);
         rota_text_hex(&text, address);

@@ -21,13 +21,21 @@ static int check(const struct rota_subject *s, struct rota_finding *findings, un
                                        max - (unsigned)other);
 }
 
+/* What a command needs of its ring counts where the file takes it, which the check does not see. */
+static bool is_of_command(const struct rota_subject *s, const struct rota_finding *finding)
+{
+    const struct rota_field_info *number = s->op ? rota_command_field(s->op) : NULL;
+
+    return number && finding->code == ROTA_FINDING_RING && finding->offset == number->offset;
+}
+
 static void from_check(struct rota_subject *s)
 {
     struct rota_finding findings[4];
     int count = check(s, findings, 4);
 
     for (int i = 0; i < count && i < 4; i++) {
-        if (findings[i].error == s->res)
+        if (findings[i].error == s->res && !is_of_command(s, &findings[i]))
             rota_cause_put(s->list, ROTA_CERTAIN, findings[i].text, NULL);
     }
 }
@@ -269,10 +277,11 @@ static void from_command(struct rota_subject *s)
     put_command_errors(s, set.found[0], rota_command_family(set.found[0])->errors);
 }
 
-/* Of an EFAULT whose memory is all there the rows can say nothing. */
+/* Of an EFAULT whose memory is all there, and came from no group, the rows can say nothing. */
 static bool memory_is_fine(const struct rota_subject *s)
 {
-    return s->res == -EFAULT && rota_subject_memory_is_fine(s) == ROTA_YES;
+    return s->res == -EFAULT && !(s->sqe->flags & IOSQE_BUFFER_SELECT) &&
+           rota_subject_memory_is_fine(s) == ROTA_YES;
 }
 
 static bool row_speaks(const struct rota_subject *s)
@@ -285,13 +294,17 @@ static bool row_speaks(const struct rota_subject *s)
 }
 
 /*
- * A ring gets restrictions before it is enabled, and since 7.1 from its thread;
- * an EACCES of a path has nearer reasons.
+ * A ring gets restrictions before it is enabled, or from its thread where the
+ * kernel has that; an EACCES of a path has nearer reasons.
  */
 static bool may_be_restricted(const struct rota_subject *s)
 {
+    const struct rota_register_info *call = rota_register_opcode_info(IORING_REGISTER_RESTRICTIONS);
+
     if (!s->ring || (s->ring->flags & IORING_SETUP_R_DISABLED))
         return true;
+    if (rota_since_holds(s->caps, call->without_ring, false) == ROTA_NO)
+        return false;
     for (unsigned i = 0; i < s->op->fields.count; i++) {
         const struct rota_field_info *field = &rota_fields(s->op->fields)[i];
 
@@ -321,7 +334,7 @@ static void from_all_requests(struct rota_subject *s)
         break;
     case -EOPNOTSUPP:
         if (!certain && (s->sqe->flags & (IOSQE_IO_DRAIN | IOSQE_CQE_SKIP_SUCCESS)))
-            rota_cause_put(s->list, ROTA_POSSIBLE,
+            rota_cause_put(s->list, s->list->count ? ROTA_POSSIBLE : ROTA_LIKELY,
                            "a ring that has seen IOSQE_CQE_SKIP_SUCCESS refuses IOSQE_IO_DRAIN",
                            "use two rings, or only one of the flags");
         if (!certain && s->op->config.at && !s->caps)
@@ -349,8 +362,9 @@ static void from_all_requests(struct rota_subject *s)
 static void look_around(struct rota_subject *s)
 {
     rota_situation_exact(s);
-    rota_situation_limits(s);
-    /* A limit that is reached says all. */
+    /* A limit that is reached says all; that on memory there is always. */
+    if (s->res != -ENOMEM)
+        rota_situation_limits(s);
     if (s->res == -EMFILE && rota_cause_known(s->list, ROTA_CERTAIN))
         return;
     if ((s->res == -ENOBUFS || s->res == -ENOENT) && (s->sqe->flags & IOSQE_BUFFER_SELECT))
@@ -363,6 +377,11 @@ static void look_around(struct rota_subject *s)
     if (!rota_cause_known(s->list, ROTA_CERTAIN) && !memory_is_fine(s) &&
         !(s->res == -ENOBUFS && (s->sqe->flags & IOSQE_BUFFER_SELECT)))
         from_row(s, false);
+    if (s->res == -EFAULT && (s->sqe->flags & IOSQE_BUFFER_SELECT) &&
+        !rota_cause_known(s->list, ROTA_CERTAIN))
+        rota_situation_group_memory(s);
+    if (s->res == -ENOMEM && !rota_cause_known(s->list, ROTA_CERTAIN))
+        rota_situation_limits(s);
     from_all_requests(s);
     if (!s->list->count)
         rota_situation_anything(s);

@@ -140,6 +140,8 @@ enum rota_answer rota_subject_memory_is_fine(const struct rota_subject *s);
 /* What personalities and groups of buffers tell. */
 void rota_situation_personality(struct rota_subject *s);
 void rota_situation_group(struct rota_subject *s);
+/* That the memory which a group gave is not there. */
+void rota_situation_group_memory(struct rota_subject *s);
 /* "fd=7" */
 void rota_cause_fd(struct rota_text *text, const char *name, int fd);
 /* Whether the request can have its field read. */
@@ -149,6 +151,30 @@ bool rota_subject_reads(const struct rota_subject *s, const struct rota_field_in
 void rota_situation_kinds(struct rota_subject *s);
 /* When nothing else is known: what they are. */
 void rota_situation_anything(struct rota_subject *s);
+
+/* stall.c: why a wait found nothing. */
+void rota_situation_stall(struct rota_cause_list *list, const struct rota_ring *ring);
+/* explain_setup.c: that a filter of system calls may be the reason. */
+void rota_situation_seccomp(struct rota_cause_list *list);
+
+/*
+ * align.c
+ */
+
+/* What a file that is open past the page cache wants, and what does not fit. */
+struct rota_alignment {
+    unsigned memory, offset; /* multiples of these */
+    bool known;
+    bool vector;      /* an element of a vector */
+    const char *what; /* NULL: all that was seen fits */
+};
+
+/* False when not all could be seen. */
+bool rota_subject_alignment(const struct rota_subject *s, const struct rota_file_view *view,
+                            struct rota_alignment *a);
+/* Whether memory, length and position are multiples of what a file open with O_DIRECT wants. */
+enum rota_answer rota_subject_aligned(const struct rota_subject *s,
+                                      const struct rota_file_view *view);
 
 /*
  * limits.c

@@ -40,6 +40,24 @@ static void look_at_index(struct rota_cause_list *list, const struct rota_ring *
                    "use a ring per thread, or make it without ROTA_REGISTER_RING_FD");
 }
 
+/* The number was closed, and belongs to another file now. */
+static void look_at_descriptor(struct rota_cause_list *list, const struct rota_ring *ring)
+{
+    enum rota_file_kind kind = rota_file_kind(list->process, ring->ring_fd);
+    struct rota_cause_writer w;
+
+    /* The ring of another kernel has a descriptor of another kind. */
+    if (ring->kernel || ring->ring_fd < 0 || kind == ROTA_FILE_CLOSED ||
+        kind == ROTA_FILE_UNKNOWN || kind == ROTA_FILE_RING ||
+        !rota_cause_add(list, ROTA_CERTAIN, &w))
+        return;
+    rota_text_put(&w.text, "the ring's descriptor ");
+    rota_text_signed(&w.text, ring->ring_fd);
+    rota_text_all(&w.text, " is ", rota_file_kind_name(kind),
+                  " now: it was closed by somebody else, and the number given anew", NULL);
+    rota_text_put(&w.remedy, "look for a close of a wrong number");
+}
+
 /*
  * The ring is not what the caller thinks: torn down, closed, another thread's,
  * disabled. `named` says how the call named it.
@@ -57,6 +75,8 @@ static void look_at_ring(struct rota_cause_list *list, const struct rota_ring *r
                        "look for a close of a wrong number");
     else if (named == BY_INDEX && (ret == -EBADF || ret == -EINVAL))
         look_at_index(list, ring);
+    if (ret == -EOPNOTSUPP && named == BY_DESCRIPTOR)
+        look_at_descriptor(list, ring);
     if (ret == -EEXIST && rota_check_thread(list->process, ring, &finding, 1))
         rota_cause_put(list, ROTA_CERTAIN, finding.text,
                        "use the ring from its own thread only, or make it with "
@@ -143,14 +163,17 @@ static void look_at_room(struct rota_cause_list *list, const struct rota_ring *r
                        "reap before submitting more, or make a larger completion queue");
 }
 
-/* Requests that nobody has submitted: peeks and waits do not. SQPOLL takes them in its own time. */
+/*
+ * Requests that nobody has submitted: peeks and waits do not. SQPOLL takes those
+ * that it was shown in its own time.
+ */
 static bool look_at_queue(struct rota_cause_list *list, const struct rota_ring *ring,
                           enum rota_certainty certainty)
 {
-    unsigned waiting = ring->sq.khead ? rota_sq_ready(ring) : 0;
+    unsigned waiting = ring->sq.khead ? rota_sq_tail(ring) - rota_sq_unseen(ring) : 0;
     struct rota_cause_writer w;
 
-    if (!waiting || (ring->flags & IORING_SETUP_SQPOLL))
+    if (!waiting)
         return false;
     if (!rota_cause_add(list, certainty, &w))
         return true;
@@ -199,14 +222,17 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
                        "ROTA_WAIT_INTERRUPTIBLE is set");
         break;
     case -ETIME:
-        look_at_queue(&list, ring, ROTA_CERTAIN);
+        if (!look_at_queue(&list, ring, ROTA_CERTAIN))
+            rota_situation_stall(&list, ring);
         look_at_epoll(&list, ring);
-        rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
+        if (!list.count)
+            rota_cause_put(&list, ROTA_CERTAIN, "the time given for the wait is over", NULL);
         break;
     case -EOPNOTSUPP:
-        rota_cause_put(&list, ring->features & IORING_FEAT_EXT_ARG ? ROTA_POSSIBLE : ROTA_CERTAIN,
-                       "a wait with a timeout needs IORING_FEAT_EXT_ARG (5.11)",
-                       "wait without a timeout, or send a TIMEOUT request");
+        if (!(ring->features & IORING_FEAT_EXT_ARG))
+            rota_cause_put(&list, ROTA_CERTAIN,
+                           "a wait with a timeout needs IORING_FEAT_EXT_ARG (5.11)",
+                           "wait without a timeout, or send a TIMEOUT request");
         break;
     case -EOWNERDEAD:
         rota_cause_put(&list, ring->flags & IORING_SETUP_SQPOLL ? ROTA_LIKELY : ROTA_POSSIBLE,
@@ -231,6 +257,9 @@ static int enter_causes(const struct rota_process *process, const struct rota_ri
     default:
         break;
     }
+    /* A filter can answer with any error. */
+    if (!list.count)
+        rota_situation_seccomp(&list);
     return (int)list.count;
 }
 
@@ -434,6 +463,8 @@ static int register_causes(const struct rota_process *process, const struct rota
     if (ret == -EACCES)
         rota_cause_put(&list, ring ? ROTA_CERTAIN : ROTA_POSSIBLE,
                        "the ring has restrictions that forbid the call", NULL);
+    if (!list.count)
+        rota_situation_seccomp(&list);
     return (int)list.count;
 }
 

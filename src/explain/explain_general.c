@@ -21,9 +21,13 @@ static void from_rows(struct rota_cause_list *list, struct rota_error_rows rows,
     for (unsigned i = 0; i < rows.count; i++) {
         const struct rota_error_info *error = &rota_errors(rows)[i];
 
+        /* What holds only beside some flag or value is no more than possible. */
         if (error->error == ret)
-            rota_cause_put(list, error->sole ? ROTA_CERTAIN : ROTA_LIKELY, rota_word(error->cause),
-                           rota_word(error->remedy));
+            rota_cause_put(list,
+                           error->sole         ? ROTA_CERTAIN
+                           : error->when.count ? ROTA_POSSIBLE
+                                               : ROTA_LIKELY,
+                           rota_word(error->cause), rota_word(error->remedy));
     }
 }
 
@@ -247,6 +251,91 @@ int rota_opcode_causes(const struct rota_caps *caps, unsigned opcode, int ret,
     if (ret == -EINVAL)
         from_zeros(&list, op);
     from_everything(&list, op, ret);
+    return (int)list.count;
+}
+
+/*
+ * Any request
+ */
+
+/* What is the case most often, whatever was asked for. */
+static const struct {
+    int16_t error;
+    uint8_t certainty;
+    const char *text;
+    const char *remedy;
+} of_any[] = {
+    {-EINVAL, ROTA_LIKELY,
+     "A field that the request does not read is not 0, as in an entry that still has what an "
+     "earlier request left.",
+     "Clear the entry before it is filled; rota_sqe_check() names the field."},
+    {-EINVAL, ROTA_LIKELY,
+     "A flag or a combination is not taken, or the kernel is older than the opcode or the flag.",
+     "Ask rota_sqe_check(), and rota probe --missing what this kernel lacks."},
+    {-EINVAL, ROTA_POSSIBLE, "The ring has IORING_SETUP_IOPOLL, on which few requests run.",
+     "Use a second ring without it."},
+    {-EBADF, ROTA_LIKELY,
+     "The descriptor is not open, or not open for this; or with IOSQE_FIXED_FILE the slot is "
+     "empty.",
+     "Keep it open until the completion; set IOSQE_FIXED_FILE for a slot and only for one."},
+    {-EFAULT, ROTA_LIKELY,
+     "An address is no memory of the process, may not be written, or was given up before the "
+     "completion.",
+     "Keep the memory until the completion has come."},
+    {-EFAULT, ROTA_POSSIBLE, "The range lies outside the registered buffer, or there is none.",
+     NULL},
+    {-EFAULT, ROTA_POSSIBLE, "The thread that submitted the request has ended.", NULL},
+    {-ECANCELED, ROTA_LIKELY,
+     "A request before it in a chain of IOSQE_IO_LINK failed or came short.",
+     "Look at the first completion of the chain that is negative."},
+    {-ECANCELED, ROTA_LIKELY, "It was cancelled, or the time of its linked timeout was over.",
+     NULL},
+    {-ECANCELED, ROTA_LIKELY, "The thread that submitted the request has ended.",
+     "Keep the thread until its requests have completed."},
+    {-ENOBUFS, ROTA_LIKELY, "The buffer group is empty, or there is none of that number.",
+     "Give buffers to the group, then send the request again."},
+    {-EOPNOTSUPP, ROTA_LIKELY,
+     "The file is of a kind that cannot do it, or IOSQE_BUFFER_SELECT is set on a request that "
+     "takes no group.",
+     NULL},
+    {-EOPNOTSUPP, ROTA_POSSIBLE,
+     "A ring that has seen IOSQE_CQE_SKIP_SUCCESS refuses IOSQE_IO_DRAIN.", NULL},
+    {-EACCES, ROTA_POSSIBLE, "A restriction of the ring forbids the opcode or one of its flags.",
+     NULL},
+    {-EINTR, ROTA_LIKELY,
+     "The worker was interrupted: it was cancelled, or the thread that submitted it has ended.",
+     NULL},
+    {-EAGAIN, ROTA_LIKELY,
+     "It cannot be done without waiting, and a flag such as O_NONBLOCK, RWF_NOWAIT or "
+     "MSG_DONTWAIT forbids to wait.",
+     "Leave the flag out: the ring waits without a thread."},
+    {-EMFILE, ROTA_LIKELY, "The process has as many descriptors as it may have (RLIMIT_NOFILE).",
+     "Close some, raise the limit, or put files into the ring's table."},
+};
+
+int rota_any_causes(int ret, struct rota_cause *causes, unsigned max)
+{
+    struct rota_cause_list list = {causes, max, 0, NULL, ROTA_REFUSED_UNKNOWN};
+    const struct rota_op_info *op;
+
+    if (max && !causes)
+        return -EINVAL;
+    for (size_t i = 0; i < sizeof(of_any) / sizeof(of_any[0]); i++) {
+        if (of_any[i].error == ret)
+            rota_cause_put(&list, (enum rota_certainty)of_any[i].certainty, of_any[i].text,
+                           of_any[i].remedy);
+    }
+    for (unsigned opcode = 0; ret < 0 && (op = rota_opcode_info(opcode)); opcode++) {
+        for (unsigned i = 0; i < op->errors.count; i++) {
+            const struct rota_error_info *error = &rota_errors(op->errors)[i];
+            struct rota_cause_writer w;
+
+            if (error->error != ret || !rota_cause_add(&list, ROTA_POSSIBLE, &w))
+                continue;
+            rota_text_all(&w.text, rota_word(op->name), ": ", rota_word(error->cause), NULL);
+            rota_text_put(&w.remedy, rota_word(error->remedy));
+        }
+    }
     return (int)list.count;
 }
 

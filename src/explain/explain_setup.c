@@ -130,14 +130,29 @@ static void look_at_sysctl(struct rota_cause_list *list)
                                           "kernel.io_uring_disabled=0");
 }
 
-static void look_at_seccomp(struct rota_cause_list *list, int ret)
+static long seccomp_mode(const struct rota_process *process)
 {
-    long mode = status_of(list->process, "Seccomp:");
+    long mode = status_of(process, "Seccomp:");
 
     /* A tracer's filter forbids nothing; kernels before 5.9 do not tell how many there are. */
-    if (mode == 2 && list->process && (list->process->flags & ROTA_PROCESS_FILTERED) &&
-        status_of(list->process, "Seccomp_filters:") <= 1)
+    if (mode == 2 && process && (process->flags & ROTA_PROCESS_FILTERED) &&
+        status_of(process, "Seccomp_filters:") <= 1)
         mode = 0;
+    return mode;
+}
+
+void rota_situation_seccomp(struct rota_cause_list *list)
+{
+    if (seccomp_mode(list->process) == 2)
+        rota_cause_put(list, ROTA_LIKELY,
+                       "a seccomp filter is set on this thread, and may deny the call",
+                       "allow io_uring_setup, io_uring_enter and io_uring_register in the profile "
+                       "(podman, docker: --security-opt seccomp=FILE)");
+}
+
+static void look_at_seccomp(struct rota_cause_list *list, int ret)
+{
+    long mode = seccomp_mode(list->process);
 
     list->refusal = mode > 0 ? ROTA_REFUSED_SECCOMP : ROTA_REFUSED_NO_IO_URING;
     if (mode == 2)
@@ -178,17 +193,18 @@ static void forbidden(struct rota_cause_list *list, const struct io_uring_params
  */
 
 static void from_check(struct rota_cause_list *list, unsigned entries,
-                       const struct io_uring_params *p)
+                       const struct io_uring_params *p, int ret)
 {
     struct rota_finding findings[6];
     struct rota_caps caps;
     int count;
 
     (void)rota_caps_get(&caps, NULL);
-    list->refusal = ROTA_REFUSED_ARGUMENT;
     count = rota_params_check(entries, p, &caps, findings, 6);
-    for (int i = 0; i < count && i < 6; i++)
-        rota_cause_put(list, ROTA_CERTAIN, findings[i].text, NULL);
+    for (int i = 0; i < count && i < 6; i++) {
+        if (findings[i].error == ret)
+            rota_cause_put(list, ROTA_CERTAIN, findings[i].text, NULL);
+    }
 }
 
 static void look_at_shared_ring(struct rota_cause_list *list, const struct io_uring_params *p,
@@ -265,7 +281,8 @@ static void look_at_processor(struct rota_cause_list *list, uint32_t number)
 static void invalid(struct rota_cause_list *list, unsigned entries, const struct io_uring_params *p,
                     int ret)
 {
-    from_check(list, entries, p);
+    list->refusal = ROTA_REFUSED_ARGUMENT;
+    from_check(list, entries, p, -EINVAL);
     look_at_shared_ring(list, p, ret);
     list->refusal = ROTA_REFUSED_PROCESSOR;
     if (p->flags & IORING_SETUP_SQ_AFF)
@@ -386,6 +403,9 @@ static int causes_of(const struct rota_process *process, unsigned entries,
     case -EFAULT:
         list.refusal = params->flags & IORING_SETUP_NO_MMAP ? ROTA_REFUSED_GIVEN_MEMORY
                                                             : ROTA_REFUSED_ARGUMENT;
+        from_check(&list, entries, params, ret);
+        if (rota_cause_known(&list, ROTA_CERTAIN))
+            break;
         rota_cause_put(&list, ROTA_LIKELY,
                        params->flags & IORING_SETUP_NO_MMAP
                            ? "the memory given for the queues is not mapped, or too small"

@@ -47,51 +47,27 @@ static bool bytes_of(const struct rota_subject *s, uint64_t *bytes)
     return true;
 }
 
-/* What is wrong with the alignment of an address and a length; NULL: nothing. */
-static const char *misaligned(uint64_t address, uint64_t size, unsigned memory, unsigned offset)
-{
-    if (address & (memory - 1))
-        return "address";
-    return size & (offset - 1) ? "length" : NULL;
-}
-
 /* Files opened past the page cache are particular about positions, lengths and addresses. */
 static void look_at_alignment(struct rota_subject *s, const struct rota_file_view *view)
 {
-    unsigned memory = 512, offset = 512;
-    bool known = view->fd >= 0 && rota_file_alignment(s->list->process, view->fd, &memory, &offset);
-    bool vector = false;
-    const char *what = NULL;
     struct rota_cause_writer w;
-    uint64_t base, size;
+    struct rota_alignment a;
 
-    for (unsigned i = 0; i < s->op->fields.count; i++) {
-        if (rota_fields(s->op->fields)[i].offset == offsetof(struct io_uring_sqe, addr))
-            vector = rota_field_is_vector(&rota_fields(s->op->fields)[i], s->sqe);
-    }
-    if (s->sqe->off != UINT64_MAX && (s->sqe->off & (offset - 1)))
-        what = "offset";
-    if (!what && !vector)
-        what = misaligned(s->sqe->addr, s->sqe->len, memory, offset);
-    for (uint32_t i = 0; !what && vector && i < s->sqe->len && i < 1024; i++) {
-        if (!rota_peek_vector(s->list->process, s->sqe->addr, i, &base, &size))
-            return;
-        what = misaligned(base, size, memory, offset);
-    }
-    if (!what || !rota_cause_add(s->list, known ? ROTA_CERTAIN : ROTA_LIKELY, &w))
+    if (!rota_subject_alignment(s, view, &a) || !a.what ||
+        !rota_cause_add(s->list, a.known ? ROTA_CERTAIN : ROTA_LIKELY, &w))
         return;
     rota_cause_fd(&w.text, "fd", view->fd);
-    rota_text_all(&w.text, " is open with O_DIRECT, and the ", what, NULL);
-    rota_text_put(&w.text, vector && what[0] != 'o' ? " of an element of the vector" : "");
+    rota_text_all(&w.text, " is open with O_DIRECT, and the ", a.what, NULL);
+    rota_text_put(&w.text, a.vector && a.what[0] != 'o' ? " of an element of the vector" : "");
     rota_text_put(&w.text, " is no multiple of ");
-    rota_text_decimal(&w.text, what[0] == 'a' ? memory : offset);
-    rota_text_put(&w.remedy, known ? "align addresses to "
-                                   : "align all of them to the block size "
-                                     "of the device, in doubt 4096");
-    if (known) {
-        rota_text_decimal(&w.remedy, memory);
+    rota_text_decimal(&w.text, a.what[0] == 'a' ? a.memory : a.offset);
+    rota_text_put(&w.remedy, a.known ? "align addresses to "
+                                     : "align all of them to the block size "
+                                       "of the device, in doubt 4096");
+    if (a.known) {
+        rota_text_decimal(&w.remedy, a.memory);
         rota_text_put(&w.remedy, " bytes, offsets and lengths to ");
-        rota_text_decimal(&w.remedy, offset);
+        rota_text_decimal(&w.remedy, a.offset);
     }
 }
 

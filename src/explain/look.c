@@ -206,6 +206,10 @@ static int see_file(const struct rota_subject *s, const struct rota_field_info *
     case ROTA_LOOK_TABLED:
     case ROTA_LOOK_FULL:
         return see_other_ring(s, &view, kind);
+    case ROTA_LOOK_SEALED:
+        return s->list->process || view.fd < 0 ? ROTA_UNKNOWN : yes(rota_file_is_sealed(view.fd));
+    case ROTA_LOOK_ALIGNED:
+        return (int)rota_subject_aligned(s, &view);
     case ROTA_LOOK_SAME:
         return see_same(s, field, &view);
     case ROTA_LOOK_OWN:
@@ -317,6 +321,17 @@ static int see_time(const struct rota_subject *s, uint64_t address)
     return yes(time[0] >= 0 && time[1] >= 0 && time[1] < 1000000000);
 }
 
+/* A length of which the kernel reads 32 bits, with a sign. */
+static int see_length(const struct rota_subject *s, uint64_t address)
+{
+    int32_t length;
+
+    if (rota_peek_memory(s->list->process, address, &length, sizeof(length)) !=
+        (long)sizeof(length))
+        return NOTHING_THERE;
+    return yes(length >= 0);
+}
+
 /* The kernel's struct open_how. */
 struct how {
     uint64_t flags, mode, resolve;
@@ -389,6 +404,36 @@ static int see_message(const struct rota_subject *s, uint64_t address)
     return yes(message.vector_count > ROTA_VECTORS_TAKEN);
 }
 
+/* Bytes before the data of a control message. */
+#define CONTROL_HEADER (sizeof(size_t) + 2 * sizeof(int))
+
+/* Whether the length of the name, and those of the control messages, can be. */
+static int see_form(const struct rota_subject *s, uint64_t address)
+{
+    struct rota_message message;
+    size_t length, left;
+
+    if (!rota_peek_message(s->list->process, address, &message))
+        return NOTHING_THERE;
+    if (message.name && message.name_size < 0)
+        return ROTA_NO;
+    if (s->list->process && (s->list->process->flags & ROTA_PROCESS_32BIT))
+        return ROTA_UNKNOWN;
+    for (left = message.control ? message.control_size : 0; left >= CONTROL_HEADER;) {
+        if (rota_peek_memory(s->list->process, message.control, &length, sizeof(length)) !=
+            (long)sizeof(length))
+            return ROTA_UNKNOWN;
+        if (length < CONTROL_HEADER || length > left)
+            return ROTA_NO;
+        length = (length + sizeof(length) - 1) & ~(sizeof(length) - 1);
+        if (length > left)
+            break;
+        message.control += length;
+        left -= length;
+    }
+    return ROTA_YES;
+}
+
 /* Whether no vector, of the field or of the message there, is too long. */
 static int see_vectors(const struct rota_subject *s, const struct rota_field_info *field,
                        uint64_t address)
@@ -450,7 +495,10 @@ static int see_memory(const struct rota_subject *s, const struct rota_field_info
 
     switch (kind) {
     case ROTA_LOOK_VALID:
-        return see_time(s, address);
+        return rota_field_points_to(field, "unsigned *") ? see_length(s, address)
+                                                         : see_time(s, address);
+    case ROTA_LOOK_FORMED:
+        return see_form(s, address);
     case ROTA_LOOK_CREATING:
     case ROTA_LOOK_MODED:
     case ROTA_LOOK_READING:

@@ -28,6 +28,17 @@ bool rota_subject_reads(const struct rota_subject *s, const struct rota_field_in
  * Descriptors and slots
  */
 
+/* Whether a flag would make the number a slot, and one that is filled. */
+static bool may_be_slot(const struct rota_subject *s, const struct rota_field_info *field, int fd)
+{
+    struct rota_ring_view ring;
+
+    if (fd < 0 || field->role != ROTA_ROLE_FILE || s->op->fixed_file != ROTA_IOSQE_TAKEN)
+        return false;
+    rota_view_own_ring(s->list->process, s->ring, ROTA_RING_SLOT, (unsigned)fd, &ring);
+    return ring.known == ROTA_YES && ring.there;
+}
+
 static void closed(struct rota_subject *s, const struct rota_field_info *field, int fd)
 {
     struct rota_cause_writer w;
@@ -36,8 +47,16 @@ static void closed(struct rota_subject *s, const struct rota_field_info *field, 
     if (!rota_cause_add(s->list, ROTA_CERTAIN, &w))
         return;
     rota_cause_fd(&w.text, rota_word(field->name), fd);
-    rota_text_put(&w.text, " is not an open descriptor of this process");
-    rota_text_put(&w.remedy, "open it before, and close it only after the completion");
+    rota_text_put(&w.text, fd < 0 ? " is no descriptor at all"
+                                  : " is not an open descriptor of this process");
+    if (may_be_slot(s, field, fd)) {
+        rota_text_put(&w.text, ", but a filled slot of the ring's file table");
+        rota_text_put(&w.remedy, "set IOSQE_FIXED_FILE for a file that is used by its slot");
+    } else if (fd < 0) {
+        rota_text_put(&w.remedy, "look at what the call or request returned that was to open it");
+    } else {
+        rota_text_put(&w.remedy, "open it before, and close it only after the completion");
+    }
 }
 
 /* What makes the field a slot is left out where a flag does. */
@@ -45,7 +64,8 @@ static void put_slot_remedy(struct rota_text *text, const struct rota_subject *s
                             const struct rota_field_info *field, const char *what)
 {
     rota_text_all(text, "register ", what, NULL);
-    if (field->role == ROTA_ROLE_FILE && s->op->fixed_file == ROTA_IOSQE_TAKEN)
+    if (field->role == ROTA_ROLE_FILE && s->op->fixed_file == ROTA_IOSQE_TAKEN &&
+        (s->sqe->flags & IOSQE_FIXED_FILE))
         rota_text_put(text, ", or leave IOSQE_FIXED_FILE out");
 }
 
@@ -434,5 +454,20 @@ void rota_situation_group(struct rota_subject *s)
     rota_text_decimal(&w.text, s->sqe->buf_group);
     rota_text_put(&w.text, exists == ROTA_YES ? " is empty"
                                               : " is empty, or there is no group of that number");
-    rota_text_put(&w.remedy, "give buffers to the group, then send the request again");
+    rota_text_put(&w.remedy,
+                  "give buffers to the group, with rota_buf_ring_advance() where it is a "
+                  "ring, then send the request again");
+}
+
+void rota_situation_group_memory(struct rota_subject *s)
+{
+    struct rota_cause_writer w;
+
+    if (!rota_cause_add(s->list, ROTA_LIKELY, &w))
+        return;
+    rota_text_put(&w.text, "the buffer that came from group ");
+    rota_text_decimal(&w.text, s->sqe->buf_group);
+    rota_text_put(&w.text, " is not all memory of this process, or may not be written");
+    rota_text_put(&w.remedy, "give the group memory that may be written and stays until the buffer "
+                             "has come back");
 }

@@ -265,6 +265,21 @@ bool rota_pipe_is_broken(int fd)
            (one.revents & 0x8 /* POLLERR */);
 }
 
+/* fcntl(2) with F_GET_SEALS, and the seal that forbids no more than further seals. */
+#define GET_SEALS    1034
+#define SEAL_OF_SEAL 1
+
+bool rota_file_is_sealed(int fd)
+{
+#ifdef __NR_fcntl64
+    long seals = rota_syscall6(__NR_fcntl64, fd, GET_SEALS, 0, 0, 0, 0);
+#else
+    long seals = rota_syscall6(__NR_fcntl, fd, GET_SEALS, 0, 0, 0, 0);
+#endif
+
+    return seals > 0 && (seals & ~SEAL_OF_SEAL);
+}
+
 /*
  * Rings
  */

@@ -64,6 +64,8 @@ enum rota_answer rota_socket_connected(int fd);
 enum rota_answer rota_socket_bound(int fd);
 /* Whether nobody can read what is written to a pipe. */
 bool rota_pipe_is_broken(int fd);
+/* Whether a file of memory forbids one way of changing it at least. */
+bool rota_file_is_sealed(int fd);
 /* SOCK_*, or negative. */
 int rota_socket_type(int fd);
 /* AF_*, or negative. */

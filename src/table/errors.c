@@ -58,7 +58,7 @@
     E(EPROTO, "the other side does not follow the protocol") \
     E(EBADMSG, "the data were damaged, or are no message of the kind") \
     E(EOVERFLOW, "the value does not fit, or completions overflowed") \
-    E(EBADFD, "the ring is in another state: disabled, or no longer") \
+    E(EBADFD, "the ring or the file is in a state that does not allow it") \
     E(EILSEQ, "the bytes are no text") \
     E(EUSERS, "there are too many users") \
     E(ENOTSOCK, "the descriptor is not a socket") \

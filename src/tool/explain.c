@@ -13,12 +13,13 @@
 static const char help[] =
     "Usage: rota explain [OPTION]... OPCODE ERRNO\n"
     "       rota explain [OPTION]... [register] CALL ERRNO\n"
-    "       rota explain [OPTION]... setup FLAGS ERRNO\n"
+    "       rota explain [OPTION]... setup [FLAGS] ERRNO\n"
     "       rota explain [OPTION]... submit ERRNO\n"
     "       rota explain [OPTION]... ERRNO\n"
     "Says what an error means: of a request, of a call of io_uring_register(2), of\n"
-    "making a ring with these flags, of a submit or wait (`submit` or `enter`), or\n"
-    "of any request; the surest cause first. Set-ups are looked at as things are\n"
+    "making a ring with these flags, of a submit or wait (`submit`, `enter` or\n"
+    "`wait`), or of any request; the surest cause first. OPCODE is the name of a\n"
+    "request, or of a function that fills one. Set-ups are looked at as things are\n"
     "here and now. ERRNO is a name or a number, with or without a\n"
     "minus sign; FLAGS are names joined by | or commas, a number, or none.\n"
     "\n"
@@ -40,7 +41,7 @@ static const char help[] =
     "  rota explain submit EBUSY\n"
     "  rota explain ENOBUFS\n";
 
-#define MAX_REASONS 128
+#define MAX_REASONS 512
 
 static struct rota_cause reasons[MAX_REASONS];
 static int reason_count;
@@ -169,6 +170,14 @@ static int register_call(char **words)
     return answer(rota_info_text(info->name), error);
 }
 
+/* The request that a function of that name fills, starts or makes; -1: there is none. */
+static int function_opcode(const char *name)
+{
+    struct thing thing = find_thing(name);
+
+    return thing.kind == KIND_OPCODE ? (int)thing.number : -1;
+}
+
 static int request(char **words)
 {
     int opcode = find_opcode(words[0]), error, status;
@@ -176,6 +185,8 @@ static int request(char **words)
 
     if (opcode < 0 && find_call(words[0]) >= 0)
         return register_call(words);
+    if (opcode < 0)
+        opcode = function_opcode(words[0]);
     if (opcode < 0)
         return usage_error("the table has no opcode '%s'%s", words[0],
                            did_you_mean(words[0], NAMES_OPCODES));
@@ -223,30 +234,13 @@ static int submit(char **words)
     return answer("submit or wait", error);
 }
 
-/* Every request of which the table knows the error, each with its causes. */
 static int any_request(char **words)
 {
-    const struct rota_op_info *op;
     int error, status = parse_error(words[0], &error);
 
     if (status)
         return status;
-    for (unsigned opcode = 0; (op = rota_opcode_info(opcode)); opcode++) {
-        for (unsigned i = 0; i < op->errors.count; i++) {
-            const struct rota_error_info *row = &rota_info_errors(op->errors)[i];
-
-            struct rota_cause *reason = &reasons[reason_count];
-
-            if (row->error != error || reason_count == MAX_REASONS)
-                continue;
-            reason->certainty = ROTA_POSSIBLE;
-            snprintf(reason->text, sizeof(reason->text), "%s: %s", rota_info_text(op->name),
-                     rota_info_text(row->cause));
-            snprintf(reason->remedy, sizeof(reason->remedy), "%s",
-                     row->remedy.at ? rota_info_text(row->remedy) : "");
-            reason_count++;
-        }
-    }
+    reason_count = rota_any_causes(error, reasons, MAX_REASONS);
     /* That it has a meaning is enough of an answer. */
     status = answer("any request", error);
     return rota_error_name(error) ? STATUS_OK : status;
@@ -281,6 +275,17 @@ static void hide_signs(int argc, char **argv)
         if (argv[i][0] == '-' && argv[i][1] && (argv[i][1] == 'E' || find_error(argv[i] + 1)))
             argv[i]++;
     }
+}
+
+/* Without flags the set-up of a plain ring is meant. */
+static char **plain_setup(char *error)
+{
+    static char none[] = "none";
+    static char *words[2];
+
+    words[0] = none;
+    words[1] = error;
+    return words;
 }
 
 int explain_main(int argc, char **argv)
@@ -324,7 +329,10 @@ int explain_main(int argc, char **argv)
         return setup(argv + 1);
     if (left == 3 && !strcmp(argv[0], "register"))
         return register_call(argv + 1);
-    if (left == 2 && (!strcmp(argv[0], "submit") || !strcmp(argv[0], "enter")))
+    if (left == 2 && !strcmp(argv[0], "setup") && find_error(argv[1]))
+        return setup(plain_setup(argv[1]));
+    if (left == 2 &&
+        (!strcmp(argv[0], "submit") || !strcmp(argv[0], "enter") || !strcmp(argv[0], "wait")))
         return submit(argv + 1);
     if (left == 1 && find_error(argv[0]))
         return any_request(argv);

@@ -523,6 +523,14 @@ static void in_general(void)
     ok(count > 0 && !strncmp(causes[count - 1].text, "A member of an element is not as it", 35),
        "  and those of what it leads to");
     is_int(rota_call_causes(NULL, 250, -EINVAL, causes, 64), -EINVAL, "no such call");
+    count = rota_any_causes(-ECANCELED, causes, 64);
+    ok(count > 4 && causes[0].certainty == ROTA_LIKELY &&
+           strstr(causes[0].text, "in a chain of IOSQE_IO_LINK failed or came short") &&
+           strstr(causes[count - 1].text, ": "),
+       "of any request: what is the case most often first");
+    is_int(rota_any_causes(-EINVAL, causes, 2), 2, "as many as fit");
+    is_int(rota_any_causes(0, causes, 64), 0, "no error");
+    is_int(rota_any_causes(-EINVAL, NULL, 1), -EINVAL, "no room");
 }
 
 static void *visit(void *arg)

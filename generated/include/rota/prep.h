@@ -148,6 +148,11 @@ ROTA_INLINE void rota_prep_nop_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u
  * res           Bytes read; 0 at the end of the file.
  * -EISDIR       The descriptor is a directory.
  * -EINVAL       There are more than 1024 vectors.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -161,6 +166,9 @@ ROTA_INLINE void rota_prep_nop_cqe32(struct io_uring_sqe *sqe, __u64 extra1, __u
  *               statx(2) tells with STATX_DIOALIGN.
  * -EBADF        The file is not open for reading.
  * -EINVAL       A vector is longer than any memory can be.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE.
  */
@@ -218,6 +226,11 @@ ROTA_INLINE void rota_prep_readv2(struct io_uring_sqe *sqe, int fd, const struct
  * -EBADF        The file is not open for writing.
  * -EINVAL       There are more than 1024 vectors.
  * -ENOSPC       The device has no space left.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -231,6 +244,11 @@ ROTA_INLINE void rota_prep_readv2(struct io_uring_sqe *sqe, int fd, const struct
  *               statx(2) tells with STATX_DIOALIGN.
  * -EINVAL       A vector is longer than any memory can be.
  * -EFBIG        The file would become larger than its file system allows.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
+ * -EPERM        The file is sealed against writing, as memfd_create(2) files
+ *               can be.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -333,6 +351,11 @@ ROTA_INLINE void rota_prep_fsync_range(struct io_uring_sqe *sqe, int fd, unsigne
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -345,6 +368,9 @@ ROTA_INLINE void rota_prep_fsync_range(struct io_uring_sqe *sqe, int fd, unsigne
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EBADF        The file is not open for reading.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
  */
 
 /*
@@ -379,6 +405,11 @@ ROTA_INLINE void rota_prep_read_fixed(struct io_uring_sqe *sqe, int fd, void *bu
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -391,6 +422,11 @@ ROTA_INLINE void rota_prep_read_fixed(struct io_uring_sqe *sqe, int fd, void *bu
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EFBIG        The file would become larger than its file system allows.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
+ * -EPERM        The file is sealed against writing, as memfd_create(2) files
+ *               can be.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -568,6 +604,12 @@ ROTA_INLINE void rota_prep_sync_file_range(struct io_uring_sqe *sqe, int fd, uns
  * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
  *               asks for.
  * -EINVAL       A vector is longer than any memory can be.
+ * -EPERM        A firewall forbids it.
+ * -ECONNREFUSED An earlier datagram was answered that nobody listens at its
+ *               port; the answer came for this socket.
+ * -EINVAL       The length of the name is negative, or a control message does
+ *               not fit msg_controllen. Fill the header with CMSG_LEN and
+ *               CMSG_SPACE, after clearing it.
  */
 
 /*
@@ -615,6 +657,14 @@ ROTA_INLINE void rota_prep_sendmsg(struct io_uring_sqe *sqe, int fd, const struc
  *               asks for.
  * -EINVAL       No data out of band waits, which MSG_OOB asks for.
  * -EINVAL       A vector is longer than any memory can be.
+ * -ECONNREFUSED An earlier datagram was answered that nobody listens at its
+ *               port; the answer came for this socket.
+ * -EFAULT       A buffer of the group is shorter than struct
+ *               io_uring_recvmsg_out with the name and control data before the
+ *               bytes. Give buffers of 16 + msg_namelen + msg_controllen bytes
+ *               and room for the data.
+ * -EOVERFLOW    The lengths in msg_namelen and msg_controllen are larger than
+ *               any buffer. Set both to the room that is wanted, or 0.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -861,6 +911,11 @@ ROTA_INLINE void rota_prep_link_timeout_update(struct io_uring_sqe *sqe,
  * -EINVAL       The slot lies outside the file table.
  * -EFAULT       The peer's address is asked for, and there is no place that
  *               says how long it may be. Give both pointers, or NULL for both.
+ * -EINVAL       The place for the length of the address holds a negative
+ *               number, as one that was never set may. Store the size of the
+ *               room in it before each request.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free in the
+ *               range of rota_register_file_alloc_range().
  * flags         The completion may carry IORING_CQE_F_MORE,
  *               IORING_CQE_F_SOCK_NONEMPTY.
  *
@@ -1113,7 +1168,7 @@ ROTA_INLINE void rota_prep_link_timeout_nsec(struct io_uring_sqe *sqe, __u64 nse
  * Connects a socket to an address. Stands for connect(2).
  *
  * res           0 when the connection stands.
- * -ECONNREFUSED Nobody listens at the address.
+ * -ECONNREFUSED Nobody listens at the address, or a firewall answers so.
  * -EISCONN      The socket is connected already.
  * -EFAULT       The address is not readable memory.
  * -ENOTSOCK     The descriptor is not a socket.
@@ -1124,6 +1179,15 @@ ROTA_INLINE void rota_prep_link_timeout_nsec(struct io_uring_sqe *sqe, __u64 nse
  * -EINVAL       The length is not that of an address of its family.
  * -EINVAL       The address belongs to another family, and sockets of this one
  *               answer so.
+ * -EISCONN      The socket listens. Connect with a socket of its own.
+ * -EPROTOTYPE   The socket at that path is of another type, such as
+ *               SOCK_DGRAM.
+ * -EPERM        A firewall forbids it.
+ * -EACCES       The address is one for broadcasts, and the socket has no
+ *               SO_BROADCAST. Set SO_BROADCAST with setsockopt(2).
+ * -EAGAIN       The queue of who listens there is full, or no local port is
+ *               free. Try again later; a larger number given to LISTEN makes a
+ *               longer queue.
  */
 
 /*
@@ -1155,6 +1219,13 @@ ROTA_INLINE void rota_prep_connect(struct io_uring_sqe *sqe, int fd, const struc
  *               or use another file system.
  * -EFBIG        The range ends beyond the largest file that the file system
  *               can hold.
+ * -ENOSPC       The device has no space left for the range.
+ * -EPERM        The file is sealed against what is asked, as memfd_create(2)
+ *               files can be.
+ * -EINVAL       FALLOC_FL_COLLAPSE_RANGE wants offset and length in whole
+ *               blocks, and an end before that of the file.
+ * -EINVAL       FALLOC_FL_INSERT_RANGE wants offset and length in whole
+ *               blocks, and a start before the end of the file.
  *
  * Workers do this, and writes, to one regular file one request after the
  * other.
@@ -1221,6 +1292,18 @@ ROTA_INLINE void rota_prep_fallocate(struct io_uring_sqe *sqe, int fd, int mode,
  * -ETXTBSY      The file is a program that is running, which may not be
  *               written to. Write a new file and rename it to this name.
  * -EROFS        The file system is mounted for reading only.
+ * -EISDIR       The path ends in a slash, and O_CREAT makes no directories.
+ *               Make the directory with MKDIRAT, then open it.
+ * -ENXIO        The path names a device file, and no driver or device is
+ *               behind it; behind /dev/tty there is none in a process without
+ *               terminal.
+ * -EBUSY        The device is in use, and can be opened only once.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free in the
+ *               range of rota_register_file_alloc_range().
+ * -EPERM        O_NOATIME is set, and the file is that of another user. Leave
+ *               the flag out.
+ * -EPERM        The file is immutable or may only be appended to, as chattr(1)
+ *               makes it.
  */
 
 /*
@@ -1417,9 +1500,11 @@ ROTA_INLINE void rota_prep_statx(struct io_uring_sqe *sqe, int dfd, const char *
  * -ENOBUFS      The buffer group is empty, or there is no such group. Give it
  *               buffers with PROVIDE_BUFFERS or a ring of buffers.
  * -EAGAIN       RWF_NOWAIT is set and the bytes are not there yet.
- * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
- *               information. Use a block device with an integrity profile,
- *               open with O_DIRECT.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -1432,7 +1517,13 @@ ROTA_INLINE void rota_prep_statx(struct io_uring_sqe *sqe, int dfd, const char *
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EINVAL       Files of this kind cannot be read.
+ * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
+ *               information. Use a block device with an integrity profile,
+ *               open with O_DIRECT.
  * -EBADF        The file is not open for reading.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_BUF_MORE.
  */
@@ -1533,9 +1624,11 @@ ROTA_INLINE void rota_prep_read_attr(struct io_uring_sqe *sqe, int fd, void *buf
  *               RWF_NOSIGNAL where the SIGPIPE that comes with it is
  *               unwelcome.
  * -EAGAIN       RWF_NOWAIT is set and there is no room yet.
- * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
- *               information. Use a block device with an integrity profile,
- *               open with O_DIRECT.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -1548,7 +1641,15 @@ ROTA_INLINE void rota_prep_read_attr(struct io_uring_sqe *sqe, int fd, void *buf
  *               are not aligned to what it wants. Align all three to what
  *               statx(2) tells with STATX_DIOALIGN.
  * -EINVAL       Files of this kind cannot be written.
+ * -EINVAL       IORING_RW_ATTR_FLAG_PI is set and the file has no protection
+ *               information. Use a block device with an integrity profile,
+ *               open with O_DIRECT.
  * -EFBIG        The file would become larger than its file system allows.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
+ * -EPERM        The file is sealed against writing, as memfd_create(2) files
+ *               can be.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -1695,6 +1796,10 @@ ROTA_INLINE void rota_prep_fadvise64(struct io_uring_sqe *sqe, int fd, __u64 off
  * res           Always 0.
  * -EINVAL       The address is not on a page boundary.
  * -ENOMEM       Part of the range is not mapped.
+ * -EACCES       MADV_REMOVE wants memory that is mapped shared and may be
+ *               written.
+ * -EINVAL       The memory is locked, or of a kind or mapping that the advice
+ *               does not suit.
  */
 
 /*
@@ -1757,6 +1862,15 @@ ROTA_INLINE void rota_prep_madvise64(struct io_uring_sqe *sqe, void *addr, __s64
  *               destination then.
  * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
  *               asks for.
+ * -EACCES       The address is one for broadcasts, and the socket has no
+ *               SO_BROADCAST. Set SO_BROADCAST with setsockopt(2).
+ * -EPERM        A firewall forbids it.
+ * -ECONNREFUSED An earlier datagram was answered that nobody listens at its
+ *               port; the answer came for this socket.
+ * -EINVAL       The length is not that of an address of its family.
+ * -EAFNOSUPPORT The address belongs to another family than the socket.
+ * -EOPNOTSUPP   A destination is given, and sockets of this kind send only to
+ *               the peer they are connected with.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_BUF_MORE.
  */
@@ -1954,6 +2068,8 @@ ROTA_INLINE void rota_prep_send_fixed(struct io_uring_sqe *sqe, int sockfd, cons
  * -EOPNOTSUPP   Sockets of this kind have no data out of band, which MSG_OOB
  *               asks for.
  * -EINVAL       No data out of band waits, which MSG_OOB asks for.
+ * -ECONNREFUSED An earlier datagram was answered that nobody listens at its
+ *               port; the answer came for this socket.
  * flags         The completion may carry IORING_CQE_F_BUFFER,
  *               IORING_CQE_F_MORE, IORING_CQE_F_SOCK_NONEMPTY,
  *               IORING_CQE_F_BUF_MORE.
@@ -2160,6 +2276,18 @@ ROTA_INLINE void rota_prep_recv_fixed(struct io_uring_sqe *sqe, int sockfd, void
  * -ETXTBSY      The file is a program that is running, which may not be
  *               written to. Write a new file and rename it to this name.
  * -EROFS        The file system is mounted for reading only.
+ * -EISDIR       The path ends in a slash, and O_CREAT makes no directories.
+ *               Make the directory with MKDIRAT, then open it.
+ * -ENXIO        The path names a device file, and no driver or device is
+ *               behind it; behind /dev/tty there is none in a process without
+ *               terminal.
+ * -EBUSY        The device is in use, and can be opened only once.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free in the
+ *               range of rota_register_file_alloc_range().
+ * -EPERM        The structure asks for O_NOATIME, and the file is that of
+ *               another user.
+ * -EPERM        The file is immutable or may only be appended to, as chattr(1)
+ *               makes it.
  */
 
 /*
@@ -2217,6 +2345,9 @@ ROTA_INLINE void rota_prep_openat2_direct(struct io_uring_sqe *sqe, int dfd, con
  * -ELOOP        The file is an epoll set that has this one in it, or sets lie
  *               more than five deep.
  * -EINVAL       The file is the epoll set itself.
+ * -EINVAL       EPOLLEXCLUSIVE goes only with EPOLL_CTL_ADD, no epoll set as
+ *               the file, and no flag but EPOLLIN, EPOLLOUT, EPOLLET and
+ *               EPOLLWAKEUP.
  */
 
 /*
@@ -2253,6 +2384,10 @@ ROTA_INLINE void rota_prep_epoll_ctl(struct io_uring_sqe *sqe, int epfd, int fd,
  * -EINVAL       The output is open with O_APPEND. Open the file once more
  *               without O_APPEND; the flag belongs to all who share the
  *               description.
+ * -EINVAL       An offset is given for the output, which has no positions. Use
+ *               -1 for it.
+ * -EINVAL       An offset is given for the input, which has no positions. Use
+ *               -1 for it.
  * -EINVAL       One of the two files cannot be spliced.
  * -ESPIPE       An offset is given for the input, which is a pipe. Use -1 for
  *               it.
@@ -2295,8 +2430,9 @@ ROTA_INLINE void rota_prep_splice(struct io_uring_sqe *sqe, int fd_in, __s64 off
  *
  * res           Always 0; before 5.18 the number of buffers where the group
  *               existed already.
- * -EINVAL       The ids run past 65535 (not looked at by 5.10), or the group
- *               is a ring of buffers.
+ * -EINVAL       The group is a ring of buffers. Add to it with
+ *               rota_buf_ring_add.
+ * -EINVAL       The ids run past 65535 (not looked at by 5.10).
  * -EFAULT       The memory is not part of the program's address space.
  * -EOVERFLOW    The buffers would reach past the end of all addresses.
  * -EOVERFLOW    The group is full, with 65536 buffers or, on older kernels,
@@ -2427,6 +2563,10 @@ ROTA_INLINE void rota_prep_shutdown(struct io_uring_sqe *sqe, int fd, int how)
  * -EACCES       The process may not remove a name from the directory.
  * -EACCES       The process may not make a name in the directory.
  * -EINVAL       The new path lies below the old one.
+ * -EBUSY        One of the two is a mount point, or its path ends in `.` or
+ *               `..`.
+ * -EPERM        A directory is sticky and the name is of another user, or the
+ *               file or a directory is immutable or may only be appended to.
  */
 
 /*
@@ -2477,6 +2617,12 @@ ROTA_INLINE void rota_prep_rename(struct io_uring_sqe *sqe, const char *oldpath,
  * -ENOTDIR      AT_REMOVEDIR is set and the path names no directory.
  * -ENOTEMPTY    The directory has something in it.
  * -EACCES       The process may not remove a name from the directory.
+ * -EINVAL       The path ends in `.`, which cannot be removed. Name the
+ *               directory from its parent.
+ * -EBUSY        It is a mount point or the root directory, or its file system
+ *               has it in use, as a control group with processes.
+ * -EPERM        The directory is sticky and the name is of another user, or
+ *               the file or directory is immutable or may only be appended to.
  */
 
 /*
@@ -2518,6 +2664,9 @@ ROTA_INLINE void rota_prep_unlink(struct io_uring_sqe *sqe, const char *path, in
  * -EEXIST       The name exists already.
  * -ENOENT       A directory on the way to the name is missing.
  * -EACCES       The process may not make a name in the directory.
+ * -ENOENT       The file system makes no directories there, as /proc, or the
+ *               parent directory was removed.
+ * -EPERM        The file system makes no directories there, as /sys.
  */
 
 /*
@@ -2775,6 +2924,9 @@ ROTA_INLINE void rota_prep_msg_ring_fd_alloc(struct io_uring_sqe *sqe, int fd, i
  * -ERANGE       The name is empty or longer than 255 bytes.
  * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
  *               the file system has no such attributes.
+ * -EINVAL       The name ends behind its namespace.
+ * -EPERM        Attributes of the namespace `user.` are only for regular files
+ *               and directories, and no file takes one that is immutable.
  */
 
 /*
@@ -2809,6 +2961,10 @@ ROTA_INLINE void rota_prep_fsetxattr(struct io_uring_sqe *sqe, int fd, const cha
  * -ENODATA      The attribute is missing and XATTR_REPLACE is set.
  * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
  *               the file system has no such attributes.
+ * -EINVAL       The name ends behind its namespace.
+ * -EPERM        Attributes of the namespace `user.` are only for regular files
+ *               and directories, and no file takes one that is immutable.
+ * -ERANGE       The name is empty or longer than 255 bytes.
  */
 
 /*
@@ -2844,6 +3000,7 @@ ROTA_INLINE void rota_prep_setxattr(struct io_uring_sqe *sqe, const char *name, 
  *               length of 0 first.
  * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
  *               the file system has no such attributes.
+ * -ERANGE       The name is empty or longer than 255 bytes.
  */
 
 /*
@@ -2877,6 +3034,7 @@ ROTA_INLINE void rota_prep_fgetxattr(struct io_uring_sqe *sqe, int fd, const cha
  *               length of 0 first.
  * -EOPNOTSUPP   The name does not begin with a namespace such as "user.", or
  *               the file system has no such attributes.
+ * -ERANGE       The name is empty or longer than 255 bytes.
  */
 
 /*
@@ -2920,6 +3078,8 @@ ROTA_INLINE void rota_prep_getxattr(struct io_uring_sqe *sqe, const char *name, 
  * -ESOCKTNOSUPPORT The family has no sockets of this type.
  * -EPERM        Sockets of this kind need CAP_NET_RAW.
  * -EINVAL       The slot lies outside the file table.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free in the
+ *               range of rota_register_file_alloc_range().
  */
 
 /*
@@ -4514,6 +4674,10 @@ ROTA_INLINE void rota_prep_fixed_fd_install(struct io_uring_sqe *sqe, int fd, un
  * res           Always 0.
  * -EINVAL       The file is not open for writing.
  * -EINVAL       The descriptor is no regular file.
+ * -EFBIG        The length is beyond the largest file that the file system can
+ *               hold.
+ * -EPERM        The file is sealed against its new size, as memfd_create(2)
+ *               files can be.
  *
  * Workers do this, and writes, to one regular file one request after the
  * other.
@@ -4578,6 +4742,10 @@ ROTA_INLINE void rota_prep_bind(struct io_uring_sqe *sqe, int fd, const struct s
  * -EOPNOTSUPP   Sockets of this type do not listen.
  * -ENOTSOCK     The descriptor is not a socket.
  * -EINVAL       The socket is connected.
+ * -EINVAL       The socket has no address, which its kind needs to listen.
+ *               Bind it first.
+ * -EADDRINUSE   Another socket listens at the address. Set SO_REUSEPORT on
+ *               both, or take another port.
  */
 
 /*
@@ -4666,6 +4834,11 @@ ROTA_INLINE void rota_prep_epoll_wait(struct io_uring_sqe *sqe, int fd, struct e
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -4679,6 +4852,9 @@ ROTA_INLINE void rota_prep_epoll_wait(struct io_uring_sqe *sqe, int fd, struct e
  *               statx(2) tells with STATX_DIOALIGN.
  * -EBADF        The file is not open for reading.
  * -EINVAL       A vector is longer than any memory can be.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
  */
 
 /*
@@ -4717,6 +4893,11 @@ ROTA_INLINE void rota_prep_readv_fixed(struct io_uring_sqe *sqe, int fd,
  * -EFAULT       The memory is not within the registered buffer, or there is no
  *               buffer of that index. Register the buffer with
  *               rota_register_buffers and stay within it.
+ * -EOPNOTSUPP   RWF_ATOMIC is set, and the file is not open with O_DIRECT, or
+ *               its file system or device writes nothing in one piece. Look at
+ *               STATX_WRITE_ATOMIC of statx(2), or leave the flag out.
+ * -EOPNOTSUPP   RWF_DONTCACHE is set, and the file system does not have it.
+ *               Leave the flag out.
  * -EOPNOTSUPP   A flag asks for what the file cannot do.
  * -EOPNOTSUPP   The ring has IORING_SETUP_IOPOLL and the file's device has no
  *               queues to be polled. Use a ring without IORING_SETUP_IOPOLL
@@ -4730,6 +4911,11 @@ ROTA_INLINE void rota_prep_readv_fixed(struct io_uring_sqe *sqe, int fd,
  *               statx(2) tells with STATX_DIOALIGN.
  * -EINVAL       A vector is longer than any memory can be.
  * -EFBIG        The file would become larger than its file system allows.
+ * -EPERM        A real-time priority of I/O needs CAP_SYS_NICE or
+ *               CAP_SYS_ADMIN. Use the best-effort class, or give the program
+ *               the capability.
+ * -EPERM        The file is sealed against writing, as memfd_create(2) files
+ *               can be.
  *
  * Workers write one regular file one request after the other, unless it is
  * open with O_DIRECT on a file system that takes writes side by side.
@@ -4776,6 +4962,9 @@ ROTA_INLINE void rota_prep_writev_fixed(struct io_uring_sqe *sqe, int fd,
  *               file table.
  * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and no slot is free or
  *               there is no file table.
+ * -ENFILE       IORING_FILE_INDEX_ALLOC was given, and fewer than two slots
+ *               are free, or none in the range of
+ *               rota_register_file_alloc_range().
  */
 
 /*

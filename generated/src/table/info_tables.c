@@ -233,10 +233,14 @@ struct rota_info_strings {
     char t_rw_flags_lacks_RWF_ATOMIC[26];
     char t_rw_flags_lacks_RWF_HIPRI[25];
     char t_len_above_1024[15];
+    char t_rw_flags_has_RWF_ATOMIC[24];
+    char t_rw_flags_has_RWF_DONTCACHE[27];
     char t_rw_flags_is_not_0[18];
+    char t_rw_flags_lacks_RWF_ATOMIC_RWF[40];
     char t_ring_has_IORING_SETUP_IOPOLL[29];
     char t_off_above_0x7fffffffffffffff[29];
     char t_off_is_not_1[14];
+    char t_ioprio_below_0x4000[20];
     char t_off_below_9223372036854775808[30];
     char t_len_has_IORING_POLL_ADD_MULTI[30];
     char t_flags_lacks_IOSQE_CQE_SKIP_SUCCESS[35];
@@ -303,12 +307,14 @@ struct rota_info_strings {
     char t_open_flags_has_O_TMPFILE[25];
     char t_open_flags_has_O_DIRECT[24];
     char t_open_flags_has_O_WRONLY_O_NONBLOCK[35];
+    char t_open_flags_has_O_NOATIME[25];
     char t_fd_is_0[8];
     char t_off_has_IORING_FILE_INDEX_ALLOC[32];
     char t_rw_flags_has_RWF_NOWAIT[24];
     char t_rw_flags_has_RWF_NOSIGNAL[26];
     char t_addr_is_0[10];
     char t_off_is_0[9];
+    char t_fadvise_advice_is_MADV_REMOVE[30];
     char t_ioprio_has_IORING_SEND_VECTORIZED[34];
     char t_addr2_is_not_0[15];
     char t_ioprio_has_IORING_RECVSEND_FIXED_BUF[37];
@@ -1611,6 +1617,10 @@ struct rota_info_strings {
     char t_IORING_NOP_FIXED_BUFFER_is_set_and_the[65];
     char t_The_descriptor_is_a_directory[31];
     char t_There_are_more_than_1024_vectors[34];
+    char t_RWF_ATOMIC_is_set_and_the_file_is_not[117];
+    char t_Look_at_STATX_WRITE_ATOMIC_of_statx_2[63];
+    char t_RWF_DONTCACHE_is_set_and_the_file[60];
+    char t_Leave_the_flag_out[20];
     char t_A_flag_asks_for_what_the_file_cannot[41];
     char t_The_ring_has_IORING_SETUP_IOPOLL_and[83];
     char t_Use_a_ring_without_IORING_SETUP_IOPOLL[47];
@@ -1621,9 +1631,12 @@ struct rota_info_strings {
     char t_Align_all_three_to_what_statx_2_tells[60];
     char t_The_file_is_not_open_for_reading[34];
     char t_A_vector_is_longer_than_any_memory_can[43];
+    char t_A_real_time_priority_of_I_O_needs_CAP[65];
+    char t_Use_the_best_effort_class_or_give_the[63];
     char t_The_file_is_not_open_for_writing[34];
     char t_The_device_has_no_space_left[30];
     char t_The_file_would_become_larger_than_its[58];
+    char t_The_file_is_sealed_against_writing_as[69];
     char t_The_descriptor_is_something_that[62];
     char t_The_device_failed_to_write[28];
     char t_The_memory_is_not_within_the[85];
@@ -1649,6 +1662,10 @@ struct rota_info_strings {
     char t_The_message_has_more_than_1024_pieces_2[95];
     char t_The_message_does_not_fit_into_one[44];
     char t_Sockets_of_this_kind_have_no_data_out[71];
+    char t_A_firewall_forbids_it[23];
+    char t_An_earlier_datagram_was_answered_that[99];
+    char t_The_length_of_the_name_is_negative_or[86];
+    char t_Fill_the_header_with_CMSG_LEN_and_CMSG[65];
     char t_Nothing_waits_and_MSG_DONTWAIT_forbids[48];
     char t_The_buffer_group_is_empty_or_there_is[54];
     char t_Give_buffers_back_to_the_group_and[59];
@@ -1660,6 +1677,10 @@ struct rota_info_strings {
     char t_Give_it_one_piece_whose_length_is_the[65];
     char t_The_socket_is_of_a_kind_that_answers[93];
     char t_No_data_out_of_band_waits_which_MSG[51];
+    char t_A_buffer_of_the_group_is_shorter_than[115];
+    char t_Give_buffers_of_16_msg_namelen_msg[79];
+    char t_The_lengths_in_msg_namelen_and_msg[74];
+    char t_Set_both_to_the_room_that_is_wanted_or[43];
     char t_The_time_is_over_which_is_how_most[50];
     char t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to[65];
     char t_The_timeout_was_removed_or_cancelled[38];
@@ -1685,6 +1706,9 @@ struct rota_info_strings {
     char t_The_slot_lies_outside_the_file_table[38];
     char t_The_peer_s_address_is_asked_for_and[85];
     char t_Give_both_pointers_or_NULL_for_both[38];
+    char t_The_place_for_the_length_of_the[96];
+    char t_Store_the_size_of_the_room_in_it[54];
+    char t_IORING_FILE_INDEX_ALLOC_was_given_and_2[105];
     char t_No_request_in_flight_matches[30];
     char t_A_worker_thread_runs_the_request_it[76];
     char t_The_opcode_that_selects_the_requests[106];
@@ -1693,7 +1717,7 @@ struct rota_info_strings {
     char t_The_linked_request_ended_in_time[34];
     char t_The_time_is_over_while_a_worker_thread[87];
     char t_No_linked_request_stands_before_it_or[82];
-    char t_Nobody_listens_at_the_address[31];
+    char t_Nobody_listens_at_the_address_or_a[57];
     char t_The_socket_is_connected_already[33];
     char t_The_address_is_not_readable_memory[36];
     char t_The_address_belongs_to_another_family[55];
@@ -1702,10 +1726,21 @@ struct rota_info_strings {
     char t_No_route_leads_to_the_address[31];
     char t_The_length_is_not_that_of_an_address[52];
     char t_The_address_belongs_to_another_family_2[74];
+    char t_The_socket_listens[20];
+    char t_Connect_with_a_socket_of_its_own[34];
+    char t_The_socket_at_that_path_is_of_another[64];
+    char t_The_address_is_one_for_broadcasts_and[71];
+    char t_Set_SO_BROADCAST_with_setsockopt_2[37];
+    char t_The_queue_of_who_listens_there_is_full[66];
+    char t_Try_again_later_a_larger_number_given[71];
     char t_The_descriptor_is_a_pipe[26];
     char t_The_file_system_does_not_have_the_mode[40];
     char t_Write_zeros_instead_or_use_another[49];
     char t_The_range_ends_beyond_the_largest_file[70];
+    char t_The_device_has_no_space_left_for_the[44];
+    char t_The_file_is_sealed_against_what_is[75];
+    char t_FALLOC_FL_COLLAPSE_RANGE_wants_offset[102];
+    char t_FALLOC_FL_INSERT_RANGE_wants_offset[104];
     char t_The_path_names_nothing_and_O_CREAT_is[47];
     char t_O_DIRECTORY_is_set_and_the_path_names[52];
     char t_Register_a_file_table_first[29];
@@ -1730,6 +1765,11 @@ struct rota_info_strings {
     char t_The_file_is_a_program_that_is_running[68];
     char t_Write_a_new_file_and_rename_it_to_this[45];
     char t_The_file_system_is_mounted_for_reading[45];
+    char t_The_path_ends_in_a_slash_and_O_CREAT[60];
+    char t_The_path_names_a_device_file_and_no[129];
+    char t_The_device_is_in_use_and_can_be_opened[51];
+    char t_O_NOATIME_is_set_and_the_file_is_that[56];
+    char t_The_file_is_immutable_or_may_only_be[73];
     char t_The_slot_is_empty[19];
     char t_A_slot_was_given_and_the_ring_has_no[49];
     char t_The_descriptor_is_that_of_an_io_uring[67];
@@ -1744,9 +1784,9 @@ struct rota_info_strings {
     char t_The_memory_is_not_accessible[30];
     char t_Give_it_buffers_with_PROVIDE_BUFFERS[59];
     char t_RWF_NOWAIT_is_set_and_the_bytes_are[51];
+    char t_Files_of_this_kind_cannot_be_read[35];
     char t_IORING_RW_ATTR_FLAG_PI_is_set_and_the[74];
     char t_Use_a_block_device_with_an_integrity[66];
-    char t_Files_of_this_kind_cannot_be_read[35];
     char t_Nobody_reads_the_other_end_of_the_pipe[59];
     char t_Set_RWF_NOSIGNAL_where_the_SIGPIPE[68];
     char t_RWF_NOWAIT_is_set_and_there_is_no_room[44];
@@ -1754,6 +1794,8 @@ struct rota_info_strings {
     char t_The_kernel_does_not_know_the_advice_or[64];
     char t_The_address_is_not_on_a_page_boundary[39];
     char t_Part_of_the_range_is_not_mapped[33];
+    char t_MADV_REMOVE_wants_memory_that_is[67];
+    char t_The_memory_is_locked_or_of_a_kind_or[77];
     char t_The_peer_has_closed_the_connection[109];
     char t_The_datagram_socket_is_not_connected_2[67];
     char t_Use_rota_prep_sendto_or_connect_the[45];
@@ -1765,6 +1807,7 @@ struct rota_info_strings {
     char t_The_bytes_or_the_address_cannot_be[41];
     char t_The_peer_has_ended_the_connection[75];
     char t_The_socket_is_connected_and_of_a_kind[71];
+    char t_A_destination_is_given_and_sockets_of[96];
     char t_Use_READ_for_files_and_pipes[30];
     char t_IORING_RECVSEND_BUNDLE_is_set_and[65];
     char t_The_memory_cannot_be_written[30];
@@ -1782,6 +1825,7 @@ struct rota_info_strings {
     char t_The_name_exists_already_and_O_CREAT[67];
     char t_The_structure_has_unknown_flags_or[67];
     char t_The_structure_asks_for_something_in[97];
+    char t_The_structure_asks_for_O_NOATIME_and[72];
     char t_The_file_is_in_the_set_already[32];
     char t_The_file_is_not_in_the_set[28];
     char t_The_file_cannot_be_polled_as_a_regular[46];
@@ -1791,6 +1835,7 @@ struct rota_info_strings {
     char t_The_events_cannot_be_read[27];
     char t_The_file_is_an_epoll_set_that_has_this[83];
     char t_The_file_is_the_epoll_set_itself[34];
+    char t_EPOLLEXCLUSIVE_goes_only_with_EPOLL[131];
     char t_Neither_of_the_two_files_is_a_pipe[36];
     char t_An_offset_is_given_for_the_output[52];
     char t_Use_1_for_it[15];
@@ -1798,16 +1843,19 @@ struct rota_info_strings {
     char t_SPLICE_F_NONBLOCK_is_set_and_the_pipe[57];
     char t_The_output_is_open_with_O_APPEND[34];
     char t_Open_the_file_once_more_without_O[93];
+    char t_An_offset_is_given_for_the_output_2[59];
+    char t_An_offset_is_given_for_the_input_which[58];
     char t_One_of_the_two_files_cannot_be_spliced[40];
-    char t_An_offset_is_given_for_the_input_which[51];
+    char t_An_offset_is_given_for_the_input_which_2[51];
     char t_The_output_is_not_open_for_writing[36];
     char t_Both_are_the_same_pipe[24];
-    char t_The_ids_run_past_65535_not_looked_at[83];
+    char t_The_group_is_a_ring_of_buffers[32];
+    char t_Add_to_it_with_rota_buf_ring_add[34];
+    char t_The_ids_run_past_65535_not_looked_at[48];
     char t_The_memory_is_not_part_of_the_program[55];
     char t_The_buffers_would_reach_past_the_end[55];
     char t_The_group_is_full_with_65536_buffers[67];
     char t_The_group_does_not_exist[26];
-    char t_The_group_is_a_ring_of_buffers[32];
     char t_End_it_with_rota_free_buf_ring[32];
     char t_The_output_is_no_pipe[23];
     char t_SPLICE_F_NONBLOCK_is_set_and_the_first[54];
@@ -1824,11 +1872,19 @@ struct rota_info_strings {
     char t_The_process_may_not_remove_a_name_from[54];
     char t_The_process_may_not_make_a_name_in_the[50];
     char t_The_new_path_lies_below_the_old_one[37];
+    char t_One_of_the_two_is_a_mount_point_or_its[66];
+    char t_A_directory_is_sticky_and_the_name_is[123];
     char t_The_path_names_a_directory_and_AT[56];
     char t_AT_REMOVEDIR_is_set_and_the_path_names[53];
     char t_The_directory_has_something_in_it[35];
+    char t_The_path_ends_in_which_cannot_be[47];
+    char t_Name_the_directory_from_its_parent[36];
+    char t_It_is_a_mount_point_or_the_root[112];
+    char t_The_directory_is_sticky_and_the_name[123];
     char t_The_name_exists_already[25];
     char t_A_directory_on_the_way_to_the_name_is[47];
+    char t_The_file_system_makes_no_directories[91];
+    char t_The_file_system_makes_no_directories_2[53];
     char t_The_target_is_empty[21];
     char t_A_directory_on_the_way_to_the_link_is[47];
     char t_The_new_name_exists_already[29];
@@ -1840,7 +1896,7 @@ struct rota_info_strings {
     char t_A_file_is_sent_to_the_ring_it_comes[42];
     char t_The_other_ring_has_no_file_table[34];
     char t_The_other_ring_has_no_room_for_the[83];
-    char t_IORING_FILE_INDEX_ALLOC_was_given_and_2[100];
+    char t_IORING_FILE_INDEX_ALLOC_was_given_and_3[100];
     char t_The_flags_passed_on_have_IORING_CQE_F[85];
     char t_The_thread_that_owns_the_other_ring[47];
     char t_Let_a_ring_of_single_issuers_be_made[81];
@@ -1849,6 +1905,8 @@ struct rota_info_strings {
     char t_The_attribute_is_missing_and_XATTR[51];
     char t_The_name_is_empty_or_longer_than_255[44];
     char t_The_name_does_not_begin_with_a[101];
+    char t_The_name_ends_behind_its_namespace[36];
+    char t_Attributes_of_the_namespace_user_are[121];
     char t_The_file_has_no_such_attribute[32];
     char t_The_room_is_too_small_for_the_value[37];
     char t_Ask_for_the_size_with_a_length_of_0[43];
@@ -1893,6 +1951,8 @@ struct rota_info_strings {
     char t_The_slot_is_empty_or_IOSQE_FIXED_FILE[51];
     char t_Raise_RLIMIT_NOFILE_or_close[43];
     char t_The_descriptor_is_no_regular_file[35];
+    char t_The_length_is_beyond_the_largest_file[69];
+    char t_The_file_is_sealed_against_its_new[74];
     char t_Another_socket_has_the_address[32];
     char t_Set_SO_REUSEADDR_or_take_port_0_and[60];
     char t_The_socket_has_an_address_already[35];
@@ -1900,6 +1960,10 @@ struct rota_info_strings {
     char t_Ports_below_ip_unprivileged_port_start[66];
     char t_Sockets_of_this_type_do_not_listen[36];
     char t_The_socket_is_connected[25];
+    char t_The_socket_has_no_address_which_its[59];
+    char t_Bind_it_first[15];
+    char t_Another_socket_listens_at_the_address[39];
+    char t_Set_SO_REUSEPORT_on_both_or_take[48];
     char t_No_receive_queue_is_registered_under[50];
     char t_Register_one_with_IORING_REGISTER_ZCRX[44];
     char t_The_socket_is_not_one_of_TCP[30];
@@ -1908,6 +1972,7 @@ struct rota_info_strings {
     char t_The_memory_for_the_descriptors_is_not[50];
     char t_O_NOTIFICATION_PIPE_is_set_and_the[79];
     char t_Raise_RLIMIT_NOFILE_close_descriptors_4[80];
+    char t_IORING_FILE_INDEX_ALLOC_was_given_and_4[128];
     char t_The_file_takes_no_commands_or_not_this[45];
     char t_The_ring_already_has_a_buffer_table[37];
     char t_Unregister_it_first_or_replace_entries[74];
@@ -3174,10 +3239,14 @@ const struct rota_info_strings rota_info_strings = {
     .t_rw_flags_lacks_RWF_ATOMIC = "rw_flags lacks RWF_ATOMIC",
     .t_rw_flags_lacks_RWF_HIPRI = "rw_flags lacks RWF_HIPRI",
     .t_len_above_1024 = "len above 1024",
+    .t_rw_flags_has_RWF_ATOMIC = "rw_flags has RWF_ATOMIC",
+    .t_rw_flags_has_RWF_DONTCACHE = "rw_flags has RWF_DONTCACHE",
     .t_rw_flags_is_not_0 = "rw_flags is not 0",
+    .t_rw_flags_lacks_RWF_ATOMIC_RWF = "rw_flags lacks RWF_ATOMIC|RWF_DONTCACHE",
     .t_ring_has_IORING_SETUP_IOPOLL = "ring has IORING_SETUP_IOPOLL",
     .t_off_above_0x7fffffffffffffff = "off above 0x7fffffffffffffff",
     .t_off_is_not_1 = "off is not -1",
+    .t_ioprio_below_0x4000 = "ioprio below 0x4000",
     .t_off_below_9223372036854775808 = "off below 9223372036854775808",
     .t_len_has_IORING_POLL_ADD_MULTI = "len has IORING_POLL_ADD_MULTI",
     .t_flags_lacks_IOSQE_CQE_SKIP_SUCCESS = "flags lacks IOSQE_CQE_SKIP_SUCCESS",
@@ -3244,12 +3313,14 @@ const struct rota_info_strings rota_info_strings = {
     .t_open_flags_has_O_TMPFILE = "open_flags has O_TMPFILE",
     .t_open_flags_has_O_DIRECT = "open_flags has O_DIRECT",
     .t_open_flags_has_O_WRONLY_O_NONBLOCK = "open_flags has O_WRONLY|O_NONBLOCK",
+    .t_open_flags_has_O_NOATIME = "open_flags has O_NOATIME",
     .t_fd_is_0 = "fd is 0",
     .t_off_has_IORING_FILE_INDEX_ALLOC = "off has IORING_FILE_INDEX_ALLOC",
     .t_rw_flags_has_RWF_NOWAIT = "rw_flags has RWF_NOWAIT",
     .t_rw_flags_has_RWF_NOSIGNAL = "rw_flags has RWF_NOSIGNAL",
     .t_addr_is_0 = "addr is 0",
     .t_off_is_0 = "off is 0",
+    .t_fadvise_advice_is_MADV_REMOVE = "fadvise_advice is MADV_REMOVE",
     .t_ioprio_has_IORING_SEND_VECTORIZED = "ioprio has IORING_SEND_VECTORIZED",
     .t_addr2_is_not_0 = "addr2 is not 0",
     .t_ioprio_has_IORING_RECVSEND_FIXED_BUF = "ioprio has IORING_RECVSEND_FIXED_BUF",
@@ -4552,6 +4623,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_IORING_NOP_FIXED_BUFFER_is_set_and_the = "IORING_NOP_FIXED_BUFFER is set and the buffer is not registered.",
     .t_The_descriptor_is_a_directory = "The descriptor is a directory.",
     .t_There_are_more_than_1024_vectors = "There are more than 1024 vectors.",
+    .t_RWF_ATOMIC_is_set_and_the_file_is_not = "RWF_ATOMIC is set, and the file is not open with O_DIRECT, or its file system or device writes nothing in one piece.",
+    .t_Look_at_STATX_WRITE_ATOMIC_of_statx_2 = "Look at STATX_WRITE_ATOMIC of statx(2), or leave the flag out.",
+    .t_RWF_DONTCACHE_is_set_and_the_file = "RWF_DONTCACHE is set, and the file system does not have it.",
+    .t_Leave_the_flag_out = "Leave the flag out.",
     .t_A_flag_asks_for_what_the_file_cannot = "A flag asks for what the file cannot do.",
     .t_The_ring_has_IORING_SETUP_IOPOLL_and = "The ring has IORING_SETUP_IOPOLL and the file's device has no queues to be polled.",
     .t_Use_a_ring_without_IORING_SETUP_IOPOLL = "Use a ring without IORING_SETUP_IOPOLL for it.",
@@ -4562,9 +4637,12 @@ const struct rota_info_strings rota_info_strings = {
     .t_Align_all_three_to_what_statx_2_tells = "Align all three to what statx(2) tells with STATX_DIOALIGN.",
     .t_The_file_is_not_open_for_reading = "The file is not open for reading.",
     .t_A_vector_is_longer_than_any_memory_can = "A vector is longer than any memory can be.",
+    .t_A_real_time_priority_of_I_O_needs_CAP = "A real-time priority of I/O needs CAP_SYS_NICE or CAP_SYS_ADMIN.",
+    .t_Use_the_best_effort_class_or_give_the = "Use the best-effort class, or give the program the capability.",
     .t_The_file_is_not_open_for_writing = "The file is not open for writing.",
     .t_The_device_has_no_space_left = "The device has no space left.",
     .t_The_file_would_become_larger_than_its = "The file would become larger than its file system allows.",
+    .t_The_file_is_sealed_against_writing_as = "The file is sealed against writing, as memfd_create(2) files can be.",
     .t_The_descriptor_is_something_that = "The descriptor is something that cannot be brought to a disk.",
     .t_The_device_failed_to_write = "The device failed to write.",
     .t_The_memory_is_not_within_the = "The memory is not within the registered buffer, or there is no buffer of that index.",
@@ -4590,6 +4668,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_message_has_more_than_1024_pieces_2 = "The message has more than 1024 pieces, for which kernels such as 6.1 and 6.12 have this error.",
     .t_The_message_does_not_fit_into_one = "The message does not fit into one datagram.",
     .t_Sockets_of_this_kind_have_no_data_out = "Sockets of this kind have no data out of band, which MSG_OOB asks for.",
+    .t_A_firewall_forbids_it = "A firewall forbids it.",
+    .t_An_earlier_datagram_was_answered_that = "An earlier datagram was answered that nobody listens at its port; the answer came for this socket.",
+    .t_The_length_of_the_name_is_negative_or = "The length of the name is negative, or a control message does not fit msg_controllen.",
+    .t_Fill_the_header_with_CMSG_LEN_and_CMSG = "Fill the header with CMSG_LEN and CMSG_SPACE, after clearing it.",
     .t_Nothing_waits_and_MSG_DONTWAIT_forbids = "Nothing waits and MSG_DONTWAIT forbids to wait.",
     .t_The_buffer_group_is_empty_or_there_is = "The buffer group is empty, or there is no such group.",
     .t_Give_buffers_back_to_the_group_and = "Give buffers back to the group and send the request again.",
@@ -4601,6 +4683,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_Give_it_one_piece_whose_length_is_the = "Give it one piece, whose length is the most to receive, or none.",
     .t_The_socket_is_of_a_kind_that_answers = "The socket is of a kind that answers so when it is not connected, as Unix stream sockets do.",
     .t_No_data_out_of_band_waits_which_MSG = "No data out of band waits, which MSG_OOB asks for.",
+    .t_A_buffer_of_the_group_is_shorter_than = "A buffer of the group is shorter than struct io_uring_recvmsg_out with the name and control data before the bytes.",
+    .t_Give_buffers_of_16_msg_namelen_msg = "Give buffers of 16 + msg_namelen + msg_controllen bytes and room for the data.",
+    .t_The_lengths_in_msg_namelen_and_msg = "The lengths in msg_namelen and msg_controllen are larger than any buffer.",
+    .t_Set_both_to_the_room_that_is_wanted_or = "Set both to the room that is wanted, or 0.",
     .t_The_time_is_over_which_is_how_most = "The time is over, which is how most timeouts end.",
     .t_Set_IORING_TIMEOUT_ETIME_SUCCESS_to = "Set IORING_TIMEOUT_ETIME_SUCCESS to keep a chain of links going.",
     .t_The_timeout_was_removed_or_cancelled = "The timeout was removed or cancelled.",
@@ -4626,6 +4712,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_slot_lies_outside_the_file_table = "The slot lies outside the file table.",
     .t_The_peer_s_address_is_asked_for_and = "The peer's address is asked for, and there is no place that says how long it may be.",
     .t_Give_both_pointers_or_NULL_for_both = "Give both pointers, or NULL for both.",
+    .t_The_place_for_the_length_of_the = "The place for the length of the address holds a negative number, as one that was never set may.",
+    .t_Store_the_size_of_the_room_in_it = "Store the size of the room in it before each request.",
+    .t_IORING_FILE_INDEX_ALLOC_was_given_and_2 = "IORING_FILE_INDEX_ALLOC was given, and no slot is free in the range of rota_register_file_alloc_range().",
     .t_No_request_in_flight_matches = "No request in flight matches.",
     .t_A_worker_thread_runs_the_request_it = "A worker thread runs the request; it was interrupted and may still succeed.",
     .t_The_opcode_that_selects_the_requests = "The opcode that selects the requests is one that the kernel does not have; before 7.1 it matched nothing.",
@@ -4634,7 +4723,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_linked_request_ended_in_time = "The linked request ended in time.",
     .t_The_time_is_over_while_a_worker_thread = "The time is over while a worker thread runs the linked request, which was interrupted.",
     .t_No_linked_request_stands_before_it_or = "No linked request stands before it, or the one before is a linked timeout itself.",
-    .t_Nobody_listens_at_the_address = "Nobody listens at the address.",
+    .t_Nobody_listens_at_the_address_or_a = "Nobody listens at the address, or a firewall answers so.",
     .t_The_socket_is_connected_already = "The socket is connected already.",
     .t_The_address_is_not_readable_memory = "The address is not readable memory.",
     .t_The_address_belongs_to_another_family = "The address belongs to another family than the socket.",
@@ -4643,10 +4732,21 @@ const struct rota_info_strings rota_info_strings = {
     .t_No_route_leads_to_the_address = "No route leads to the address.",
     .t_The_length_is_not_that_of_an_address = "The length is not that of an address of its family.",
     .t_The_address_belongs_to_another_family_2 = "The address belongs to another family, and sockets of this one answer so.",
+    .t_The_socket_listens = "The socket listens.",
+    .t_Connect_with_a_socket_of_its_own = "Connect with a socket of its own.",
+    .t_The_socket_at_that_path_is_of_another = "The socket at that path is of another type, such as SOCK_DGRAM.",
+    .t_The_address_is_one_for_broadcasts_and = "The address is one for broadcasts, and the socket has no SO_BROADCAST.",
+    .t_Set_SO_BROADCAST_with_setsockopt_2 = "Set SO_BROADCAST with setsockopt(2).",
+    .t_The_queue_of_who_listens_there_is_full = "The queue of who listens there is full, or no local port is free.",
+    .t_Try_again_later_a_larger_number_given = "Try again later; a larger number given to LISTEN makes a longer queue.",
     .t_The_descriptor_is_a_pipe = "The descriptor is a pipe.",
     .t_The_file_system_does_not_have_the_mode = "The file system does not have the mode.",
     .t_Write_zeros_instead_or_use_another = "Write zeros instead, or use another file system.",
     .t_The_range_ends_beyond_the_largest_file = "The range ends beyond the largest file that the file system can hold.",
+    .t_The_device_has_no_space_left_for_the = "The device has no space left for the range.",
+    .t_The_file_is_sealed_against_what_is = "The file is sealed against what is asked, as memfd_create(2) files can be.",
+    .t_FALLOC_FL_COLLAPSE_RANGE_wants_offset = "FALLOC_FL_COLLAPSE_RANGE wants offset and length in whole blocks, and an end before that of the file.",
+    .t_FALLOC_FL_INSERT_RANGE_wants_offset = "FALLOC_FL_INSERT_RANGE wants offset and length in whole blocks, and a start before the end of the file.",
     .t_The_path_names_nothing_and_O_CREAT_is = "The path names nothing and O_CREAT is not set.",
     .t_O_DIRECTORY_is_set_and_the_path_names = "O_DIRECTORY is set and the path names no directory.",
     .t_Register_a_file_table_first = "Register a file table first.",
@@ -4671,6 +4771,11 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_file_is_a_program_that_is_running = "The file is a program that is running, which may not be written to.",
     .t_Write_a_new_file_and_rename_it_to_this = "Write a new file and rename it to this name.",
     .t_The_file_system_is_mounted_for_reading = "The file system is mounted for reading only.",
+    .t_The_path_ends_in_a_slash_and_O_CREAT = "The path ends in a slash, and O_CREAT makes no directories.",
+    .t_The_path_names_a_device_file_and_no = "The path names a device file, and no driver or device is behind it; behind /dev/tty there is none in a process without terminal.",
+    .t_The_device_is_in_use_and_can_be_opened = "The device is in use, and can be opened only once.",
+    .t_O_NOATIME_is_set_and_the_file_is_that = "O_NOATIME is set, and the file is that of another user.",
+    .t_The_file_is_immutable_or_may_only_be = "The file is immutable or may only be appended to, as chattr(1) makes it.",
     .t_The_slot_is_empty = "The slot is empty.",
     .t_A_slot_was_given_and_the_ring_has_no = "A slot was given and the ring has no file table.",
     .t_The_descriptor_is_that_of_an_io_uring = "The descriptor is that of an io_uring, which only close(2) closes.",
@@ -4685,9 +4790,9 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_memory_is_not_accessible = "The memory is not accessible.",
     .t_Give_it_buffers_with_PROVIDE_BUFFERS = "Give it buffers with PROVIDE_BUFFERS or a ring of buffers.",
     .t_RWF_NOWAIT_is_set_and_the_bytes_are = "RWF_NOWAIT is set and the bytes are not there yet.",
+    .t_Files_of_this_kind_cannot_be_read = "Files of this kind cannot be read.",
     .t_IORING_RW_ATTR_FLAG_PI_is_set_and_the = "IORING_RW_ATTR_FLAG_PI is set and the file has no protection information.",
     .t_Use_a_block_device_with_an_integrity = "Use a block device with an integrity profile, open with O_DIRECT.",
-    .t_Files_of_this_kind_cannot_be_read = "Files of this kind cannot be read.",
     .t_Nobody_reads_the_other_end_of_the_pipe = "Nobody reads the other end of the pipe or socket any more.",
     .t_Set_RWF_NOSIGNAL_where_the_SIGPIPE = "Set RWF_NOSIGNAL where the SIGPIPE that comes with it is unwelcome.",
     .t_RWF_NOWAIT_is_set_and_there_is_no_room = "RWF_NOWAIT is set and there is no room yet.",
@@ -4695,6 +4800,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_kernel_does_not_know_the_advice_or = "The kernel does not know the advice, or the length is negative.",
     .t_The_address_is_not_on_a_page_boundary = "The address is not on a page boundary.",
     .t_Part_of_the_range_is_not_mapped = "Part of the range is not mapped.",
+    .t_MADV_REMOVE_wants_memory_that_is = "MADV_REMOVE wants memory that is mapped shared and may be written.",
+    .t_The_memory_is_locked_or_of_a_kind_or = "The memory is locked, or of a kind or mapping that the advice does not suit.",
     .t_The_peer_has_closed_the_connection = "The peer has closed the connection, this end was shut down for sending, or a TCP socket was never connected.",
     .t_The_datagram_socket_is_not_connected_2 = "The datagram socket is not connected and no destination was given.",
     .t_Use_rota_prep_sendto_or_connect_the = "Use rota_prep_sendto, or connect the socket.",
@@ -4706,6 +4813,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_bytes_or_the_address_cannot_be = "The bytes or the address cannot be read.",
     .t_The_peer_has_ended_the_connection = "The peer has ended the connection without reading all that was sent to it.",
     .t_The_socket_is_connected_and_of_a_kind = "The socket is connected, and of a kind that takes no destination then.",
+    .t_A_destination_is_given_and_sockets_of = "A destination is given, and sockets of this kind send only to the peer they are connected with.",
     .t_Use_READ_for_files_and_pipes = "Use READ for files and pipes.",
     .t_IORING_RECVSEND_BUNDLE_is_set_and = "IORING_RECVSEND_BUNDLE is set and there is no such buffer group.",
     .t_The_memory_cannot_be_written = "The memory cannot be written.",
@@ -4723,6 +4831,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_name_exists_already_and_O_CREAT = "The name exists already, and O_CREAT with O_EXCL wants to make it.",
     .t_The_structure_has_unknown_flags_or = "The structure has unknown flags, or flags that exclude each other.",
     .t_The_structure_asks_for_something_in = "The structure asks for something in `resolve` or in the upper half of `flags` that nobody knows.",
+    .t_The_structure_asks_for_O_NOATIME_and = "The structure asks for O_NOATIME, and the file is that of another user.",
     .t_The_file_is_in_the_set_already = "The file is in the set already.",
     .t_The_file_is_not_in_the_set = "The file is not in the set.",
     .t_The_file_cannot_be_polled_as_a_regular = "The file cannot be polled, as a regular file.",
@@ -4732,6 +4841,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_events_cannot_be_read = "The events cannot be read.",
     .t_The_file_is_an_epoll_set_that_has_this = "The file is an epoll set that has this one in it, or sets lie more than five deep.",
     .t_The_file_is_the_epoll_set_itself = "The file is the epoll set itself.",
+    .t_EPOLLEXCLUSIVE_goes_only_with_EPOLL = "EPOLLEXCLUSIVE goes only with EPOLL_CTL_ADD, no epoll set as the file, and no flag but EPOLLIN, EPOLLOUT, EPOLLET and EPOLLWAKEUP.",
     .t_Neither_of_the_two_files_is_a_pipe = "Neither of the two files is a pipe.",
     .t_An_offset_is_given_for_the_output = "An offset is given for the output, which is a pipe.",
     .t_Use_1_for_it = "Use -1 for it.",
@@ -4739,16 +4849,19 @@ const struct rota_info_strings rota_info_strings = {
     .t_SPLICE_F_NONBLOCK_is_set_and_the_pipe = "SPLICE_F_NONBLOCK is set, and the pipe is empty or full.",
     .t_The_output_is_open_with_O_APPEND = "The output is open with O_APPEND.",
     .t_Open_the_file_once_more_without_O = "Open the file once more without O_APPEND; the flag belongs to all who share the description.",
+    .t_An_offset_is_given_for_the_output_2 = "An offset is given for the output, which has no positions.",
+    .t_An_offset_is_given_for_the_input_which = "An offset is given for the input, which has no positions.",
     .t_One_of_the_two_files_cannot_be_spliced = "One of the two files cannot be spliced.",
-    .t_An_offset_is_given_for_the_input_which = "An offset is given for the input, which is a pipe.",
+    .t_An_offset_is_given_for_the_input_which_2 = "An offset is given for the input, which is a pipe.",
     .t_The_output_is_not_open_for_writing = "The output is not open for writing.",
     .t_Both_are_the_same_pipe = "Both are the same pipe.",
-    .t_The_ids_run_past_65535_not_looked_at = "The ids run past 65535 (not looked at by 5.10), or the group is a ring of buffers.",
+    .t_The_group_is_a_ring_of_buffers = "The group is a ring of buffers.",
+    .t_Add_to_it_with_rota_buf_ring_add = "Add to it with rota_buf_ring_add.",
+    .t_The_ids_run_past_65535_not_looked_at = "The ids run past 65535 (not looked at by 5.10).",
     .t_The_memory_is_not_part_of_the_program = "The memory is not part of the program's address space.",
     .t_The_buffers_would_reach_past_the_end = "The buffers would reach past the end of all addresses.",
     .t_The_group_is_full_with_65536_buffers = "The group is full, with 65536 buffers or, on older kernels, 65535.",
     .t_The_group_does_not_exist = "The group does not exist.",
-    .t_The_group_is_a_ring_of_buffers = "The group is a ring of buffers.",
     .t_End_it_with_rota_free_buf_ring = "End it with rota_free_buf_ring.",
     .t_The_output_is_no_pipe = "The output is no pipe.",
     .t_SPLICE_F_NONBLOCK_is_set_and_the_first = "SPLICE_F_NONBLOCK is set and the first pipe is empty.",
@@ -4765,11 +4878,19 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_process_may_not_remove_a_name_from = "The process may not remove a name from the directory.",
     .t_The_process_may_not_make_a_name_in_the = "The process may not make a name in the directory.",
     .t_The_new_path_lies_below_the_old_one = "The new path lies below the old one.",
+    .t_One_of_the_two_is_a_mount_point_or_its = "One of the two is a mount point, or its path ends in `.` or `..`.",
+    .t_A_directory_is_sticky_and_the_name_is = "A directory is sticky and the name is of another user, or the file or a directory is immutable or may only be appended to.",
     .t_The_path_names_a_directory_and_AT = "The path names a directory and AT_REMOVEDIR is not set.",
     .t_AT_REMOVEDIR_is_set_and_the_path_names = "AT_REMOVEDIR is set and the path names no directory.",
     .t_The_directory_has_something_in_it = "The directory has something in it.",
+    .t_The_path_ends_in_which_cannot_be = "The path ends in `.`, which cannot be removed.",
+    .t_Name_the_directory_from_its_parent = "Name the directory from its parent.",
+    .t_It_is_a_mount_point_or_the_root = "It is a mount point or the root directory, or its file system has it in use, as a control group with processes.",
+    .t_The_directory_is_sticky_and_the_name = "The directory is sticky and the name is of another user, or the file or directory is immutable or may only be appended to.",
     .t_The_name_exists_already = "The name exists already.",
     .t_A_directory_on_the_way_to_the_name_is = "A directory on the way to the name is missing.",
+    .t_The_file_system_makes_no_directories = "The file system makes no directories there, as /proc, or the parent directory was removed.",
+    .t_The_file_system_makes_no_directories_2 = "The file system makes no directories there, as /sys.",
     .t_The_target_is_empty = "The target is empty.",
     .t_A_directory_on_the_way_to_the_link_is = "A directory on the way to the link is missing.",
     .t_The_new_name_exists_already = "The new name exists already.",
@@ -4781,7 +4902,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_A_file_is_sent_to_the_ring_it_comes = "A file is sent to the ring it comes from.",
     .t_The_other_ring_has_no_file_table = "The other ring has no file table.",
     .t_The_other_ring_has_no_room_for_the = "The other ring has no room for the completion and the kernel no memory to keep it.",
-    .t_IORING_FILE_INDEX_ALLOC_was_given_and_2 = "IORING_FILE_INDEX_ALLOC was given, and in the other ring no slot is free or there is no file table.",
+    .t_IORING_FILE_INDEX_ALLOC_was_given_and_3 = "IORING_FILE_INDEX_ALLOC was given, and in the other ring no slot is free or there is no file table.",
     .t_The_flags_passed_on_have_IORING_CQE_F = "The flags passed on have IORING_CQE_F_32 and the other ring has no CQEs of 32 bytes.",
     .t_The_thread_that_owns_the_other_ring = "The thread that owns the other ring has ended.",
     .t_Let_a_ring_of_single_issuers_be_made = "Let a ring of single issuers be made by a thread that lives as long as the ring.",
@@ -4790,6 +4911,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_attribute_is_missing_and_XATTR = "The attribute is missing and XATTR_REPLACE is set.",
     .t_The_name_is_empty_or_longer_than_255 = "The name is empty or longer than 255 bytes.",
     .t_The_name_does_not_begin_with_a = "The name does not begin with a namespace such as \"user.\", or the file system has no such attributes.",
+    .t_The_name_ends_behind_its_namespace = "The name ends behind its namespace.",
+    .t_Attributes_of_the_namespace_user_are = "Attributes of the namespace `user.` are only for regular files and directories, and no file takes one that is immutable.",
     .t_The_file_has_no_such_attribute = "The file has no such attribute.",
     .t_The_room_is_too_small_for_the_value = "The room is too small for the value.",
     .t_Ask_for_the_size_with_a_length_of_0 = "Ask for the size with a length of 0 first.",
@@ -4834,6 +4957,8 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_slot_is_empty_or_IOSQE_FIXED_FILE = "The slot is empty, or IOSQE_FIXED_FILE is not set.",
     .t_Raise_RLIMIT_NOFILE_or_close = "Raise RLIMIT_NOFILE, or close descriptors.",
     .t_The_descriptor_is_no_regular_file = "The descriptor is no regular file.",
+    .t_The_length_is_beyond_the_largest_file = "The length is beyond the largest file that the file system can hold.",
+    .t_The_file_is_sealed_against_its_new = "The file is sealed against its new size, as memfd_create(2) files can be.",
     .t_Another_socket_has_the_address = "Another socket has the address.",
     .t_Set_SO_REUSEADDR_or_take_port_0_and = "Set SO_REUSEADDR, or take port 0 and let the kernel choose.",
     .t_The_socket_has_an_address_already = "The socket has an address already.",
@@ -4841,6 +4966,10 @@ const struct rota_info_strings rota_info_strings = {
     .t_Ports_below_ip_unprivileged_port_start = "Ports below ip_unprivileged_port_start need CAP_NET_BIND_SERVICE.",
     .t_Sockets_of_this_type_do_not_listen = "Sockets of this type do not listen.",
     .t_The_socket_is_connected = "The socket is connected.",
+    .t_The_socket_has_no_address_which_its = "The socket has no address, which its kind needs to listen.",
+    .t_Bind_it_first = "Bind it first.",
+    .t_Another_socket_listens_at_the_address = "Another socket listens at the address.",
+    .t_Set_SO_REUSEPORT_on_both_or_take = "Set SO_REUSEPORT on both, or take another port.",
     .t_No_receive_queue_is_registered_under = "No receive queue is registered under this number.",
     .t_Register_one_with_IORING_REGISTER_ZCRX = "Register one with IORING_REGISTER_ZCRX_IFQ.",
     .t_The_socket_is_not_one_of_TCP = "The socket is not one of TCP.",
@@ -4849,6 +4978,7 @@ const struct rota_info_strings rota_info_strings = {
     .t_The_memory_for_the_descriptors_is_not = "The memory for the descriptors is not accessible.",
     .t_O_NOTIFICATION_PIPE_is_set_and_the = "O_NOTIFICATION_PIPE is set and the kernel is built without CONFIG_WATCH_QUEUE.",
     .t_Raise_RLIMIT_NOFILE_close_descriptors_4 = "Raise RLIMIT_NOFILE, close descriptors, or make pipes in slots of a file table.",
+    .t_IORING_FILE_INDEX_ALLOC_was_given_and_4 = "IORING_FILE_INDEX_ALLOC was given, and fewer than two slots are free, or none in the range of rota_register_file_alloc_range().",
     .t_The_file_takes_no_commands_or_not_this = "The file takes no commands, or not this one.",
     .t_The_ring_already_has_a_buffer_table = "The ring already has a buffer table.",
     .t_Unregister_it_first_or_replace_entries = "Unregister it first, or replace entries with register_buffers_update_tag.",
@@ -6046,8 +6176,11 @@ struct rota_condition_table {
     struct rota_condition readv_errors_when_1[1];
     struct rota_condition readv_errors_when_2[1];
     struct rota_condition readv_errors_when_3[1];
-    struct rota_condition readv_errors_when_4[1];
-    struct rota_condition readv_errors_when_5[2];
+    struct rota_condition readv_errors_when_4[2];
+    struct rota_condition readv_errors_when_5[1];
+    struct rota_condition readv_errors_when_6[1];
+    struct rota_condition readv_errors_when_7[2];
+    struct rota_condition readv_errors_when_11[2];
     struct rota_condition writev_when_8[1];
     struct rota_condition writev_rule_must_0[1];
     struct rota_condition writev_rule_must_1[1];
@@ -6065,9 +6198,13 @@ struct rota_condition_table {
     struct rota_condition writev_errors_when_1[1];
     struct rota_condition writev_errors_when_3[1];
     struct rota_condition writev_errors_when_4[1];
-    struct rota_condition writev_errors_when_5[1];
-    struct rota_condition writev_errors_when_6[2];
-    struct rota_condition writev_errors_when_9[1];
+    struct rota_condition writev_errors_when_5[2];
+    struct rota_condition writev_errors_when_6[1];
+    struct rota_condition writev_errors_when_7[1];
+    struct rota_condition writev_errors_when_8[2];
+    struct rota_condition writev_errors_when_11[1];
+    struct rota_condition writev_errors_when_12[2];
+    struct rota_condition writev_errors_when_13[1];
     struct rota_condition fsync_rule_must_0[1];
     struct rota_condition read_fixed_when_9[1];
     struct rota_condition read_fixed_rule_must_0[1];
@@ -6083,8 +6220,11 @@ struct rota_condition_table {
     struct rota_condition read_fixed_rule_must_6[1];
     struct rota_condition read_fixed_errors_when_2[1];
     struct rota_condition read_fixed_errors_when_3[1];
-    struct rota_condition read_fixed_errors_when_4[1];
-    struct rota_condition read_fixed_errors_when_5[2];
+    struct rota_condition read_fixed_errors_when_4[2];
+    struct rota_condition read_fixed_errors_when_5[1];
+    struct rota_condition read_fixed_errors_when_6[1];
+    struct rota_condition read_fixed_errors_when_7[2];
+    struct rota_condition read_fixed_errors_when_10[2];
     struct rota_condition write_fixed_when_9[1];
     struct rota_condition write_fixed_rule_must_0[1];
     struct rota_condition write_fixed_rule_when_1[1];
@@ -6098,9 +6238,13 @@ struct rota_condition_table {
     struct rota_condition write_fixed_rule_must_5[1];
     struct rota_condition write_fixed_errors_when_2[1];
     struct rota_condition write_fixed_errors_when_3[1];
-    struct rota_condition write_fixed_errors_when_4[1];
-    struct rota_condition write_fixed_errors_when_5[2];
-    struct rota_condition write_fixed_errors_when_7[1];
+    struct rota_condition write_fixed_errors_when_4[2];
+    struct rota_condition write_fixed_errors_when_5[1];
+    struct rota_condition write_fixed_errors_when_6[1];
+    struct rota_condition write_fixed_errors_when_7[2];
+    struct rota_condition write_fixed_errors_when_9[1];
+    struct rota_condition write_fixed_errors_when_10[2];
+    struct rota_condition write_fixed_errors_when_11[1];
     struct rota_condition poll_add_rule_when_0[1];
     struct rota_condition poll_add_rule_must_0[1];
     struct rota_condition poll_add_stream[1];
@@ -6127,6 +6271,8 @@ struct rota_condition_table {
     struct rota_condition recvmsg_errors_when_6[1];
     struct rota_condition recvmsg_errors_when_9[1];
     struct rota_condition recvmsg_errors_when_10[1];
+    struct rota_condition recvmsg_errors_when_13[1];
+    struct rota_condition recvmsg_errors_when_14[1];
     struct rota_condition timeout_rule_when_0[1];
     struct rota_condition timeout_rule_must_0[1];
     struct rota_condition timeout_rule_must_1[1];
@@ -6157,6 +6303,8 @@ struct rota_condition_table {
     struct rota_condition accept_errors_when_7[1];
     struct rota_condition accept_errors_when_9[2];
     struct rota_condition accept_errors_when_10[2];
+    struct rota_condition accept_errors_when_11[1];
+    struct rota_condition accept_errors_when_12[1];
     struct rota_condition async_cancel_when_2[1];
     struct rota_condition async_cancel_slot_when_2[1];
     struct rota_condition async_cancel_when_3[1];
@@ -6186,6 +6334,8 @@ struct rota_condition_table {
     struct rota_condition fallocate_rule_when_5[1];
     struct rota_condition fallocate_rule_must_5[1];
     struct rota_condition fallocate_errors_when_2[1];
+    struct rota_condition fallocate_errors_when_6[1];
+    struct rota_condition fallocate_errors_when_7[1];
     struct rota_condition openat_rule_when_0[1];
     struct rota_condition openat_rule_must_0[1];
     struct rota_condition openat_errors_when_0[1];
@@ -6206,6 +6356,10 @@ struct rota_condition_table {
     struct rota_condition openat_errors_when_18[2];
     struct rota_condition openat_errors_when_19[1];
     struct rota_condition openat_errors_when_21[1];
+    struct rota_condition openat_errors_when_24[1];
+    struct rota_condition openat_errors_when_25[1];
+    struct rota_condition openat_errors_when_27[1];
+    struct rota_condition openat_errors_when_28[1];
     struct rota_condition close_rule_when_0[1];
     struct rota_condition close_rule_must_0[1];
     struct rota_condition close_errors_when_0[1];
@@ -6234,9 +6388,12 @@ struct rota_condition_table {
     struct rota_condition read_errors_when_3[1];
     struct rota_condition read_errors_when_4[1];
     struct rota_condition read_errors_when_5[1];
-    struct rota_condition read_errors_when_6[1];
+    struct rota_condition read_errors_when_6[2];
     struct rota_condition read_errors_when_7[1];
-    struct rota_condition read_errors_when_8[2];
+    struct rota_condition read_errors_when_8[1];
+    struct rota_condition read_errors_when_9[2];
+    struct rota_condition read_errors_when_12[1];
+    struct rota_condition read_errors_when_14[2];
     struct rota_condition write_when_8[1];
     struct rota_condition write_rule_must_0[1];
     struct rota_condition write_rule_when_1[1];
@@ -6253,14 +6410,19 @@ struct rota_condition_table {
     struct rota_condition write_errors_when_4[1];
     struct rota_condition write_errors_when_5[1];
     struct rota_condition write_errors_when_6[1];
-    struct rota_condition write_errors_when_7[1];
+    struct rota_condition write_errors_when_7[2];
     struct rota_condition write_errors_when_8[1];
-    struct rota_condition write_errors_when_9[2];
-    struct rota_condition write_errors_when_12[1];
+    struct rota_condition write_errors_when_9[1];
+    struct rota_condition write_errors_when_10[2];
+    struct rota_condition write_errors_when_13[1];
+    struct rota_condition write_errors_when_14[1];
+    struct rota_condition write_errors_when_15[2];
+    struct rota_condition write_errors_when_16[1];
     struct rota_condition write_errors_done_3[1];
     struct rota_condition fadvise_when_3[1];
     struct rota_condition madvise_when_2[1];
     struct rota_condition madvise_left_over[1];
+    struct rota_condition madvise_errors_when_2[1];
     struct rota_condition send_vector_when_1[2];
     struct rota_condition send_when_6[1];
     struct rota_condition send_when_7[1];
@@ -6279,7 +6441,11 @@ struct rota_condition_table {
     struct rota_condition send_errors_when_3[1];
     struct rota_condition send_errors_when_4[1];
     struct rota_condition send_errors_when_6[1];
+    struct rota_condition send_errors_when_7[1];
     struct rota_condition send_errors_when_11[1];
+    struct rota_condition send_errors_when_15[1];
+    struct rota_condition send_errors_when_16[1];
+    struct rota_condition send_errors_when_17[1];
     struct rota_condition recv_when_5[1];
     struct rota_condition recv_when_6[1];
     struct rota_condition recv_rule_must_0[1];
@@ -6296,6 +6462,7 @@ struct rota_condition_table {
     struct rota_condition recv_errors_when_0[1];
     struct rota_condition recv_errors_when_1[1];
     struct rota_condition recv_errors_when_3[1];
+    struct rota_condition recv_errors_when_4[1];
     struct rota_condition recv_errors_when_8[1];
     struct rota_condition recv_errors_when_9[1];
     struct rota_condition openat2_rule_must_0[1];
@@ -6305,14 +6472,19 @@ struct rota_condition_table {
     struct rota_condition openat2_errors_when_6[1];
     struct rota_condition openat2_errors_when_13[1];
     struct rota_condition openat2_errors_when_16[2];
+    struct rota_condition openat2_errors_when_26[1];
+    struct rota_condition openat2_errors_when_28[1];
     struct rota_condition epoll_ctl_when_3[1];
     struct rota_condition epoll_ctl_errors_when_0[1];
     struct rota_condition epoll_ctl_errors_when_1[1];
     struct rota_condition epoll_ctl_errors_when_6[1];
+    struct rota_condition epoll_ctl_errors_when_9[1];
     struct rota_condition splice_slot_when_0[1];
     struct rota_condition splice_errors_when_1[1];
     struct rota_condition splice_errors_when_3[1];
+    struct rota_condition splice_errors_when_5[1];
     struct rota_condition splice_errors_when_6[1];
+    struct rota_condition splice_errors_when_8[1];
     struct rota_condition provide_buffers_rule_must_0[2];
     struct rota_condition provide_buffers_rule_must_1[1];
     struct rota_condition provide_buffers_rule_must_2[1];
@@ -6325,6 +6497,7 @@ struct rota_condition_table {
     struct rota_condition renameat_errors_when_4[1];
     struct rota_condition unlinkat_errors_when_1[1];
     struct rota_condition unlinkat_errors_when_2[1];
+    struct rota_condition unlinkat_errors_when_5[1];
     struct rota_condition linkat_errors_when_5[1];
     struct rota_condition msg_ring_when_4[1];
     struct rota_condition msg_ring_rule_must_0[1];
@@ -6357,6 +6530,7 @@ struct rota_condition_table {
     struct rota_condition socket_errors_when_3[1];
     struct rota_condition socket_errors_when_4[1];
     struct rota_condition socket_errors_when_8[2];
+    struct rota_condition socket_errors_when_9[1];
     struct rota_condition uring_cmd_when_5[1];
     struct rota_condition uring_cmd_rule_when_0[1];
     struct rota_condition uring_cmd_rule_must_0[1];
@@ -6427,8 +6601,11 @@ struct rota_condition_table {
     struct rota_condition readv_fixed_rule_must_6[1];
     struct rota_condition readv_fixed_errors_when_2[1];
     struct rota_condition readv_fixed_errors_when_3[1];
-    struct rota_condition readv_fixed_errors_when_4[1];
-    struct rota_condition readv_fixed_errors_when_5[2];
+    struct rota_condition readv_fixed_errors_when_4[2];
+    struct rota_condition readv_fixed_errors_when_5[1];
+    struct rota_condition readv_fixed_errors_when_6[1];
+    struct rota_condition readv_fixed_errors_when_7[2];
+    struct rota_condition readv_fixed_errors_when_11[2];
     struct rota_condition writev_fixed_when_9[1];
     struct rota_condition writev_fixed_rule_when_0[1];
     struct rota_condition writev_fixed_rule_must_0[1];
@@ -6441,15 +6618,20 @@ struct rota_condition_table {
     struct rota_condition writev_fixed_rule_must_5[1];
     struct rota_condition writev_fixed_errors_when_2[1];
     struct rota_condition writev_fixed_errors_when_3[1];
-    struct rota_condition writev_fixed_errors_when_4[1];
-    struct rota_condition writev_fixed_errors_when_5[2];
-    struct rota_condition writev_fixed_errors_when_8[1];
+    struct rota_condition writev_fixed_errors_when_4[2];
+    struct rota_condition writev_fixed_errors_when_5[1];
+    struct rota_condition writev_fixed_errors_when_6[1];
+    struct rota_condition writev_fixed_errors_when_7[2];
+    struct rota_condition writev_fixed_errors_when_10[1];
+    struct rota_condition writev_fixed_errors_when_11[2];
+    struct rota_condition writev_fixed_errors_when_12[1];
     struct rota_condition pipe_rule_when_0[1];
     struct rota_condition pipe_rule_must_0[1];
     struct rota_condition pipe_errors_when_0[1];
     struct rota_condition pipe_errors_when_1[2];
     struct rota_condition pipe_errors_when_4[1];
     struct rota_condition pipe_errors_when_5[1];
+    struct rota_condition pipe_errors_when_6[1];
     struct rota_condition nop128_when_1[1];
     struct rota_condition nop128_when_2[1];
     struct rota_condition nop128_slot_when_2[1];
@@ -6910,32 +7092,34 @@ struct rota_look_table {
     struct rota_look nop_errors_looks_0[1];
     struct rota_look nop_errors_looks_1[1];
     struct rota_look readv_errors_looks_0[1];
-    struct rota_look readv_errors_looks_3[1];
-    struct rota_look readv_errors_looks_4[1];
     struct rota_look readv_errors_looks_5[1];
     struct rota_look readv_errors_looks_6[1];
     struct rota_look readv_errors_looks_7[1];
-    struct rota_look readv_errors_looks_8[1];
+    struct rota_look readv_errors_looks_8[2];
+    struct rota_look readv_errors_looks_9[1];
+    struct rota_look readv_errors_looks_10[1];
     struct rota_look writev_errors_looks_0[1];
-    struct rota_look writev_errors_looks_4[1];
-    struct rota_look writev_errors_looks_5[1];
     struct rota_look writev_errors_looks_6[1];
     struct rota_look writev_errors_looks_7[1];
     struct rota_look writev_errors_looks_8[1];
+    struct rota_look writev_errors_looks_9[2];
+    struct rota_look writev_errors_looks_10[1];
+    struct rota_look writev_errors_looks_13[1];
     struct rota_look fsync_errors_looks_0[3];
     struct rota_look read_fixed_errors_looks_0[1];
     struct rota_look read_fixed_errors_looks_1[1];
-    struct rota_look read_fixed_errors_looks_3[1];
-    struct rota_look read_fixed_errors_looks_4[1];
     struct rota_look read_fixed_errors_looks_5[1];
     struct rota_look read_fixed_errors_looks_6[1];
     struct rota_look read_fixed_errors_looks_7[1];
+    struct rota_look read_fixed_errors_looks_8[2];
+    struct rota_look read_fixed_errors_looks_9[1];
     struct rota_look write_fixed_errors_looks_0[1];
     struct rota_look write_fixed_errors_looks_1[1];
-    struct rota_look write_fixed_errors_looks_3[1];
-    struct rota_look write_fixed_errors_looks_4[1];
     struct rota_look write_fixed_errors_looks_5[1];
     struct rota_look write_fixed_errors_looks_6[1];
+    struct rota_look write_fixed_errors_looks_7[1];
+    struct rota_look write_fixed_errors_looks_8[2];
+    struct rota_look write_fixed_errors_looks_11[1];
     struct rota_look poll_add_errors_looks_1[1];
     struct rota_look poll_add_errors_looks_2[1];
     struct rota_look sync_file_range_errors_looks_0[3];
@@ -6947,6 +7131,8 @@ struct rota_look_table {
     struct rota_look sendmsg_errors_looks_7[1];
     struct rota_look sendmsg_errors_looks_8[2];
     struct rota_look sendmsg_errors_looks_10[1];
+    struct rota_look sendmsg_errors_looks_12[1];
+    struct rota_look sendmsg_errors_looks_13[1];
     struct rota_look recvmsg_errors_looks_2[1];
     struct rota_look recvmsg_errors_looks_3[1];
     struct rota_look recvmsg_errors_looks_4[1];
@@ -6954,6 +7140,7 @@ struct rota_look_table {
     struct rota_look recvmsg_errors_looks_7[1];
     struct rota_look recvmsg_errors_looks_8[1];
     struct rota_look recvmsg_errors_looks_11[1];
+    struct rota_look recvmsg_errors_looks_12[1];
     struct rota_look timeout_errors_looks_2[1];
     struct rota_look timeout_errors_looks_3[1];
     struct rota_look timeout_remove_errors_looks_2[1];
@@ -6964,6 +7151,8 @@ struct rota_look_table {
     struct rota_look accept_errors_looks_4[1];
     struct rota_look accept_errors_looks_8[1];
     struct rota_look accept_errors_looks_9[1];
+    struct rota_look accept_errors_looks_11[1];
+    struct rota_look accept_errors_looks_12[2];
     struct rota_look async_cancel_errors_looks_3[1];
     struct rota_look link_timeout_errors_looks_4[1];
     struct rota_look link_timeout_errors_looks_5[1];
@@ -6973,8 +7162,13 @@ struct rota_look_table {
     struct rota_look connect_errors_looks_4[1];
     struct rota_look connect_errors_looks_7[1];
     struct rota_look connect_errors_looks_8[3];
+    struct rota_look connect_errors_looks_9[1];
+    struct rota_look connect_errors_looks_12[2];
     struct rota_look fallocate_errors_looks_0[1];
     struct rota_look fallocate_errors_looks_1[1];
+    struct rota_look fallocate_errors_looks_5[1];
+    struct rota_look fallocate_errors_looks_6[1];
+    struct rota_look fallocate_errors_looks_7[1];
     struct rota_look openat_errors_looks_0[2];
     struct rota_look openat_errors_looks_1[2];
     struct rota_look openat_errors_looks_2[1];
@@ -6991,6 +7185,9 @@ struct rota_look_table {
     struct rota_look openat_errors_looks_16[2];
     struct rota_look openat_errors_looks_20[1];
     struct rota_look openat_errors_looks_21[1];
+    struct rota_look openat_errors_looks_24[2];
+    struct rota_look openat_errors_looks_25[2];
+    struct rota_look openat_errors_looks_27[2];
     struct rota_look close_errors_looks_0[1];
     struct rota_look close_errors_looks_1[2];
     struct rota_look close_errors_looks_2[1];
@@ -7005,30 +7202,38 @@ struct rota_look_table {
     struct rota_look statx_errors_looks_1[1];
     struct rota_look read_errors_looks_0[1];
     struct rota_look read_errors_looks_1[1];
-    struct rota_look read_errors_looks_6[1];
     struct rota_look read_errors_looks_7[1];
     struct rota_look read_errors_looks_8[1];
     struct rota_look read_errors_looks_9[1];
-    struct rota_look read_errors_looks_10[1];
-    struct rota_look read_errors_looks_11[1];
+    struct rota_look read_errors_looks_10[2];
+    struct rota_look read_errors_looks_11[2];
+    struct rota_look read_errors_looks_13[1];
     struct rota_look write_errors_looks_0[1];
     struct rota_look write_errors_looks_1[1];
-    struct rota_look write_errors_looks_7[1];
     struct rota_look write_errors_looks_8[1];
     struct rota_look write_errors_looks_9[1];
     struct rota_look write_errors_looks_10[1];
-    struct rota_look write_errors_looks_11[1];
+    struct rota_look write_errors_looks_11[2];
+    struct rota_look write_errors_looks_12[2];
+    struct rota_look write_errors_looks_16[1];
     struct rota_look fadvise_errors_looks_0[1];
     struct rota_look madvise_errors_looks_0[1];
     struct rota_look madvise_errors_looks_1[1];
+    struct rota_look madvise_errors_looks_3[1];
     struct rota_look send_errors_looks_1[1];
     struct rota_look send_errors_looks_2[1];
     struct rota_look send_errors_looks_5[1];
     struct rota_look send_errors_looks_8[1];
     struct rota_look send_errors_looks_10[1];
+    struct rota_look send_errors_looks_12[1];
+    struct rota_look send_errors_looks_14[1];
+    struct rota_look send_errors_looks_15[1];
+    struct rota_look send_errors_looks_16[2];
+    struct rota_look send_errors_looks_17[2];
     struct rota_look recv_errors_looks_2[1];
     struct rota_look recv_errors_looks_5[1];
     struct rota_look recv_errors_looks_6[1];
+    struct rota_look recv_errors_looks_10[1];
     struct rota_look openat2_errors_looks_0[3];
     struct rota_look openat2_errors_looks_1[1];
     struct rota_look openat2_errors_looks_5[1];
@@ -7046,6 +7251,9 @@ struct rota_look_table {
     struct rota_look openat2_errors_looks_21[3];
     struct rota_look openat2_errors_looks_22[1];
     struct rota_look openat2_errors_looks_23[1];
+    struct rota_look openat2_errors_looks_25[3];
+    struct rota_look openat2_errors_looks_26[2];
+    struct rota_look openat2_errors_looks_28[2];
     struct rota_look epoll_ctl_errors_looks_1[2];
     struct rota_look epoll_ctl_errors_looks_2[2];
     struct rota_look epoll_ctl_errors_looks_3[1];
@@ -7053,15 +7261,20 @@ struct rota_look_table {
     struct rota_look epoll_ctl_errors_looks_5[1];
     struct rota_look epoll_ctl_errors_looks_6[1];
     struct rota_look epoll_ctl_errors_looks_8[2];
+    struct rota_look epoll_ctl_errors_looks_9[1];
     struct rota_look splice_errors_looks_0[2];
     struct rota_look splice_errors_looks_1[1];
     struct rota_look splice_errors_looks_2[1];
     struct rota_look splice_errors_looks_4[1];
     struct rota_look splice_errors_looks_5[2];
-    struct rota_look splice_errors_looks_6[1];
-    struct rota_look splice_errors_looks_7[1];
-    struct rota_look splice_errors_looks_8[2];
+    struct rota_look splice_errors_looks_6[2];
+    struct rota_look splice_errors_looks_7[2];
+    struct rota_look splice_errors_looks_8[1];
+    struct rota_look splice_errors_looks_9[1];
+    struct rota_look splice_errors_looks_10[2];
+    struct rota_look provide_buffers_errors_looks_0[1];
     struct rota_look remove_buffers_errors_looks_0[1];
+    struct rota_look remove_buffers_errors_looks_1[1];
     struct rota_look tee_errors_looks_0[1];
     struct rota_look tee_errors_looks_1[1];
     struct rota_look tee_errors_looks_3[1];
@@ -7083,9 +7296,11 @@ struct rota_look_table {
     struct rota_look unlinkat_errors_looks_2[1];
     struct rota_look unlinkat_errors_looks_3[1];
     struct rota_look unlinkat_errors_looks_4[1];
+    struct rota_look unlinkat_errors_looks_5[1];
     struct rota_look mkdirat_errors_looks_0[1];
     struct rota_look mkdirat_errors_looks_1[1];
     struct rota_look mkdirat_errors_looks_2[1];
+    struct rota_look mkdirat_errors_looks_3[2];
     struct rota_look symlinkat_errors_looks_0[1];
     struct rota_look symlinkat_errors_looks_1[1];
     struct rota_look symlinkat_errors_looks_2[1];
@@ -7109,6 +7324,7 @@ struct rota_look_table {
     struct rota_look socket_errors_looks_2[1];
     struct rota_look socket_errors_looks_3[1];
     struct rota_look socket_errors_looks_8[1];
+    struct rota_look socket_errors_looks_9[2];
     struct rota_look uring_cmd_errors_looks_0[1];
     struct rota_look uring_cmd_errors_looks_1[1];
     struct rota_look uring_cmd_errors_looks_2[1];
@@ -7138,6 +7354,7 @@ struct rota_look_table {
     struct rota_look fixed_fd_install_errors_looks_0[1];
     struct rota_look ftruncate_errors_looks_0[1];
     struct rota_look ftruncate_errors_looks_1[1];
+    struct rota_look ftruncate_errors_looks_3[1];
     struct rota_look bind_errors_looks_1[1];
     struct rota_look bind_errors_looks_2[1];
     struct rota_look bind_errors_looks_4[1];
@@ -7147,29 +7364,32 @@ struct rota_look_table {
     struct rota_look listen_errors_looks_0[1];
     struct rota_look listen_errors_looks_1[1];
     struct rota_look listen_errors_looks_2[1];
+    struct rota_look listen_errors_looks_3[2];
     struct rota_look recv_zc_errors_looks_1[1];
     struct rota_look recv_zc_errors_looks_2[1];
     struct rota_look epoll_wait_errors_looks_0[1];
     struct rota_look epoll_wait_errors_looks_2[1];
     struct rota_look readv_fixed_errors_looks_0[1];
     struct rota_look readv_fixed_errors_looks_1[1];
-    struct rota_look readv_fixed_errors_looks_3[1];
-    struct rota_look readv_fixed_errors_looks_4[1];
     struct rota_look readv_fixed_errors_looks_5[1];
     struct rota_look readv_fixed_errors_looks_6[1];
     struct rota_look readv_fixed_errors_looks_7[1];
-    struct rota_look readv_fixed_errors_looks_8[1];
+    struct rota_look readv_fixed_errors_looks_8[2];
+    struct rota_look readv_fixed_errors_looks_9[1];
+    struct rota_look readv_fixed_errors_looks_10[1];
     struct rota_look writev_fixed_errors_looks_0[1];
     struct rota_look writev_fixed_errors_looks_1[1];
-    struct rota_look writev_fixed_errors_looks_3[1];
-    struct rota_look writev_fixed_errors_looks_4[1];
     struct rota_look writev_fixed_errors_looks_5[1];
     struct rota_look writev_fixed_errors_looks_6[1];
     struct rota_look writev_fixed_errors_looks_7[1];
+    struct rota_look writev_fixed_errors_looks_8[2];
+    struct rota_look writev_fixed_errors_looks_9[1];
+    struct rota_look writev_fixed_errors_looks_12[1];
     struct rota_look pipe_errors_looks_0[1];
     struct rota_look pipe_errors_looks_1[1];
     struct rota_look pipe_errors_looks_2[1];
     struct rota_look pipe_errors_looks_5[1];
+    struct rota_look pipe_errors_looks_6[2];
     struct rota_look nop128_errors_looks_0[1];
     struct rota_look nop128_errors_looks_1[1];
     struct rota_look uring_cmd128_errors_looks_0[1];
@@ -7308,51 +7528,51 @@ struct rota_error_table {
     struct rota_error_info mock_manager_errors_1[1];
     struct rota_error_info mock_file_errors_0[2];
     struct rota_error_info nop_errors[2];
-    struct rota_error_info readv_errors[9];
-    struct rota_error_info writev_errors[10];
+    struct rota_error_info readv_errors[12];
+    struct rota_error_info writev_errors[14];
     struct rota_error_info fsync_errors[2];
-    struct rota_error_info read_fixed_errors[8];
-    struct rota_error_info write_fixed_errors[8];
+    struct rota_error_info read_fixed_errors[11];
+    struct rota_error_info write_fixed_errors[12];
     struct rota_error_info poll_add_errors[3];
     struct rota_error_info poll_remove_errors[3];
     struct rota_error_info sync_file_range_errors[1];
-    struct rota_error_info sendmsg_errors[11];
-    struct rota_error_info recvmsg_errors[12];
+    struct rota_error_info sendmsg_errors[14];
+    struct rota_error_info recvmsg_errors[15];
     struct rota_error_info timeout_errors[4];
     struct rota_error_info timeout_remove_errors[5];
-    struct rota_error_info accept_errors[11];
+    struct rota_error_info accept_errors[13];
     struct rota_error_info async_cancel_errors[4];
     struct rota_error_info link_timeout_errors[6];
-    struct rota_error_info connect_errors[9];
-    struct rota_error_info fallocate_errors[4];
-    struct rota_error_info openat_errors[24];
+    struct rota_error_info connect_errors[14];
+    struct rota_error_info fallocate_errors[8];
+    struct rota_error_info openat_errors[30];
     struct rota_error_info close_errors[5];
     struct rota_error_info files_update_errors[5];
     struct rota_error_info statx_errors[2];
-    struct rota_error_info read_errors[12];
-    struct rota_error_info write_errors[13];
+    struct rota_error_info read_errors[15];
+    struct rota_error_info write_errors[17];
     struct rota_error_info fadvise_errors[2];
-    struct rota_error_info madvise_errors[2];
-    struct rota_error_info send_errors[12];
-    struct rota_error_info recv_errors[10];
-    struct rota_error_info openat2_errors[25];
-    struct rota_error_info epoll_ctl_errors[9];
-    struct rota_error_info splice_errors[9];
-    struct rota_error_info provide_buffers_errors[4];
+    struct rota_error_info madvise_errors[4];
+    struct rota_error_info send_errors[18];
+    struct rota_error_info recv_errors[11];
+    struct rota_error_info openat2_errors[31];
+    struct rota_error_info epoll_ctl_errors[10];
+    struct rota_error_info splice_errors[11];
+    struct rota_error_info provide_buffers_errors[5];
     struct rota_error_info remove_buffers_errors[2];
     struct rota_error_info tee_errors[6];
     struct rota_error_info shutdown_errors[3];
-    struct rota_error_info renameat_errors[10];
-    struct rota_error_info unlinkat_errors[5];
-    struct rota_error_info mkdirat_errors[3];
+    struct rota_error_info renameat_errors[12];
+    struct rota_error_info unlinkat_errors[8];
+    struct rota_error_info mkdirat_errors[5];
     struct rota_error_info symlinkat_errors[4];
     struct rota_error_info linkat_errors[6];
     struct rota_error_info msg_ring_errors[10];
-    struct rota_error_info fsetxattr_errors[4];
-    struct rota_error_info setxattr_errors[4];
-    struct rota_error_info fgetxattr_errors[3];
-    struct rota_error_info getxattr_errors[4];
-    struct rota_error_info socket_errors[9];
+    struct rota_error_info fsetxattr_errors[6];
+    struct rota_error_info setxattr_errors[7];
+    struct rota_error_info fgetxattr_errors[4];
+    struct rota_error_info getxattr_errors[5];
+    struct rota_error_info socket_errors[10];
     struct rota_error_info uring_cmd_errors[7];
     struct rota_error_info send_zc_errors[7];
     struct rota_error_info sendmsg_zc_errors[6];
@@ -7362,14 +7582,14 @@ struct rota_error_table {
     struct rota_error_info futex_wake_errors[2];
     struct rota_error_info futex_waitv_errors[4];
     struct rota_error_info fixed_fd_install_errors[2];
-    struct rota_error_info ftruncate_errors[2];
+    struct rota_error_info ftruncate_errors[4];
     struct rota_error_info bind_errors[9];
-    struct rota_error_info listen_errors[3];
+    struct rota_error_info listen_errors[5];
     struct rota_error_info recv_zc_errors[3];
     struct rota_error_info epoll_wait_errors[3];
-    struct rota_error_info readv_fixed_errors[9];
-    struct rota_error_info writev_fixed_errors[9];
-    struct rota_error_info pipe_errors[6];
+    struct rota_error_info readv_fixed_errors[12];
+    struct rota_error_info writev_fixed_errors[13];
+    struct rota_error_info pipe_errors[7];
     struct rota_error_info nop128_errors[2];
     struct rota_error_info uring_cmd128_errors[1];
     struct rota_error_info register_buffers_errors[9];
@@ -7689,17 +7909,28 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)1024, {TEXT(t_len_above_1024)}, 24, 4, ROTA_COND_ABOVE},
     },
     .readv_errors_when_2 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .readv_errors_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .readv_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .readv_errors_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .readv_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .readv_errors_when_7 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .readv_errors_when_11 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
     },
     .writev_when_8 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -7748,20 +7979,34 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)1024, {TEXT(t_len_above_1024)}, 24, 4, ROTA_COND_ABOVE},
     },
     .writev_errors_when_3 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .writev_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .writev_errors_when_5 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .writev_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .writev_errors_when_7 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .writev_errors_when_8 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
-    .writev_errors_when_9 = {
+    .writev_errors_when_11 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .writev_errors_when_12 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .writev_errors_when_13 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .fsync_rule_must_0 = {
         {9223372036854775808ULL, {TEXT(t_off_below_9223372036854775808)}, 8, 8, ROTA_COND_BELOW},
@@ -7804,17 +8049,28 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .read_fixed_errors_when_2 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .read_fixed_errors_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .read_fixed_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .read_fixed_errors_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .read_fixed_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .read_fixed_errors_when_7 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .read_fixed_errors_when_10 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
     },
     .write_fixed_when_9 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -7851,20 +8107,34 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .write_fixed_errors_when_2 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .write_fixed_errors_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .write_fixed_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .write_fixed_errors_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .write_fixed_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .write_fixed_errors_when_7 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
-    .write_fixed_errors_when_7 = {
+    .write_fixed_errors_when_9 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .write_fixed_errors_when_10 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .write_fixed_errors_when_11 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .poll_add_rule_when_0 = {
         {(uint64_t)IORING_POLL_ADD_MULTI, {TEXT(t_len_has_IORING_POLL_ADD_MULTI)}, 24, 4, ROTA_COND_HAS},
@@ -7943,6 +8213,12 @@ const struct rota_condition_table rota_condition_table = {
     },
     .recvmsg_errors_when_10 = {
         {(uint64_t)(1U << 0), {TEXT(t_msg_flags_has_MSG_OOB)}, 28, 4, ROTA_COND_HAS},
+    },
+    .recvmsg_errors_when_13 = {
+        {(uint64_t)IORING_RECV_MULTISHOT, {TEXT(t_ioprio_has_IORING_RECV_MULTISHOT)}, 2, 2, ROTA_COND_HAS},
+    },
+    .recvmsg_errors_when_14 = {
+        {(uint64_t)IORING_RECV_MULTISHOT, {TEXT(t_ioprio_has_IORING_RECV_MULTISHOT)}, 2, 2, ROTA_COND_HAS},
     },
     .timeout_rule_when_0 = {
         {(uint64_t)IORING_TIMEOUT_IMMEDIATE_ARG, {TEXT(t_timeout_flags_has_IORING_TIMEOUT)}, 28, 4, ROTA_COND_HAS},
@@ -8037,6 +8313,12 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_addr_is_not_0)}, 16, 8, ROTA_COND_IS_NOT},
         {(uint64_t)0, {TEXT(t_addr2_is_0)}, 8, 8, ROTA_COND_IS},
     },
+    .accept_errors_when_11 = {
+        {(uint64_t)0, {TEXT(t_addr_is_not_0)}, 16, 8, ROTA_COND_IS_NOT},
+    },
+    .accept_errors_when_12 = {
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
     .async_cancel_when_2 = {
         {(uint64_t)IORING_ASYNC_CANCEL_FD, {TEXT(t_cancel_flags_has_IORING_ASYNC_CANCEL)}, 28, 4, ROTA_COND_HAS},
     },
@@ -8127,6 +8409,12 @@ const struct rota_condition_table rota_condition_table = {
     .fallocate_errors_when_2 = {
         {(uint64_t)0, {TEXT(t_len_is_not_0)}, 24, 4, ROTA_COND_IS_NOT},
     },
+    .fallocate_errors_when_6 = {
+        {(uint64_t)(1U << 3), {TEXT(t_len_has_FALLOC_FL_COLLAPSE_RANGE)}, 24, 4, ROTA_COND_HAS},
+    },
+    .fallocate_errors_when_7 = {
+        {(uint64_t)(1U << 5), {TEXT(t_len_has_FALLOC_FL_INSERT_RANGE)}, 24, 4, ROTA_COND_HAS},
+    },
     .openat_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
     },
@@ -8189,6 +8477,18 @@ const struct rota_condition_table rota_condition_table = {
     },
     .openat_errors_when_21 = {
         {(uint64_t)O_WRONLY | (uint64_t)O_NONBLOCK, {TEXT(t_open_flags_has_O_WRONLY_O_NONBLOCK)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_24 = {
+        {(uint64_t)O_CREAT, {TEXT(t_open_flags_has_O_CREAT)}, 28, 4, ROTA_COND_HAS},
+    },
+    .openat_errors_when_25 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
+    .openat_errors_when_27 = {
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
+    .openat_errors_when_28 = {
+        {(uint64_t)O_NOATIME, {TEXT(t_open_flags_has_O_NOATIME)}, 28, 4, ROTA_COND_HAS},
     },
     .close_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
@@ -8271,20 +8571,31 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 3), {TEXT(t_rw_flags_has_RWF_NOWAIT)}, 28, 4, ROTA_COND_HAS},
     },
     .read_errors_when_4 = {
-        {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .read_errors_when_5 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .read_errors_when_6 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .read_errors_when_7 = {
         {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
     },
     .read_errors_when_8 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .read_errors_when_9 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .read_errors_when_12 = {
+        {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
+    },
+    .read_errors_when_14 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
     },
     .write_when_8 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -8333,23 +8644,37 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 3), {TEXT(t_rw_flags_has_RWF_NOWAIT)}, 28, 4, ROTA_COND_HAS},
     },
     .write_errors_when_5 = {
-        {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .write_errors_when_6 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .write_errors_when_7 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .write_errors_when_8 = {
         {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
     },
     .write_errors_when_9 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .write_errors_when_10 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
-    .write_errors_when_12 = {
+    .write_errors_when_13 = {
+        {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
+    },
+    .write_errors_when_14 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .write_errors_when_15 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .write_errors_when_16 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .fadvise_when_3 = {
         {(uint64_t)0, {TEXT(t_addr_is_0)}, 16, 8, ROTA_COND_IS},
@@ -8359,6 +8684,9 @@ const struct rota_condition_table rota_condition_table = {
     },
     .madvise_left_over = {
         {(uint64_t)-1, {TEXT(t_fd_is_1)}, 4, 4, ROTA_COND_IS},
+    },
+    .madvise_errors_when_2 = {
+        {(uint64_t)9, {TEXT(t_fadvise_advice_is_MADV_REMOVE)}, 28, 4, ROTA_COND_IS},
     },
     .send_vector_when_1 = {
         {(uint64_t)IORING_SEND_VECTORIZED, {TEXT(t_ioprio_has_IORING_SEND_VECTORIZED)}, 2, 2, ROTA_COND_HAS},
@@ -8417,8 +8745,20 @@ const struct rota_condition_table rota_condition_table = {
     .send_errors_when_6 = {
         {(uint64_t)(1U << 6), {TEXT(t_msg_flags_has_MSG_DONTWAIT)}, 28, 4, ROTA_COND_HAS},
     },
+    .send_errors_when_7 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+    },
     .send_errors_when_11 = {
         {(uint64_t)(1U << 0), {TEXT(t_msg_flags_has_MSG_OOB)}, 28, 4, ROTA_COND_HAS},
+    },
+    .send_errors_when_15 = {
+        {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .send_errors_when_16 = {
+        {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .send_errors_when_17 = {
+        {(uint64_t)0, {TEXT(t_addr2_is_not_0)}, 8, 8, ROTA_COND_IS_NOT},
     },
     .recv_when_5 = {
         {(uint64_t)IORING_RECVSEND_FIXED_BUF, {TEXT(t_ioprio_has_IORING_RECVSEND_FIXED_BUF)}, 2, 2, ROTA_COND_HAS},
@@ -8469,6 +8809,9 @@ const struct rota_condition_table rota_condition_table = {
     .recv_errors_when_3 = {
         {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_has_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_HAS},
     },
+    .recv_errors_when_4 = {
+        {(uint64_t)IOSQE_BUFFER_SELECT, {TEXT(t_flags_lacks_IOSQE_BUFFER_SELECT)}, 1, 1, ROTA_COND_LACKS},
+    },
     .recv_errors_when_8 = {
         {(uint64_t)(1U << 0), {TEXT(t_msg_flags_has_MSG_OOB)}, 28, 4, ROTA_COND_HAS},
     },
@@ -8497,6 +8840,12 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
     },
+    .openat2_errors_when_26 = {
+        {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
+    },
+    .openat2_errors_when_28 = {
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
     .epoll_ctl_when_3 = {
         {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
     },
@@ -8509,6 +8858,9 @@ const struct rota_condition_table rota_condition_table = {
     .epoll_ctl_errors_when_6 = {
         {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
     },
+    .epoll_ctl_errors_when_9 = {
+        {(uint64_t)2, {TEXT(t_len_is_not_EPOLL_CTL_DEL)}, 24, 4, ROTA_COND_IS_NOT},
+    },
     .splice_slot_when_0 = {
         {(uint64_t)(1U << 31), {TEXT(t_splice_flags_has_SPLICE_F_FD_IN_FIXED)}, 28, 4, ROTA_COND_HAS},
     },
@@ -8518,7 +8870,13 @@ const struct rota_condition_table rota_condition_table = {
     .splice_errors_when_3 = {
         {(uint64_t)(1U << 1), {TEXT(t_splice_flags_has_SPLICE_F_NONBLOCK)}, 28, 4, ROTA_COND_HAS},
     },
+    .splice_errors_when_5 = {
+        {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
     .splice_errors_when_6 = {
+        {(uint64_t)-1, {TEXT(t_splice_off_in_is_not_1)}, 16, 8, ROTA_COND_IS_NOT},
+    },
+    .splice_errors_when_8 = {
         {(uint64_t)-1, {TEXT(t_splice_off_in_is_not_1)}, 16, 8, ROTA_COND_IS_NOT},
     },
     .provide_buffers_rule_must_0 = {
@@ -8557,6 +8915,9 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_lacks_AT_REMOVEDIR)}, 28, 4, ROTA_COND_LACKS},
     },
     .unlinkat_errors_when_2 = {
+        {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_has_AT_REMOVEDIR)}, 28, 4, ROTA_COND_HAS},
+    },
+    .unlinkat_errors_when_5 = {
         {(uint64_t)(1U << 9), {TEXT(t_unlink_flags_has_AT_REMOVEDIR)}, 28, 4, ROTA_COND_HAS},
     },
     .linkat_errors_when_5 = {
@@ -8659,6 +9020,9 @@ const struct rota_condition_table rota_condition_table = {
     .socket_errors_when_8 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_not_IORING_FILE_INDEX)}, 44, 4, ROTA_COND_IS_NOT},
+    },
+    .socket_errors_when_9 = {
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
     },
     .uring_cmd_when_5 = {
         {(uint64_t)IORING_URING_CMD_FIXED, {TEXT(t_uring_cmd_flags_has_IORING_URING_CMD)}, 28, 4, ROTA_COND_HAS},
@@ -8871,17 +9235,28 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .readv_fixed_errors_when_2 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .readv_fixed_errors_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .readv_fixed_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .readv_fixed_errors_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .readv_fixed_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .readv_fixed_errors_when_7 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .readv_fixed_errors_when_11 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
     },
     .writev_fixed_when_9 = {
         {(uint64_t)IORING_RW_ATTR_FLAG_PI, {TEXT(t_attr_type_mask_has_IORING_RW_ATTR_FLAG)}, 56, 8, ROTA_COND_HAS},
@@ -8914,20 +9289,34 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)(1U << 0), {TEXT(t_rw_flags_lacks_RWF_HIPRI)}, 28, 4, ROTA_COND_LACKS},
     },
     .writev_fixed_errors_when_2 = {
-        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6), {TEXT(t_rw_flags_has_RWF_ATOMIC)}, 28, 4, ROTA_COND_HAS},
     },
     .writev_fixed_errors_when_3 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)(1U << 7), {TEXT(t_rw_flags_has_RWF_DONTCACHE)}, 28, 4, ROTA_COND_HAS},
     },
     .writev_fixed_errors_when_4 = {
-        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+        {(uint64_t)0, {TEXT(t_rw_flags_is_not_0)}, 28, 4, ROTA_COND_IS_NOT},
+        {(uint64_t)(1U << 6) | (uint64_t)(1U << 7), {TEXT(t_rw_flags_lacks_RWF_ATOMIC_RWF)}, 28, 4, ROTA_COND_LACKS},
     },
     .writev_fixed_errors_when_5 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .writev_fixed_errors_when_6 = {
+        {(uint64_t)IORING_SETUP_IOPOLL, {TEXT(t_ring_has_IORING_SETUP_IOPOLL)}, ROTA_COND_ON_RING, 4, ROTA_COND_HAS},
+    },
+    .writev_fixed_errors_when_7 = {
         {9223372036854775807ULL, {TEXT(t_off_above_0x7fffffffffffffff)}, 8, 8, ROTA_COND_ABOVE},
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
     },
-    .writev_fixed_errors_when_8 = {
+    .writev_fixed_errors_when_10 = {
         {(uint64_t)-1, {TEXT(t_off_is_not_1)}, 8, 8, ROTA_COND_IS_NOT},
+    },
+    .writev_fixed_errors_when_11 = {
+        {(uint64_t)0x1fff, {TEXT(t_ioprio_above_0x1fff)}, 2, 2, ROTA_COND_ABOVE},
+        {(uint64_t)0x4000, {TEXT(t_ioprio_below_0x4000)}, 2, 2, ROTA_COND_BELOW},
+    },
+    .writev_fixed_errors_when_12 = {
+        {(uint64_t)0x2000, {TEXT(t_ioprio_below_0x2000)}, 2, 2, ROTA_COND_BELOW},
     },
     .pipe_rule_when_0 = {
         {(uint64_t)0, {TEXT(t_file_index_is_not_0)}, 44, 4, ROTA_COND_IS_NOT},
@@ -8946,6 +9335,9 @@ const struct rota_condition_table rota_condition_table = {
         {(uint64_t)0, {TEXT(t_file_index_is_0)}, 44, 4, ROTA_COND_IS},
     },
     .pipe_errors_when_5 = {
+        {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
+    },
+    .pipe_errors_when_6 = {
         {(uint64_t)IORING_FILE_INDEX_ALLOC, {TEXT(t_file_index_is_IORING_FILE_INDEX_ALLOC)}, 44, 4, ROTA_COND_IS},
     },
     .nop128_when_1 = {
@@ -21538,41 +21930,46 @@ const struct rota_look_table rota_look_table = {
     .readv_errors_looks_0 = {
         {ROTA_LOOK_DIRECTORY, 0, false},
     },
-    .readv_errors_looks_3 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .readv_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .readv_errors_looks_5 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .readv_errors_looks_6 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .readv_errors_looks_7 = {
-        {ROTA_LOOK_READABLE, 0, true},
+        {ROTA_LOOK_REGULAR, 0, false},
     },
     .readv_errors_looks_8 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .readv_errors_looks_9 = {
+        {ROTA_LOOK_READABLE, 0, true},
+    },
+    .readv_errors_looks_10 = {
         {ROTA_LOOK_BOUNDED, 1, true},
     },
     .writev_errors_looks_0 = {
         {ROTA_LOOK_WRITABLE, 0, true},
     },
-    .writev_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .writev_errors_looks_5 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .writev_errors_looks_6 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .writev_errors_looks_7 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .writev_errors_looks_8 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .writev_errors_looks_9 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .writev_errors_looks_10 = {
         {ROTA_LOOK_BOUNDED, 1, true},
+    },
+    .writev_errors_looks_13 = {
+        {ROTA_LOOK_SEALED, 0, false},
     },
     .fsync_errors_looks_0 = {
         {ROTA_LOOK_REGULAR, 0, true},
@@ -21585,19 +21982,20 @@ const struct rota_look_table rota_look_table = {
     .read_fixed_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 6, true},
     },
-    .read_fixed_errors_looks_3 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .read_fixed_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .read_fixed_errors_looks_5 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .read_fixed_errors_looks_6 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .read_fixed_errors_looks_7 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .read_fixed_errors_looks_8 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .read_fixed_errors_looks_9 = {
         {ROTA_LOOK_READABLE, 0, true},
     },
     .write_fixed_errors_looks_0 = {
@@ -21606,17 +22004,21 @@ const struct rota_look_table rota_look_table = {
     .write_fixed_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 6, true},
     },
-    .write_fixed_errors_looks_3 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .write_fixed_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .write_fixed_errors_looks_5 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .write_fixed_errors_looks_6 = {
+        {ROTA_LOOK_DIRECT, 0, true},
+    },
+    .write_fixed_errors_looks_7 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .write_fixed_errors_looks_8 = {
         {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .write_fixed_errors_looks_11 = {
+        {ROTA_LOOK_SEALED, 0, false},
     },
     .poll_add_errors_looks_1 = {
         {ROTA_LOOK_OPEN, 0, true},
@@ -21654,6 +22056,12 @@ const struct rota_look_table rota_look_table = {
     .sendmsg_errors_looks_10 = {
         {ROTA_LOOK_BOUNDED, 1, true},
     },
+    .sendmsg_errors_looks_12 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
+    },
+    .sendmsg_errors_looks_13 = {
+        {ROTA_LOOK_FORMED, 1, true},
+    },
     .recvmsg_errors_looks_2 = {
         {ROTA_LOOK_WRITABLE, 1, true},
     },
@@ -21674,6 +22082,9 @@ const struct rota_look_table rota_look_table = {
     },
     .recvmsg_errors_looks_11 = {
         {ROTA_LOOK_BOUNDED, 1, true},
+    },
+    .recvmsg_errors_looks_12 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
     },
     .timeout_errors_looks_2 = {
         {ROTA_LOOK_VALID, 0, true},
@@ -21706,6 +22117,13 @@ const struct rota_look_table rota_look_table = {
     .accept_errors_looks_9 = {
         {ROTA_LOOK_WITHIN, 5, true},
     },
+    .accept_errors_looks_11 = {
+        {ROTA_LOOK_VALID, 2, true},
+    },
+    .accept_errors_looks_12 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, true},
+    },
     .async_cancel_errors_looks_3 = {
         {ROTA_LOOK_OPEN, 2, true},
     },
@@ -21735,11 +22153,27 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_WHOLE, 1, false},
         {ROTA_LOOK_RELATED, 1, true},
     },
+    .connect_errors_looks_9 = {
+        {ROTA_LOOK_LISTENING, 0, false},
+    },
+    .connect_errors_looks_12 = {
+        {ROTA_LOOK_RELATED, 1, false},
+        {ROTA_LOOK_DATAGRAM, 0, false},
+    },
     .fallocate_errors_looks_0 = {
         {ROTA_LOOK_WRITABLE, 0, true},
     },
     .fallocate_errors_looks_1 = {
         {ROTA_LOOK_PIPE, 0, false},
+    },
+    .fallocate_errors_looks_5 = {
+        {ROTA_LOOK_SEALED, 0, false},
+    },
+    .fallocate_errors_looks_6 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .fallocate_errors_looks_7 = {
+        {ROTA_LOOK_REGULAR, 0, false},
     },
     .openat_errors_looks_0 = {
         {ROTA_LOOK_REACHABLE, 1, false},
@@ -21792,6 +22226,18 @@ const struct rota_look_table rota_look_table = {
     .openat_errors_looks_21 = {
         {ROTA_LOOK_PIPE, 1, false},
     },
+    .openat_errors_looks_24 = {
+        {ROTA_LOOK_REACHABLE, 1, false},
+        {ROTA_LOOK_PRESENT, 1, true},
+    },
+    .openat_errors_looks_25 = {
+        {ROTA_LOOK_SOCKET, 1, true},
+        {ROTA_LOOK_PIPE, 1, true},
+    },
+    .openat_errors_looks_27 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, true},
+    },
     .close_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 0, true},
     },
@@ -21835,22 +22281,24 @@ const struct rota_look_table rota_look_table = {
     .read_errors_looks_1 = {
         {ROTA_LOOK_WRITABLE, 1, true},
     },
-    .read_errors_looks_6 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
     .read_errors_looks_7 = {
-        {ROTA_LOOK_DIRECT, 0, true},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .read_errors_looks_8 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .read_errors_looks_9 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_REGULAR, 0, false},
     },
     .read_errors_looks_10 = {
-        {ROTA_LOOK_OPEN, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
     },
     .read_errors_looks_11 = {
+        {ROTA_LOOK_OPEN, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
+    },
+    .read_errors_looks_13 = {
         {ROTA_LOOK_READABLE, 0, true},
     },
     .write_errors_looks_0 = {
@@ -21859,20 +22307,25 @@ const struct rota_look_table rota_look_table = {
     .write_errors_looks_1 = {
         {ROTA_LOOK_READABLE, 1, true},
     },
-    .write_errors_looks_7 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
     .write_errors_looks_8 = {
-        {ROTA_LOOK_DIRECT, 0, true},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .write_errors_looks_9 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .write_errors_looks_10 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_REGULAR, 0, false},
     },
     .write_errors_looks_11 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .write_errors_looks_12 = {
         {ROTA_LOOK_OPEN, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
+    },
+    .write_errors_looks_16 = {
+        {ROTA_LOOK_SEALED, 0, false},
     },
     .fadvise_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 0, false},
@@ -21882,6 +22335,9 @@ const struct rota_look_table rota_look_table = {
     },
     .madvise_errors_looks_1 = {
         {ROTA_LOOK_MAPPED, 0, true},
+    },
+    .madvise_errors_looks_3 = {
+        {ROTA_LOOK_PAGED, 0, false},
     },
     .send_errors_looks_1 = {
         {ROTA_LOOK_CONNECTED, 0, true},
@@ -21898,6 +22354,23 @@ const struct rota_look_table rota_look_table = {
     .send_errors_looks_10 = {
         {ROTA_LOOK_CONNECTED, 0, false},
     },
+    .send_errors_looks_12 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
+    },
+    .send_errors_looks_14 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
+    },
+    .send_errors_looks_15 = {
+        {ROTA_LOOK_WHOLE, 5, true},
+    },
+    .send_errors_looks_16 = {
+        {ROTA_LOOK_WHOLE, 5, false},
+        {ROTA_LOOK_RELATED, 5, true},
+    },
+    .send_errors_looks_17 = {
+        {ROTA_LOOK_DATAGRAM, 0, true},
+        {ROTA_LOOK_CONNECTED, 0, true},
+    },
     .recv_errors_looks_2 = {
         {ROTA_LOOK_SOCKET, 0, true},
     },
@@ -21906,6 +22379,9 @@ const struct rota_look_table rota_look_table = {
     },
     .recv_errors_looks_6 = {
         {ROTA_LOOK_CONNECTED, 0, true},
+    },
+    .recv_errors_looks_10 = {
+        {ROTA_LOOK_DATAGRAM, 0, false},
     },
     .openat2_errors_looks_0 = {
         {ROTA_LOOK_CREATING, 2, true},
@@ -21966,6 +22442,19 @@ const struct rota_look_table rota_look_table = {
     .openat2_errors_looks_23 = {
         {ROTA_LOOK_WRITING, 2, false},
     },
+    .openat2_errors_looks_25 = {
+        {ROTA_LOOK_CREATING, 2, false},
+        {ROTA_LOOK_REACHABLE, 1, false},
+        {ROTA_LOOK_PRESENT, 1, true},
+    },
+    .openat2_errors_looks_26 = {
+        {ROTA_LOOK_SOCKET, 1, true},
+        {ROTA_LOOK_PIPE, 1, true},
+    },
+    .openat2_errors_looks_28 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, true},
+    },
     .epoll_ctl_errors_looks_1 = {
         {ROTA_LOOK_OPEN, 0, false},
         {ROTA_LOOK_OPEN, 1, false},
@@ -21990,6 +22479,9 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_EPOLL, 0, false},
         {ROTA_LOOK_SAME, 0, false},
     },
+    .epoll_ctl_errors_looks_9 = {
+        {ROTA_LOOK_EPOLL, 0, false},
+    },
     .splice_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 2, true},
         {ROTA_LOOK_PIPE, 0, true},
@@ -22004,21 +22496,35 @@ const struct rota_look_table rota_look_table = {
         {ROTA_LOOK_APPENDING, 2, false},
     },
     .splice_errors_looks_5 = {
+        {ROTA_LOOK_PIPE, 2, true},
+        {ROTA_LOOK_SEEKABLE, 2, true},
+    },
+    .splice_errors_looks_6 = {
+        {ROTA_LOOK_PIPE, 0, true},
+        {ROTA_LOOK_SEEKABLE, 0, true},
+    },
+    .splice_errors_looks_7 = {
         {ROTA_LOOK_OPEN, 2, false},
         {ROTA_LOOK_OPEN, 0, false},
     },
-    .splice_errors_looks_6 = {
+    .splice_errors_looks_8 = {
         {ROTA_LOOK_PIPE, 0, false},
     },
-    .splice_errors_looks_7 = {
+    .splice_errors_looks_9 = {
         {ROTA_LOOK_WRITABLE, 2, true},
     },
-    .splice_errors_looks_8 = {
+    .splice_errors_looks_10 = {
         {ROTA_LOOK_PIPE, 2, false},
         {ROTA_LOOK_SAME, 2, false},
     },
+    .provide_buffers_errors_looks_0 = {
+        {ROTA_LOOK_PRESENT, 3, false},
+    },
     .remove_buffers_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, true},
+    },
+    .remove_buffers_errors_looks_1 = {
+        {ROTA_LOOK_PRESENT, 1, false},
     },
     .tee_errors_looks_0 = {
         {ROTA_LOOK_PIPE, 1, true},
@@ -22088,6 +22594,9 @@ const struct rota_look_table rota_look_table = {
     .unlinkat_errors_looks_4 = {
         {ROTA_LOOK_CHANGEABLE, 1, true},
     },
+    .unlinkat_errors_looks_5 = {
+        {ROTA_LOOK_DIRECTORY, 1, false},
+    },
     .mkdirat_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 1, false},
     },
@@ -22096,6 +22605,10 @@ const struct rota_look_table rota_look_table = {
     },
     .mkdirat_errors_looks_2 = {
         {ROTA_LOOK_CHANGEABLE, 1, true},
+    },
+    .mkdirat_errors_looks_3 = {
+        {ROTA_LOOK_REACHABLE, 1, false},
+        {ROTA_LOOK_PRESENT, 1, true},
     },
     .symlinkat_errors_looks_0 = {
         {ROTA_LOOK_PRESENT, 2, false},
@@ -22165,6 +22678,10 @@ const struct rota_look_table rota_look_table = {
     },
     .socket_errors_looks_8 = {
         {ROTA_LOOK_WITHIN, 3, true},
+    },
+    .socket_errors_looks_9 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, true},
     },
     .uring_cmd_errors_looks_0 = {
         {ROTA_LOOK_REGULAR, 0, false},
@@ -22256,6 +22773,9 @@ const struct rota_look_table rota_look_table = {
     .ftruncate_errors_looks_1 = {
         {ROTA_LOOK_REGULAR, 0, true},
     },
+    .ftruncate_errors_looks_3 = {
+        {ROTA_LOOK_SEALED, 0, false},
+    },
     .bind_errors_looks_1 = {
         {ROTA_LOOK_BOUND, 0, false},
     },
@@ -22285,6 +22805,10 @@ const struct rota_look_table rota_look_table = {
     .listen_errors_looks_2 = {
         {ROTA_LOOK_CONNECTED, 0, false},
     },
+    .listen_errors_looks_3 = {
+        {ROTA_LOOK_SOCKET, 0, false},
+        {ROTA_LOOK_BOUND, 0, true},
+    },
     .recv_zc_errors_looks_1 = {
         {ROTA_LOOK_SOCKET, 0, true},
     },
@@ -22303,22 +22827,23 @@ const struct rota_look_table rota_look_table = {
     .readv_fixed_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 6, true},
     },
-    .readv_fixed_errors_looks_3 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .readv_fixed_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .readv_fixed_errors_looks_5 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .readv_fixed_errors_looks_6 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .readv_fixed_errors_looks_7 = {
-        {ROTA_LOOK_READABLE, 0, true},
+        {ROTA_LOOK_REGULAR, 0, false},
     },
     .readv_fixed_errors_looks_8 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .readv_fixed_errors_looks_9 = {
+        {ROTA_LOOK_READABLE, 0, true},
+    },
+    .readv_fixed_errors_looks_10 = {
         {ROTA_LOOK_BOUNDED, 1, true},
     },
     .writev_fixed_errors_looks_0 = {
@@ -22327,20 +22852,24 @@ const struct rota_look_table rota_look_table = {
     .writev_fixed_errors_looks_1 = {
         {ROTA_LOOK_WITHIN, 6, true},
     },
-    .writev_fixed_errors_looks_3 = {
-        {ROTA_LOOK_DIRECT, 0, false},
-    },
-    .writev_fixed_errors_looks_4 = {
-        {ROTA_LOOK_DIRECT, 0, true},
-    },
     .writev_fixed_errors_looks_5 = {
-        {ROTA_LOOK_REGULAR, 0, false},
+        {ROTA_LOOK_DIRECT, 0, false},
     },
     .writev_fixed_errors_looks_6 = {
-        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_DIRECT, 0, true},
     },
     .writev_fixed_errors_looks_7 = {
+        {ROTA_LOOK_REGULAR, 0, false},
+    },
+    .writev_fixed_errors_looks_8 = {
+        {ROTA_LOOK_DIRECT, 0, false},
+        {ROTA_LOOK_ALIGNED, 0, true},
+    },
+    .writev_fixed_errors_looks_9 = {
         {ROTA_LOOK_BOUNDED, 1, true},
+    },
+    .writev_fixed_errors_looks_12 = {
+        {ROTA_LOOK_SEALED, 0, false},
     },
     .pipe_errors_looks_0 = {
         {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, true},
@@ -22353,6 +22882,10 @@ const struct rota_look_table rota_look_table = {
     },
     .pipe_errors_looks_5 = {
         {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, false},
+    },
+    .pipe_errors_looks_6 = {
+        {ROTA_LOOK_TABLED, ROTA_LOOK_AT_RING, false},
+        {ROTA_LOOK_FULL, ROTA_LOOK_AT_RING, true},
     },
     .nop128_errors_looks_0 = {
         {ROTA_LOOK_OPEN, 2, true},
@@ -22708,9 +23241,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, readv_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, readv_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, readv_errors_when_2),
+            .when = ROWS(rota_condition_table, readv_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -22723,9 +23282,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, readv_errors_when_3),
+            .when = ROWS(rota_condition_table, readv_errors_when_5),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_3),
+            .looks = ROWS(rota_look_table, readv_errors_looks_5),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -22736,9 +23295,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, readv_errors_when_4),
+            .when = ROWS(rota_condition_table, readv_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_4),
+            .looks = ROWS(rota_look_table, readv_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -22749,9 +23308,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, readv_errors_when_5),
+            .when = ROWS(rota_condition_table, readv_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_5),
+            .looks = ROWS(rota_look_table, readv_errors_looks_7),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -22764,7 +23323,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_6),
+            .looks = ROWS(rota_look_table, readv_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -22777,7 +23336,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_7),
+            .looks = ROWS(rota_look_table, readv_errors_looks_9),
             .element = {0, 0},
             .error = -EBADF,
             .since = 0,
@@ -22790,12 +23349,25 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_errors_looks_8),
+            .looks = ROWS(rota_look_table, readv_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, readv_errors_when_11),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -22840,9 +23412,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, writev_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, writev_errors_when_4),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_errors_when_3),
+            .when = ROWS(rota_condition_table, writev_errors_when_5),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -22855,9 +23453,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, writev_errors_when_4),
+            .when = ROWS(rota_condition_table, writev_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_errors_looks_4),
+            .looks = ROWS(rota_look_table, writev_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -22868,9 +23466,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, writev_errors_when_5),
+            .when = ROWS(rota_condition_table, writev_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_errors_looks_5),
+            .looks = ROWS(rota_look_table, writev_errors_looks_7),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -22881,9 +23479,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_errors_when_6),
+            .when = ROWS(rota_condition_table, writev_errors_when_8),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_errors_looks_6),
+            .looks = ROWS(rota_look_table, writev_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -22896,7 +23494,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_errors_looks_7),
+            .looks = ROWS(rota_look_table, writev_errors_looks_9),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -22909,7 +23507,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_errors_looks_8),
+            .looks = ROWS(rota_look_table, writev_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -22920,7 +23518,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_file_would_become_larger_than_its)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_errors_when_9),
+            .when = ROWS(rota_condition_table, writev_errors_when_11),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -22928,6 +23526,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, writev_errors_when_12),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_writing_as)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, writev_errors_when_13),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, writev_errors_looks_13),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -22987,9 +23611,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, read_fixed_errors_when_2),
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -23002,9 +23652,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, read_fixed_errors_when_3),
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_5),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_fixed_errors_looks_3),
+            .looks = ROWS(rota_look_table, read_fixed_errors_looks_5),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -23015,9 +23665,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, read_fixed_errors_when_4),
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_fixed_errors_looks_4),
+            .looks = ROWS(rota_look_table, read_fixed_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -23028,9 +23678,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, read_fixed_errors_when_5),
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_fixed_errors_looks_5),
+            .looks = ROWS(rota_look_table, read_fixed_errors_looks_7),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -23043,7 +23693,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_fixed_errors_looks_6),
+            .looks = ROWS(rota_look_table, read_fixed_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -23056,12 +23706,25 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_fixed_errors_looks_7),
+            .looks = ROWS(rota_look_table, read_fixed_errors_looks_9),
             .element = {0, 0},
             .error = -EBADF,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, read_fixed_errors_when_10),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -23093,9 +23756,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, write_fixed_errors_when_2),
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -23108,9 +23797,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, write_fixed_errors_when_3),
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_5),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_fixed_errors_looks_3),
+            .looks = ROWS(rota_look_table, write_fixed_errors_looks_5),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -23121,9 +23810,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, write_fixed_errors_when_4),
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_fixed_errors_looks_4),
+            .looks = ROWS(rota_look_table, write_fixed_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -23134,9 +23823,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, write_fixed_errors_when_5),
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_fixed_errors_looks_5),
+            .looks = ROWS(rota_look_table, write_fixed_errors_looks_7),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -23149,7 +23838,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_fixed_errors_looks_6),
+            .looks = ROWS(rota_look_table, write_fixed_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -23160,7 +23849,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_file_would_become_larger_than_its)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, write_fixed_errors_when_7),
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_9),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -23168,6 +23857,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_10),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_writing_as)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, write_fixed_errors_when_11),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, write_fixed_errors_looks_11),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -23412,6 +24127,45 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_A_firewall_forbids_it)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_earlier_datagram_was_answered_that)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_errors_looks_12),
+            .element = {0, 0},
+            .error = -ECONNREFUSED,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_length_of_the_name_is_negative_or)},
+            .remedy = {TEXT(t_Fill_the_header_with_CMSG_LEN_and_CMSG)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, sendmsg_errors_looks_13),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .recvmsg_errors = {
         {
@@ -23565,6 +24319,45 @@ const struct rota_error_table rota_error_table = {
             .looks = ROWS(rota_look_table, recvmsg_errors_looks_11),
             .element = {0, 0},
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_earlier_datagram_was_answered_that)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, recvmsg_errors_looks_12),
+            .element = {0, 0},
+            .error = -ECONNREFUSED,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_buffer_of_the_group_is_shorter_than)},
+            .remedy = {TEXT(t_Give_buffers_of_16_msg_namelen_msg)},
+            .when = ROWS(rota_condition_table, recvmsg_errors_when_13),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EFAULT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_lengths_in_msg_namelen_and_msg)},
+            .remedy = {TEXT(t_Set_both_to_the_room_that_is_wanted_or)},
+            .when = ROWS(rota_condition_table, recvmsg_errors_when_14),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOVERFLOW,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -23836,6 +24629,32 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_place_for_the_length_of_the)},
+            .remedy = {TEXT(t_Store_the_size_of_the_room_in_it)},
+            .when = ROWS(rota_condition_table, accept_errors_when_11),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, accept_errors_looks_11),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, accept_errors_when_12),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, accept_errors_looks_12),
+            .element = {0, 0},
+            .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
     },
     .async_cancel_errors = {
         {
@@ -23973,7 +24792,7 @@ const struct rota_error_table rota_error_table = {
     },
     .connect_errors = {
         {
-            .cause = {TEXT(t_Nobody_listens_at_the_address)},
+            .cause = {TEXT(t_Nobody_listens_at_the_address_or_a)},
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
@@ -24089,6 +24908,71 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_socket_listens)},
+            .remedy = {TEXT(t_Connect_with_a_socket_of_its_own)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, connect_errors_looks_9),
+            .element = {0, 0},
+            .error = -EISCONN,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_socket_at_that_path_is_of_another)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPROTOTYPE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
+        {
+            .cause = {TEXT(t_A_firewall_forbids_it)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_is_one_for_broadcasts_and)},
+            .remedy = {TEXT(t_Set_SO_BROADCAST_with_setsockopt_2)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, connect_errors_looks_12),
+            .element = {0, 0},
+            .error = -EACCES,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_queue_of_who_listens_there_is_full)},
+            .remedy = {TEXT(t_Try_again_later_a_larger_number_given)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EAGAIN,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = true,
+        },
     },
     .fallocate_errors = {
         {
@@ -24141,6 +25025,58 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_device_has_no_space_left_for_the)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ENOSPC,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_what_is)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, fallocate_errors_looks_5),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_FALLOC_FL_COLLAPSE_RANGE_wants_offset)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, fallocate_errors_when_6),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, fallocate_errors_looks_6),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_FALLOC_FL_INSERT_RANGE_wants_offset)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, fallocate_errors_when_7),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, fallocate_errors_looks_7),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -24457,6 +25393,84 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = true,
         },
+        {
+            .cause = {TEXT(t_The_path_ends_in_a_slash_and_O_CREAT)},
+            .remedy = {TEXT(t_Make_the_directory_with_MKDIRAT_then)},
+            .when = ROWS(rota_condition_table, openat_errors_when_24),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat_errors_looks_24),
+            .element = {0, 0},
+            .error = -EISDIR,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_path_names_a_device_file_and_no)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat_errors_when_25),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat_errors_looks_25),
+            .element = {0, 0},
+            .error = -ENXIO,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_device_is_in_use_and_can_be_opened)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EBUSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat_errors_when_27),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat_errors_looks_27),
+            .element = {0, 0},
+            .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_O_NOATIME_is_set_and_the_file_is_that)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, openat_errors_when_28),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_immutable_or_may_only_be)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .close_errors = {
         {
@@ -24674,13 +25688,26 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)},
-            .remedy = {TEXT(t_Use_a_block_device_with_an_integrity)},
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
             .when = ROWS(rota_condition_table, read_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
-            .error = -EINVAL,
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, read_errors_when_5),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -24689,7 +25716,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, read_errors_when_5),
+            .when = ROWS(rota_condition_table, read_errors_when_6),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -24702,19 +25729,6 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, read_errors_when_6),
-            .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_errors_looks_6),
-            .element = {0, 0},
-            .error = -EOPNOTSUPP,
-            .since = 0,
-            .until = 0,
-            .partial = false,
-            .sole = false,
-        },
-        {
-            .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
-            .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
             .when = ROWS(rota_condition_table, read_errors_when_7),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, read_errors_looks_7),
@@ -24726,11 +25740,24 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
-            .remedy = {0},
+            .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
+            .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
             .when = ROWS(rota_condition_table, read_errors_when_8),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, read_errors_looks_8),
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, read_errors_when_9),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, read_errors_looks_9),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24743,7 +25770,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_errors_looks_9),
+            .looks = ROWS(rota_look_table, read_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24756,7 +25783,20 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_errors_looks_10),
+            .looks = ROWS(rota_look_table, read_errors_looks_11),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)},
+            .remedy = {TEXT(t_Use_a_block_device_with_an_integrity)},
+            .when = ROWS(rota_condition_table, read_errors_when_12),
+            .done = {0, 0},
+            .looks = {0, 0},
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24769,12 +25809,25 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, read_errors_looks_11),
+            .looks = ROWS(rota_look_table, read_errors_looks_13),
             .element = {0, 0},
             .error = -EBADF,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, read_errors_when_14),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -24845,13 +25898,26 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)},
-            .remedy = {TEXT(t_Use_a_block_device_with_an_integrity)},
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
             .when = ROWS(rota_condition_table, write_errors_when_5),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
-            .error = -EINVAL,
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, write_errors_when_6),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -24860,7 +25926,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, write_errors_when_6),
+            .when = ROWS(rota_condition_table, write_errors_when_7),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -24873,19 +25939,6 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, write_errors_when_7),
-            .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_errors_looks_7),
-            .element = {0, 0},
-            .error = -EOPNOTSUPP,
-            .since = 0,
-            .until = 0,
-            .partial = false,
-            .sole = false,
-        },
-        {
-            .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
-            .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
             .when = ROWS(rota_condition_table, write_errors_when_8),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, write_errors_looks_8),
@@ -24897,11 +25950,24 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
-            .remedy = {0},
+            .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
+            .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
             .when = ROWS(rota_condition_table, write_errors_when_9),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, write_errors_looks_9),
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, write_errors_when_10),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, write_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24914,7 +25980,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_errors_looks_10),
+            .looks = ROWS(rota_look_table, write_errors_looks_11),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24927,7 +25993,20 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, write_errors_looks_11),
+            .looks = ROWS(rota_look_table, write_errors_looks_12),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_RW_ATTR_FLAG_PI_is_set_and_the)},
+            .remedy = {TEXT(t_Use_a_block_device_with_an_integrity)},
+            .when = ROWS(rota_condition_table, write_errors_when_13),
+            .done = {0, 0},
+            .looks = {0, 0},
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -24938,7 +26017,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_file_would_become_larger_than_its)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, write_errors_when_12),
+            .when = ROWS(rota_condition_table, write_errors_when_14),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -24946,6 +26025,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, write_errors_when_15),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_writing_as)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, write_errors_when_16),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, write_errors_looks_16),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -25002,6 +26107,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_MADV_REMOVE_wants_memory_that_is)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, madvise_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EACCES,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_memory_is_locked_or_of_a_kind_or)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, madvise_errors_looks_3),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -25100,14 +26231,14 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_bytes_or_the_address_cannot_be)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, send_errors_when_7),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -25155,6 +26286,84 @@ const struct rota_error_table rota_error_table = {
             .when = ROWS(rota_condition_table, send_errors_when_11),
             .done = {0, 0},
             .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_is_one_for_broadcasts_and)},
+            .remedy = {TEXT(t_Set_SO_BROADCAST_with_setsockopt_2)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, send_errors_looks_12),
+            .element = {0, 0},
+            .error = -EACCES,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_firewall_forbids_it)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_earlier_datagram_was_answered_that)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, send_errors_looks_14),
+            .element = {0, 0},
+            .error = -ECONNREFUSED,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_length_is_not_that_of_an_address)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, send_errors_when_15),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, send_errors_looks_15),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_address_belongs_to_another_family)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, send_errors_when_16),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, send_errors_looks_16),
+            .element = {0, 0},
+            .error = -EAFNOSUPPORT,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_destination_is_given_and_sockets_of)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, send_errors_when_17),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, send_errors_looks_17),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -25219,14 +26428,14 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_memory_cannot_be_written)},
             .remedy = {0},
-            .when = {0, 0},
+            .when = ROWS(rota_condition_table, recv_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
             .error = -EFAULT,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -25289,6 +26498,19 @@ const struct rota_error_table rota_error_table = {
             .looks = {0, 0},
             .element = {0, 0},
             .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_earlier_datagram_was_answered_that)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, recv_errors_looks_10),
+            .element = {0, 0},
+            .error = -ECONNREFUSED,
             .since = 0,
             .until = 0,
             .partial = true,
@@ -25621,6 +26843,84 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = true,
         },
+        {
+            .cause = {TEXT(t_The_path_ends_in_a_slash_and_O_CREAT)},
+            .remedy = {TEXT(t_Make_the_directory_with_MKDIRAT_then)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_25),
+            .element = {0, 0},
+            .error = -EISDIR,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_path_names_a_device_file_and_no)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_26),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_26),
+            .element = {0, 0},
+            .error = -ENXIO,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_device_is_in_use_and_can_be_opened)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EBUSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, openat2_errors_when_28),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, openat2_errors_looks_28),
+            .element = {0, 0},
+            .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_structure_asks_for_O_NOATIME_and)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_immutable_or_may_only_be)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .epoll_ctl_errors = {
         {
@@ -25740,6 +27040,19 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_EPOLLEXCLUSIVE_goes_only_with_EPOLL)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, epoll_ctl_errors_when_9),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, epoll_ctl_errors_looks_9),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
     },
     .splice_errors = {
         {
@@ -25808,16 +27121,16 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_One_of_the_two_files_cannot_be_spliced)},
-            .remedy = {0},
-            .when = {0, 0},
+            .cause = {TEXT(t_An_offset_is_given_for_the_output_2)},
+            .remedy = {TEXT(t_Use_1_for_it)},
+            .when = ROWS(rota_condition_table, splice_errors_when_5),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, splice_errors_looks_5),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
-            .partial = true,
+            .partial = false,
             .sole = false,
         },
         {
@@ -25826,6 +27139,32 @@ const struct rota_error_table rota_error_table = {
             .when = ROWS(rota_condition_table, splice_errors_when_6),
             .done = {0, 0},
             .looks = ROWS(rota_look_table, splice_errors_looks_6),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_One_of_the_two_files_cannot_be_spliced)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, splice_errors_looks_7),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_An_offset_is_given_for_the_input_which_2)},
+            .remedy = {TEXT(t_Use_1_for_it)},
+            .when = ROWS(rota_condition_table, splice_errors_when_8),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, splice_errors_looks_8),
             .element = {0, 0},
             .error = -ESPIPE,
             .since = 0,
@@ -25838,7 +27177,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, splice_errors_looks_7),
+            .looks = ROWS(rota_look_table, splice_errors_looks_9),
             .element = {0, 0},
             .error = -EBADF,
             .since = 0,
@@ -25851,7 +27190,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, splice_errors_looks_8),
+            .looks = ROWS(rota_look_table, splice_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -25861,6 +27200,19 @@ const struct rota_error_table rota_error_table = {
         },
     },
     .provide_buffers_errors = {
+        {
+            .cause = {TEXT(t_The_group_is_a_ring_of_buffers)},
+            .remedy = {TEXT(t_Add_to_it_with_rota_buf_ring_add)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, provide_buffers_errors_looks_0),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
         {
             .cause = {TEXT(t_The_ids_run_past_65535_not_looked_at)},
             .remedy = {0},
@@ -25933,7 +27285,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_End_it_with_rota_free_buf_ring)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = {0, 0},
+            .looks = ROWS(rota_look_table, remove_buffers_errors_looks_1),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -26194,6 +27546,32 @@ const struct rota_error_table rota_error_table = {
             .partial = true,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_One_of_the_two_is_a_mount_point_or_its)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EBUSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_directory_is_sticky_and_the_name_is)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .unlinkat_errors = {
         {
@@ -26261,6 +27639,45 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_path_ends_in_which_cannot_be)},
+            .remedy = {TEXT(t_Name_the_directory_from_its_parent)},
+            .when = ROWS(rota_condition_table, unlinkat_errors_when_5),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, unlinkat_errors_looks_5),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_It_is_a_mount_point_or_the_root)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EBUSY,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_directory_is_sticky_and_the_name)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .mkdirat_errors = {
         {
@@ -26297,6 +27714,32 @@ const struct rota_error_table rota_error_table = {
             .looks = ROWS(rota_look_table, mkdirat_errors_looks_2),
             .element = {0, 0},
             .error = -EACCES,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_system_makes_no_directories)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, mkdirat_errors_looks_3),
+            .element = {0, 0},
+            .error = -ENOENT,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_system_makes_no_directories_2)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -26517,7 +27960,7 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
-            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)},
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_3)},
             .remedy = {0},
             .when = ROWS(rota_condition_table, msg_ring_errors_when_6),
             .done = {0, 0},
@@ -26622,6 +28065,32 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_name_ends_behind_its_namespace)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_Attributes_of_the_namespace_user_are)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .setxattr_errors = {
         {
@@ -26676,6 +28145,45 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_name_ends_behind_its_namespace)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_Attributes_of_the_namespace_user_are)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_name_is_empty_or_longer_than_255)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ERANGE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .fgetxattr_errors = {
         {
@@ -26701,7 +28209,7 @@ const struct rota_error_table rota_error_table = {
             .error = -ERANGE,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -26715,6 +28223,19 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_name_is_empty_or_longer_than_255)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ERANGE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -26755,7 +28276,7 @@ const struct rota_error_table rota_error_table = {
             .error = -ERANGE,
             .since = 0,
             .until = 0,
-            .partial = false,
+            .partial = true,
             .sole = false,
         },
         {
@@ -26766,6 +28287,19 @@ const struct rota_error_table rota_error_table = {
             .looks = {0, 0},
             .element = {0, 0},
             .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_name_is_empty_or_longer_than_255)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -ERANGE,
             .since = 0,
             .until = 0,
             .partial = false,
@@ -26888,6 +28422,19 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_2)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, socket_errors_when_9),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, socket_errors_looks_9),
+            .element = {0, 0},
+            .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -27430,6 +28977,32 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_length_is_beyond_the_largest_file)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EFBIG,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_its_new)},
+            .remedy = {0},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, ftruncate_errors_looks_3),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .bind_errors = {
         {
@@ -27590,6 +29163,32 @@ const struct rota_error_table rota_error_table = {
             .partial = false,
             .sole = false,
         },
+        {
+            .cause = {TEXT(t_The_socket_has_no_address_which_its)},
+            .remedy = {TEXT(t_Bind_it_first)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, listen_errors_looks_3),
+            .element = {0, 0},
+            .error = -EINVAL,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_Another_socket_listens_at_the_address)},
+            .remedy = {TEXT(t_Set_SO_REUSEPORT_on_both_or_take)},
+            .when = {0, 0},
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EADDRINUSE,
+            .since = 0,
+            .until = 0,
+            .partial = false,
+            .sole = false,
+        },
     },
     .recv_zc_errors = {
         {
@@ -27701,9 +29300,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, readv_fixed_errors_when_2),
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -27716,9 +29341,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, readv_fixed_errors_when_3),
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_5),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_3),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_5),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -27729,9 +29354,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, readv_fixed_errors_when_4),
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_4),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -27742,9 +29367,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, readv_fixed_errors_when_5),
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_5),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_7),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -27757,7 +29382,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_6),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -27770,7 +29395,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_7),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_9),
             .element = {0, 0},
             .error = -EBADF,
             .since = 0,
@@ -27783,12 +29408,25 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_8),
+            .looks = ROWS(rota_look_table, readv_fixed_errors_looks_10),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, readv_fixed_errors_when_11),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },
@@ -27820,9 +29458,35 @@ const struct rota_error_table rota_error_table = {
             .sole = false,
         },
         {
+            .cause = {TEXT(t_RWF_ATOMIC_is_set_and_the_file_is_not)},
+            .remedy = {TEXT(t_Look_at_STATX_WRITE_ATOMIC_of_statx_2)},
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_2),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_RWF_DONTCACHE_is_set_and_the_file)},
+            .remedy = {TEXT(t_Leave_the_flag_out)},
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_3),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EOPNOTSUPP,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
             .cause = {TEXT(t_A_flag_asks_for_what_the_file_cannot)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_fixed_errors_when_2),
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_4),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -27835,9 +29499,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and)},
             .remedy = {TEXT(t_Use_a_ring_without_IORING_SETUP_IOPOLL)},
-            .when = ROWS(rota_condition_table, writev_fixed_errors_when_3),
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_5),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_3),
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_5),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -27848,9 +29512,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_ring_has_IORING_SETUP_IOPOLL_and_2)},
             .remedy = {TEXT(t_Open_the_file_with_O_DIRECT_or_use_a)},
-            .when = ROWS(rota_condition_table, writev_fixed_errors_when_4),
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_6),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_4),
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_6),
             .element = {0, 0},
             .error = -EOPNOTSUPP,
             .since = 0,
@@ -27861,9 +29525,9 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_offset_is_negative_and_not_1)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_fixed_errors_when_5),
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_7),
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_5),
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_7),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -27876,7 +29540,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {TEXT(t_Align_all_three_to_what_statx_2_tells)},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_6),
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_8),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -27889,7 +29553,7 @@ const struct rota_error_table rota_error_table = {
             .remedy = {0},
             .when = {0, 0},
             .done = {0, 0},
-            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_7),
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_9),
             .element = {0, 0},
             .error = -EINVAL,
             .since = 0,
@@ -27900,7 +29564,7 @@ const struct rota_error_table rota_error_table = {
         {
             .cause = {TEXT(t_The_file_would_become_larger_than_its)},
             .remedy = {0},
-            .when = ROWS(rota_condition_table, writev_fixed_errors_when_8),
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_10),
             .done = {0, 0},
             .looks = {0, 0},
             .element = {0, 0},
@@ -27908,6 +29572,32 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_A_real_time_priority_of_I_O_needs_CAP)},
+            .remedy = {TEXT(t_Use_the_best_effort_class_or_give_the)},
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_11),
+            .done = {0, 0},
+            .looks = {0, 0},
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = true,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_The_file_is_sealed_against_writing_as)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, writev_fixed_errors_when_12),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, writev_fixed_errors_looks_12),
+            .element = {0, 0},
+            .error = -EPERM,
+            .since = 0,
+            .until = 0,
+            .partial = false,
             .sole = false,
         },
     },
@@ -27988,6 +29678,19 @@ const struct rota_error_table rota_error_table = {
             .since = 0,
             .until = 0,
             .partial = false,
+            .sole = false,
+        },
+        {
+            .cause = {TEXT(t_IORING_FILE_INDEX_ALLOC_was_given_and_4)},
+            .remedy = {0},
+            .when = ROWS(rota_condition_table, pipe_errors_when_6),
+            .done = {0, 0},
+            .looks = ROWS(rota_look_table, pipe_errors_looks_6),
+            .element = {0, 0},
+            .error = -ENFILE,
+            .since = 0,
+            .until = 0,
+            .partial = true,
             .sole = false,
         },
     },

@@ -350,6 +350,7 @@ const unsigned migrate_kernel_tag_count =
 
 /* What <rota.h> and its neighbours declare. */
 const char *const migrate_own_names[] = {
+    "rota_any_causes",
     "rota_await",
     "rota_await_all",
     "rota_await_any",
