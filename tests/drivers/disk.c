@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Disks of the example `ublk` under programs that know nothing of it: fio with
- * its verification, a file system that is made, filled and checked, and one
- * whose disk is deleted. And what a request costs: system calls of the server,
- * which are held, and reads in a second beside those of null_blk, loop and nbd,
- * which are only told.
+ * its verification, a file system that is made, filled and checked. Their bad
+ * days: a server that is killed, stopped or deleted meanwhile, a target that is
+ * full, a hundred disks one after the other. And what a request costs: system
+ * calls of the server, which are held, and reads in a second beside those of
+ * null_blk, loop and nbd, which are only told.
  *
  * The programs are fio, mkfs.ext4 and e2fsck; what is missing is skipped.
  */
@@ -166,6 +167,42 @@ static int fio(char *path)
                           NULL});
 }
 
+/* Deep, until it is told to end (SIGINT: its status is 128) or its disk fails (1). */
+static pid_t start_fio(char *path)
+{
+    return start_program((char *[]){FIO, OPTION("--name=endless"), OPTION("--bs=4k"),
+                                    OPTION("--size=8m"), OPTION("--iodepth=64"),
+                                    OPTION("--time_based"), OPTION("--runtime=3600"), NULL});
+}
+
+/* Reads and writes that a disk has done. */
+static unsigned long done_by(const char *path)
+{
+    unsigned long number[5] = {0};
+    char name[128];
+    FILE *stat;
+
+    snprintf(name, sizeof(name), "/sys/block/%.64s/stat", path + strlen("/dev/"));
+    stat = fopen(name, "r");
+    if (stat) {
+        if (fscanf(stat, "%lu %lu %lu %lu %lu", &number[0], &number[1], &number[2], &number[3],
+                   &number[4]) != 5)
+            number[0] = number[4] = 0;
+        fclose(stat);
+    }
+    return number[0] + number[4];
+}
+
+/* Waits until a disk is under load. */
+static void wait_for_load(const char *name, const char *path)
+{
+    unsigned long before = done_by(path);
+
+    for (int i = 0; i < 6000 && done_by(path) < before + 500; i++)
+        usleep(10000);
+    ok(done_by(path) >= before + 500, "%s: it is under load", name);
+}
+
 /* Waits until a disk is gone. */
 static bool is_gone(const char *path)
 {
@@ -204,6 +241,108 @@ static void by_fio(void)
     make_file();
     verified("a file in batches without a copy",
              ARGUMENTS(OPTION("--file"), file, OPTION("--batch"), OPTION("--zero-copy")), true);
+}
+
+/*
+ * Bad days
+ */
+
+/* fio does not notice that its disk has lost its server twice. */
+static void killed(const char *name, char *way, bool optional)
+{
+    struct server s;
+    char id[16];
+    pid_t writer;
+
+    make_file();
+    if (!start_disk(&s, name, ARGUMENTS(OPTION("--file"), file, OPTION("--user-recovery"), way),
+                    optional))
+        return;
+    snprintf(id, sizeof(id), "%d", s.id);
+    writer = start_fio(s.path);
+    for (int i = 0; i < 2; i++) {
+        wait_for_load(name, s.path);
+        kill(s.pid, SIGKILL);
+        is_int(program_ended(s.pid), 128 + SIGKILL, "%s: the server is killed under load", name);
+        close(s.output);
+        if (!ok(start_disk(&s, name,
+                           ((char *[]){OPTION("ublk"), OPTION("recover"), id, OPTION("--file"),
+                                       file, NULL}),
+                           false),
+                "%s: another one takes its place", name))
+            return;
+    }
+    wait_for_load(name, s.path);
+    kill(writer, SIGINT);
+    is_int(end_program(writer, 128), 128, "%s: every request was answered, and verified", name);
+    end_disk(&s, name);
+}
+
+/* However a disk goes under load, its user is told and its server ends. */
+static void goes(const char *name, int signal_number)
+{
+    struct server s;
+    char id[16];
+    pid_t writer;
+
+    if (!start_disk(&s, name,
+                    ARGUMENTS(OPTION("--ram"), OPTION("16M"), OPTION("--queues"), OPTION("2")),
+                    false))
+        return;
+    snprintf(id, sizeof(id), "%d", s.id);
+    writer = start_fio(s.path);
+    wait_for_load(name, s.path);
+    if (signal_number)
+        kill(s.pid, signal_number);
+    else
+        is_int(run_example(((char *[]){OPTION("ublk"), OPTION("del"), id, NULL}), -1), 0, "%s",
+               name);
+    is_int(end_program(writer, 1), 1, "%s: fio is told that its disk is gone", name);
+    is_int(program_ended(s.pid), 0, "%s: the server ends as it should", name);
+    close(s.output);
+    ok(is_gone(s.path), "%s: and so does the disk", name);
+}
+
+/* A target with less room than the disk. */
+static void full(void)
+{
+    static _Alignas(4096) char memory[1 << 20];
+    char place[300], target[320];
+    struct server s;
+    int error = 0;
+
+    snprintf(place, sizeof(place), "%s/disk-small-%d", scratch, (int)getpid());
+    snprintf(target, sizeof(target), "%s/file", place);
+    if (mkdir(place, 0700) < 0 || mount("none", place, "tmpfs", 0, "size=4m") < 0)
+        bail("no small file system: %s", strerror(errno));
+    close(open(target, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    ok(truncate(target, BYTES) == 0 && start_server(&s, ARGUMENTS(OPTION("--file"), target)),
+       "a disk of a file for which there is no room");
+    for (unsigned i = 0; i < BYTES / sizeof(memory) && !error; i++)
+        error = pwrite(s.disk, memory, sizeof(memory), (off_t)(i * sizeof(memory))) < 0 ? errno : 0;
+    is_int(error, ENOSPC, "a write tells that there is none");
+    is_int(pread(s.disk, memory, BLOCK, 0), BLOCK, "what was written can be read");
+    end_disk(&s, "a file without room");
+    umount2(place, 0);
+    rmdir(place);
+}
+
+static void hundred(void)
+{
+    int made = 0, ended = 0;
+    struct server s;
+
+    for (int i = 0; i < 100; i++) {
+        if (!start_server(
+                &s, ARGUMENTS(OPTION("--ram"), OPTION("1M"), OPTION("--queues"), OPTION("2"))))
+            break;
+        made++;
+        ended += stop_server(&s) == 0;
+        close(s.output);
+    }
+    is_int(made, 100, "a hundred disks, one after the other");
+    is_int(ended, 100, "come and go");
+    is_int(s.id, 0, "and the last one has the first number");
 }
 
 /*
@@ -589,8 +728,16 @@ int main(void)
     beside_nbd();
     if (have("mkfs.ext4", "e2fsprogs", "-V") && have("e2fsck", "e2fsprogs", "-V"))
         file_systems();
-    if (have("fio", "fio", "--version"))
+    if (have("fio", "fio", "--version")) {
         by_fio();
+        killed("a file", NULL, false);
+        killed("a file without a copy", OPTION("--zero-copy"), true);
+        goes("SIGINT under load", SIGINT);
+        goes("SIGTERM under load", SIGTERM);
+        goes("deletion under load", 0);
+    }
+    full();
+    hundred();
     unlink(file);
     return done();
 }
