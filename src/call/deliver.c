@@ -98,7 +98,8 @@ static void deliver(struct rota_ring *ring, const struct completion *c, struct r
         break;
     case DATA_TIMER:
         op->state &= ~ROTA_OP_TIMER;
-        if (c->res == -ETIME)
+        /* -EALREADY: a worker was at it, and has been interrupted. */
+        if (c->res == -ETIME || c->res == -EALREADY)
             op->state |= ROTA_OP_EXPIRED;
         if (op->state & ROTA_OP_HELD)
             settle(ring, op, scan);

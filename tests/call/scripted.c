@@ -417,21 +417,41 @@ static void test_asks_beside_chain(void)
     rota_queue_exit(&ring);
 }
 
-/* The end of a deadline stops what a worker is inside of by a signal. */
+/*
+ * The end of a deadline stops what a worker is inside of by a signal, and its
+ * timeout then answers EALREADY. What cannot be interrupted keeps its result.
+ */
 static void test_interrupted_deadline(void)
 {
-    struct rota_op op = ROTA_OP_INIT;
-    uint64_t data = (uint64_t)(uintptr_t)&op + ROTA_OP_DATA;
+    static const struct {
+        int res, timer, expected;
+        const char *what;
+    } rows[] = {
+        {-EINTR, -ETIME, -ETIME, "a request that its deadline has interrupted"},
+        {-EINTR, -EALREADY, -ETIME, "one that was interrupted inside a worker"},
+        {7, -EALREADY, 7, "one that went on in its worker"},
+        {-EINTR, -ECANCELED, -EINTR, "one that something else has interrupted"},
+    };
 
-    fake_reset();
-    fake_plain_ring(&ring, 0, 0);
-    rota_op_deadline(&op, 1);
-    rota_start_nop(&ring, &op);
-    take_all();
-    fake_post(data, -EINTR, 0);
-    fake_post(data ^ 1 ^ 2, -ETIME, 0);
-    is_int(rota_await(&ring, &op), -ETIME, "a request that its deadline has interrupted");
-    rota_queue_exit(&ring);
+    for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rota_op op = ROTA_OP_INIT;
+        uint64_t data = (uint64_t)(uintptr_t)&op + ROTA_OP_DATA;
+        bool timer_first = i & 1;
+
+        fake_reset();
+        fake_plain_ring(&ring, 0, 0);
+        rota_op_deadline(&op, 1);
+        rota_start_nop(&ring, &op);
+        take_all();
+        if (timer_first)
+            fake_post(data ^ 1 ^ 2, rows[i / 2].timer, 0);
+        fake_post(data, rows[i / 2].res, 0);
+        if (!timer_first)
+            fake_post(data ^ 1 ^ 2, rows[i / 2].timer, 0);
+        is_int(rota_await(&ring, &op), rows[i / 2].expected, "%s%s", rows[i / 2].what,
+               timer_first ? ", the deadline's end told first" : "");
+        rota_queue_exit(&ring);
+    }
 }
 
 /* A submit that the kernel takes in part has not waited: that is no signal. */
