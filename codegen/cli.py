@@ -99,6 +99,8 @@ def adopt_header(args: argparse.Namespace) -> int:
         args.table.write_text(done.text, "utf-8")
     for item in done.adopted:
         print(f"adopted: {item.line()[2:]}")
+    for line in done.dropped:
+        print(f"dropped: {line}")
     for item in done.left:
         print(f"left to a person: {item.line()}")
     for reason in done.reasons:

@@ -1,7 +1,8 @@
 """Writes what a kernel header has and the table lacks into the table, as drafts.
 
 Rows go where a person would put them, in the table's own style; no other line is touched, except
-that reserved bytes of a structure shrink where a new member has taken their place.
+that reserved bytes of a structure shrink where a new member has taken their place; what register
+calls say of such a member goes with it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Adoption:
     adopted: list[diff.Difference] = field(default_factory=list)
     left: list[diff.Difference] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
 
 
 def adopt(text: str, name: str, header: Header, since: str) -> Adoption:
@@ -44,7 +46,7 @@ def adopt(text: str, name: str, header: Header, since: str) -> Adoption:
     left = diff.compare(after, header)
     names_left = {(item.what, item.name) for item in left}
     adopted = [item for item in missing if (item.what, item.name) not in names_left]
-    return Adoption(result, adopted, left, desk.reasons)
+    return Adoption(result, adopted, left, desk.reasons, desk.dropped)
 
 
 def _table(text: str, name: str) -> model.Table:

@@ -27,6 +27,7 @@ class Desk:
         self.since = since
         self.known = diff.Names(table, header)
         self.reasons: list[str] = []
+        self.dropped: list[str] = []
         self.order = list(header.constants)
 
     def section(self, name: str) -> yaml.SequenceNode | None:

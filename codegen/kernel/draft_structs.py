@@ -9,6 +9,7 @@ import yaml
 
 from codegen.kernel import diff, edit
 from codegen.kernel.draft import RESERVED, UNKNOWN, Desk
+from codegen.kernel.draft_conditions import forget
 from codegen.kernel.header import Member, Struct
 from codegen.kernel.member_steps import AddMember, RemoveMember, ResizeMember, Step, WrapMember
 from codegen.table.layout import FOREIGN
@@ -99,6 +100,8 @@ class StructDrafts:
             self._merge(self.desk.header.structs[owner].members, node, plan)
             for step in plan:
                 step.make(self.desk.editor)
+            forget(self.desk, owner, {edit.text(step.node, "name") for step in plan
+                                      if isinstance(step, RemoveMember)})
         except _CannotSay as reason:
             self.desk.reasons.append(f"structure {owner}: {reason}")
 

@@ -149,6 +149,18 @@ class Editor:
         self._edit(self._starts[start.line] + start.column,
                    self._starts[end.line] + end.column, new)
 
+    def drop(self, mapping: yaml.Node, key: yaml.Node, old: yaml.Node) -> None:
+        """Takes an entry out of a mapping that has others."""
+        if not isinstance(mapping, yaml.CollectionNode) or not mapping.flow_style:
+            self.remove(key.start_mark.line, self.last_line(old))
+            return
+        pairs: list[tuple[yaml.Node, yaml.Node]] = mapping.value
+        index = [pair[0] for pair in pairs].index(key)
+        if index + 1 < len(pairs):
+            self.replace(key.start_mark, pairs[index + 1][0].start_mark, "")
+        else:
+            self.replace(pairs[index - 1][1].end_mark, old.end_mark, "")
+
     def result(self) -> str:
         new, at = [], 0
         for start, _, end, what in sorted(self._edits):

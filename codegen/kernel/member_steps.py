@@ -51,23 +51,12 @@ class ResizeMember(Step):
         if count is not None and wanted is not None:
             editor.replace(count[1].start_mark, count[1].end_mark, str(wanted))
         elif count is not None:
-            self._drop(editor, count[0], count[1])
+            editor.drop(self.node, *count)
         elif wanted is not None and _in_flow(self.node):
             editor.replace(ctype.end_mark, ctype.end_mark, f", count: {wanted}")
         elif wanted is not None:
             editor.insert(ctype.start_mark.line + 1,
                           [" " * self.node.start_mark.column + f"count: {wanted}"])
-
-    def _drop(self, editor: edit.Editor, key: yaml.Node, old: yaml.Node) -> None:
-        if not _in_flow(self.node):
-            editor.remove(key.start_mark.line, old.end_mark.line)
-            return
-        pairs: list[tuple[yaml.Node, yaml.Node]] = self.node.value
-        index = [pair[0] for pair in pairs].index(key)
-        if index + 1 < len(pairs):
-            editor.replace(key.start_mark, pairs[index + 1][0].start_mark, "")
-        else:
-            editor.replace(pairs[index - 1][1].end_mark, old.end_mark, "")
 
 
 @dataclass

@@ -25,6 +25,7 @@ if entry.missing() and (other := entry.other_interpreter()):
 
 from codegen.kernel import edit  # noqa: E402
 from codegen.table import layout, load, names  # noqa: E402
+from codegen.table.conditions import parse  # noqa: E402
 from codegen.table.structs import SQE  # noqa: E402
 
 GONE = object()
@@ -161,10 +162,24 @@ def reduce(table: dict[str, Any], limit: str) -> dict[str, Any]:
                 isinstance(arg, dict) or arg in arguments for arg in prep["args"])]
             settle(row, "prep")
         for row in result.get("register", []):
+            of_members(row, members_of.get(row.get("arg", "").removeprefix("struct "), set())
+                       | {"ring", "nr_args", "arg"})
             row["calls"] = [call for call in row.get("calls", []) if call.get("set", {}).keys()
                             <= members_of.get(call.get("struct"), set(call.get("set", {})))]
             settle(row, "calls", "call")
     return result
+
+
+def of_members(row: dict[str, Any], known: set[str]) -> None:
+    """What a register call says of members goes with them, an error with its condition."""
+    def subjects(holder: dict[str, Any], key: str) -> list[str]:
+        return [parse(text).subject for text in holder.get(key, [])]
+
+    row["must"] = [text for text in row.get("must", []) if parse(text).subject in known]
+    if not row["must"]:
+        del row["must"]
+    row["errors"] = [error for error in row.get("errors", [])
+                     if known.issuperset(subjects(error, "when"))]
 
 
 def settle(row: dict[str, Any], key: str, word: str = "prep") -> None:

@@ -283,7 +283,31 @@ def test_new_members(pair: tuple[str, str], tail: list[tuple[str, str, int | Non
     assert done.status == 0, done.out
     members = find(rows(table)["structs"], "tiny_arg")["members"]
     assert [(row["name"], row["type"], row.get("count")) for row in members[4:]] == tail
+    gone = all(name != "resv" for name, _, _ in tail)
+    assert find(rows(table)["register"], "REGISTER_TINY")["must"] == [
+        "row within 3", *([] if gone else ["resv is 0"])]
+    assert ("dropped: REGISTER_TINY: 'resv is 0' of 'must', whose member is gone"
+            in done.out.splitlines()) == gone
     assert codegen("diff", "--table", table, path).status == 0
+
+
+@pytest.mark.parametrize("old, new", [
+    ("    must: [row within 3, resv is 0]\n", "    must:\n      - row within 3\n      - resv is 0\n"),
+    ("    must: [row within 3, resv is 0]\n", "    must: [resv is 0]\n"),
+    ("    must: [row within 3, resv is 0]\n", "    must:\n      - resv is 0\n"),
+    ("remedy: Use another one., live", "when: [resv is not 0], remedy: Use another one., live"),
+    ("when: [ring has IORING_SETUP_SQE128, nr", "when: [resv is not 0, ring has IORING_SETUP_SQE128, nr"),
+], ids=["block", "only one", "only one, block", "an error's only one", "one of an error's"])
+def test_conditions_go_with_their_member(old: str, new: str, codegen: Command, table: Path,
+                                         tmp_path: Path) -> None:
+    text = table.read_text("utf-8")
+    assert old in text
+    table.write_text(text.replace(old, new), "utf-8")
+    path = changed(tmp_path, ("\t__u64\t\tresv[2];\n", "\t__u64\t\tone;\n\t__u64\t\ttwo;\n"))
+    done = codegen("adopt", "--since", "6.3", "--table", table, path)
+    assert done.status == 0, done.out
+    assert "resv is" not in table.read_text("utf-8")
+    assert done.out.count("dropped: REGISTER_TINY: 'resv is") == (1 if "must" in new else 2)
 
 
 def test_a_structure_stands_before_its_first_user(codegen: Command, table: Path,
