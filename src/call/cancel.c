@@ -165,7 +165,7 @@ static int cancel_everything(struct rota_ring *ring, const uint64_t *deadline)
         if (ret >= 0 && deadline && ring->calls.in_flight)
             ret = check_time(ring, *deadline);
         if (scan.cancel_all != INT32_MIN) {
-            if (scan.cancel_all == -EINVAL && !answered)
+            if (scan.cancel_all == -EINVAL && !answered && !scan.gone)
                 return -EOPNOTSUPP;
             answered = true;
             in_vain = scan.cancel_all > 0 ? 0 : in_vain + 1;
