@@ -556,10 +556,12 @@ void emulate_workers_done(struct emulate_ring *ring);
 int emulate_unpunt(struct emulate_ring *ring, struct emulate_request *request);
 /* Stops and ends all; their requests are lost. Unlocked. */
 void emulate_workers_end(struct emulate_ring *ring);
+void emulate_workers_forget(struct emulate_pool *pool);
 
 /* watch.c: the thread that looks after a ring with SQPOLL or a registered eventfd. */
 int emulate_watch_start(struct emulate_ring *ring);
 void emulate_watch_end(struct emulate_ring *ring);
+void emulate_watch_forget(struct emulate_watcher *watcher);
 
 /* IOWQ_MAX_WORKERS took effect: ring->workers_most. */
 void emulate_workers_changed(struct emulate_ring *ring);

@@ -738,14 +738,19 @@ void emulate_ring_drop(struct emulate_ring *ring)
         emulate_ring_unlock(ring);
 }
 
-/* In the child of a fork: the parent's epolls and timers are left as they are. */
+/* In the child of a fork: the parent's epolls and timers are left as they are, and its threads are not here. */
 static void forget(struct emulate_ring *ring)
 {
+    struct emulate_pool *pool = ring->pool;
+    struct emulate_watcher *watch = ring->watch;
+
     ring->lock.word = 1; /* whoever held it is not here */
     ring->pool = NULL;
     ring->watch = NULL;
     ring->fd = ring->fd < 0 ? -1 : ring->fd;
     ring_free(ring);
+    emulate_workers_forget(pool);
+    emulate_watch_forget(watch);
 }
 
 static int close_ring(int fd)

@@ -181,6 +181,14 @@ void emulate_watch_end(struct emulate_ring *ring)
         return;
     ring->watch = NULL;
     (void)pthread_join(watcher->thread, NULL);
+    emulate_watch_forget(watcher);
+}
+
+/* What is left of a watcher whose thread has ended, or never was in this process. */
+void emulate_watch_forget(struct emulate_watcher *watcher)
+{
+    if (!watcher)
+        return;
     close(watcher->wake_fd);
     free(watcher);
 }

@@ -424,3 +424,9 @@ void emulate_workers_end(struct emulate_ring *ring)
     (void)pthread_cond_destroy(&pool->ended);
     free(pool);
 }
+
+/* What a child of a fork has of its parent's workers: the memory. Its locks are as the parent had them. */
+void emulate_workers_forget(struct emulate_pool *pool)
+{
+    free(pool);
+}
