@@ -209,8 +209,12 @@ int emulate_wait_ready(struct emulate_ring *ring, struct emulate_request *reques
         ret = arm(ring, file);
     else if (!(request->flags & EMULATE_REQ_MULTISHOT))
         trust(ring, file);
-    if (ret < 0)
+    if (ret < 0) {
         emulate_unwait(ring, request);
+        /* Who waits for what had the number before hears of it soon. */
+        if (!emulate_list_empty(&file->waiting))
+            trust(ring, file);
+    }
     return ret;
 }
 
@@ -301,8 +305,8 @@ void emulate_files_event(struct emulate_ring *ring, int fd, uint32_t events)
          */
         if (file->armed && (idle || !(file->armed & EDGES)))
             disarm(ring, file);
-    } else if (!covers(file->armed, mask_of(file->want))) {
-        (void)arm(ring, file);
+    } else if (!covers(file->armed, mask_of(file->want)) && arm(ring, file) < 0) {
+        trust(ring, file);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #define ROUNDS 80
@@ -152,21 +153,29 @@ static void another_kind(struct twin *t)
     close(other[1]);
 }
 
+/* One that is read at once, and one in memory, which takes a worker and finds no epoll on the way. */
 static void file_that_cannot_wait(struct twin *t)
 {
-    int p[2], file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    const int files[2] = {open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
+                          memfd_create("edges", MFD_CLOEXEC)};
     char in[8];
 
-    tcp_pair(p);
-    rounds(t, p);
-    if (file < 0 || dup2(file, p[0]) < 0)
+    if (files[0] < 0 || files[1] < 0 || write(files[1], "abcdefgh", 8) != 8)
         bail("file");
-    PREP(t, 1, recv(q, p[0], in, sizeof(in), 0));
-    PREP(t, 2, read(q, p[0], in, sizeof(in), 0));
-    submit(t);
-    reap_sorted(t, 2);
-    close_both(p);
-    close(file);
+    for (unsigned i = 0; i < 2; i++) {
+        int p[2];
+
+        tcp_pair(p);
+        rounds(t, p);
+        if (dup2(files[i], p[0]) < 0 || lseek(p[0], 0, SEEK_SET))
+            bail("dup2");
+        PREP(t, 1, recv(q, p[0], in, sizeof(in), 0));
+        PREP(t, 2, read(q, p[0], in, sizeof(in), 0));
+        submit(t);
+        reap_sorted(t, 2);
+        close_both(p);
+        close(files[i]);
+    }
 }
 
 /* The end comes with the data, and is told once. */
@@ -345,8 +354,8 @@ static const struct scenario scenarios[] = {
     SCENARIO("another file under the number", another_file, "[1] 1:4[1] 1:4"),
     SCENARIO("another file, and nobody in a call", another_file_polled, "[1] 1:4"),
     SCENARIO("another kind of socket under the number", another_kind, "[1] 1:1[1] 2:2"),
-    SCENARIO("a file that cannot be waited for", file_that_cannot_wait, "[2] 1:-88 2:8",
-             .features = IORING_FEAT_RSRC_TAGS),
+    SCENARIO("a file that cannot be waited for", file_that_cannot_wait,
+             "[2] 1:-88 2:8[2] 1:-88 2:8", .features = IORING_FEAT_RSRC_TAGS),
     SCENARIO("the end that comes with the data", ends, "[1] 1:3[1] 2:0[1] 1:3[1] 2:-104"),
     SCENARIO("what is looked at stays", looks, "[1] 1:3[1] 2:2[1] 3:1[1] 4:-11"),
     SCENARIO("others beside it", others_beside, "[2] 1:3 2:1[2] 4:3[1] 3:4194304 5:4",
