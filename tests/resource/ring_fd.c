@@ -338,6 +338,10 @@ static void test_dontfork(void)
     pid_t child;
     bool real;
 
+    if (in_valgrind()) {
+        skip(1, "valgrind does not know of MADV_DONTFORK");
+        return;
+    }
     if (rota_queue_init(8, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) < 0)
         make_ring(&ring, 8, 0);
     ok(is_touched(ring.sq.khead), "a child sees the queues");
