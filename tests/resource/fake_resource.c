@@ -259,7 +259,10 @@ static void test_dontfork(void)
     ring.sq.ring_ptr = (char *)queues + 1;
     is_int(rota_ring_dontfork(&ring), -EINVAL, "queues that do not");
     ring.sq.ring_ptr = queues;
-    ok(child_sees(fake.sqe_memory), "and then a child still has the SQEs");
+    if (getenv("ROTA_UNDER_QEMU"))
+        skip(1, "a child of qemu-user does not run once a page was kept from children");
+    else
+        ok(child_sees(fake.sqe_memory), "and then a child still has the SQEs");
     rota_queue_exit(&ring);
     is_int(fake.unmaps, 2, "the ring is not one whose children have no queues");
 
