@@ -4,7 +4,7 @@
 packages_build="gcc libc6-dev meson ninja-build pkgconf python3 python3-jinja2 python3-jsonschema
     python3-yaml"
 packages_test="binutils bsdextrautils clang clang-format curl dpkg-dev fish g++ git libclang-rt-dev mandoc mmdebstrap mypy
-    python3-pytest rustc valgrind wrk xxd zsh"
+    python3-pytest python3-pytest-xdist rustc valgrind wrk xxd zsh"
 packages_vm="cpio dpkg e2fsprogs qemu-system-x86 xz-utils zstd"
 packages_cross="clang gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-i686-linux-gnu
     gcc-powerpc64le-linux-gnu gcc-riscv64-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross

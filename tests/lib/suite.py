@@ -241,8 +241,9 @@ def pytest(name: str, where: str) -> Iterator[Case]:
     """The tests of a directory or file that pytest runs."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        done = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
-                   where)
+        # By files, so that what a file needs is made once.
+        done = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist",
+                   "loadfile", f"--junitxml={report}", where)
         cases = list(junit(report, name)) if report.exists() else []
         yield from cases
         if done.returncode and not any(case.status == "failed" for case in cases):
