@@ -130,7 +130,7 @@ static unsigned element_at(const struct rota_call_view *view, uint64_t address, 
     if (items->kind == ROTA_ITEMS_VECTORS) {
         if (!rota_peek_vector(view->process, address, index, &vector[0], &vector[1]))
             return 0;
-        __builtin_memcpy(element, vector, sizeof(vector));
+        rota_copy(element, vector, sizeof(vector));
         return sizeof(vector);
     }
     if (!address || items->bytes > ROTA_ELEMENT_BYTES)
