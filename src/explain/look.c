@@ -76,6 +76,24 @@ static int see_kind(const struct rota_file_view *view, enum rota_file_kind kind)
     return view->kind == ROTA_FILE_UNKNOWN ? ROTA_UNKNOWN : yes(view->kind == kind);
 }
 
+/*
+ * Whether it is a ring to the kernel that the request was sent to. To the
+ * emulated one no ring of the real kernel is, and its own look like the epolls
+ * that they are made of; of others nothing is known.
+ */
+static int see_whether_ring(const struct rota_subject *s, const struct rota_file_view *view)
+{
+    switch (s->ring ? rota_ring_kind(s->ring) : ROTA_KERNEL_REAL) {
+    case ROTA_KERNEL_REAL:
+        return see_kind(view, ROTA_FILE_RING);
+    case ROTA_KERNEL_EMULATED:
+        return view->kind == ROTA_FILE_UNKNOWN || view->kind == ROTA_FILE_EPOLL ? ROTA_UNKNOWN
+                                                                                : ROTA_NO;
+    default:
+        return ROTA_UNKNOWN;
+    }
+}
+
 static int see_socket(const struct rota_subject *s, const struct rota_file_view *view,
                       enum rota_look_kind kind)
 {
@@ -176,7 +194,6 @@ static int see_file(const struct rota_subject *s, const struct rota_field_info *
         [ROTA_LOOK_SOCKET] = ROTA_FILE_SOCKET,   [ROTA_LOOK_PIPE] = ROTA_FILE_PIPE,
         [ROTA_LOOK_BLOCK] = ROTA_FILE_BLOCK,     [ROTA_LOOK_CHARACTER] = ROTA_FILE_CHARACTER,
         [ROTA_LOOK_EPOLL] = ROTA_FILE_EPOLL,     [ROTA_LOOK_EVENTFD] = ROTA_FILE_EVENTFD,
-        [ROTA_LOOK_RING] = ROTA_FILE_RING,
     };
     struct rota_file_view view;
 
@@ -214,6 +231,8 @@ static int see_file(const struct rota_subject *s, const struct rota_field_info *
         return see_same(s, field, &view);
     case ROTA_LOOK_OWN:
         return see_own(s, &view);
+    case ROTA_LOOK_RING:
+        return see_whether_ring(s, &view);
     default:
         return see_kind(&view, kinds[kind]);
     }

@@ -167,10 +167,43 @@ static void agree(unsigned flags, const char *what)
            REQUESTS, refused);
 }
 
+/* What is said of a message to a descriptor: a ring of another kernel is none here. */
+static void explains_messages(void)
+{
+    struct rota_config config = {.kernel = &rota_kernel_emulated};
+    struct rota_ring ring, waiting, real;
+    struct io_uring_sqe sqe;
+    char text[2048];
+
+    if (rota_init(&ring, 8, &config))
+        bail("set-up");
+    config.required_flags = IORING_SETUP_R_DISABLED;
+    if (rota_init(&waiting, 8, &config))
+        bail("set-up");
+    rota_prep_msg_ring(&sqe, waiting.ring_fd, 1, 2, 0);
+    (void)rota_explain(&ring, NULL, &sqe, -EBADFD, text, sizeof(text));
+    ok(strstr(text, "The ring has not been enabled yet") && !strstr(text, "certain"),
+       "a ring that is not enabled yet is not taken for no ring");
+    rota_prep_msg_ring(&sqe, pipes[0], 1, 2, 0);
+    (void)rota_explain(&ring, NULL, &sqe, -EBADFD, text, sizeof(text));
+    ok(strstr(text, "certain: The descriptor is no ring"), "a pipe is none");
+    if (rota_init(&real, 8, NULL) < 0) {
+        skip(1, "no ring of the real kernel can be made");
+    } else {
+        rota_prep_msg_ring(&sqe, real.ring_fd, 1, 2, 0);
+        (void)rota_explain(&ring, NULL, &sqe, -EBADFD, text, sizeof(text));
+        ok(strstr(text, "certain: The descriptor is no ring"), "the real kernel's are none");
+        rota_queue_exit(&real);
+    }
+    rota_queue_exit(&waiting);
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
     if (pipe(pipes))
         bail("pipe");
+    explains_messages();
     agree(0, "a plain ring");
     agree(IORING_SETUP_SQE128 | IORING_SETUP_CQE32, "a ring of large entries");
     agree(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, "a ring of one thread");
