@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The commands that ask the kernel, on whatever kernel this is: probe and
- * doctor as they are, without a descriptor left, and with no memory to lock.
+ * doctor as they are, without a descriptor left, and with no memory to lock;
+ * and what top asks of a ring that is busy.
  * In a guest of tests/vm, which has a sysctl of its own, also with
  * kernel.io_uring_disabled at 1 and 2.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <rota.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,6 +18,7 @@
 
 #include "tap.h"
 #include "tool/tool.h"
+#include "tool/trace/guess.h"
 
 #define NOBODY   65534
 #define GROUP    4321
@@ -199,6 +202,48 @@ static void test_sysctl(void)
     ok(write_to(DISABLED, "0") && write_to(FOR, "-1"), "both are set back");
 }
 
+static uint32_t busy_end;
+
+/* Is inside the ring for a good part of the time. */
+static void *keep_busy(void *arg)
+{
+    struct rota_ring *ring = arg;
+
+    while (!__atomic_load_n(&busy_end, __ATOMIC_RELAXED)) {
+        unsigned head, taken = 0;
+        struct io_uring_cqe *cqe;
+
+        for (unsigned i = 0; i < 1024; i++)
+            rota_prep_nop(rota_get_sqe(ring));
+        if (rota_submit(ring) != 1024)
+            break;
+        rota_for_each_cqe (ring, head, cqe)
+            taken++;
+        rota_cq_advance(ring, taken);
+    }
+    return NULL;
+}
+
+/* What /proc tells of a ring is not told while the ring is locked: it is asked again. */
+static void test_busy_ring(void)
+{
+    struct ring_facts facts;
+    struct rota_ring ring;
+    unsigned missed = 0;
+    pthread_t thread;
+
+    if (rota_queue_init(1024, &ring, 0) < 0) /* for any thread */
+        bail("a ring of 1024 entries");
+    if (pthread_create(&thread, NULL, keep_busy, &ring))
+        bail("a thread");
+    for (unsigned i = 0; i < 5000; i++)
+        missed += !ring_facts(getpid(), ring.ring_fd, &facts) || facts.sq_entries != 1024;
+    __atomic_store_n(&busy_end, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    is_int(missed, 0, "a busy ring is seen each time");
+    rota_queue_exit(&ring);
+}
+
 int main(void)
 {
     struct rota_ring ring;
@@ -207,6 +252,7 @@ int main(void)
     if (ret < 0)
         skip_all("no ring can be made here: %s", strerror(-ret));
     rota_queue_exit(&ring);
+    test_busy_ring();
     test_probe();
     test_doctor();
     test_sysctl();

@@ -16,16 +16,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tool/trace/ring.h"
+
+/* Of a millisecond each. A ring is seldom locked for longer than a submit takes. */
+#define FACTS_TRIES 50
 
 long smallest_ring(struct io_uring_params *params)
 {
     return syscall(__NR_io_uring_setup, 1, params);
 }
 
-bool ring_facts(int pid, int fd, struct ring_facts *facts)
+/* `there` tells whether the file could be opened. */
+static bool read_facts(int pid, int fd, struct ring_facts *facts, bool *there)
 {
     char path[64], line[512];
     bool in_sqes = false, in_cqes = false, in_buffers = false, in_overflow = false, mask = false;
@@ -36,6 +41,7 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts)
     facts->sq_cpu = -1;
     snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
     file = fopen(path, "re");
+    *there = file != NULL;
     if (!file)
         return false;
     while (fgets(line, sizeof(line), file)) {
@@ -93,6 +99,22 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts)
     }
     fclose(file);
     return mask;
+}
+
+bool ring_facts(int pid, int fd, struct ring_facts *facts)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    /* While somebody is inside the ring, newer kernels tell nothing of it. */
+    for (unsigned tries = 0;; tries++) {
+        bool there;
+
+        if (read_facts(pid, fd, facts, &there))
+            return true;
+        if (!there || tries == FACTS_TRIES)
+            return false;
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* Bytes of a mapping of the ring that are there, up to `most`. */

@@ -22,7 +22,10 @@ struct ring_facts {
 /* The least ring that can be asked for; its descriptor, or -1 with errno set. */
 long smallest_ring(struct io_uring_params *params);
 
-/* False when there is no such descriptor, or it may not be looked at. */
+/*
+ * False when there is no such descriptor, it may not be looked at, is no ring, or one
+ * that was locked for 50 ms.
+ */
 bool ring_facts(int pid, int fd, struct ring_facts *facts);
 
 /*
