@@ -172,7 +172,7 @@ static void explains_messages(void)
 {
     struct rota_config config = {.kernel = &rota_kernel_emulated};
     struct rota_ring ring, waiting, real;
-    struct io_uring_sqe sqe;
+    struct io_uring_sqe sqe = {0};
     char text[2048];
 
     if (rota_init(&ring, 8, &config))
