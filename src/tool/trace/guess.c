@@ -29,8 +29,8 @@ long smallest_ring(struct io_uring_params *params)
     return syscall(__NR_io_uring_setup, 1, params);
 }
 
-/* `there` tells whether the file could be opened. */
-static bool read_facts(int pid, int fd, struct ring_facts *facts, bool *there)
+/* `silent` is set when the file is there and says nothing of a ring. */
+static bool read_facts(int pid, int fd, struct ring_facts *facts, bool *silent)
 {
     char path[64], line[512];
     bool in_sqes = false, in_cqes = false, in_buffers = false, in_overflow = false, mask = false;
@@ -41,7 +41,7 @@ static bool read_facts(int pid, int fd, struct ring_facts *facts, bool *there)
     facts->sq_cpu = -1;
     snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
     file = fopen(path, "re");
-    *there = file != NULL;
+    *silent = file != NULL;
     if (!file)
         return false;
     while (fgets(line, sizeof(line), file)) {
@@ -84,6 +84,7 @@ static bool read_facts(int pid, int fd, struct ring_facts *facts, bool *there)
         } else if (!strcmp(line, "CqTail")) {
             facts->cq_tail = (uint32_t)value;
         } else if (!strcmp(line, "SqThread")) {
+            *silent = false;
             facts->sq_thread = (int)value;
         } else if (!strcmp(line, "SqThreadCpu")) {
             facts->sq_cpu = (int)value;
@@ -107,11 +108,11 @@ bool ring_facts(int pid, int fd, struct ring_facts *facts)
 
     /* While somebody is inside the ring, newer kernels tell nothing of it. */
     for (unsigned tries = 0;; tries++) {
-        bool there;
+        bool silent;
 
-        if (read_facts(pid, fd, facts, &there))
+        if (read_facts(pid, fd, facts, &silent))
             return true;
-        if (!there || tries == FACTS_TRIES)
+        if (!silent || tries == FACTS_TRIES)
             return false;
         nanosleep(&pause, NULL);
     }
