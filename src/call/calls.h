@@ -98,6 +98,8 @@ void rota_scan_queue(struct rota_ring *ring, struct rota_scan *scan);
  * clock.c
  */
 
+#define NSEC_PER_SEC 1000000000u
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 int rota_calls_clock(const struct rota_ring *ring, uint64_t *now);
 

@@ -4,8 +4,6 @@
 
 #include <linux/time.h>
 
-#define NSEC_PER_SEC 1000000000u
-
 int rota_calls_clock(const struct rota_ring *ring, uint64_t *now)
 {
     struct __kernel_timespec ts = {0, 0};

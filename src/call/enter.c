@@ -2,8 +2,6 @@
 /* The one wait under all waits of the call layer. */
 #include "call/calls.h"
 
-#define NSEC_PER_SEC 1000000000u
-
 int rota_calls_woken(const struct rota_ring *ring, uint32_t wait_nr, int entered)
 {
     if (entered < 0 || !(ring->int_flags & ROTA_INT_INTERRUPTIBLE) ||

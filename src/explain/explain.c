@@ -284,10 +284,10 @@ static bool memory_is_fine(const struct rota_subject *s)
            rota_subject_memory_is_fine(s) == ROTA_YES;
 }
 
-static bool row_speaks(const struct rota_subject *s)
+bool rota_row_speaks(struct rota_error_rows rows, int res)
 {
-    for (unsigned i = 0; i < s->op->errors.count; i++) {
-        if (rota_errors(s->op->errors)[i].error == s->res)
+    for (unsigned i = 0; i < rows.count; i++) {
+        if (rota_errors(rows)[i].error == res)
             return true;
     }
     return false;
@@ -348,7 +348,7 @@ static void from_all_requests(struct rota_subject *s)
                        "send it again");
         break;
     case -EAGAIN:
-        if (!s->list->count && !row_speaks(s))
+        if (!s->list->count && !rota_row_speaks(s->op->errors, s->res))
             rota_cause_put(s->list, ROTA_POSSIBLE,
                            "the kernel has no memory, worker or other resource for it now",
                            "send it again later");

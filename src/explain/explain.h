@@ -43,6 +43,8 @@ struct rota_subject {
 
 /* Whether an error of a row can be the cause, and whether all that it asks for was seen. */
 enum rota_answer rota_row_holds(const struct rota_subject *s, const struct rota_error_info *error);
+/* Whether one of the errors is that one at all. */
+bool rota_row_speaks(struct rota_error_rows rows, int res);
 
 /* look.c: whether a look of the table sees what it should. */
 enum rota_answer rota_look_holds(const struct rota_subject *s, const struct rota_look *look);

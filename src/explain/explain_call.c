@@ -306,11 +306,7 @@ int rota_process_explain_submit(const struct rota_process *process, const struct
 
 static bool row_speaks(const struct rota_register_info *info, int ret)
 {
-    for (unsigned i = 0; info && i < info->errors.count; i++) {
-        if (rota_errors(info->errors)[i].error == ret)
-            return true;
-    }
-    return false;
+    return info && rota_row_speaks(info->errors, ret);
 }
 
 /* True when the call is not for such a ring; a row says so where the kernel has an errno for that. */

@@ -201,6 +201,15 @@ static int flags_in(const char *info)
     return -EINVAL;
 }
 
+int rota_file_control(int fd, int command)
+{
+#ifdef __NR_fcntl
+    return (int)rota_syscall6(__NR_fcntl, fd, command, 0, 0, 0, 0);
+#else
+    return (int)rota_syscall6(__NR_fcntl64, fd, command, 0, 0, 0, 0);
+#endif
+}
+
 int rota_file_flags(const struct rota_process *process, int fd)
 {
     char info[256];
@@ -210,11 +219,7 @@ int rota_file_flags(const struct rota_process *process, int fd)
         ret = fd < 0 ? -EBADF : rota_read_proc(process, "fdinfo/", fd, info, sizeof(info));
         return ret < 0 ? ret : flags_in(info);
     }
-#ifdef __NR_fcntl
-    return (int)rota_syscall6(__NR_fcntl, fd, F_GETFL, 0, 0, 0, 0);
-#else
-    return (int)rota_syscall6(__NR_fcntl64, fd, F_GETFL, 0, 0, 0, 0);
-#endif
+    return rota_file_control(fd, F_GETFL);
 }
 
 int rota_thread_id(const struct rota_process *process)

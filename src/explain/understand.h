@@ -125,6 +125,8 @@ const char *rota_file_kind_name(enum rota_file_kind kind);
 enum rota_answer rota_same_file(const struct rota_process *process, int fd, int other);
 /* O_* flags of an open descriptor, or -errno. */
 int rota_file_flags(const struct rota_process *process, int fd);
+/* fcntl(2) with a command that takes nothing; a negative errno. */
+int rota_file_control(int fd, int command);
 /*
  * What direct I/O on a file wants addresses, and offsets and lengths, to be
  * multiples of; false when the kernel or the file system does not tell.

@@ -271,11 +271,7 @@ bool rota_pipe_is_broken(int fd)
 
 bool rota_file_is_sealed(int fd)
 {
-#ifdef __NR_fcntl64
-    long seals = rota_syscall6(__NR_fcntl64, fd, GET_SEALS, 0, 0, 0, 0);
-#else
-    long seals = rota_syscall6(__NR_fcntl, fd, GET_SEALS, 0, 0, 0, 0);
-#endif
+    int seals = rota_file_control(fd, GET_SEALS);
 
     return seals > 0 && (seals & ~SEAL_OF_SEAL);
 }
