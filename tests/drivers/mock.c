@@ -14,16 +14,12 @@
 
 #define SIZE 8192U
 
-/* A command of the manager, by its structure in plain memory. */
-static int manage(struct rota_ring *ring, int fd, int number, void *memory, unsigned size)
+/* Submits the request; what it comes to. */
+static int result(struct rota_ring *ring)
 {
-    struct io_uring_sqe *sqe = rota_get_sqe(ring);
     struct io_uring_cqe *cqe;
     int ret;
 
-    rota_prep_uring_cmd(sqe, number, fd);
-    sqe->addr = (uintptr_t)memory;
-    sqe->len = size;
     rota_submit(ring);
     ret = rota_wait_cqe(ring, &cqe);
     if (ret < 0)
@@ -33,13 +29,22 @@ static int manage(struct rota_ring *ring, int fd, int number, void *memory, unsi
     return ret;
 }
 
+/* A command of the manager, by its structure in plain memory. */
+static int manage(struct rota_ring *ring, int fd, int number, void *memory, unsigned size)
+{
+    struct io_uring_sqe *sqe = rota_get_sqe(ring);
+
+    rota_prep_uring_cmd(sqe, number, fd);
+    sqe->addr = (uintptr_t)memory;
+    sqe->len = size;
+    return result(ring);
+}
+
 /* A copy between parts of a registered buffer and plain memory. */
 static int copy(struct rota_ring *ring, int fd, const struct iovec *parts, unsigned count,
                 void *plain, unsigned flags)
 {
     struct io_uring_sqe *sqe = rota_get_sqe(ring);
-    struct io_uring_cqe *cqe;
-    int ret;
 
     rota_prep_uring_cmd(sqe, IORING_MOCK_CMD_COPY_REGBUF, fd);
     sqe->addr = (uintptr_t)parts;
@@ -47,13 +52,7 @@ static int copy(struct rota_ring *ring, int fd, const struct iovec *parts, unsig
     sqe->addr3 = (uintptr_t)plain;
     sqe->file_index = flags;
     sqe->uring_cmd_flags = IORING_URING_CMD_FIXED; /* without it the kernel warns of itself */
-    rota_submit(ring);
-    ret = rota_wait_cqe(ring, &cqe);
-    if (ret < 0)
-        return ret;
-    ret = cqe->res;
-    rota_cqe_seen(ring, cqe);
-    return ret;
+    return result(ring);
 }
 
 static int probe_as_nobody(void *argument)

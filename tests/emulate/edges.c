@@ -80,28 +80,37 @@ static void costs_no_call(struct twin *t)
     close_both(p);
 }
 
+/* p[0] is the end of another connection from now on, whose far end is `other`. */
+static void replace(const int p[2], int *other)
+{
+    int pair[2];
+
+    tcp_pair(pair);
+    if (dup2(pair[0], p[0]) < 0)
+        bail("dup2");
+    close(pair[0]);
+    *other = pair[1];
+}
+
 /* What takes the number's place, and is ready before or after somebody waits for it. */
 static void another_file(struct twin *t)
 {
     for (int early = 0; early < 2; early++) {
-        int p[2], other[2];
+        int p[2], other;
         char in[8];
 
         tcp_pair(p);
         rounds(t, p);
-        tcp_pair(other);
-        if (dup2(other[0], p[0]) < 0)
-            bail("dup2");
-        close(other[0]);
+        replace(p, &other);
         if (early)
-            put(other[1], "abcd");
+            put(other, "abcd");
         PREP(t, 1, recv(q, p[0], in, sizeof(in), 0));
         submit(t);
         if (!early)
-            put(other[1], "abcd");
+            put(other, "abcd");
         reap(t, 1);
         close_both(p);
-        close(other[1]);
+        close(other);
     }
 }
 
@@ -109,18 +118,15 @@ static void another_file(struct twin *t)
 static void another_file_polled(struct twin *t)
 {
     struct pollfd ring = {.fd = t->ring.ring_fd, .events = POLLIN};
-    int p[2], other[2];
+    int p[2], other;
     char in[8];
 
     tcp_pair(p);
     rounds(t, p);
-    tcp_pair(other);
-    if (dup2(other[0], p[0]) < 0)
-        bail("dup2");
-    close(other[0]);
+    replace(p, &other);
     PREP(t, 1, recv(q, p[0], in, sizeof(in), 0));
     submit(t);
-    put(other[1], "abcd");
+    put(other, "abcd");
     for (unsigned i = 0; i < 100; i++) {
         struct io_uring_cqe *cqe;
 
@@ -129,7 +135,7 @@ static void another_file_polled(struct twin *t)
     }
     reap(t, 1);
     close_both(p);
-    close(other[1]);
+    close(other);
 }
 
 static void another_kind(struct twin *t)

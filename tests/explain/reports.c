@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "first.h"
 
 #ifndef FALLOC_FL_COLLAPSE_RANGE
 #define FALLOC_FL_COLLAPSE_RANGE 8
@@ -42,25 +42,9 @@
 
 static struct rota_caps caps;
 static struct rota_ring ring;
-static struct io_uring_sqe request;
 static char memory[8192];
 static char place[] = "/tmp/rota-reports-XXXXXX";
 static int file, pipe_ends[2], pair[2];
-
-static struct io_uring_sqe *fresh(void)
-{
-    rota_sqe_clear(&request);
-    return &request;
-}
-
-static void finds(const char *text, const char *wanted)
-{
-    char first[300];
-
-    (void)snprintf(first, sizeof(first), "1. %s", wanted);
-    if (!ok(strstr(text, first), "the first cause: %s", wanted))
-        diag("%s", text);
-}
 
 static void queue(uint64_t user_data)
 {

@@ -26,34 +26,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "first.h"
 
 #define NOBODY 65534
 #define MANY   1025
 
 static struct rota_ring ring;
 static struct rota_caps caps;
-static struct io_uring_sqe request;
 static char memory[8192];
 static struct iovec many[MANY];
 static char place[] = "/tmp/rota-situations-XXXXXX";
 static int file, secret, directory, pipe_ends[2], pair[2], tcp, listener;
 static struct sockaddr_in address;
-
-static struct io_uring_sqe *fresh(void)
-{
-    rota_sqe_clear(&request);
-    return &request;
-}
-
-static void finds(const char *text, const char *wanted)
-{
-    char first[300];
-
-    (void)snprintf(first, sizeof(first), "1. %s", wanted);
-    if (!ok(strstr(text, first), "the first cause: %s", wanted))
-        diag("%s", text);
-}
 
 /* Sends the request; the kernel answers `error`, and the first cause has that text. */
 static void gives(int error, const char *wanted)
