@@ -150,21 +150,30 @@ bool place_declares_variable(const struct place *place)
            (type == place_before(place) || !token_is(place->file, place_behind(place), ")"));
 }
 
+/* The token that opens what the one at `*index` stands in, or NULL; `*index` becomes its. */
+static const struct token *opening(const struct place *place, size_t *index, const char *open,
+                                   const char *close)
+{
+    const struct token *token = place_step(place, *index, -1, index);
+
+    for (unsigned depth = 0; token; token = place_step(place, *index, -1, index)) {
+        if (token_is(place->file, token, open)) {
+            if (!depth)
+                break;
+            depth--;
+        }
+        depth += token_is(place->file, token, close);
+    }
+    return token;
+}
+
 bool place_in_structure(const struct place *place)
 {
     static const char *const ends[] = {";", "}", ")", "{"};
     static const char *const words[] = {"struct", "union", "class"};
     size_t index = place->index;
-    const struct token *token = place_step(place, index, -1, &index);
+    const struct token *token = opening(place, &index, "{", "}");
 
-    for (unsigned depth = 0; token; token = place_step(place, index, -1, &index)) {
-        if (token_is(place->file, token, "{")) {
-            if (!depth)
-                break;
-            depth--;
-        }
-        depth += token_is(place->file, token, "}");
-    }
     while (token) {
         token = place_step(place, index, -1, &index);
         if (IS_ANY(place, token, words))
@@ -212,18 +221,11 @@ bool place_is_argument(const struct place *place, const struct token **callee)
 {
     static const char *const starts[] = {"(", ","}, *const ends[] = {")", ","};
     size_t index = place->index;
-    const struct token *token = place_step(place, index, -1, &index);
+    const struct token *token;
 
-    if (!IS_ANY(place, token, starts) || !IS_ANY(place, place_behind(place), ends))
+    if (!IS_ANY(place, place_before(place), starts) || !IS_ANY(place, place_behind(place), ends))
         return false;
-    for (unsigned depth = 0; token; token = place_step(place, index, -1, &index)) {
-        if (token_is(place->file, token, "(")) {
-            if (!depth)
-                break;
-            depth--;
-        }
-        depth += token_is(place->file, token, ")");
-    }
+    token = opening(place, &index, "(", ")");
     if (token)
         token = place_step(place, index, -1, &index);
     *callee = token;
